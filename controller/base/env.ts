@@ -1,0 +1,63 @@
+/** Settings of one invocation: flag, then environment, then default. The fleet's own settings come between (SPEC section 4). */
+import { isAbsolute, join, resolve, dirname } from "node:path";
+
+export interface Settings {
+  /** Absolute path of the fleet folder. */
+  readonly fleet: string;
+  /** Absolute path of the state folder: database, operator token, logs. */
+  readonly home: string;
+  readonly driver: "auto" | "multipass" | "sandbox" | null;
+  /** The Multipass executable; null: `multipass` on PATH. */
+  readonly multipass: string | null;
+  /** null: what `kind: Fleet` says, else the default. 0: any free port. */
+  readonly httpPort: number | null;
+  readonly wsPort: number | null;
+  readonly dashboardPort: number | null;
+  /** Address that all servers bind; default loopback. */
+  readonly bind: string;
+  /** Talk to the hub there instead of what the state folder says. */
+  readonly url: string | null;
+  readonly token: string | null;
+  readonly color: boolean;
+}
+
+export interface Flags {
+  readonly fleet?: string;
+  readonly home?: string;
+  readonly driver?: string;
+}
+
+export type EnvRecord = Readonly<Record<string, string | undefined>>;
+
+/** Throws RangeError-like plain Errors with the variable's name when a value is not allowed. */
+export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
+  const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
+  const fleet = path(flags.fleet ?? env.VM_AGENT_FLEET ?? "fleet");
+  const home = path(flags.home ?? env.VM_AGENT_HOME ?? join(dirname(fleet), ".vm-agent"));
+  const driver = flags.driver ?? env.VM_AGENT_DRIVER ?? null;
+  if (driver !== null && driver !== "auto" && driver !== "multipass" && driver !== "sandbox") {
+    throw new Error(`VM_AGENT_DRIVER or --driver is "${driver}"; allowed: auto, multipass, sandbox`);
+  }
+  return {
+    fleet,
+    home,
+    driver,
+    multipass: env.VM_AGENT_MULTIPASS || null,
+    httpPort: port(env, "VM_AGENT_HTTP_PORT"),
+    wsPort: port(env, "VM_AGENT_WS_PORT"),
+    dashboardPort: port(env, "VM_AGENT_DASHBOARD_PORT"),
+    bind: env.VM_AGENT_BIND || "127.0.0.1",
+    url: env.VM_AGENT_URL || null,
+    token: env.VM_AGENT_TOKEN || null,
+    color: !env.NO_COLOR && env.TERM !== "dumb",
+  };
+}
+
+function port(env: EnvRecord, name: string): number | null {
+  const value = env[name];
+  if (value === undefined || value === "") return null;
+  const n = Number(value);
+  if (!Number.isInteger(n) || n < 0 || n > 65535)
+    throw new Error(`${name} is "${value}"; allowed: a port from 0 to 65535`);
+  return n;
+}

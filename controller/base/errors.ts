@@ -1,0 +1,71 @@
+/** The one error shape: a code, a cause, whether trying again can help, and what to do next. */
+
+/** Exit codes of the command line (SPEC section 4). */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  differs: 2,
+  held: 3,
+  usage: 64,
+  invalidFleet: 65,
+  unreachable: 69,
+} as const;
+
+export interface ErrorParts {
+  /** Stable kebab-case word, e.g. `multipass-unreachable`. */
+  readonly code: string;
+  /** What failed and why, without a final period. */
+  readonly message: string;
+  /** What a person does next. */
+  readonly next: string;
+  /** True: the same call may succeed later without anybody doing anything. */
+  readonly transient?: boolean;
+  readonly exit?: number;
+  readonly cause?: unknown;
+}
+
+export class VmAgentError extends Error {
+  readonly code: string;
+  readonly next: string;
+  readonly transient: boolean;
+  readonly exit: number;
+
+  constructor(parts: ErrorParts) {
+    super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.name = "VmAgentError";
+    this.code = parts.code;
+    this.next = parts.next;
+    this.transient = parts.transient ?? false;
+    this.exit = parts.exit ?? EXIT.failed;
+  }
+}
+
+/** Any thrown value as a VmAgentError, so that every report has the same three parts. */
+export function toVmAgentError(error: unknown): VmAgentError {
+  if (error instanceof VmAgentError) return error;
+  const e = error instanceof Error ? error : new Error(String(error));
+  const errno = (e as NodeJS.ErrnoException).code;
+  if (errno === "ENOSPC") {
+    return new VmAgentError({
+      code: "disk-full",
+      message: `the disk is full: ${e.message}`,
+      next: "free some space; nothing is lost, work goes on as soon as there is room",
+      transient: true,
+      cause: e,
+    });
+  }
+  if (errno === "EACCES" || errno === "EPERM") {
+    return new VmAgentError({
+      code: "permission-denied",
+      message: e.message,
+      next: "check who owns that path and run vm-agent as that user",
+      cause: e,
+    });
+  }
+  return new VmAgentError({
+    code: "internal",
+    message: e.message,
+    next: "run again with VM_AGENT_DEBUG=1 for the stack; if it stays, report it with that output",
+    cause: e,
+  });
+}

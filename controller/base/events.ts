@@ -1,0 +1,105 @@
+/** The typed event bus that joins the loop and the hub with metrics, audit, the live stream and the progress lines. */
+
+/** Every event that the product emits, with its payload. Payloads never hold secrets. */
+export interface EventMap {
+  /** The fleet folder was read: `errors` is empty when the new content is in force. */
+  "fleet.read": {
+    readonly hash: string;
+    readonly revision: string | null;
+    readonly agents: number;
+    readonly errors: readonly string[];
+  };
+  /** One look at the world; `reason` is set when nothing could be seen. */
+  observed: { readonly instances: number; readonly durationMs: number; readonly reason: string | null };
+  /** A plan with anything in it, or the first empty one after that. */
+  planned: {
+    readonly create: number;
+    readonly change: number;
+    readonly destroy: number;
+    readonly held: number;
+  };
+  "step.started": { readonly agent: string; readonly step: string; readonly detail: string };
+  "step.done": {
+    readonly agent: string;
+    readonly step: string;
+    readonly durationMs: number;
+    readonly skipped: boolean;
+  };
+  "step.failed": {
+    readonly agent: string;
+    readonly step: string;
+    readonly message: string;
+    readonly next: string;
+    readonly retryInMs: number | null;
+  };
+  /** An agent reached its desired state after having differed. */
+  "agent.converged": { readonly agent: string };
+  "agent.drifted": { readonly agent: string; readonly message: string };
+  "agent.held": {
+    readonly agent: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly release: string;
+  };
+  "runtime.online": { readonly agent: string; readonly version: string };
+  "runtime.suspect": { readonly agent: string };
+  "runtime.offline": { readonly agent: string; readonly reason: string };
+  "task.changed": {
+    readonly taskId: string;
+    readonly agent: string;
+    readonly state: string;
+    readonly type: string;
+  };
+  /** A call of the Multipass command line. */
+  command: {
+    readonly argv: readonly string[];
+    readonly durationMs: number;
+    readonly exitCode: number | null;
+    readonly failure: string | null;
+  };
+  message: {
+    readonly type: string;
+    readonly direction: "in" | "out";
+    readonly agent: string;
+    readonly bytes: number;
+  };
+  "auth.failed": { readonly surface: string; readonly address: string };
+}
+
+export type EventName = keyof EventMap;
+export type AnyEvent = {
+  [K in EventName]: { readonly name: K; readonly at: number; readonly data: EventMap[K] };
+}[EventName];
+
+export interface Bus {
+  emit<K extends EventName>(name: K, data: EventMap[K]): void;
+  /** Returns the function that unsubscribes. */
+  on<K extends EventName>(name: K, listener: (data: EventMap[K], at: number) => void): () => void;
+  onAny(listener: (event: AnyEvent) => void): () => void;
+}
+
+/** A bus whose listeners cannot break the emitter: a listener's error goes to `onError`. */
+export function createBus(now: () => number, onError: (error: unknown) => void = () => {}): Bus {
+  const listeners = new Set<(event: AnyEvent) => void>();
+  const onAny = (listener: (event: AnyEvent) => void) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
+  return {
+    emit(name, data) {
+      const event = { name, at: now(), data } as AnyEvent;
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch (error) {
+          onError(error);
+        }
+      }
+    },
+    on: (name, listener) =>
+      onAny((event) => {
+        if (event.name === name) listener(event.data as never, event.at);
+      }),
+    onAny,
+  };
+}

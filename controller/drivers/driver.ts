@@ -1,0 +1,85 @@
+/** What the controller needs of a hypervisor: small, idempotent, with three-valued observation. */
+import type { Host, InstanceState, Mount, ObservedInstance, ObservedSnapshot, Size } from "../core/types.ts";
+
+/** What this driver can do; asked before use. */
+export interface Capabilities {
+  readonly suspend: boolean;
+  readonly resize: boolean;
+  readonly mounts: boolean;
+  readonly snapshots: boolean;
+}
+
+export interface DriverInfo {
+  /** `multipass` or `sandbox`. */
+  readonly name: string;
+  /** Version of the daemon, or of the client when the daemon did not answer. */
+  readonly version: string;
+  readonly daemonAnswers: boolean;
+  /** True: not a virtual machine; every face says so. */
+  readonly sandbox: boolean;
+}
+
+/** A trustworthy list, or the reason why nothing can be seen. `list --no-ipv4`: safe to ask at any time (CONTRACT section 16). */
+export type Observation =
+  | { readonly kind: "seen"; readonly instances: readonly ObservedInstance[] }
+  | { readonly kind: "unobservable"; readonly reason: string; readonly next: string };
+
+export interface LaunchSpec {
+  readonly name: string;
+  readonly image?: string;
+  readonly size: Size;
+  /** Seconds that the daemon waits in each phase (CONTRACT section 8). */
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * All calls reject with VmAgentError, codes below, and are idempotent: launching what exists and removing what is gone
+ * succeed. None decides anything; callers have checked ownership.
+ *
+ * Codes: `driver-missing` (no executable), `driver-unreachable` (daemon), `driver-denied` (socket, authentication),
+ * `driver-timeout` (our deadline, process group killed), `instance-exists`, `instance-preparing`, `instance-missing`,
+ * `instance-deleted`, `launch-timeout` (the instance may exist), `launch-refused` (nothing was left behind),
+ * `not-stopped`, `image-unknown`, `driver-failed` (anything else, with its stderr).
+ */
+export interface Driver {
+  readonly can: Capabilities;
+  info(signal?: AbortSignal): Promise<DriverInfo>;
+  list(signal?: AbortSignal): Promise<Observation>;
+  /** Configured size by `get local.NAME.*`. */
+  size(name: string, signal?: AbortSignal): Promise<Size>;
+  /** Snapshots of all instances by `list --snapshots`; never looks into guests. */
+  snapshots(signal?: AbortSignal): Promise<ReadonlyMap<string, readonly ObservedSnapshot[]>>;
+  /** `userData` goes in by standard input. `onProgress` gets what Multipass prints ("Retrieving image: 41%"). */
+  launch(
+    spec: LaunchSpec,
+    userData: string,
+    onProgress?: (text: string) => void,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  start(name: string, signal?: AbortSignal): Promise<void>;
+  /** `force`: for anything that is not Running or Stopped (CONTRACT section 9). */
+  stop(name: string, options: { readonly force: boolean }, signal?: AbortSignal): Promise<void>;
+  suspend(name: string, signal?: AbortSignal): Promise<void>;
+  /** Brings a soft-deleted instance back. */
+  recover(name: string, signal?: AbortSignal): Promise<void>;
+  /** Stopped instances only. memory and disk in bytes. */
+  resize(name: string, field: "cpu" | "memory" | "disk", value: number, signal?: AbortSignal): Promise<void>;
+  snapshot(name: string, snapshot: string, comment: string, signal?: AbortSignal): Promise<void>;
+  removeSnapshot(name: string, snapshot: string, signal?: AbortSignal): Promise<void>;
+  restore(name: string, snapshot: string, signal?: AbortSignal): Promise<void>;
+  mount(name: string, mount: Mount, signal?: AbortSignal): Promise<void>;
+  unmount(name: string, target: string, signal?: AbortSignal): Promise<void>;
+  /** `delete --purge NAME`; never `purge`. */
+  remove(name: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Runs a command in a Running instance, wrapped so that the guest's exit code cannot be confused with Multipass's.
+   * Refuses (`not-running`) unless `state` says Running, because `exec` would start a stopped instance.
+   */
+  exec(
+    name: string,
+    state: InstanceState,
+    argv: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+  host?(): Promise<Host>;
+}

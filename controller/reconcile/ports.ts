@@ -1,0 +1,33 @@
+/** What the loop needs of the hub. `hub` implements it, `cli/up.ts` joins the two. */
+import type { RuntimeReading } from "../core/types.ts";
+
+/** What is pushed live to a runtime; `hash` never covers secret values. */
+export interface RuntimeConfig {
+  readonly hash: string;
+  readonly type: string;
+  readonly capabilities: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
+  /** Milliseconds without a heartbeat after which the agent is offline. */
+  readonly offlineAfter: number;
+  /** For the agent object of the seed's API. */
+  readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
+}
+
+export interface RuntimePort {
+  readings(): readonly RuntimeReading[];
+  /** Addresses (`host:port`, first is best) at which instances can reach the agent port. */
+  addresses(): readonly string[];
+  /** A fresh single-use join token for this name and nonce; the former one dies. The plain text exists only in the answer. */
+  enrol(agent: string, nonce: string): Promise<string>;
+  /** What the agent should have; the hub sends it when the runtime's acknowledged hash differs. Unknown names are remembered. */
+  configure(agent: string, config: RuntimeConfig): void;
+  /** No new task starts; resolves when none runs, or after `ms`. */
+  drain(agent: string, ms: number, signal?: AbortSignal): Promise<void>;
+  /** Ends a drain. */
+  undrain(agent: string): void;
+  /** Forgets the agent: its credentials, its connection; its open tasks end as `expired` with the reason. */
+  revoke(agent: string): Promise<void>;
+}

@@ -1,0 +1,167 @@
+/** The store port: everything that a running system must remember. Writes resolve when they are on disk (fsynced). */
+import type { Claim, Instant } from "../core/types.ts";
+
+export type TaskState =
+  | "queued"
+  | "sent"
+  | "running"
+  | "succeeded"
+  | "failed"
+  | "timed-out"
+  | "cancelled"
+  | "expired"
+  | "lost";
+
+export interface TaskRecord {
+  readonly id: string;
+  readonly agent: string;
+  readonly type: string;
+  /** The task as it was accepted (schemas/task.schema.json). */
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly state: TaskState;
+  /** Raised with every delivery to a new lease; results of an older one are recorded, not applied. */
+  readonly epoch: number;
+  readonly createdAt: Instant;
+  readonly sentAt: Instant | null;
+  readonly startedAt: Instant | null;
+  readonly finishedAt: Instant | null;
+  readonly exitCode: number | null;
+  /** What the runtime answered (`stdout`, `stderr`, `exitCode`, …), or null. */
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly error: string | null;
+  readonly idempotencyKey: string | null;
+  /** SHA-256 of the request body, to tell a repeat from a conflict. */
+  readonly bodyHash: string;
+}
+
+export interface OutputChunk {
+  readonly taskId: string;
+  readonly seq: number;
+  readonly stream: "stdout" | "stderr";
+  readonly data: string;
+  readonly at: Instant;
+}
+
+export interface TaskFilter {
+  readonly agent?: string;
+  readonly states?: readonly TaskState[];
+  /** Newest first; default 100. */
+  readonly limit?: number;
+}
+
+export interface TaskStore {
+  insert(task: TaskRecord): Promise<void>;
+  /** Replaces the record, together with any output chunks, in one transaction. */
+  update(task: TaskRecord, output?: readonly OutputChunk[]): Promise<void>;
+  get(id: string): TaskRecord | null;
+  byIdempotencyKey(agent: string, key: string): TaskRecord | null;
+  list(filter: TaskFilter): readonly TaskRecord[];
+  /** Tasks in a state that is not final, oldest first: what a starting hub must go on with. */
+  open(): readonly TaskRecord[];
+  appendOutput(chunks: readonly OutputChunk[]): Promise<void>;
+  /** Chunks with seq > after, in order. */
+  output(taskId: string, after: number): readonly OutputChunk[];
+}
+
+/** How a runtime may come in: a join token before its first hello, its own credential afterwards. Only hashes are kept. */
+export interface CredentialRecord {
+  readonly agent: string;
+  readonly nonce: string;
+  readonly joinHash: string | null;
+  readonly joinExpiresAt: Instant | null;
+  /** Hash of the credential that the runtime confirmed. */
+  readonly credentialHash: string | null;
+  /** Issued, not confirmed yet: the join token stays good until it is. */
+  readonly pendingHash: string | null;
+  /** Earlier credentials of the same claim, for restored snapshots; newest first, at most 8. */
+  readonly olderHashes: readonly string[];
+}
+
+export interface CredentialStore {
+  get(agent: string): CredentialRecord | null;
+  put(record: CredentialRecord): Promise<void>;
+  remove(agent: string): Promise<void>;
+}
+
+/** What the hub last knew of an agent; survives a restart of the hub. */
+export interface AgentRow {
+  readonly id: string;
+  readonly registeredAt: Instant;
+  readonly lastSeen: Instant;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentStore {
+  list(): readonly AgentRow[];
+  /** Durable, but written lazily: a heartbeat is no reason for an fsync. */
+  put(row: AgentRow): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+export interface ClaimStore {
+  list(): readonly Claim[];
+  /** `fence`: the epoch of the writer's lock. Rejects with code `fenced` when a newer writer exists. */
+  put(claim: Claim, fence: number): Promise<void>;
+  remove(name: string, fence: number): Promise<void>;
+}
+
+export interface QueuedMessage {
+  readonly id: string;
+  readonly to: string;
+  readonly json: string;
+  readonly at: Instant;
+  readonly expiresAt: Instant;
+}
+
+export interface MessageStore {
+  /** Rejects with code `queue-full` beyond the bound per recipient. */
+  enqueue(message: QueuedMessage): Promise<void>;
+  /** Oldest first, expired ones left out. */
+  pending(to: string, now: Instant): readonly QueuedMessage[];
+  remove(ids: readonly string[]): Promise<void>;
+  /** Removes the expired and returns how many. */
+  expire(now: Instant): Promise<number>;
+}
+
+export interface AuditEntry {
+  readonly at: Instant;
+  /** `operator`, `loop`, `runtime:NAME`, `hub`. */
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditStore {
+  /** Appends with the hash of the previous entry. */
+  append(entry: AuditEntry): Promise<void>;
+  list(
+    after: number,
+    limit: number,
+  ): readonly (AuditEntry & { readonly seq: number; readonly hash: string })[];
+  /** Sequence number of the first broken link, or null. */
+  verify(): number | null;
+}
+
+/** Small values under a key: the cache of observed sizes, the last good fleet, who holds the lock. */
+export interface KeyValueStore {
+  get(key: string): unknown;
+  all(prefix: string): ReadonlyMap<string, unknown>;
+  put(key: string, value: unknown): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+export interface Store {
+  readonly claims: ClaimStore;
+  readonly tasks: TaskStore;
+  readonly credentials: CredentialStore;
+  readonly agents: AgentStore;
+  readonly messages: MessageStore;
+  readonly audit: AuditStore;
+  readonly kv: KeyValueStore;
+  /** Raises the fencing epoch and returns it; the caller holds the controller's lock. */
+  nextFence(): Promise<number>;
+  /** Everything asked so far is on disk. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
