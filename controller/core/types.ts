@@ -229,6 +229,8 @@ export interface Observed {
     | { readonly kind: "unobservable"; readonly reason: string };
   readonly claims: readonly Claim[];
   readonly runtimes: readonly RuntimeReading[];
+  /** Names whose claim died: a trustworthy observation showed the instance absent, and we had not removed it. */
+  readonly vanished: readonly string[];
   readonly host?: Host;
 }
 

@@ -1,0 +1,146 @@
+/** THE TABLE: for each wanted state, each state that can be seen and each degree of ownership, what is to be done. */
+import type { InstanceState, PowerState } from "./types.ts";
+
+/** `absent`: no document wants this name. */
+export type Want = PowerState | "absent";
+/** `absent`: a trustworthy list does not show the name. `unobservable`: nothing trustworthy could be read. */
+export type Is = InstanceState | "absent" | "unobservable";
+/**
+ * `ours`: claimed, and launched or proven by its nonce. `unproven`: the intent to launch is recorded, nothing proves yet
+ * that what is there came from it. `foreign`: no claim.
+ */
+export type Ownership = "ours" | "unproven" | "foreign";
+
+/**
+ * `wait`: on its way, look again. `settle`: on its way if we began a boot a short while ago, else hold. `adopt`: wait for
+ * the runtime's proof, hold when it does not come. `forget`: the claim has nothing to stand for. `hold-*`: never act.
+ */
+export type Cell =
+  | "none"
+  | "create"
+  | "start"
+  | "stop"
+  | "suspend"
+  | "destroy"
+  | "recover"
+  | "wait"
+  | "settle"
+  | "adopt"
+  | "forget"
+  | "ignore"
+  | "hold-foreign"
+  | "hold-deleted"
+  | "hold-unavailable"
+  | "hold-unobservable";
+
+type Row = Readonly<Record<Is, Cell>>;
+type Table = Readonly<Record<Ownership, Readonly<Record<Want, Row>>>>;
+
+const OURS: Readonly<Record<Want, Row>> = {
+  running: {
+    absent: "create",
+    Running: "none",
+    Stopped: "start",
+    Suspended: "start",
+    Deleted: "recover",
+    Starting: "wait",
+    Restarting: "wait",
+    // A start cancels the pending shutdown (CONTRACT section 9).
+    "Delayed Shutdown": "start",
+    Suspending: "wait",
+    Unknown: "settle",
+    Unavailable: "hold-unavailable",
+    unobservable: "hold-unobservable",
+  },
+  stopped: {
+    absent: "create",
+    Running: "stop",
+    Stopped: "none",
+    Suspended: "stop",
+    Deleted: "recover",
+    Starting: "wait",
+    Restarting: "wait",
+    "Delayed Shutdown": "wait",
+    Suspending: "wait",
+    Unknown: "settle",
+    Unavailable: "hold-unavailable",
+    unobservable: "hold-unobservable",
+  },
+  suspended: {
+    absent: "create",
+    Running: "suspend",
+    Stopped: "suspend",
+    Suspended: "none",
+    Deleted: "recover",
+    Starting: "wait",
+    Restarting: "wait",
+    "Delayed Shutdown": "suspend",
+    Suspending: "wait",
+    Unknown: "settle",
+    Unavailable: "hold-unavailable",
+    unobservable: "hold-unobservable",
+  },
+  absent: {
+    absent: "forget",
+    Running: "destroy",
+    Stopped: "destroy",
+    Suspended: "destroy",
+    Deleted: "destroy",
+    // `delete --purge` works while starting (CONTRACT section 8).
+    Starting: "destroy",
+    Restarting: "wait",
+    "Delayed Shutdown": "destroy",
+    Suspending: "wait",
+    Unknown: "settle",
+    Unavailable: "hold-unavailable",
+    unobservable: "hold-unobservable",
+  },
+};
+
+const present = (cell: Cell): Omit<Row, "absent" | "unobservable"> => ({
+  Running: cell,
+  Stopped: cell,
+  Suspended: cell,
+  Deleted: cell,
+  Starting: cell,
+  Restarting: cell,
+  "Delayed Shutdown": cell,
+  Suspending: cell,
+  Unknown: cell,
+  Unavailable: cell,
+});
+
+const unproven = (absent: Cell): Row => ({
+  ...present("adopt"),
+  absent,
+  Deleted: "hold-deleted",
+  unobservable: "hold-unobservable",
+});
+
+const foreign = (): Row => ({
+  ...present("hold-foreign"),
+  absent: "create",
+  Deleted: "hold-deleted",
+  unobservable: "hold-unobservable",
+});
+
+export const TABLE: Table = {
+  ours: OURS,
+  unproven: {
+    running: unproven("create"),
+    stopped: unproven("create"),
+    suspended: unproven("create"),
+    // The launch may still be preparing its image, unlisted: only the end of the boot's grace frees the claim.
+    absent: unproven("settle"),
+  },
+  foreign: {
+    running: foreign(),
+    stopped: foreign(),
+    suspended: foreign(),
+    absent: { ...present("ignore"), absent: "ignore", unobservable: "ignore" },
+  },
+};
+
+export function cellOf(ownership: Ownership, want: Want, is: Is): Cell {
+  return TABLE[ownership][want][is];
+}

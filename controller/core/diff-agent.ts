@@ -1,0 +1,319 @@
+/** One agent that a document wants: the difference between what is written and what is seen, as one change. */
+import jsonpatch from "fast-json-patch";
+import { type Cell, type Is, type Ownership, cellOf } from "./actions.ts";
+import type { Note } from "./diff.ts";
+import { HOW, type Field, desiredView, differing, observedView } from "./drift.ts";
+import { bytes } from "./explain-values.ts";
+import type {
+  Action,
+  Cause,
+  Change,
+  Claim,
+  ConvergedView,
+  DesiredAgent,
+  DesiredSnapshot,
+  Held,
+  HoldReason,
+  ObservedInstance,
+  RuntimeReading,
+} from "./types.ts";
+
+export interface AgentCase {
+  readonly agent: DesiredAgent;
+  readonly is: Is;
+  readonly ownership: Ownership;
+  readonly instance?: ObservedInstance;
+  readonly claim?: Claim;
+  readonly runtime?: RuntimeReading;
+  readonly snapshots: readonly DesiredSnapshot[];
+  readonly unobservable: string | null;
+  /** The instance was ours and disappeared behind our back. */
+  readonly vanished: boolean;
+  /** A boot that we began a short while ago: `Unknown` is normal. */
+  readonly booting: boolean;
+}
+
+export interface AgentDiff {
+  readonly change?: Change;
+  readonly held: readonly Held[];
+  readonly notes: readonly Note[];
+}
+
+export function diffAgent(c: AgentCase): AgentDiff {
+  const { agent } = c;
+  const cell = cellOf(c.ownership, agent.state, c.is);
+  const hold = (reason: HoldReason, message: string, release: string): AgentDiff => ({
+    held: [{ agent: agent.name, reason, would: null, message, release }],
+    notes: [],
+  });
+  switch (cell) {
+    case "create": {
+      const change = creation(c);
+      const notes = notSupported(agent, c.snapshots);
+      if (change.cause !== "drift" || agent.drift.mode === "correct") return { change, held: [], notes };
+      return { held: agent.drift.mode === "warn" ? [driftHeld(change)] : [], notes };
+    }
+    case "none":
+    case "start":
+    case "stop":
+    case "suspend":
+    case "recover":
+      return existing(c, cell);
+    case "settle":
+      if (c.booting) return hold("waiting", "it is booting", "nothing to do, it is looked at again");
+      if (c.runtime?.status === "online") return existing(c, "none");
+      return hold(
+        "unknown-state",
+        "Multipass shows it as Unknown and its runtime is silent",
+        `multipass stop --force ${agent.name}; the loop starts it again`,
+      );
+    case "wait":
+      return hold("waiting", `it is ${c.is}`, "nothing to do, it is looked at again");
+    case "adopt":
+      if (c.booting)
+        return hold(
+          "waiting",
+          "launched; its runtime has not said hello yet",
+          "nothing to do, it is looked at again",
+        );
+      return hold(
+        "unproven",
+        "an instance of this name is there, and its runtime has not proven that we launched it",
+        `if it is not yours to keep: multipass delete --purge ${agent.name}; else start it and see its log: vm-agent logs ${agent.name} --direct`,
+      );
+    case "hold-foreign":
+      return hold(
+        "foreign",
+        `an instance "${agent.name}" exists that vm-agent did not create (${c.is})`,
+        "choose another name in the document, or delete that instance yourself",
+      );
+    case "hold-deleted":
+      return hold(
+        "deleted-elsewhere",
+        `a deleted instance holds the name "${agent.name}"`,
+        `multipass recover ${agent.name}, or multipass delete --purge ${agent.name}`,
+      );
+    case "hold-unobservable":
+      return hold(
+        "unobservable",
+        `nothing can be seen: ${c.unobservable}`,
+        "repair Multipass; work goes on by itself",
+      );
+    case "hold-unavailable":
+      return hold("unobservable", "its availability zone is unavailable", "enable the zone in Multipass");
+    case "destroy":
+    case "forget":
+    case "ignore":
+      return { held: [], notes: [] };
+    default: {
+      const never: never = cell;
+      return never;
+    }
+  }
+}
+
+function creation(c: AgentCase): Change {
+  const after = desiredView(c.agent);
+  const why = c.vanished
+    ? "drift: its instance is gone, and nobody edited the fleet"
+    : c.claim
+      ? "its launch was begun and no instance of this name is there"
+      : `${at(c.agent)} is new`;
+  return {
+    agent: c.agent.name,
+    action: "create",
+    patch: jsonpatch.compare({}, after),
+    before: null,
+    after,
+    cause: c.vanished ? "drift" : c.claim ? "interrupted" : "new",
+    why: [why],
+    consequences: [],
+    snapshots: [],
+    waitsFor: [],
+    seen: null,
+    source: c.agent.source,
+  };
+}
+
+function existing(c: AgentCase, cell: "none" | "start" | "stop" | "suspend" | "recover"): AgentDiff {
+  const { agent, instance, claim } = c;
+  if (!instance || !claim) return { held: [], notes: [] };
+  const held: Held[] = [];
+  const before = observedView(agent, instance, claim, c.runtime);
+  const target = desiredView(agent);
+  let after = target;
+  const keep = (field: Field, reason: HoldReason, message: string, release: string) => {
+    held.push({ agent: agent.name, reason, would: null, message, release });
+    after = { ...after, [field]: before[field] };
+  };
+
+  if (claim.phase === "removing") {
+    const change = build(c, "replace", before, after, "interrupted", [
+      "its removal was begun and interrupted, and its document is back",
+    ]);
+    return { change, held, notes: [] };
+  }
+  if ((after.disk ?? 0) < (before.disk ?? 0)) {
+    keep(
+      "disk",
+      "impossible",
+      `disk ${bytes(before.disk ?? 0)} cannot shrink to ${bytes(after.disk ?? 0)} (${at(agent)})`,
+      `write disk: ${bytes(before.disk ?? 0)}, or replace the agent: remove its document, apply, and add it again`,
+    );
+  }
+  if (after.provision !== before.provision && agent.provision.onChange !== "replace") {
+    const rerun = agent.provision.onChange === "rerun";
+    keep(
+      "provision",
+      rerun ? "not-supported" : "data-loss",
+      `the provision block changed after the instance was made (${at(agent)})${rerun ? "; running it again is not supported yet" : ""}`,
+      "write provision.onChange: replace to have the instance made anew (its disk is lost), or undo the edit",
+    );
+  }
+  const mode = agent.drift.mode;
+  const drifted = isDrift(claim, target);
+  for (const field of differing(before, after)) {
+    if (drifted && agent.drift.ignore.includes(`/${field}`)) after = { ...after, [field]: before[field] };
+  }
+  const fields = differing(before, after);
+  const missing = missingSnapshots(c);
+  held.push(...missing.held);
+  if (cell === "none" && fields.length === 0 && missing.take.length === 0)
+    return { held, notes: notSupported(agent, c.snapshots) };
+
+  const action = actionOf(cell, fields, instance, missing.take.length > 0);
+  const cause: Cause =
+    drifted && (cell !== "none" || fields.length > 0) ? "drift" : claim.converged ? "edited" : "interrupted";
+  const why = reasons(c, cell, fields, cause);
+  const change = { ...build(c, action, before, after, cause, why), snapshots: missing.take };
+  if (cause === "drift" && mode !== "correct") {
+    if (mode === "warn") held.push(driftHeld(change));
+    return { held, notes: notSupported(agent, c.snapshots) };
+  }
+  return { change, held, notes: notSupported(agent, c.snapshots) };
+}
+
+const driftHeld = (change: Change): Held => ({
+  agent: change.agent,
+  reason: "drift-mode",
+  would: change,
+  message: `${change.why.join("; ")}; drift.mode is warn`,
+  release: `vm-agent apply --target ${change.agent}, or write drift.mode: correct`,
+});
+
+/** Drift: nobody edited the fleet since it was last converged, and yet something differs. */
+function isDrift(claim: Claim, target: ConvergedView): boolean {
+  const last = claim.converged;
+  return last !== null && last.state === target.state && differing(last, target).length === 0;
+}
+
+function actionOf(
+  cell: Cell,
+  fields: readonly Field[],
+  instance: ObservedInstance,
+  snapshot: boolean,
+): Action {
+  if (fields.some((f) => HOW[f].how === "replace" || HOW[f].how === "on-change")) return "replace";
+  const needsStop = fields.some((f) => HOW[f].how === "stopped" || HOW[f].how === "grow");
+  const stopped = instance.state === "Stopped";
+  if (needsStop && !stopped && cell !== "stop") return "restart-update";
+  if (cell === "start" || cell === "recover") return "start";
+  if (cell === "stop") return "stop";
+  if (cell === "suspend") return "suspend";
+  if (fields.length > 0) return "update";
+  return snapshot ? "snapshot" : "update";
+}
+
+function build(
+  c: AgentCase,
+  action: Action,
+  before: ConvergedView,
+  after: ConvergedView,
+  cause: Cause,
+  why: readonly string[],
+): Change {
+  return {
+    agent: c.agent.name,
+    action,
+    patch: jsonpatch.compare(before, after),
+    before,
+    after,
+    cause,
+    why,
+    consequences: consequences(c, action),
+    snapshots: [],
+    waitsFor: [],
+    seen: c.instance?.state ?? null,
+    source: c.agent.source,
+  };
+}
+
+function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], cause: Cause): readonly string[] {
+  const lines: string[] = [];
+  if (cause === "drift") {
+    const what = [...(cell === "none" ? [] : [`it is ${c.is}`]), ...fields.map((f) => `${f} differs`)].join(
+      ", ",
+    );
+    lines.push(`drift: ${what}, and nobody edited the fleet`);
+  } else if (cause === "edited" && (fields.length > 0 || cell !== "none"))
+    lines.push(`${at(c.agent)} was edited`);
+  else if (cause === "interrupted") lines.push("not yet converged since it was created");
+  for (const field of fields) lines.push(HOW[field].why);
+  return [...new Set(lines)];
+}
+
+function consequences(c: AgentCase, action: Action): readonly string[] {
+  const running = c.runtime?.runningTasks ?? 0;
+  const interrupts =
+    action === "restart-update" ||
+    action === "stop" ||
+    action === "suspend" ||
+    action === "replace" ||
+    action === "snapshot";
+  const lines: string[] = [];
+  if (action === "restart-update" || (action === "snapshot" && c.is === "Running"))
+    lines.push("stops for about a minute");
+  if (interrupts && running > 0)
+    lines.push(`${running} running task${running === 1 ? " is" : "s are"} waited for (at most 10 min)`);
+  if (action === "replace") lines.push("the disk and all snapshots are lost");
+  return lines;
+}
+
+function missingSnapshots(c: AgentCase): {
+  readonly take: Change["snapshots"];
+  readonly held: readonly Held[];
+} {
+  const known = c.instance?.snapshots;
+  // A snapshot is of an agent that was Ready once; before that there is nothing worth keeping.
+  if (!known || !c.claim?.converged || (c.is !== "Running" && c.is !== "Stopped"))
+    return { take: [], held: [] };
+  const have = new Set(known.map((s) => s.name));
+  const missing = c.snapshots.filter((s) => s.schedule === undefined && !have.has(s.name));
+  const busy = c.is === "Running" && (c.runtime?.runningTasks ?? 0) > 0;
+  const waits = missing.filter((s) => s.whenRunning === "wait" && busy);
+  return {
+    take: missing.filter((s) => !waits.includes(s)).map(({ name, comment }) => ({ name, comment })),
+    held: waits.map((s) => ({
+      agent: c.agent.name,
+      reason: "waiting" as const,
+      would: null,
+      message: `snapshot "${s.name}" waits until no task runs`,
+      release: "nothing to do, or write whenRunning: stop",
+    })),
+  };
+}
+
+function notSupported(agent: DesiredAgent, snapshots: readonly DesiredSnapshot[]): readonly Note[] {
+  const note = (what: string): Note => ({
+    agent: agent.name,
+    message: `${what} is not supported yet; it is checked and ignored`,
+  });
+  return [
+    ...(agent.mounts.length > 0 ? [note("mounts")] : []),
+    ...(agent.restore ? [note("restore")] : []),
+    ...(agent.previousName ? [note("previousName")] : []),
+    ...snapshots.filter((s) => s.schedule !== undefined).map((s) => note(`schedule of snapshot "${s.name}"`)),
+  ];
+}
+
+const at = (agent: DesiredAgent): string => `${agent.source.file}:${agent.source.line}`;

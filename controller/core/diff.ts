@@ -1,0 +1,224 @@
+/** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
+import { type Is, type Ownership, cellOf } from "./actions.ts";
+import { type AgentCase, diffAgent } from "./diff-agent.ts";
+import type {
+  Change,
+  Claim,
+  Desired,
+  DesiredSnapshot,
+  Held,
+  Instant,
+  Observed,
+  ObservedInstance,
+  RuntimeReading,
+} from "./types.ts";
+
+export interface Note {
+  readonly agent: string | null;
+  readonly message: string;
+}
+
+export interface Diff {
+  readonly changes: readonly Change[];
+  readonly held: readonly Held[];
+  readonly notes: readonly Note[];
+  /** Claims without a document and without an instance: to be forgotten, nothing is touched. */
+  readonly forget: readonly string[];
+}
+
+/** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
+export function diff(desired: Desired, observed: Observed, now: Instant, bootGrace: number): Diff {
+  const seen = observed.instances;
+  const instances = new Map<string, ObservedInstance>(
+    seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : [],
+  );
+  const claims = new Map<string, Claim>(observed.claims.map((c) => [c.name, c]));
+  const runtimes = new Map<string, RuntimeReading>(observed.runtimes.map((r) => [r.agent, r]));
+  const snapshots = groupByAgent(desired.snapshots);
+  const vanished = new Set(observed.vanished);
+  const wanted = new Set<string>();
+  const result = { changes: [] as Change[], held: [] as Held[], notes: [] as Note[], forget: [] as string[] };
+
+  const caseOf = (name: string): Omit<AgentCase, "agent"> => {
+    const instance = instances.get(name);
+    const claim = claims.get(name);
+    const runtime = runtimes.get(name);
+    const is: Is = seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent");
+    return {
+      is,
+      ownership: ownershipOf(claim, runtime),
+      ...(instance && { instance }),
+      ...(claim && { claim }),
+      ...(runtime && { runtime }),
+      snapshots: snapshots.get(name) ?? [],
+      vanished: vanished.has(name),
+      unobservable: seen.kind === "unobservable" ? seen.reason : null,
+      booting: claim !== undefined && now - claim.bootAt < bootGrace,
+    };
+  };
+
+  for (const agent of desired.agents) {
+    wanted.add(agent.name);
+    const found = diffAgent({ agent, ...caseOf(agent.name) });
+    if (found.change) result.changes.push(found.change);
+    result.held.push(...found.held);
+    result.notes.push(...found.notes);
+  }
+  const ready = readyAgents(desired, instances, claims, runtimes);
+  const waiting = new Map(desired.agents.map((a) => [a.name, a.dependsOn.filter((d) => !ready.has(d))]));
+  result.changes = result.changes.map((change) => {
+    const waitsFor =
+      change.action === "create" || change.action === "start" ? (waiting.get(change.agent) ?? []) : [];
+    return waitsFor.length > 0 ? { ...change, waitsFor } : change;
+  });
+
+  for (const claim of observed.claims) {
+    if (wanted.has(claim.name)) continue;
+    const found = diffRemoved(claim, caseOf(claim.name));
+    if (found.forget) result.forget.push(claim.name);
+    if (found.change) result.changes.push(found.change);
+    if (found.held) result.held.push(found.held);
+  }
+  const byName = (a: { readonly agent: string | null }, b: { readonly agent: string | null }) =>
+    compareText(a.agent ?? "", b.agent ?? "");
+  return {
+    changes: result.changes.sort(byName),
+    held: result.held.sort((a, b) => byName(a, b) || compareText(a.reason, b.reason)),
+    notes: result.notes.sort((a, b) => byName(a, b) || compareText(a.message, b.message)),
+    forget: result.forget.sort(compareText),
+  };
+}
+
+/** Code-unit order: the same on every machine, whatever its locale. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+export function ownershipOf(claim: Claim | undefined, runtime: RuntimeReading | undefined): Ownership {
+  if (!claim) return "foreign";
+  if (claim.phase !== "launching" || claim.proven) return "ours";
+  return proves(claim, runtime) ? "ours" : "unproven";
+}
+
+/** SPEC section 3, safety 1: the nonce counts only together with the instance's own name in the guest. */
+export function proves(claim: Claim, runtime: RuntimeReading | undefined): boolean {
+  return runtime !== undefined && runtime.nonce === claim.nonce && runtime.instanceId === claim.name;
+}
+
+/** Ready: running with its own runtime online; an agent that is not meant to run is ready when it is as written. */
+export function readyAgents(
+  desired: Desired,
+  instances: ReadonlyMap<string, ObservedInstance>,
+  claims: ReadonlyMap<string, Claim>,
+  runtimes: ReadonlyMap<string, RuntimeReading>,
+): ReadonlySet<string> {
+  const ready = new Set<string>();
+  for (const agent of desired.agents) {
+    const state = instances.get(agent.name)?.state;
+    const claim = claims.get(agent.name);
+    const runtime = runtimes.get(agent.name);
+    if (!claim || state === undefined) continue;
+    const up = state === "Running" && runtime?.status === "online" && proves(claim, runtime);
+    const down =
+      (agent.state === "stopped" && state === "Stopped") ||
+      (agent.state === "suspended" && state === "Suspended");
+    if (agent.state === "running" ? up : down) ready.add(agent.name);
+  }
+  return ready;
+}
+
+function groupByAgent(
+  snapshots: readonly DesiredSnapshot[],
+): ReadonlyMap<string, readonly DesiredSnapshot[]> {
+  const groups = new Map<string, DesiredSnapshot[]>();
+  for (const snapshot of snapshots) {
+    const group = groups.get(snapshot.agent);
+    if (group) group.push(snapshot);
+    else groups.set(snapshot.agent, [snapshot]);
+  }
+  for (const group of groups.values()) group.sort((a, b) => compareText(a.name, b.name));
+  return groups;
+}
+
+function diffRemoved(
+  claim: Claim,
+  c: Omit<AgentCase, "agent">,
+): { readonly change?: Change; readonly held?: Held; readonly forget?: boolean } {
+  const hold = (reason: Held["reason"], message: string, release: string) => ({
+    held: { agent: claim.name, reason, would: null, message, release },
+  });
+  const cell = cellOf(c.ownership, "absent", c.is);
+  switch (cell) {
+    case "forget":
+      return { forget: true };
+    case "destroy": {
+      const interrupted = claim.phase === "removing";
+      return {
+        change: {
+          agent: claim.name,
+          action: "destroy",
+          patch: [{ op: "remove", path: "" }],
+          before: claim.converged ?? { state: "running", image: claim.image },
+          after: null,
+          cause: interrupted ? "interrupted" : "removed",
+          why: [
+            interrupted
+              ? "its removal was begun and interrupted"
+              : `its document "${claim.document}" is gone`,
+          ],
+          consequences: ["the instance, its disk and its snapshots are deleted for good"],
+          snapshots: [],
+          waitsFor: [],
+          seen: c.is === "absent" || c.is === "unobservable" ? null : c.is,
+          source: null,
+        },
+      };
+    }
+    case "settle":
+      if (c.booting)
+        return hold(
+          "waiting",
+          "its boot was begun a short while ago; it is removed once that is over",
+          "nothing to do, it is looked at again",
+        );
+      if (c.is === "absent") return { forget: true };
+      return hold(
+        "unknown-state",
+        `Multipass shows it as ${c.is}, which proves nothing`,
+        `look at it with "multipass info ${claim.name}"`,
+      );
+    case "wait":
+      return hold("waiting", `it is ${c.is}`, "nothing to do, it is looked at again");
+    case "adopt":
+      return hold(
+        "unproven",
+        "its launch was begun, but nothing proves yet that this instance came from it",
+        `start it, so that its runtime can prove itself, or delete it yourself: multipass delete --purge ${claim.name}`,
+      );
+    case "hold-unobservable":
+      return hold(
+        "unobservable",
+        `nothing can be seen: ${c.unobservable}`,
+        "repair Multipass; work goes on by itself",
+      );
+    case "hold-unavailable":
+      return hold("unobservable", "its availability zone is unavailable", "enable the zone in Multipass");
+    case "hold-deleted":
+      return hold(
+        "deleted-elsewhere",
+        "a deleted instance holds the name",
+        `multipass recover ${claim.name}, or multipass delete --purge ${claim.name}`,
+      );
+    case "none":
+    case "create":
+    case "start":
+    case "stop":
+    case "suspend":
+    case "recover":
+    case "ignore":
+    case "hold-foreign":
+      return {};
+    default: {
+      const never: never = cell;
+      return never;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** Values in words for people: sizes as they are written in the fleet files. */
+
+const UNITS = [
+  ["G", 1024 ** 3],
+  ["M", 1024 ** 2],
+  ["K", 1024],
+] as const;
+
+/** Bytes as `4G`, `512M`, `1.5G`: the shortest form that Multipass reads back as the same number, where there is one. */
+export function bytes(n: number): string {
+  for (const [unit, size] of UNITS) {
+    if (n < size) continue;
+    const value = n / size;
+    const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
+    if (Number.isInteger(value) || Number.isInteger(value * 10)) return `${text}${unit}`;
+  }
+  return n >= 1024 ** 2
+    ? `${(n / 1024 ** 3 >= 1 ? n / 1024 ** 3 : n / 1024 ** 2).toFixed(2)}${n >= 1024 ** 3 ? "G" : "M"}`
+    : String(n);
+}

@@ -1,0 +1,264 @@
+/** What will be done and what is held: the guards of SPEC section 3 over the differences. Pure. */
+import { type Diff, compareText, diff } from "./diff.ts";
+import type {
+  Change,
+  Claim,
+  Counts,
+  Desired,
+  Held,
+  HoldReason,
+  Instant,
+  Observed,
+  Plan,
+  Policy,
+  Size,
+} from "./types.ts";
+
+export function makePlan(desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
+  return plan(diff(desired, observed, now, policy.bootGrace), desired, observed, policy, now);
+}
+
+export function plan(found: Diff, desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
+  const held: Held[] = [...found.held];
+  const guard = guards(found, desired, observed, policy);
+  let changes: Change[] = [];
+  for (const change of found.changes) {
+    const stop = guard(change);
+    if (stop) held.push({ agent: change.agent, would: change, ...stop });
+    else changes.push(change);
+  }
+  // A person who asks for a plan of one agent by name has released what only waits for somebody to ask.
+  if (policy.actor === "apply" && policy.targets.length > 0) {
+    for (let i = held.length - 1; i >= 0; i--) {
+      const item = held[i];
+      if (item?.reason === "drift-mode" && item.would && policy.targets.includes(item.agent)) {
+        held.splice(i, 1);
+        changes.push(item.would);
+      }
+    }
+    const inScope = (x: { readonly agent: string }) => policy.targets.includes(x.agent);
+    changes = changes.filter(inScope);
+    held.splice(0, held.length, ...held.filter(inScope));
+  }
+  changes.sort((a, b) => compareText(a.agent, b.agent));
+  held.sort((a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason));
+  return {
+    format: 1,
+    at: now,
+    revision: desired.revision,
+    desiredHash: desired.hash,
+    observedHash: observedHash(observed),
+    changes,
+    held,
+    notes: found.notes,
+    totals: { wanted: wantedSize(desired), host: observed.host ?? null },
+    counts: count(changes, held),
+  };
+}
+
+type Stop = { readonly reason: HoldReason; readonly message: string; readonly release: string };
+
+function guards(
+  found: Diff,
+  desired: Desired,
+  observed: Observed,
+  policy: Policy,
+): (change: Change) => Stop | null {
+  const agents = new Map(desired.agents.map((a) => [a.name, a]));
+  const claims = new Map<string, Claim>(observed.claims.map((c) => [c.name, c]));
+  const named = new Set(policy.allowDelete);
+  const removals = found.changes.filter(
+    (c) => c.action === "destroy" && c.cause !== "interrupted" && !named.has(c.agent),
+  );
+  const room = limits(found, desired, observed);
+  const { maxDeletes, prune } = desired.settings;
+
+  return (change) => {
+    const agent = agents.get(change.agent);
+    const allow = `vm-agent apply --allow-delete ${change.agent}`;
+    if (agent?.paused) {
+      return {
+        reason: "paused",
+        message: "it is paused",
+        release: `vm-agent resume ${change.agent}, or write paused: false`,
+      };
+    }
+    const protectedNow =
+      (agent?.protect ?? claims.get(change.agent)?.protect ?? false) && !named.has(change.agent);
+    if (change.action === "destroy") {
+      if (desired.guard && (desired.guard.reason !== "empty" || !named.has(change.agent)))
+        return guarded(desired.guard, allow);
+      if (change.cause === "interrupted") return null;
+      if (protectedNow)
+        return { reason: "protected", message: "it is protected (protect: true)", release: allow };
+      if (named.has(change.agent)) return null;
+      if (removals.length > 1 && removals.length === observed.claims.length) {
+        return {
+          reason: "nothing-left",
+          message: `removing ${removals.length} agents would leave none`,
+          release: `${allow} (each by name)`,
+        };
+      }
+      if (removals.length > maxDeletes) {
+        return {
+          reason: "max-deletes",
+          message: `${removals.length} removals at once are more than maxDeletes: ${maxDeletes}`,
+          release: `${allow} (each by name), or raise maxDeletes in kind: Fleet`,
+        };
+      }
+      if (policy.actor === "loop" && !prune) {
+        return {
+          reason: "prune-off",
+          message: "its document is gone, and prune is off",
+          release: "vm-agent apply, or write prune: true in kind: Fleet",
+        };
+      }
+      return null;
+    }
+    if (change.action === "replace" || change.action === "restore") {
+      if (protectedNow)
+        return { reason: "protected", message: "it is protected, and this loses its data", release: allow };
+      const written = agent?.provision.onChange === "replace" && onlyProvision(change);
+      if (policy.actor === "loop" && !written) {
+        return {
+          reason: "data-loss",
+          message: "this loses its disk and its snapshots",
+          release: `vm-agent apply --target ${change.agent}`,
+        };
+      }
+    }
+    return change.action === "create" ? room(change) : null;
+  };
+}
+
+const onlyProvision = (change: Change): boolean =>
+  change.patch.every((op) => op.path !== "/image") && change.cause !== "interrupted";
+
+function guarded(guard: NonNullable<Desired["guard"]>, allow: string): Stop {
+  if (guard.reason === "empty")
+    return {
+      reason: "fleet-empty",
+      message: guard.message,
+      release: `${allow}, or write the documents again`,
+    };
+  return {
+    reason: "fleet-invalid",
+    message: guard.message,
+    release: "mend the fleet files; vm-agent validate shows where",
+  };
+}
+
+/** `limits` of kind: Fleet: creations are admitted in order of name as long as the sum of what runs stays within them. */
+function limits(found: Diff, desired: Desired, observed: Observed): (change: Change) => Stop | null {
+  const limit = desired.settings.limits;
+  const fields = (["cpu", "memory", "disk"] as const).filter((f) => limit[f] !== undefined);
+  if (fields.length === 0) return () => null;
+  const creating = new Set(found.changes.filter((c) => c.action === "create").map((c) => c.agent));
+  const claimed = new Set(observed.claims.map((c) => c.name));
+  const used = sum(
+    desired.agents.filter((a) => claimed.has(a.name) && !creating.has(a.name)).map((a) => a.size),
+  );
+  const refused = new Map<string, Stop>();
+  for (const agent of [...desired.agents].sort((a, b) => compareText(a.name, b.name))) {
+    if (!creating.has(agent.name)) continue;
+    const over = fields.find((f) => used[f] + agent.size[f] > (limit[f] ?? Number.POSITIVE_INFINITY));
+    if (over) {
+      refused.set(agent.name, {
+        reason: "limits",
+        message: `it would exceed limits.${over} of kind: Fleet`,
+        release: `raise limits.${over}, or make this or another agent smaller`,
+      });
+    } else for (const f of ["cpu", "memory", "disk"] as const) used[f] += agent.size[f];
+  }
+  return (change) => refused.get(change.agent) ?? null;
+}
+
+function sum(sizes: readonly Size[]): { cpu: number; memory: number; disk: number } {
+  const total = { cpu: 0, memory: 0, disk: 0 };
+  for (const size of sizes) {
+    total.cpu += size.cpu;
+    total.memory += size.memory;
+    total.disk += size.disk;
+  }
+  return total;
+}
+
+/** What the fleet takes of the host when it is as written: cpu and memory of what runs, disk of everything. */
+function wantedSize(desired: Desired): Size {
+  const running = sum(desired.agents.filter((a) => a.state === "running").map((a) => a.size));
+  return { ...running, disk: sum(desired.agents.map((a) => a.size)).disk };
+}
+
+function count(changes: readonly Change[], held: readonly Held[]): Counts {
+  const counts = {
+    create: 0,
+    change: 0,
+    destroy: 0,
+    snapshot: 0,
+    held: held.filter((h) => h.reason !== "waiting").length,
+  };
+  for (const change of changes) {
+    counts.snapshot += change.snapshots.length;
+    switch (change.action) {
+      case "create":
+        counts.create++;
+        break;
+      case "destroy":
+        counts.destroy++;
+        break;
+      case "replace":
+        counts.create++;
+        counts.destroy++;
+        break;
+      case "snapshot":
+        break;
+      case "update":
+      case "restart-update":
+      case "start":
+      case "stop":
+      case "suspend":
+      case "restore":
+        counts.change++;
+        break;
+      default: {
+        const never: never = change.action;
+        return never;
+      }
+    }
+  }
+  return counts;
+}
+
+/**
+ * A number for "the world as it was planned upon", so that a saved plan is refused when the world moved: names, states,
+ * sizes and claims, not addresses or heartbeats. cyrb53 (public domain, 53 bits): not a secret, only a comparison.
+ */
+export function observedHash(observed: Observed): string {
+  const seen = observed.instances;
+  const rows =
+    seen.kind === "unobservable"
+      ? ["unobservable"]
+      : seen.list.map(
+          (i) =>
+            `${i.name}|${i.state}|${i.size ? `${i.size.cpu},${i.size.memory},${i.size.disk}` : ""}|${(
+              i.snapshots ?? []
+            )
+              .map((s) => s.name)
+              .sort()
+              .join(",")}`,
+        );
+  const claims = observed.claims.map((c) => `${c.name}|${c.nonce}|${c.phase}`);
+  let h1 = 0xdeadbeef;
+  let h2 = 0x41c6ce57;
+  for (const text of [...rows.sort(), ...claims.sort()]) {
+    for (let i = 0; i < text.length; i++) {
+      const ch = text.charCodeAt(i);
+      h1 = Math.imul(h1 ^ ch, 2654435761);
+      h2 = Math.imul(h2 ^ ch, 1597334677);
+    }
+    h1 = Math.imul(h1 ^ 10, 2654435761);
+  }
+  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909);
+  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909);
+  return (4294967296 * (2097151 & h2) + (h1 >>> 0)).toString(16).padStart(14, "0");
+}
