@@ -23,12 +23,18 @@ export interface TaskRecord {
   readonly epoch: number;
   readonly createdAt: Instant;
   readonly sentAt: Instant | null;
+  /** When the runtime said that its journal has the task: from then on it is never delivered again in this epoch. */
+  readonly acceptedAt: Instant | null;
   readonly startedAt: Instant | null;
   readonly finishedAt: Instant | null;
   readonly exitCode: number | null;
   /** What the runtime answered (`stdout`, `stderr`, `exitCode`, …), or null. */
   readonly result: Readonly<Record<string, unknown>> | null;
   readonly error: string | null;
+  /** Somebody asked for a cancel and why; the runtime has not confirmed it while the state is not final. */
+  readonly cancelReason: string | null;
+  /** Bytes of output that were not kept. */
+  readonly droppedBytes: number;
   readonly idempotencyKey: string | null;
   /** SHA-256 of the request body, to tell a repeat from a conflict. */
   readonly bodyHash: string;
@@ -39,28 +45,39 @@ export interface OutputChunk {
   readonly seq: number;
   readonly stream: "stdout" | "stderr";
   readonly data: string;
+  /** Present when `data` is not text. */
+  readonly encoding?: "base64";
   readonly at: Instant;
 }
 
 export interface TaskFilter {
   readonly agent?: string;
+  readonly type?: string;
+  /** Only tasks inserted before this one: the cursor of the next page. */
+  readonly before?: string;
   readonly states?: readonly TaskState[];
   /** Newest first; default 100. */
   readonly limit?: number;
 }
 
 export interface TaskStore {
+  /** Rejects with code `conflict` when the id, or the agent's idempotency key, exists. */
   insert(task: TaskRecord): Promise<void>;
   /** Replaces the record, together with any output chunks, in one transaction. */
   update(task: TaskRecord, output?: readonly OutputChunk[]): Promise<void>;
   get(id: string): TaskRecord | null;
-  byIdempotencyKey(agent: string, key: string): TaskRecord | null;
+  /** `agent` null: a task that was sent to whichever agent fitted. */
+  byIdempotencyKey(agent: string | null, key: string): TaskRecord | null;
   list(filter: TaskFilter): readonly TaskRecord[];
   /** Tasks in a state that is not final, oldest first: what a starting hub must go on with. */
   open(): readonly TaskRecord[];
   appendOutput(chunks: readonly OutputChunk[]): Promise<void>;
   /** Chunks with seq > after, in order. */
   output(taskId: string, after: number): readonly OutputChunk[];
+  /** Removes chunks with seq < before: the tail is what is kept. */
+  trimOutput(taskId: string, before: number): Promise<void>;
+  /** Removes finished tasks (and their output) that ended before `finishedBefore`, and the oldest beyond `keep`; returns how many. */
+  prune(finishedBefore: Instant, keep: number): Promise<number>;
 }
 
 /** How a runtime may come in: a join token before its first hello, its own credential afterwards. Only hashes are kept. */
@@ -112,6 +129,9 @@ export interface QueuedMessage {
   readonly at: Instant;
   readonly expiresAt: Instant;
 }
+
+/** How many messages may wait for one recipient. */
+export const MESSAGES_PER_RECIPIENT = 1000;
 
 export interface MessageStore {
   /** Rejects with code `queue-full` beyond the bound per recipient. */

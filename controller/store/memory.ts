@@ -1,0 +1,132 @@
+/** The store without a disk, for tests of what stands on it; keeps the same contract (contract.ts). */
+import { VmAgentError } from "../base/errors.ts";
+import type { Claim } from "../core/types.ts";
+import { GENESIS, link } from "./audit-chain.ts";
+import { memoryTasks } from "./memory-tasks.ts";
+import { queueFull } from "./queue-full.ts";
+import { fenced } from "./sql-claims.ts";
+import {
+  type AgentRow,
+  type AuditEntry,
+  type AuditStore,
+  type ClaimStore,
+  type CredentialRecord,
+  type KeyValueStore,
+  MESSAGES_PER_RECIPIENT,
+  type MessageStore,
+  type QueuedMessage,
+  type Store,
+} from "./store.ts";
+
+const copy = <T>(value: T): T => structuredClone(value);
+
+export function openMemoryStore(): Store {
+  let fence = 0;
+  const credentials = new Map<string, CredentialRecord>();
+  const agents = new Map<string, AgentRow>();
+  return {
+    claims: claims(() => fence),
+    tasks: memoryTasks(),
+    credentials: {
+      get: (agent) => copy(credentials.get(agent) ?? null),
+      put: async (record) => void credentials.set(record.agent, copy(record)),
+      remove: async (agent) => void credentials.delete(agent),
+    },
+    agents: {
+      list: () => [...agents.values()].map(copy),
+      put: async (row) => void agents.set(row.id, copy(row)),
+      remove: async (id) => void agents.delete(id),
+    },
+    messages: messages(),
+    audit: audit(),
+    kv: keyValues(),
+    nextFence: async () => ++fence,
+    flush: async () => {},
+    close: async () => {},
+  };
+}
+
+function claims(current: () => number): ClaimStore {
+  const all = new Map<string, Claim>();
+  const guard = (fence: number) => {
+    if (fence < current()) throw fenced(fence, current());
+  };
+  return {
+    list: () => [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(copy),
+    async put(claim, fence) {
+      guard(fence);
+      all.set(claim.name, copy(claim));
+    },
+    async remove(name, fence) {
+      guard(fence);
+      all.delete(name);
+    },
+  };
+}
+
+function messages(): MessageStore {
+  const all = new Map<string, QueuedMessage>();
+  return {
+    async enqueue(message) {
+      const waiting = [...all.values()].filter((m) => m.to === message.to).length;
+      if (waiting >= MESSAGES_PER_RECIPIENT) throw queueFull(message.to);
+      if (all.has(message.id)) throw conflict(message.id);
+      all.set(message.id, copy(message));
+    },
+    pending: (to, now) => [...all.values()].filter((m) => m.to === to && m.expiresAt > now).map(copy),
+    async remove(ids) {
+      for (const id of ids) all.delete(id);
+    },
+    async expire(now) {
+      const gone = [...all.values()].filter((m) => m.expiresAt <= now);
+      for (const m of gone) all.delete(m.id);
+      return gone.length;
+    },
+  };
+}
+
+function audit(): AuditStore {
+  const all: (AuditEntry & { readonly seq: number; readonly hash: string })[] = [];
+  return {
+    async append(entry) {
+      const hash = link(all.at(-1)?.hash ?? GENESIS, entry, JSON.stringify(entry.detail));
+      all.push({ ...copy(entry), seq: all.length + 1, hash });
+    },
+    list: (after, limit) => all.slice(after, after + limit).map(copy),
+    verify() {
+      let previous = GENESIS;
+      for (const entry of all) {
+        if (link(previous, entry, JSON.stringify(entry.detail)) !== entry.hash) return entry.seq;
+        previous = entry.hash;
+      }
+      return null;
+    },
+  };
+}
+
+function keyValues(): KeyValueStore {
+  const all = new Map<string, string>();
+  return {
+    get(key) {
+      const json = all.get(key);
+      return json === undefined ? undefined : (JSON.parse(json) as unknown);
+    },
+    all: (prefix) =>
+      new Map(
+        [...all]
+          .filter(([key]) => key.startsWith(prefix))
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, json]) => [key, JSON.parse(json) as unknown]),
+      ),
+    put: async (key, value) => void all.set(key, JSON.stringify(value ?? null)),
+    remove: async (key) => void all.delete(key),
+  };
+}
+
+function conflict(id: string): VmAgentError {
+  return new VmAgentError({
+    code: "conflict",
+    message: `such a record exists already (${id})`,
+    next: "read the existing record instead of writing it again",
+  });
+}

@@ -1,0 +1,50 @@
+/** Claims, each write fenced: a controller that lost its lock cannot write over its successor. */
+import { VmAgentError } from "../base/errors.ts";
+import type { Claim } from "../core/types.ts";
+import type { Db, Write } from "./db.ts";
+import type { ClaimStore } from "./store.ts";
+
+export function fenced(fence: number, current: number): VmAgentError {
+  return new VmAgentError({
+    code: "fenced",
+    message: `this controller's lock (epoch ${fence}) was taken over by a newer one (epoch ${current})`,
+    next: "stop this process; the newer controller goes on with the work",
+  });
+}
+
+export function sqlFence(db: Db, write: Write): () => Promise<number> {
+  const raise = db.prepare("UPDATE fence SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch");
+  return async () => {
+    let epoch = 0;
+    await write(() => {
+      epoch = Number(raise.get()?.epoch);
+    });
+    return epoch;
+  };
+}
+
+export function sqlClaims(db: Db, write: Write): ClaimStore {
+  const select = db.prepare("SELECT json FROM claims ORDER BY name");
+  const upsert = db.prepare(
+    "INSERT INTO claims (name, json) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
+  );
+  const remove = db.prepare("DELETE FROM claims WHERE name = ?");
+  const epoch = db.prepare("SELECT epoch FROM fence WHERE id = 1");
+  const guard = (fence: number) => {
+    const current = Number(epoch.get()?.epoch);
+    if (fence < current) throw fenced(fence, current);
+  };
+  return {
+    list: () => select.all().map((row) => JSON.parse(String(row.json)) as Claim),
+    put: (claim, fence) =>
+      write(() => {
+        guard(fence);
+        upsert.run(claim.name, JSON.stringify(claim));
+      }),
+    remove: (name, fence) =>
+      write(() => {
+        guard(fence);
+        remove.run(name);
+      }),
+  };
+}

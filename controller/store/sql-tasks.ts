@@ -1,0 +1,154 @@
+/** Tasks and their output. Two writes in a task's common life: the insert before the answer, the update with the result. */
+import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
+import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "./store.ts";
+
+const OPEN = "('queued', 'sent', 'running')";
+
+export function sqlTasks(db: Db, write: Write): TaskStore {
+  const insert = db.prepare(
+    `INSERT INTO tasks (id, agent, type, spec, body_hash, idempotency_key, created_at,
+       state, epoch, sent_at, accepted_at, started_at, finished_at, exit_code, result, error, cancel_reason, dropped_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const update = db.prepare(
+    `UPDATE tasks SET state = ?, epoch = ?, sent_at = ?, accepted_at = ?, started_at = ?, finished_at = ?, exit_code = ?,
+       result = ?, error = ?, cancel_reason = ?, dropped_bytes = ? WHERE id = ?`,
+  );
+  const byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
+  const byKey = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? AND agent = ?");
+  const byKeyOfAny = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? ORDER BY seq LIMIT 1");
+  const open = db.prepare(`SELECT * FROM tasks WHERE state IN ${OPEN} ORDER BY seq`);
+  const chunk = db.prepare(
+    "INSERT OR IGNORE INTO output (task_id, seq, stream, data, encoding, at) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const chunks = db.prepare("SELECT * FROM output WHERE task_id = ? AND seq > ? ORDER BY seq");
+  const trim = db.prepare("DELETE FROM output WHERE task_id = ? AND seq < ?");
+  const pruned = `SELECT id FROM tasks WHERE state NOT IN ${OPEN} AND (finished_at < ?1
+    OR seq <= (SELECT seq FROM tasks ORDER BY seq DESC LIMIT 1 OFFSET ?2))`;
+  const pruneOutput = db.prepare(`DELETE FROM output WHERE task_id IN (${pruned})`);
+  const pruneTasks = db.prepare(`DELETE FROM tasks WHERE id IN (${pruned})`);
+  const addChunks = (list: readonly OutputChunk[]) => {
+    for (const c of list) chunk.run(c.taskId, c.seq, c.stream, c.data, c.encoding ?? null, c.at);
+  };
+  const lists = new Map<string, Statement>();
+  const one = (row: Row | undefined) => (row ? toTask(row) : null);
+
+  return {
+    insert: (task) => {
+      const spec = JSON.stringify(task.spec);
+      return write(
+        () =>
+          void insert.run(
+            task.id,
+            task.agent,
+            task.type,
+            spec,
+            task.bodyHash,
+            task.idempotencyKey,
+            task.createdAt,
+            ...progress(task),
+          ),
+      );
+    },
+    update: (task, output) => {
+      const values = progress(task);
+      return write(() => {
+        update.run(...values, task.id);
+        if (output && output.length > 0) addChunks(output);
+      });
+    },
+    get: (id) => one(byId.get(id)),
+    byIdempotencyKey: (agent, key) => one(agent === null ? byKeyOfAny.get(key) : byKey.get(key, agent)),
+    list(filter) {
+      const { sql, values } = listSql(filter);
+      const statement = lists.get(sql) ?? db.prepare(sql);
+      lists.set(sql, statement);
+      return statement.all(...values).map(toTask);
+    },
+    open: () => open.all().map(toTask),
+    appendOutput: (list) => (list.length === 0 ? Promise.resolve() : write(() => addChunks(list))),
+    output: (taskId, after) => chunks.all(taskId, after).map(toChunk),
+    trimOutput: (taskId, before) => write(() => void trim.run(taskId, before)),
+    async prune(finishedBefore, keep) {
+      let removed = 0;
+      await write(() => {
+        pruneOutput.run(finishedBefore, keep);
+        removed = Number(pruneTasks.run(finishedBefore, keep).changes);
+      });
+      return removed;
+    },
+  };
+}
+
+function progress(task: TaskRecord): SqlValue[] {
+  return [
+    task.state,
+    task.epoch,
+    task.sentAt,
+    task.acceptedAt,
+    task.startedAt,
+    task.finishedAt,
+    task.exitCode,
+    task.result === null ? null : JSON.stringify(task.result),
+    task.error,
+    task.cancelReason,
+    task.droppedBytes,
+  ];
+}
+
+function listSql(filter: TaskFilter): { sql: string; values: SqlValue[] } {
+  const where: string[] = [];
+  const values: SqlValue[] = [];
+  const add = (clause: string, ...more: SqlValue[]) => {
+    where.push(clause);
+    values.push(...more);
+  };
+  if (filter.agent !== undefined) add("agent = ?", filter.agent);
+  if (filter.type !== undefined) add("type = ?", filter.type);
+  if (filter.states !== undefined)
+    add(`state IN (${filter.states.map(() => "?").join(", ")})`, ...filter.states);
+  if (filter.before !== undefined) add("seq < (SELECT seq FROM tasks WHERE id = ?)", filter.before);
+  const condition = where.length === 0 ? "" : ` WHERE ${where.join(" AND ")}`;
+  return {
+    sql: `SELECT * FROM tasks${condition} ORDER BY seq DESC LIMIT ?`,
+    values: [...values, filter.limit ?? 100],
+  };
+}
+
+const instant = (value: unknown) => (value === null ? null : Number(value));
+const text = (value: unknown) => (value === null ? null : String(value));
+
+function toTask(row: Row): TaskRecord {
+  return {
+    id: String(row.id),
+    agent: String(row.agent),
+    type: String(row.type),
+    spec: JSON.parse(String(row.spec)) as Readonly<Record<string, unknown>>,
+    state: String(row.state) as TaskState,
+    epoch: Number(row.epoch),
+    createdAt: Number(row.created_at),
+    sentAt: instant(row.sent_at),
+    acceptedAt: instant(row.accepted_at),
+    startedAt: instant(row.started_at),
+    finishedAt: instant(row.finished_at),
+    exitCode: instant(row.exit_code),
+    result:
+      row.result === null ? null : (JSON.parse(String(row.result)) as Readonly<Record<string, unknown>>),
+    error: text(row.error),
+    cancelReason: text(row.cancel_reason),
+    droppedBytes: Number(row.dropped_bytes),
+    idempotencyKey: text(row.idempotency_key),
+    bodyHash: String(row.body_hash),
+  };
+}
+
+function toChunk(row: Row): OutputChunk {
+  return {
+    taskId: String(row.task_id),
+    seq: Number(row.seq),
+    stream: row.stream === "stderr" ? "stderr" : "stdout",
+    data: String(row.data),
+    ...(row.encoding === "base64" ? { encoding: "base64" as const } : {}),
+    at: Number(row.at),
+  };
+}
