@@ -33,13 +33,16 @@ export interface LaunchSpec {
 }
 
 /**
- * All calls reject with VmAgentError, codes below, and are idempotent: launching what exists and removing what is gone
- * succeed. None decides anything; callers have checked ownership.
+ * All calls reject with VmAgentError, codes below, and are idempotent: starting what runs, taking a snapshot that exists and
+ * removing what is gone succeed; launching what exists is told as `instance-exists`, because only the caller knows whether it
+ * is ours. None decides anything; callers have checked ownership.
  *
  * Codes: `driver-missing` (no executable), `driver-unreachable` (daemon), `driver-denied` (socket, authentication),
  * `driver-timeout` (our deadline, process group killed), `instance-exists`, `instance-preparing`, `instance-missing`,
  * `instance-deleted`, `launch-timeout` (the instance may exist), `launch-refused` (nothing was left behind),
- * `not-stopped`, `image-unknown`, `driver-failed` (anything else, with its stderr).
+ * `not-stopped`, `image-unknown`, `driver-failed` (anything else, with its stderr). Finer ones: `driver-cancelled` (the
+ * caller's signal), `start-timeout` (state Unknown stays), `not-running`, `wrong-state` (starting, suspending, Unknown),
+ * `resize-refused`, `snapshot-missing`, `mount-refused`.
  */
 export interface Driver {
   readonly can: Capabilities;
@@ -47,6 +50,10 @@ export interface Driver {
   list(signal?: AbortSignal): Promise<Observation>;
   /** Configured size by `get local.NAME.*`. */
   size(name: string, signal?: AbortSignal): Promise<Size>;
+  /** What `size` reads back from an instance configured with `size`: Multipass prints one decimal only, so 1280M shows as 1.2GiB. */
+  shownSize?(size: Size): Size;
+  /** Mounts by `info NAME`. Looks into a running guest: only for one that is stopped or known to answer (CONTRACT section 16). */
+  mounts?(name: string, signal?: AbortSignal): Promise<readonly Mount[]>;
   /** Snapshots of all instances by `list --snapshots`; never looks into guests. */
   snapshots(signal?: AbortSignal): Promise<ReadonlyMap<string, readonly ObservedSnapshot[]>>;
   /** `userData` goes in by standard input. `onProgress` gets what Multipass prints ("Retrieving image: 41%"). */

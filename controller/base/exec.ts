@@ -1,0 +1,214 @@
+/** The only place of the controller that spawns a program: argument array in, a result as data out, never a shell, never a rejection. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { StringDecoder } from "node:string_decoder";
+
+export interface RunOptions {
+  /** Given on standard input; absent: /dev/null. */
+  readonly input?: string | Buffer;
+  /** Milliseconds after which the process group is ended. Absent: none. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+  /** Bytes kept of each stream; what follows is read and dropped. */
+  readonly maxOutputBytes?: number;
+  /** Added to the environment of this process; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Gets all of standard output as it comes, also what is beyond `maxOutputBytes`. */
+  readonly onStdout?: (text: string) => void;
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  readonly killGraceMs?: number;
+}
+
+export interface ExecResult {
+  readonly argv: readonly string[];
+  /** null: ended by a signal, or never started. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  /** Our deadline passed and the group was ended. */
+  readonly timedOut: boolean;
+  /** The caller's signal fired and the group was ended. */
+  readonly aborted: boolean;
+  /** A stream was longer than `maxOutputBytes`; its beginning is kept. */
+  readonly truncated: boolean;
+  /** The program could not be started: `code` as of errno, e.g. ENOENT. */
+  readonly spawnError?: { readonly code: string; readonly message: string };
+}
+
+export type Run = (file: string, args: readonly string[], options?: RunOptions) => Promise<ExecResult>;
+
+export const EXEC_DEFAULTS = { maxOutputBytes: 16 * 1024 * 1024, killGraceMs: 2000 } as const;
+
+/** How long a descendant that still holds the pipes may delay us, once the program itself is gone. What the program wrote is in the pipe by then. */
+const DRAIN_MS = 500;
+/** How long we look for the end of a killed group; zombies that nobody reaps must not hold us. */
+const GONE_MS = 300;
+const POLL_MS = 15;
+
+/** Groups that live now. They are not in the terminal's foreground group, so their end is ours to see to. */
+const living = new Set<number>();
+const endAll = () => {
+  for (const pid of living) kill(pid, "SIGTERM");
+};
+
+/**
+ * Runs a program in its own process group and resolves exactly once, whatever happens. After a deadline or an abort the whole
+ * group gets SIGTERM, then SIGKILL; the promise resolves even if a descendant survives that or holds the pipes.
+ */
+export const run: Run = (file, args, options = {}) => {
+  const argv = [file, ...args];
+  const started = performance.now();
+  const elapsed = () => Math.round(performance.now() - started);
+  if (options.signal?.aborted) return Promise.resolve(unstarted(argv, 0, { aborted: true }));
+
+  let child: ChildProcess;
+  try {
+    child = spawn(file, [...args], {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      detached: true,
+      shell: false,
+      windowsHide: true,
+    });
+  } catch (error) {
+    return Promise.resolve(unstarted(argv, elapsed(), { error }));
+  }
+
+  return new Promise((resolve) => {
+    const cap = options.maxOutputBytes ?? EXEC_DEFAULTS.maxOutputBytes;
+    const out = collector(cap, options.onStdout);
+    const err = collector(cap);
+    const timers = new Set<NodeJS.Timeout>();
+    let ending: "deadline" | "abort" | null = null;
+    let exit: { code: number | null; signal: NodeJS.Signals | null } | null = null;
+    let settled = false;
+
+    const later = (ms: number, action: () => void) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        action();
+      }, ms);
+      timers.add(timer);
+    };
+    const settle = (result: ExecResult) => {
+      if (settled) return;
+      settled = true;
+      for (const timer of timers) clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onAbort);
+      if (child.pid !== undefined) forget(child.pid);
+      child.stdin?.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      child.unref();
+      resolve(result);
+    };
+    const finish = () =>
+      settle({
+        argv,
+        exitCode: exit?.code ?? null,
+        signal: exit?.signal ?? null,
+        stdout: out.text(),
+        stderr: err.text(),
+        durationMs: elapsed(),
+        timedOut: ending === "deadline",
+        aborted: ending === "abort",
+        truncated: out.truncated() || err.truncated(),
+      });
+    const awaitGone = (until: number, then: () => void) => {
+      if (child.pid === undefined || !alive(child.pid) || performance.now() >= until) then();
+      else later(POLL_MS, () => awaitGone(until, then));
+    };
+    const end = (why: "deadline" | "abort") => {
+      const pid = child.pid;
+      if (ending !== null || settled || pid === undefined) return;
+      ending = why;
+      kill(pid, "SIGTERM");
+      awaitGone(performance.now() + (options.killGraceMs ?? EXEC_DEFAULTS.killGraceMs), () => {
+        kill(pid, "SIGKILL");
+        // One more turn of the loop, so that the exit event of the killed program is seen before the result is made.
+        awaitGone(performance.now() + GONE_MS, () => later(exit === null ? POLL_MS : 0, finish));
+      });
+    };
+    const onAbort = () => end("abort");
+
+    child.on("error", (error) => {
+      if (child.pid === undefined) settle(unstarted(argv, elapsed(), { error }));
+    });
+    child.on("exit", (code, signal) => {
+      exit = { code, signal };
+      if (ending === null) later(DRAIN_MS, () => ending === null && finish());
+    });
+    child.on("close", () => {
+      if (ending === null) finish();
+    });
+    child.stdout?.on("data", out.add);
+    child.stderr?.on("data", err.add);
+    // A program that does not read its input closes the pipe (EPIPE); its exit code says what that meant.
+    child.stdin?.on("error", () => {});
+    if (options.input !== undefined) child.stdin?.end(options.input);
+    if (child.pid !== undefined) remember(child.pid);
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    if (options.deadlineMs !== undefined) later(options.deadlineMs, () => end("deadline"));
+  });
+};
+
+function collector(cap: number, listener?: (text: string) => void) {
+  const chunks: Buffer[] = [];
+  const decoder = listener === undefined ? null : new StringDecoder("utf8");
+  let kept = 0;
+  let cut = false;
+  return {
+    add: (chunk: Buffer) => {
+      const part = chunk.length <= cap - kept ? chunk : chunk.subarray(0, cap - kept);
+      cut ||= part.length < chunk.length;
+      kept += part.length;
+      if (part.length > 0) chunks.push(part);
+      if (decoder !== null) listener?.(decoder.write(chunk));
+    },
+    text: () => Buffer.concat(chunks).toString("utf8"),
+    truncated: () => cut,
+  };
+}
+
+function unstarted(
+  argv: readonly string[],
+  durationMs: number,
+  why: { readonly aborted?: boolean; readonly error?: unknown },
+): ExecResult {
+  const base = { argv, exitCode: null, signal: null, stdout: "", stderr: "", durationMs, timedOut: false };
+  if (why.error === undefined) return { ...base, aborted: why.aborted ?? false, truncated: false };
+  const error = why.error instanceof Error ? why.error : new Error(String(why.error));
+  const code = (error as NodeJS.ErrnoException).code ?? "UNKNOWN";
+  return { ...base, aborted: false, truncated: false, spawnError: { code, message: error.message } };
+}
+
+/** True while a member of the group exists, a zombie included. */
+function alive(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group is gone, which is what was wanted.
+  }
+}
+
+function remember(pid: number): void {
+  if (living.size === 0) process.on("exit", endAll);
+  living.add(pid);
+}
+
+function forget(pid: number): void {
+  living.delete(pid);
+  if (living.size === 0) process.off("exit", endAll);
+}

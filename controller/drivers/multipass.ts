@@ -1,0 +1,241 @@
+/** The driver: the `multipass` command line, or another executable that has it, called as CONTRACT says. */
+import { randomBytes } from "node:crypto";
+import { toVmAgentError, VmAgentError } from "../base/errors.ts";
+import type { Size } from "../core/types.ts";
+import type { Driver, Observation } from "./driver.ts";
+import { createTail, unwrapGuest, wrapGuest } from "./multipass-guest.ts";
+import { type CallDeps, createCall, DEADLINES, type Deadlines } from "./multipass-call.ts";
+import {
+  NAME,
+  type Parsed,
+  parseCpus,
+  parseInfo,
+  parseList,
+  parseSize,
+  parseSnapshots,
+  parseVersion,
+  shownSize,
+} from "./multipass-parse.ts";
+import { createProgressReader } from "./multipass-progress.ts";
+
+export interface MultipassDeps extends CallDeps {
+  readonly deadlines?: Deadlines;
+}
+
+export function createMultipassDriver(deps: MultipassDeps): Driver {
+  const call = createCall(deps);
+  const { look, change, exec, launchExtra } = deps.deadlines ?? DEADLINES;
+
+  const looking = (signal?: AbortSignal) => ({ deadlineMs: look, signal });
+  const changing = (signal?: AbortSignal, settled: readonly string[] = []) => ({
+    deadlineMs: change,
+    signal,
+    settled,
+  });
+
+  const list = async (signal?: AbortSignal): Promise<Observation> => {
+    try {
+      // Without --no-ipv4 it would look into every running guest, and a silent one wedges the daemon (CONTRACT section 16).
+      const result = await call(["list", "--no-ipv4", "--format", "json"], looking(signal));
+      const parsed = parseList(result.stdout);
+      if (parsed.ok) return { kind: "seen", instances: parsed.value };
+      return { kind: "unobservable", reason: `multipass list: ${parsed.reason}`, next: REPEAT };
+    } catch (error) {
+      const { message, next } = toVmAgentError(error);
+      return { kind: "unobservable", reason: message, next };
+    }
+  };
+
+  return {
+    can: { suspend: true, resize: true, mounts: true, snapshots: true },
+
+    async info(signal) {
+      const result = await call(["version", "--format", "json"], looking(signal));
+      const version = need("version", parseVersion(result.stdout));
+      return {
+        name: version.sandbox ? "sandbox" : "multipass",
+        version: version.daemon ?? version.client,
+        daemonAnswers: version.daemon !== null,
+        sandbox: version.sandbox,
+      };
+    },
+
+    list,
+
+    async size(name, signal): Promise<Size> {
+      check(name);
+      // One after the other: the daemon serialises them anyway, and a missing instance costs one call, not three.
+      const get = async (key: string) =>
+        (await call(["get", `local.${name}.${key}`], looking(signal))).stdout;
+      const cpu = need(`get ${name}`, parseCpus(await get("cpus")));
+      const memory = need(`get ${name}`, parseSize(await get("memory")));
+      const disk = need(`get ${name}`, parseSize(await get("disk")));
+      return { cpu, memory, disk };
+    },
+
+    shownSize: (size) => ({ cpu: size.cpu, memory: shownSize(size.memory), disk: shownSize(size.disk) }),
+
+    async snapshots(signal) {
+      const result = await call(["list", "--snapshots", "--format", "json"], looking(signal));
+      return need("list --snapshots", parseSnapshots(result.stdout));
+    },
+
+    async mounts(name, signal) {
+      check(name);
+      const result = await call(["info", name, "--format", "json"], changing(signal));
+      const detail = need(`info ${name}`, parseInfo(result.stdout)).get(name);
+      if (detail === undefined) throw unreadable(`info ${name}`, `the answer does not speak of ${name}`);
+      return detail.mounts;
+    },
+
+    async launch(spec, userData, onProgress, signal) {
+      check(spec.name);
+      const { image, name, size, timeoutSeconds } = spec;
+      // What begins with a dash would be taken for an option.
+      if (image?.startsWith("-")) throw refused(`${JSON.stringify(image)} is not an image`);
+      await call(
+        [
+          "launch",
+          ...(image === undefined ? [] : [image]),
+          ...["--name", name],
+          ...["--cpus", String(size.cpu)],
+          ...["--memory", String(size.memory)],
+          ...["--disk", String(size.disk)],
+          // Standard input, because a confined Multipass cannot read our files and argv is everybody's (CONTRACT section 8).
+          ...["--cloud-init", "-"],
+          ...["--timeout", String(timeoutSeconds)],
+        ],
+        {
+          deadlineMs: timeoutSeconds * 2000 + launchExtra,
+          input: userData,
+          signal,
+          onStdout: onProgress === undefined ? undefined : createProgressReader(onProgress),
+        },
+      );
+    },
+
+    async start(name, signal) {
+      check(name);
+      await call(["start", name], changing(signal));
+    },
+
+    async stop(name, options, signal) {
+      check(name);
+      await call(options.force ? ["stop", "--force", name] : ["stop", name], changing(signal));
+    },
+
+    async suspend(name, signal) {
+      check(name);
+      await call(["suspend", name], changing(signal));
+      // It exits 0 and does nothing in Stopped and Unknown (CONTRACT section 9).
+      const seen = await list(signal);
+      if (seen.kind === "unobservable") {
+        throw unreadable(`suspend ${name}`, `whether it is suspended cannot be seen: ${seen.reason}`);
+      }
+      const state = seen.instances.find((instance) => instance.name === name)?.state ?? "absent";
+      if (state === "Suspended" || state === "Suspending") return;
+      throw new VmAgentError({
+        code: "wrong-state",
+        message: `multipass suspend ${name} had no effect: the instance is ${state}`,
+        next: "start it first: only a running instance can be suspended",
+        transient: true,
+      });
+    },
+
+    async recover(name, signal) {
+      check(name);
+      await call(["recover", name], changing(signal));
+    },
+
+    async resize(name, field, value, signal) {
+      check(name);
+      const key = field === "cpu" ? "cpus" : field;
+      await call(["set", `local.${name}.${key}=${value}`], changing(signal));
+    },
+
+    async snapshot(name, snapshot, comment, signal) {
+      check(name, snapshot);
+      const remark = comment === "" ? [] : ["--comment", comment];
+      await call(["snapshot", name, "--name", snapshot, ...remark], changing(signal, ["snapshot-exists"]));
+    },
+
+    async removeSnapshot(name, snapshot, signal) {
+      check(name, snapshot);
+      // Without --purge the client would ask and fail (CONTRACT section 9). With an instance its snapshots are gone too.
+      const gone = ["snapshot-missing", "instance-missing"];
+      await call(["delete", `${name}.${snapshot}`, "--purge"], changing(signal, gone));
+    },
+
+    async restore(name, snapshot, signal) {
+      check(name, snapshot);
+      await call(["restore", `${name}.${snapshot}`, "--destructive"], changing(signal));
+    },
+
+    async mount(name, mount, signal) {
+      check(name);
+      if (mount.source.startsWith("-")) throw refused(`${JSON.stringify(mount.source)} is not a folder`);
+      await call(["mount", mount.source, `${name}:${mount.target}`], changing(signal, ["already-mounted"]));
+    },
+
+    async unmount(name, target, signal) {
+      check(name);
+      await call(["umount", `${name}:${target}`], changing(signal, ["not-mounted"]));
+    },
+
+    async remove(name, signal) {
+      check(name);
+      // Kills at once and works in every state; a plain delete of a booting guest blocks the daemon (CONTRACT section 9).
+      await call(["delete", "--purge", name], changing(signal, ["instance-missing"]));
+    },
+
+    async exec(name, state, argv, signal) {
+      check(name);
+      if (state !== "Running") {
+        throw new VmAgentError({
+          code: "not-running",
+          message: `${name} is ${state}, so nothing can be run in it`,
+          next: "start it first: `exec` of Multipass would do that by itself, unasked",
+        });
+      }
+      if (argv.length === 0) throw refused("no command is given");
+      const marker = randomBytes(9).toString("hex");
+      const tail = createTail();
+      // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
+      const result = await call(
+        ["exec", name, "--no-map-working-directory", "--", ...wrapGuest(argv, marker)],
+        { deadlineMs: exec, signal, onStdout: tail.add },
+      );
+      return unwrapGuest(result, tail.text(), marker);
+    },
+  };
+}
+
+const REPEAT =
+  "nothing is decided on it; it is read again at the next turn. If it stays, run `vm-agent doctor`";
+
+/** Names reach argv, so the rule of CONTRACT section 3 is checked once more here: nothing can pose as an option. */
+function check(...names: readonly string[]): void {
+  for (const name of names) if (!NAME.test(name)) throw refused(`${JSON.stringify(name)} is not a name`);
+}
+
+function refused(message: string): VmAgentError {
+  return new VmAgentError({
+    code: "launch-refused",
+    message,
+    next: "names are letters, digits and dashes, begin with a letter and do not end with a dash; images and paths do not begin with a dash",
+  });
+}
+
+function unreadable(command: string, reason: string): VmAgentError {
+  return new VmAgentError({
+    code: "driver-failed",
+    message: `multipass ${command}: ${reason}`,
+    next: REPEAT,
+    transient: true,
+  });
+}
+
+function need<T>(command: string, parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw unreadable(command, parsed.reason);
+}
