@@ -1,0 +1,96 @@
+/** Runs the steps of one change, looking again before each: it may skip, wait and fail; it never decides. */
+import type { Clock } from "../base/clock.ts";
+import { VmAgentError, toVmAgentError } from "../base/errors.ts";
+import type { Bus } from "../base/events.ts";
+import { bytes } from "../core/explain-values.ts";
+import { steps } from "../core/steps.ts";
+import type { Change, DesiredAgent, InstanceState, Step } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import type { Store } from "../store/store.ts";
+import { type EffectDeps, runEffect } from "./effects.ts";
+import type { RuntimePort } from "./ports.ts";
+
+export interface ApplyDeps extends EffectDeps {
+  readonly driver: Driver;
+  readonly store: Store;
+  readonly runtime: RuntimePort;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  /** Called before and after every effect; tests stop the process there. */
+  readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
+}
+
+/**
+ * Resolves when all steps are done or were not needed any more; rejects with VmAgentError at the first that fails.
+ * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done.
+ */
+export async function applyChange(
+  deps: ApplyDeps,
+  change: Change,
+  agent: DesiredAgent | null,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const step of steps(change)) {
+    if (signal.aborted) throw stopped();
+    const started = deps.clock.now();
+    try {
+      const state = await look(deps, step);
+      const skipped = step.satisfied.length > 0 && step.satisfied.includes(state);
+      if (!skipped) {
+        if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
+        deps.bus.emit("step.started", { agent: step.agent, step: step.kind, detail: detail(step) });
+        deps.boundary?.(step.agent, step.kind, "before");
+        await runEffect(deps, step, { agent, change, signal });
+        deps.boundary?.(step.agent, step.kind, "after");
+      }
+      deps.bus.emit("step.done", {
+        agent: step.agent,
+        step: step.kind,
+        durationMs: deps.clock.now() - started,
+        skipped,
+      });
+    } catch (error) {
+      const known = toVmAgentError(error);
+      if (known.code !== "stopped") deps.runtime.undrain(step.agent);
+      throw known;
+    }
+  }
+}
+
+/** The state of the instance now; only asked where the step depends on it. */
+async function look(deps: ApplyDeps, step: Step): Promise<InstanceState | "absent"> {
+  if (step.requires.length === 0 && step.satisfied.length === 0) return "absent";
+  const seen = await deps.driver.list();
+  if (seen.kind === "unobservable") {
+    throw new VmAgentError({
+      code: "unobservable",
+      message: `cannot look at "${step.agent}": ${seen.reason}`,
+      next: seen.next,
+      transient: true,
+    });
+  }
+  return seen.instances.find((i) => i.name === step.agent)?.state ?? "absent";
+}
+
+const moved = (step: Step, state: string): VmAgentError =>
+  new VmAgentError({
+    code: "world-moved",
+    message: `"${step.agent}" is ${state}, and ${step.kind} needs it ${step.requires.join(" or ")}`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
+
+export const stopped = (): VmAgentError =>
+  new VmAgentError({
+    code: "stopped",
+    message: "stopped between two steps, as asked",
+    next: "start again; it goes on from here",
+    transient: true,
+  });
+
+export function detail(step: Step): string {
+  if (step.kind === "resize")
+    return `${step.field} ${step.field === "cpu" ? step.value : bytes(step.value ?? 0)}`;
+  if (step.kind === "snapshot") return step.snapshot?.name ?? "";
+  return "";
+}

@@ -1,0 +1,208 @@
+/** What each kind of step does to the world. Intent is on disk before the effect; every effect may be repeated. */
+import type { Clock } from "../base/clock.ts";
+import { VmAgentError } from "../base/errors.ts";
+import type { Bus } from "../base/events.ts";
+import { proves } from "../core/diff.ts";
+import { desiredView } from "../core/drift.ts";
+import type { Change, Claim, DesiredAgent, Step } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import type { Store } from "../store/store.ts";
+import { type SizeRow, SNAPSHOTS_KEY, sizeKey, vanishedKey } from "./observe.ts";
+import type { RuntimePort } from "./ports.ts";
+
+export interface EffectDeps {
+  readonly driver: Driver;
+  readonly store: Store;
+  readonly runtime: RuntimePort;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  /** The epoch under which this writer may write. */
+  readonly fence: number;
+  /** A fresh nonce: 128 bits, text. */
+  readonly nonce: () => string;
+  /** Hash of the runtime bundle that instances are launched with. */
+  readonly runtimeHash: string;
+  /** cloud-init user data for this agent. */
+  readonly userData: (agent: DesiredAgent, nonce: string, joinToken: string) => Promise<string>;
+  /** Seconds that Multipass waits in each phase of a launch. */
+  readonly launchTimeoutSeconds: number;
+  /** Milliseconds until a launched or started instance must be Ready. */
+  readonly readyTimeoutMs: number;
+  /** Milliseconds that running tasks are waited for before an instance is stopped. */
+  readonly drainMs: number;
+  readonly onProgress?: (agent: string, text: string) => void;
+}
+
+export interface EffectContext {
+  readonly agent: DesiredAgent | null;
+  readonly change: Change;
+  readonly signal: AbortSignal;
+}
+
+export async function runEffect(deps: EffectDeps, step: Step, context: EffectContext): Promise<void> {
+  const { driver, runtime, store, fence } = deps;
+  const name = step.agent;
+  switch (step.kind) {
+    case "claim":
+      return claim(deps, need(context.agent, step));
+    case "launch":
+      return launch(deps, need(context.agent, step));
+    case "await-ready":
+      runtime.undrain(name);
+      return awaitReady(deps, name, context.signal);
+    case "start":
+      await putClaim(deps, name, { bootAt: deps.clock.now() });
+      return driver.start(name);
+    case "stop":
+      return driver.stop(name, { force: false });
+    case "suspend":
+      return driver.suspend(name);
+    case "recover":
+      return driver.recover(name);
+    case "resize":
+      await driver.resize(name, step.field ?? "cpu", step.value ?? 0);
+      return store.kv.remove(sizeKey(name));
+    case "snapshot":
+      return snapshot(deps, step);
+    case "drain":
+      return runtime.drain(name, deps.drainMs, context.signal);
+    case "revoke":
+      await putClaim(deps, name, { phase: "removing" });
+      return runtime.revoke(name);
+    case "remove":
+      owned(deps, name);
+      return driver.remove(name);
+    case "forget":
+      await store.claims.remove(name, fence);
+      await store.kv.remove(sizeKey(name));
+      return store.kv.remove(vanishedKey(name));
+    case "converged": {
+      const agent = need(context.agent, step);
+      runtime.undrain(name);
+      return putClaim(deps, name, {
+        converged: desiredView(agent),
+        protect: agent.protect,
+        document: agent.document,
+      });
+    }
+    default: {
+      const never: never = step.kind;
+      return never;
+    }
+  }
+}
+
+async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
+  const known = deps.store.claims.list().find((c) => c.name === agent.name);
+  const now = deps.clock.now();
+  const fresh: Claim = {
+    name: agent.name,
+    // A launch that was begun may still be on its way with this nonce, unlisted; it stays the same until one is seen.
+    nonce: known?.phase === "launching" ? known.nonce : deps.nonce(),
+    phase: "launching",
+    claimedAt: now,
+    bootAt: now,
+    image: agent.image ?? null,
+    provisionHash: agent.provision.hash,
+    runtimeHash: deps.runtimeHash,
+    restoreToken: agent.restore?.token ?? null,
+    document: agent.document,
+    converged: null,
+    proven: false,
+    protect: agent.protect,
+  };
+  await deps.store.claims.put(fresh, deps.fence);
+  await deps.store.kv.remove(sizeKey(agent.name));
+}
+
+async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
+  const mine = owned(deps, agent.name);
+  const token = await deps.runtime.enrol(agent.name, mine.nonce);
+  const userData = await deps.userData(agent, mine.nonce, token);
+  await putClaim(deps, agent.name, { bootAt: deps.clock.now() });
+  const spec = {
+    name: agent.name,
+    ...(agent.image !== undefined && { image: agent.image }),
+    size: agent.size,
+    timeoutSeconds: deps.launchTimeoutSeconds,
+  };
+  try {
+    await deps.driver.launch(spec, userData, (text) => deps.onProgress?.(agent.name, text));
+  } catch (error) {
+    if (error instanceof VmAgentError && error.code === "launch-refused") {
+      // Nothing was left behind, so there is nothing to claim.
+      await deps.store.claims.remove(agent.name, deps.fence);
+      await deps.runtime.revoke(agent.name);
+    }
+    throw error;
+  }
+  await putClaim(deps, agent.name, { phase: "launched" });
+  const row: SizeRow = { size: agent.size, nonce: mine.nonce, state: "Running", bootId: null };
+  await deps.store.kv.put(sizeKey(agent.name), row);
+  await deps.store.kv.remove(vanishedKey(agent.name));
+}
+
+/** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */
+async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): Promise<void> {
+  const mine = owned(deps, name);
+  const isReady = () =>
+    deps.runtime.readings().some((r) => r.agent === name && r.status === "online" && proves(mine, r));
+  if (!isReady()) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = new AbortController();
+    const off = deps.bus.on("runtime.online", () => isReady() && resolve());
+    const onAbort = () => done.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await Promise.race([promise, deps.clock.sleep(deps.readyTimeoutMs, done.signal)]);
+    } finally {
+      off();
+      signal.removeEventListener("abort", onAbort);
+      done.abort();
+    }
+    if (!isReady()) {
+      throw new VmAgentError({
+        code: "not-ready",
+        message: `"${name}" runs, but its runtime has not said hello in ${Math.round(deps.readyTimeoutMs / 1000)} s`,
+        next: `look inside: vm-agent multipass exec ${name} -- systemctl status vm-agent, and cloud-init status --long`,
+        transient: true,
+      });
+    }
+  }
+  await putClaim(deps, name, { phase: "launched", proven: true });
+}
+
+async function snapshot(deps: EffectDeps, step: Step): Promise<void> {
+  if (!step.snapshot) throw new Error("a snapshot step without a snapshot");
+  const seen = (await deps.driver.snapshots()).get(step.agent) ?? [];
+  if (!seen.some((s) => s.name === step.snapshot?.name)) {
+    await deps.driver.snapshot(step.agent, step.snapshot.name, step.snapshot.comment);
+  }
+  await deps.store.kv.remove(SNAPSHOTS_KEY);
+}
+
+/** The claim, or the refusal to touch an instance that is not ours. */
+function owned(deps: EffectDeps, name: string): Claim {
+  const mine = deps.store.claims.list().find((c) => c.name === name);
+  if (mine) return mine;
+  throw new VmAgentError({
+    code: "not-ours",
+    message: `"${name}" is not claimed by this fleet`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
+}
+
+async function putClaim(deps: EffectDeps, name: string, change: Partial<Claim>): Promise<void> {
+  await deps.store.claims.put({ ...owned(deps, name), ...change }, deps.fence);
+}
+
+function need(agent: DesiredAgent | null, step: Step): DesiredAgent {
+  if (agent) return agent;
+  throw new VmAgentError({
+    code: "world-moved",
+    message: `"${step.agent}" is not in the fleet any more`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
+}
