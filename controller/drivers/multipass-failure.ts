@@ -131,7 +131,7 @@ const RULES: readonly Rule[] = [
     "start the instance first, or wait until it runs",
   ],
   [
-    /in an unknown state|while (?:starting|suspending|restarting)|Cannot shut down suspended instance/,
+    /in an unknown state|Cannot (?:shut down|start) .*while (?:starting|suspending|restarting)|Cannot shut down suspended instance/,
     "wrong-state",
     "stop it with force, or wait until it has left that state",
     { transient: true },

@@ -2,7 +2,7 @@
 
 /** Text without ANSI sequences and backspaced spinner characters. Raw control characters never occur inside valid JSON. */
 export function stripControls(raw: string): string {
-  return raw.replace(ANSI, "").replace(/[^\b\n]?\b/g, "");
+  return raw.replace(ANSI, "").replace(/[^\u0008\n]?\u0008/g, "");
 }
 
 const ANSI = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])/g;
@@ -18,7 +18,7 @@ export function spinnerMessages(raw: string): readonly string[] {
 }
 
 /** A separator ends a message: a control sequence, a line end, or a spinner character with the backspace before it. */
-const SEPARATORS = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\r\n]|\b[|/\\ -]?)+/;
+const SEPARATORS = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\r\n]|\u0008[|/\\ -]?)+/;
 
 /** Percentage at the end of a message, or null. */
 export function percentOf(message: string): number | null {

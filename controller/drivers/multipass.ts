@@ -91,6 +91,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
     async launch(spec, userData, onProgress, signal) {
       check(spec.name);
       const { image, name, size, timeoutSeconds } = spec;
+      // Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8).
+      if (name === PRIMARY) throw refused(`${PRIMARY} is the name that gets the home folder of this user mounted`);
       // What begins with a dash would be taken for an option.
       if (image?.startsWith("-")) throw refused(`${JSON.stringify(image)} is not an image`);
       await call(
@@ -212,6 +214,9 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
 const REPEAT =
   "nothing is decided on it; it is read again at the next turn. If it stays, run `vm-agent doctor`";
+
+/** Default of `client.primary-name`. */
+const PRIMARY = "primary";
 
 /** Names reach argv, so the rule of CONTRACT section 3 is checked once more here: nothing can pose as an option. */
 function check(...names: readonly string[]): void {
