@@ -3,7 +3,9 @@ import jsonpatch from "fast-json-patch";
 import { type Cell, type Is, type Ownership, cellOf } from "./actions.ts";
 import type { Note } from "./diff.ts";
 import { HOW, type Field, desiredView, differing, observedView } from "./drift.ts";
+import { at, consequences, notSupported, reasons } from "./explain-change.ts";
 import { bytes } from "./explain-values.ts";
+import { proves } from "./ownership.ts";
 import type {
   Action,
   Cause,
@@ -37,6 +39,8 @@ export interface AgentDiff {
   readonly change?: Change;
   readonly held: readonly Held[];
   readonly notes: readonly Note[];
+  /** True: looked at, and as written. */
+  readonly asWritten?: boolean;
 }
 
 export function diffAgent(c: AgentCase): AgentDiff {
@@ -61,12 +65,7 @@ export function diffAgent(c: AgentCase): AgentDiff {
       return existing(c, cell);
     case "settle":
       if (c.booting) return hold("waiting", "it is booting", "nothing to do, it is looked at again");
-      if (c.runtime?.status === "online") return existing(c, "none");
-      return hold(
-        "unknown-state",
-        "Multipass shows it as Unknown and its runtime is silent",
-        `multipass stop --force ${agent.name}; the loop starts it again`,
-      );
+      return unknown(c, hold);
     case "wait":
       return hold("waiting", `it is ${c.is}`, "nothing to do, it is looked at again");
     case "adopt":
@@ -139,11 +138,13 @@ function existing(c: AgentCase, cell: "none" | "start" | "stop" | "suspend" | "r
   const { agent, instance, claim } = c;
   if (!instance || !claim) return { held: [], notes: [] };
   const held: Held[] = [];
-  const before = observedView(agent, instance, claim, c.runtime);
+  let before = observedView(agent, instance, claim, c.runtime);
   const target = desiredView(agent);
   let after = target;
+  const kept = new Set<Field>();
   const keep = (field: Field, reason: HoldReason, message: string, release: string) => {
     held.push({ agent: agent.name, reason, would: null, message, release });
+    kept.add(field);
     after = { ...after, [field]: before[field] };
   };
 
@@ -171,20 +172,24 @@ function existing(c: AgentCase, cell: "none" | "start" | "stop" | "suspend" | "r
     );
   }
   const mode = agent.drift.mode;
-  const drifted = isDrift(claim, target);
+  const drifted = isDrift(claim, target, kept);
   for (const field of differing(before, after)) {
-    if (drifted && agent.drift.ignore.includes(`/${field}`)) after = { ...after, [field]: before[field] };
+    if (drifted && agent.drift.ignore.includes(`/${field}`)) before = { ...before, [field]: after[field] };
   }
   const fields = differing(before, after);
   const missing = missingSnapshots(c);
   held.push(...missing.held);
-  if (cell === "none" && fields.length === 0 && missing.take.length === 0)
-    return { held, notes: notSupported(agent, c.snapshots) };
+  // One that was never converged has a change even when nothing differs: its runtime is waited for, and that is recorded.
+  if (cell === "none" && fields.length === 0 && missing.take.length === 0 && claim.converged !== null)
+    return { held, notes: notSupported(agent, c.snapshots), asWritten: held.length === 0 };
 
-  const action = actionOf(cell, fields, instance, missing.take.length > 0);
+  const action = actionOf(cell, fields, instance, agent.state, missing.take.length > 0);
   const cause: Cause =
     drifted && (cell !== "none" || fields.length > 0) ? "drift" : claim.converged ? "edited" : "interrupted";
-  const why = reasons(c, cell, fields, cause);
+  const why =
+    action === "snapshot"
+      ? missing.take.map((t) => `snapshot "${t.name}" is written and does not exist`)
+      : reasons(c, cell, fields, cause);
   const change = { ...build(c, action, before, after, cause, why), snapshots: missing.take };
   if (cause === "drift" && mode !== "correct") {
     if (mode === "warn") held.push(driftHeld(change));
@@ -201,23 +206,45 @@ const driftHeld = (change: Change): Held => ({
   release: `vm-agent apply --target ${change.agent}, or write drift.mode: correct`,
 });
 
-/** Drift: nobody edited the fleet since it was last converged, and yet something differs. */
-function isDrift(claim: Claim, target: ConvergedView): boolean {
+/** `Unknown` proves nothing (SPEC section 3): the runtime's own heartbeat tells a deaf Multipass from a dead instance. */
+function unknown(
+  c: AgentCase,
+  hold: (reason: HoldReason, message: string, release: string) => AgentDiff,
+): AgentDiff {
+  const force = `multipass stop --force ${c.agent.name}; the loop starts it again`;
+  if (c.runtime?.status !== "online" || !c.claim || !proves(c.claim, c.runtime))
+    return hold("unknown-state", "Multipass shows it as Unknown and its runtime is silent", force);
+  const found = existing(c, "none");
+  if (c.agent.state === "running" && !found.change) return { held: found.held, notes: found.notes };
+  return hold(
+    "unknown-state",
+    "the instance is fine, its runtime answers; Multipass shows it as Unknown, so nothing is changed",
+    `wait until Multipass sees it again, or ${force}`,
+  );
+}
+
+/** Drift: nobody edited the fleet since it was last converged, and yet something differs. What is held was not converged. */
+function isDrift(claim: Claim, target: ConvergedView, held: ReadonlySet<Field>): boolean {
   const last = claim.converged;
-  return last !== null && last.state === target.state && differing(last, target).length === 0;
+  return last !== null && last.state === target.state && differing(last, target).every((f) => held.has(f));
 }
 
 function actionOf(
   cell: Cell,
   fields: readonly Field[],
   instance: ObservedInstance,
+  wanted: DesiredAgent["state"],
   snapshot: boolean,
 ): Action {
   if (fields.some((f) => HOW[f].how === "replace" || HOW[f].how === "on-change")) return "replace";
   const needsStop = fields.some((f) => HOW[f].how === "stopped" || HOW[f].how === "grow");
-  const stopped = instance.state === "Stopped";
-  if (needsStop && !stopped && cell !== "stop") return "restart-update";
-  if (cell === "start" || cell === "recover") return "start";
+  // A recovered instance is Stopped (CONTRACT section 9).
+  const stopped = instance.state === "Stopped" || instance.state === "Deleted";
+  const onTheWay = fields.length > 0 && cell === "none" && snapshot;
+  if ((needsStop || onTheWay) && !stopped && cell !== "stop") return "restart-update";
+  if (cell === "recover")
+    return wanted === "running" ? "start" : wanted === "suspended" ? "suspend" : "update";
+  if (cell === "start") return "start";
   if (cell === "stop") return "stop";
   if (cell === "suspend") return "suspend";
   if (fields.length > 0) return "update";
@@ -248,37 +275,6 @@ function build(
   };
 }
 
-function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], cause: Cause): readonly string[] {
-  const lines: string[] = [];
-  if (cause === "drift") {
-    const what = [...(cell === "none" ? [] : [`it is ${c.is}`]), ...fields.map((f) => `${f} differs`)].join(
-      ", ",
-    );
-    lines.push(`drift: ${what}, and nobody edited the fleet`);
-  } else if (cause === "edited" && (fields.length > 0 || cell !== "none"))
-    lines.push(`${at(c.agent)} was edited`);
-  else if (cause === "interrupted") lines.push("not yet converged since it was created");
-  for (const field of fields) lines.push(HOW[field].why);
-  return [...new Set(lines)];
-}
-
-function consequences(c: AgentCase, action: Action): readonly string[] {
-  const running = c.runtime?.runningTasks ?? 0;
-  const interrupts =
-    action === "restart-update" ||
-    action === "stop" ||
-    action === "suspend" ||
-    action === "replace" ||
-    action === "snapshot";
-  const lines: string[] = [];
-  if (action === "restart-update" || (action === "snapshot" && c.is === "Running"))
-    lines.push("stops for about a minute");
-  if (interrupts && running > 0)
-    lines.push(`${running} running task${running === 1 ? " is" : "s are"} waited for (at most 10 min)`);
-  if (action === "replace") lines.push("the disk and all snapshots are lost");
-  return lines;
-}
-
 function missingSnapshots(c: AgentCase): {
   readonly take: Change["snapshots"];
   readonly held: readonly Held[];
@@ -302,18 +298,3 @@ function missingSnapshots(c: AgentCase): {
     })),
   };
 }
-
-function notSupported(agent: DesiredAgent, snapshots: readonly DesiredSnapshot[]): readonly Note[] {
-  const note = (what: string): Note => ({
-    agent: agent.name,
-    message: `${what} is not supported yet; it is checked and ignored`,
-  });
-  return [
-    ...(agent.mounts.length > 0 ? [note("mounts")] : []),
-    ...(agent.restore ? [note("restore")] : []),
-    ...(agent.previousName ? [note("previousName")] : []),
-    ...snapshots.filter((s) => s.schedule !== undefined).map((s) => note(`schedule of snapshot "${s.name}"`)),
-  ];
-}
-
-const at = (agent: DesiredAgent): string => `${agent.source.file}:${agent.source.line}`;

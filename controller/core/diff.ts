@@ -1,10 +1,14 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
-import { type Is, type Ownership, cellOf } from "./actions.ts";
+import { type Is, cellOf } from "./actions.ts";
 import { type AgentCase, diffAgent } from "./diff-agent.ts";
+import { desiredView, differing } from "./drift.ts";
+import { ownershipOf, proves } from "./ownership.ts";
 import type {
   Change,
   Claim,
+  ConvergedView,
   Desired,
+  DesiredAgent,
   DesiredSnapshot,
   Held,
   Instant,
@@ -12,6 +16,8 @@ import type {
   ObservedInstance,
   RuntimeReading,
 } from "./types.ts";
+
+export { ownershipOf, proves } from "./ownership.ts";
 
 export interface Note {
   readonly agent: string | null;
@@ -24,6 +30,19 @@ export interface Diff {
   readonly notes: readonly Note[];
   /** Claims without a document and without an instance: to be forgotten, nothing is touched. */
   readonly forget: readonly string[];
+  /** What claims should say of their documents and do not: to be written down, nothing is touched. */
+  readonly remember: readonly Remember[];
+}
+
+/**
+ * `protect` and `document` as the fleet says them now, so that both outlive the document. `converged`: the wanted view where
+ * the agent is as written (an edit that needed no change), else what it was: without it every later drift would count as an edit.
+ */
+export interface Remember {
+  readonly agent: string;
+  readonly protect: boolean;
+  readonly document: string;
+  readonly converged: ConvergedView | null;
 }
 
 /** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
@@ -38,6 +57,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   const vanished = new Set(observed.vanished);
   const wanted = new Set<string>();
   const result = { changes: [] as Change[], held: [] as Held[], notes: [] as Note[], forget: [] as string[] };
+  const remember: Remember[] = [];
 
   const caseOf = (name: string): Omit<AgentCase, "agent"> => {
     const instance = instances.get(name);
@@ -63,14 +83,19 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     if (found.change) result.changes.push(found.change);
     result.held.push(...found.held);
     result.notes.push(...found.notes);
+    const claim = claims.get(agent.name);
+    const fact = claim && toRemember(agent, claim, found.asWritten ?? false);
+    if (fact) remember.push(fact);
   }
   const ready = readyAgents(desired, instances, claims, runtimes);
   const waiting = new Map(desired.agents.map((a) => [a.name, a.dependsOn.filter((d) => !ready.has(d))]));
-  result.changes = result.changes.map((change) => {
+  const withWaits = (change: Change): Change => {
     const waitsFor =
       change.action === "create" || change.action === "start" ? (waiting.get(change.agent) ?? []) : [];
     return waitsFor.length > 0 ? { ...change, waitsFor } : change;
-  });
+  };
+  result.changes = result.changes.map(withWaits);
+  result.held = result.held.map((h) => (h.would ? { ...h, would: withWaits(h.would) } : h));
 
   for (const claim of observed.claims) {
     if (wanted.has(claim.name)) continue;
@@ -86,22 +111,26 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     held: result.held.sort((a, b) => byName(a, b) || compareText(a.reason, b.reason)),
     notes: result.notes.sort((a, b) => byName(a, b) || compareText(a.message, b.message)),
     forget: result.forget.sort(compareText),
+    remember: remember.sort(byName),
+  };
+}
+
+function toRemember(agent: DesiredAgent, claim: Claim, asWritten: boolean): Remember | null {
+  const last = claim.converged;
+  const target = desiredView(agent);
+  const stale =
+    asWritten && last !== null && (last.state !== target.state || differing(last, target).length > 0);
+  if (!stale && claim.protect === agent.protect && claim.document === agent.document) return null;
+  return {
+    agent: agent.name,
+    protect: agent.protect,
+    document: agent.document,
+    converged: stale ? target : last,
   };
 }
 
 /** Code-unit order: the same on every machine, whatever its locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-export function ownershipOf(claim: Claim | undefined, runtime: RuntimeReading | undefined): Ownership {
-  if (!claim) return "foreign";
-  if (claim.phase !== "launching" || claim.proven) return "ours";
-  return proves(claim, runtime) ? "ours" : "unproven";
-}
-
-/** SPEC section 3, safety 1: the nonce counts only together with the instance's own name in the guest. */
-export function proves(claim: Claim, runtime: RuntimeReading | undefined): boolean {
-  return runtime !== undefined && runtime.nonce === claim.nonce && runtime.instanceId === claim.name;
-}
 
 /** Ready: running with its own runtime online; an agent that is not meant to run is ready when it is as written. */
 export function readyAgents(

@@ -19,26 +19,22 @@ export function makePlan(desired: Desired, observed: Observed, policy: Policy, n
 }
 
 export function plan(found: Diff, desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
-  const held: Held[] = [...found.held];
+  found = policy.actor === "apply" ? released(found, policy.targets) : found;
+  let held: Held[] = [...found.held];
   const guard = guards(found, desired, observed, policy);
   let changes: Change[] = [];
+  let notes = found.notes;
   for (const change of found.changes) {
     const stop = guard(change);
     if (stop) held.push({ agent: change.agent, would: change, ...stop });
     else changes.push(change);
   }
-  // A person who asks for a plan of one agent by name has released what only waits for somebody to ask.
-  if (policy.actor === "apply" && policy.targets.length > 0) {
-    for (let i = held.length - 1; i >= 0; i--) {
-      const item = held[i];
-      if (item?.reason === "drift-mode" && item.would && policy.targets.includes(item.agent)) {
-        held.splice(i, 1);
-        changes.push(item.would);
-      }
-    }
-    const inScope = (x: { readonly agent: string }) => policy.targets.includes(x.agent);
+  if (policy.targets.length > 0) {
+    const inScope = (x: { readonly agent: string | null }) =>
+      x.agent === null || policy.targets.includes(x.agent);
     changes = changes.filter(inScope);
-    held.splice(0, held.length, ...held.filter(inScope));
+    held = held.filter(inScope);
+    notes = notes.filter(inScope);
   }
   changes.sort((a, b) => compareText(a.agent, b.agent));
   held.sort((a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason));
@@ -50,9 +46,19 @@ export function plan(found: Diff, desired: Desired, observed: Observed, policy: 
     observedHash: observedHash(observed),
     changes,
     held,
-    notes: found.notes,
+    notes,
     totals: { wanted: wantedSize(desired), host: observed.host ?? null },
     counts: count(changes, held),
+  };
+}
+
+/** A person who asks for a plan of one agent by name has released what only waits for somebody to ask. */
+function released(found: Diff, targets: readonly string[]): Diff {
+  const asked = (h: Held) => h.reason === "drift-mode" && h.would !== null && targets.includes(h.agent);
+  return {
+    ...found,
+    changes: [...found.changes, ...found.held.flatMap((h) => (asked(h) && h.would ? [h.would] : []))],
+    held: found.held.filter((h) => !asked(h)),
   };
 }
 
@@ -67,9 +73,8 @@ function guards(
   const agents = new Map(desired.agents.map((a) => [a.name, a]));
   const claims = new Map<string, Claim>(observed.claims.map((c) => [c.name, c]));
   const named = new Set(policy.allowDelete);
-  const removals = found.changes.filter(
-    (c) => c.action === "destroy" && c.cause !== "interrupted" && !named.has(c.agent),
-  );
+  // Named ones count too: naming one never makes room for another.
+  const removals = found.changes.filter((c) => c.action === "destroy" && c.cause !== "interrupted");
   const room = limits(found, desired, observed);
   const { maxDeletes, prune } = desired.settings;
 
@@ -127,7 +132,7 @@ function guards(
         };
       }
     }
-    return change.action === "create" ? room(change) : null;
+    return room(change);
   };
 }
 
@@ -148,27 +153,43 @@ function guarded(guard: NonNullable<Desired["guard"]>, allow: string): Stop {
   };
 }
 
-/** `limits` of kind: Fleet: creations are admitted in order of name as long as the sum of what runs stays within them. */
+/**
+ * `limits` of kind: Fleet: creations and growth are admitted in order of name as long as the sum stays within them. What
+ * will shrink counts at its old size until it did.
+ */
 function limits(found: Diff, desired: Desired, observed: Observed): (change: Change) => Stop | null {
   const limit = desired.settings.limits;
   const fields = (["cpu", "memory", "disk"] as const).filter((f) => limit[f] !== undefined);
   if (fields.length === 0) return () => null;
-  const creating = new Set(found.changes.filter((c) => c.action === "create").map((c) => c.agent));
+  const changes = new Map(found.changes.map((c) => [c.agent, c]));
   const claimed = new Set(observed.claims.map((c) => c.name));
-  const used = sum(
-    desired.agents.filter((a) => claimed.has(a.name) && !creating.has(a.name)).map((a) => a.size),
-  );
-  const refused = new Map<string, Stop>();
+  const used = { cpu: 0, memory: 0, disk: 0 };
+  const demands: { readonly name: string; readonly more: Size }[] = [];
   for (const agent of [...desired.agents].sort((a, b) => compareText(a.name, b.name))) {
-    if (!creating.has(agent.name)) continue;
-    const over = fields.find((f) => used[f] + agent.size[f] > (limit[f] ?? Number.POSITIVE_INFINITY));
+    const change = changes.get(agent.name);
+    const more = { cpu: 0, memory: 0, disk: 0 };
+    for (const f of ["cpu", "memory", "disk"] as const) {
+      if (change?.action === "create") more[f] = agent.size[f];
+      else if (claimed.has(agent.name)) {
+        const now = change?.before?.[f] ?? agent.size[f];
+        more[f] = Math.max(0, (change?.after?.[f] ?? now) - now);
+        used[f] += now;
+      }
+    }
+    if (fields.some((f) => more[f] > 0)) demands.push({ name: agent.name, more });
+  }
+  const refused = new Map<string, Stop>();
+  for (const { name, more } of demands) {
+    const over = fields.find(
+      (f) => more[f] > 0 && used[f] + more[f] > (limit[f] ?? Number.POSITIVE_INFINITY),
+    );
     if (over) {
-      refused.set(agent.name, {
+      refused.set(name, {
         reason: "limits",
         message: `it would exceed limits.${over} of kind: Fleet`,
         release: `raise limits.${over}, or make this or another agent smaller`,
       });
-    } else for (const f of ["cpu", "memory", "disk"] as const) used[f] += agent.size[f];
+    } else for (const f of fields) used[f] += more[f];
   }
   return (change) => refused.get(change.agent) ?? null;
 }

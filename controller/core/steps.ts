@@ -86,6 +86,9 @@ function inPlace(
     if (state === "up") list.push(parts.drain, parts.stop);
     state = "stopped";
   };
+  // A creation that was interrupted may still be provisioning; it is not stopped in the middle of that.
+  if (change.cause === "interrupted" && change.seen === "Running" && (needsStopped || want !== "running"))
+    list.push(parts.ready);
   if (needsStopped) {
     goStopped();
     for (const field of resizes)
