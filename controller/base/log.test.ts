@@ -19,5 +19,10 @@ test("JSON lines when asked for; fields cannot replace time, level and message",
     write: (line) => lines.push(line),
   });
   log.debug("m", { level: "forged", n: 1 });
-  assert.deepEqual(JSON.parse(lines[0]!), { n: 1, time: "1970-01-01T00:00:00.000Z", level: "debug", message: "m" });
+  assert.deepEqual(JSON.parse(lines[0]!), {
+    n: 1,
+    time: "1970-01-01T00:00:00.000Z",
+    level: "debug",
+    message: "m",
+  });
 });

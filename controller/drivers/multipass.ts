@@ -92,7 +92,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       check(spec.name);
       const { image, name, size, timeoutSeconds } = spec;
       // Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8).
-      if (name === PRIMARY) throw refused(`${PRIMARY} is the name that gets the home folder of this user mounted`);
+      if (name === PRIMARY)
+        throw refused(`${PRIMARY} is the name that gets the home folder of this user mounted`);
       // What begins with a dash would be taken for an option.
       if (image?.startsWith("-")) throw refused(`${JSON.stringify(image)} is not an image`);
       await call(

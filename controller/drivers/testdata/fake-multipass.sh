@@ -1,6 +1,5 @@
 # A stand-in for `multipass` that behaves as its environment says. Run with sh.
 [ -n "$FAKE_ARGV" ] && { printf '%s\0' "$@"; printf '\0'; } >>"$FAKE_ARGV"
-[ -n "$FAKE_STDIN" ] && cat >"$FAKE_STDIN"
 case "$FAKE_MODE" in
 hang)
   # Neither the client nor its child heeds SIGTERM, and both hold the pipes.
@@ -10,6 +9,7 @@ hang)
   while :; do wait; done
   ;;
 slow) sleep 0.3 ;;
+stdin) cat >"$FAKE_STEPS/stdin" ;;
 guest)
   while [ "$1" != -- ]; do shift; done
   shift

@@ -1,0 +1,117 @@
+/** multipass-failure.ts and multipass-progress.ts over every recorded failure and every recorded launch. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { classify, failureText } from "./multipass-failure.ts";
+import { createProgressReader, percentOf, spinnerMessages } from "./multipass-progress.ts";
+import { type Recording, recordedCodes, recordings } from "./testdata.ts";
+
+const all = recordings();
+const outcome = (r: Recording) => ({
+  command: r.cmd.split(" ")[1] ?? "",
+  exitCode: r.rc,
+  stdout: r.stdout,
+  stderr: r.stderr,
+});
+
+test("every recorded failure has its code, and words for people", () => {
+  const expected = new Map(
+    Object.entries(recordedCodes()).flatMap(([code, names]) => names.map((n) => [n, code])),
+  );
+  const failing = all.filter((r) => r.rc !== 0);
+  assert.ok(failing.length > 150);
+  for (const r of failing) {
+    const failure = classify(outcome(r));
+    assert.ok(failure !== null, r.name);
+    assert.equal(failure.code, expected.get(r.name), r.name);
+    assert.ok(failure.message.length > 3 && failure.next.length > 3, r.name);
+    assert.doesNotMatch(failure.message, /^[a-z]+ failed: |\[error\]|following errors/, r.name);
+  }
+});
+
+test("exit code 0 is success, whatever the daemon logged to standard error", () => {
+  const noisy = all.filter((r) => r.rc === 0 && r.stderr !== "");
+  assert.ok(noisy.length > 0);
+  for (const r of noisy) assert.equal(classify(outcome(r)), null, r.name);
+});
+
+test("log lines of other clients' requests are not this call's words", () => {
+  const stderr = `[2026-11-22T12:34:22.303] [error] [url downloader] Failed to get x: instance "x" does not exist
+launch failed: instance "t1" is being prepared
+[2026-11-22T12:34:22.304] [error] [y] cannot connect to the multipass socket
+`;
+  const failure = classify({ command: "launch", exitCode: 2, stdout: "", stderr });
+  assert.deepEqual(
+    [failure?.code, failure?.message],
+    ["instance-preparing", 'instance "t1" is being prepared'],
+  );
+});
+
+test("exec says it twice, it is told once", () => {
+  const text = 'exec failed: The following errors occurred:\ninstance "nope" does not exist\n';
+  assert.equal(
+    failureText({ command: "exec", exitCode: 2, stdout: "", stderr: text + text }),
+    'instance "nope" does not exist',
+  );
+});
+
+test("silence, signals and exit 4 are named as what they are", () => {
+  const silent = (exitCode: number | null) => classify({ command: "list", exitCode, stdout: "", stderr: "" });
+  assert.deepEqual([silent(4)?.code, silent(4)?.transient], ["driver-failed", true]);
+  assert.match(silent(4)?.message ?? "", /exit code 4/);
+  assert.deepEqual([silent(null)?.code, silent(null)?.transient], ["driver-failed", true]);
+  assert.equal(silent(1)?.transient, false);
+  assert.equal(classify({ command: "launch", exitCode: 5, stdout: "", stderr: "" })?.code, "launch-timeout");
+});
+
+test("no text makes it throw", () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.integer({ min: 1, max: 5 }), (command, stderr, exitCode) => {
+      assert.ok(classify({ command, exitCode, stdout: "", stderr }));
+    }),
+  );
+});
+
+test("the messages of a launch, wherever its output is cut into chunks", () => {
+  const launches = all.filter((r) => r.stdout.includes("\b") && r.cmd.startsWith("multipass launch"));
+  assert.ok(launches.length > 8);
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...launches),
+      fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }),
+      (r, sizes) => {
+        const heard: string[] = [];
+        const feed = createProgressReader((message) => heard.push(message));
+        for (let at = 0, n = 0; at < r.stdout.length; n++) {
+          const size = sizes[n % sizes.length]!;
+          feed(r.stdout.slice(at, at + size));
+          at += size;
+        }
+        const whole = spinnerMessages(r.stdout);
+        assert.deepEqual(heard, whole.slice(0, heard.length));
+        assert.ok(heard.length >= whole.length - 1);
+      },
+    ),
+  );
+  const hash = all.find((r) => r.name === "030_launch_bad_hash")!;
+  assert.deepEqual(spinnerMessages(hash.stdout), [
+    "Creating e1",
+    "Retrieving image: 35%",
+    "Retrieving image: 68%",
+    "Retrieving image: 100%",
+    "Verifying image:",
+  ]);
+});
+
+test("a percentage is told when it is printed, not when the next one is", () => {
+  const heard: string[] = [];
+  const feed = createProgressReader((message) => heard.push(message));
+  feed("\u001b[2K\u001b[0A\u001b[0E\nRetrieving image: 4");
+  assert.deepEqual(heard, []);
+  feed("1%");
+  assert.deepEqual(heard, ["Retrieving image: 41%"]);
+  assert.deepEqual(
+    [percentOf("Retrieving image: 41%"), percentOf("Starting t1"), percentOf("999%")],
+    [41, null, null],
+  );
+});
