@@ -129,7 +129,10 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   try {
     await deps.driver.launch(spec, userData, (text) => deps.onProgress?.(agent.name, text));
   } catch (error) {
-    if (error instanceof VmAgentError && error.code === "launch-refused") {
+    if (
+      error instanceof VmAgentError &&
+      (error.code === "launch-refused" || error.code === "image-unknown")
+    ) {
       // Nothing was left behind, so there is nothing to claim.
       await deps.store.claims.remove(agent.name, deps.fence);
       await deps.runtime.revoke(agent.name);

@@ -1,8 +1,7 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
-import { diff, proves, readyAgents } from "../core/diff.ts";
-import { desiredView } from "../core/drift.ts";
+import { type Diff, diff } from "../core/diff.ts";
 import { plan } from "../core/plan.ts";
-import type { Claim, Desired, Observed, Plan, Policy } from "../core/types.ts";
+import type { Desired, Observed, Plan, Policy } from "../core/types.ts";
 import { type ObserveDeps, type ObserveOptions, observe, vanishedKey } from "./observe.ts";
 
 export interface Turn {
@@ -20,42 +19,23 @@ export async function reconcile(
   const found = diff(desired, observed, deps.clock.now(), policy.bootGrace);
   const turn = { observed, plan: plan(found, desired, observed, policy, deps.clock.now()) };
   if (options.fence !== null) {
-    await recordConverged(deps, desired, turn, options, options.fence);
+    await remember(deps, found.remember, options.busy, options.fence);
     await forget(deps, desired, found.forget, observed, options.fence);
   }
   return turn;
 }
 
-/** An agent that is as written and Ready is converged, however it came to be so: adopted, or mended by somebody. */
-async function recordConverged(
+/** Claims learn what their documents say now; an agent that is being worked on learns it when that is done. */
+async function remember(
   deps: ObserveDeps,
-  desired: Desired,
-  turn: Turn,
-  options: ObserveOptions,
+  facts: Diff["remember"],
+  busy: ReadonlySet<string>,
   fence: number,
 ): Promise<void> {
-  const { observed } = turn;
-  if (observed.instances.kind !== "seen") return;
-  const differing = new Set(turn.plan.changes.map((c) => c.agent));
-  for (const h of turn.plan.held) if (h.would || h.reason === "waiting") differing.add(h.agent);
-  const claims = new Map(observed.claims.map((c) => [c.name, c]));
-  const instances = new Map(observed.instances.list.map((i) => [i.name, i]));
-  const runtimes = new Map(observed.runtimes.map((r) => [r.agent, r]));
-  const ready = readyAgents(desired, instances, claims, runtimes);
-  for (const agent of desired.agents) {
-    const claim = claims.get(agent.name);
-    if (!claim || options.busy.has(agent.name)) continue;
-    const proven = claim.proven || proves(claim, runtimes.get(agent.name));
-    const done = ready.has(agent.name) && !differing.has(agent.name);
-    const next: Claim = {
-      ...claim,
-      proven,
-      phase: proven && claim.phase === "launching" ? "launched" : claim.phase,
-      protect: agent.protect,
-      document: agent.document,
-      converged: done ? desiredView(agent) : claim.converged,
-    };
-    if (JSON.stringify(next) !== JSON.stringify(claim)) await deps.store.claims.put(next, fence);
+  const claims = new Map(deps.store.claims.list().map((c) => [c.name, c]));
+  for (const { agent, ...fact } of facts) {
+    const claim = claims.get(agent);
+    if (claim && !busy.has(agent)) await deps.store.claims.put({ ...claim, ...fact }, fence);
   }
 }
 

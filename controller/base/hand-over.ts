@@ -1,0 +1,34 @@
+/** Runs a program with this terminal's own input and output; signals from the terminal reach it directly. */
+import { spawn } from "node:child_process";
+
+/** Resolves with its exit code; 128 + n when a signal n ended it, as shells say. */
+export function handOver(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, [...args], { stdio: "inherit", env: { ...process.env, ...env } });
+    const ignore = () => {};
+    for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, ignore);
+    const done = () => {
+      for (const signal of ["SIGINT", "SIGQUIT"] as const) process.off(signal, ignore);
+    };
+    child.on("error", (error) => {
+      done();
+      reject(error);
+    });
+    child.on("close", (code, signal) => {
+      done();
+      resolve(code ?? 128 + (signal === null ? 0 : (SIGNAL_NUMBERS[signal] ?? 0)));
+    });
+  });
+}
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGTERM: 15,
+};

@@ -1,0 +1,125 @@
+/** The command table: names, options, help and examples in one place; each command is loaded only when it is run. */
+import type { CommandRun } from "./run.ts";
+
+export interface CommandSpec {
+  /** Name and arguments in commander's notation. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Flags, text, default. */
+  readonly options?: readonly (readonly [string, string, string?])[];
+  /** Flags that may be given several times. */
+  readonly repeatable?: readonly string[];
+  /** Everything after the first argument belongs to the command that is run. */
+  readonly passThrough?: boolean;
+  /** Lines that work as printed, on the example fleet. */
+  readonly example: readonly string[];
+  readonly load: () => Promise<CommandRun>;
+}
+
+const TARGET = ["--target <name>", "only this agent; may be repeated"] as const;
+const ALLOW = [
+  "--allow-delete <name>",
+  "release what is held for this agent because it deletes; may be repeated",
+] as const;
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    usage: "up",
+    summary: "run the hub, the loop and the dashboard until Ctrl-C",
+    example: ["vm-agent up"],
+    load: async () => (await import("./up.ts")).up,
+  },
+  {
+    usage: "plan",
+    summary: "show what would be done, and what is held and why",
+    options: [
+      TARGET,
+      ["--detailed-exitcode", "exit 2 when there are differences, 3 when only held items are left"],
+    ],
+    repeatable: [TARGET[0]],
+    example: ["vm-agent plan", "vm-agent plan --json --detailed-exitcode"],
+    load: async () => (await import("./plan.ts")).plan,
+  },
+  {
+    usage: "apply",
+    summary: "do what plan shows, after asking",
+    options: [TARGET, ALLOW, ["--yes", "do not ask"]],
+    repeatable: [TARGET[0], ALLOW[0]],
+    example: ["vm-agent apply", "vm-agent apply --yes --target agent-builder"],
+    load: async () => (await import("./apply.ts")).apply,
+  },
+  {
+    usage: "validate",
+    summary: "check the fleet files and say everything that is wrong",
+    example: ["vm-agent validate", "vm-agent --fleet ./other validate --json"],
+    load: async () => (await import("./validate.ts")).validate,
+  },
+  {
+    usage: "list",
+    summary: "the agents: wanted, seen, in sync, healthy",
+    options: [
+      ["--status <status>", "only agents whose runtime is online or offline"],
+      ["--type <type>", "only agents of this type"],
+      ["--label <key=value>", "only agents with this label"],
+    ],
+    example: ["vm-agent list", "vm-agent list --status online --type builder"],
+    load: async () => (await import("./list.ts")).list,
+  },
+  {
+    usage: "status <name>",
+    summary: "one agent in full: conditions, health, tasks, snapshots",
+    options: [["--watch", "print again whenever it changes"]],
+    example: ["vm-agent status agent-builder"],
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    usage: "task <name> <json>",
+    summary: "give an agent a task, show its output, exit with its exit code",
+    options: [
+      ["--no-wait", "print the task's id and return"],
+      ["--idempotency-key <key>", "the same key and task again: the same task, not a second one"],
+    ],
+    example: [`vm-agent task agent-builder '{"type":"exec","command":"echo hello"}'`],
+    load: async () => (await import("./task.ts")).task,
+  },
+  {
+    usage: "exec <name> [command...]",
+    summary: "run a command in an agent, as a task of its hub",
+    options: [
+      ["--sudo", "as root, if the agent's document allows it"],
+      ["--timeout <ms>", "end it after this many milliseconds"],
+    ],
+    passThrough: true,
+    example: ["vm-agent exec agent-builder -- uname -a"],
+    load: async () => (await import("./task.ts")).exec,
+  },
+  {
+    usage: "tasks",
+    summary: "the latest tasks and how they ended",
+    options: [
+      ["--agent <name>", "only tasks of this agent"],
+      ["--limit <n>", "how many", "20"],
+    ],
+    example: ["vm-agent tasks --agent agent-builder"],
+    load: async () => (await import("./task.ts")).tasks,
+  },
+  {
+    usage: "cancel <id>",
+    summary: "cancel a task: its process group is ended",
+    example: ["vm-agent cancel 0b6f1c1e-0000-4000-8000-000000000000"],
+    load: async () => (await import("./task.ts")).cancel,
+  },
+  {
+    usage: "reconcile [name]",
+    summary: "have the running loop look again now, forgetting earlier failures",
+    example: ["vm-agent reconcile", "vm-agent reconcile agent-builder"],
+    load: async () => (await import("./reconcile.ts")).reconcile,
+  },
+  {
+    usage: "multipass [args...]",
+    summary: "the Multipass in use (the sandbox's too), as the driver sees it",
+    passThrough: true,
+    example: ["vm-agent multipass list", "vm-agent multipass info agent-builder"],
+    load: async () => (await import("./multipass.ts")).multipass,
+  },
+];

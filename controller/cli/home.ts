@@ -1,0 +1,97 @@
+/** The state folder: what lies where in it, and how commands find a hub that runs. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../base/env.ts";
+import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
+import { type Api, createApi } from "../../ui/client/api.ts";
+
+/** The addresses that a running hub really bound. */
+export interface HubFile {
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly http: string;
+  readonly agent: string;
+  readonly dashboard: string;
+  readonly driver: string;
+  readonly sandbox: boolean;
+}
+
+export const databasePath = (home: string): string => join(home, "vm-agent.db");
+const hubFilePath = (home: string): string => join(home, "hub.json");
+
+/** Makes the folder, private to its owner and ignored by git. */
+export function prepareHome(home: string): void {
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    writeFileSync(join(home, ".gitignore"), "*\n");
+  } catch (error) {
+    const known = toVmAgentError(error);
+    throw new VmAgentError({
+      code: "home-unusable",
+      message: `cannot use the state folder ${home}: ${(error as Error).message}`,
+      next:
+        known.code === "disk-full"
+          ? known.next
+          : "make it writable, or choose another with --home or VM_AGENT_HOME",
+      cause: error,
+    });
+  }
+}
+
+export function writeHubFile(home: string, hub: HubFile): void {
+  const path = hubFilePath(home);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(hub, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}
+
+export function removeHubFile(home: string): void {
+  rmSync(hubFilePath(home), { force: true });
+}
+
+export function readHubFile(home: string): HubFile | null {
+  try {
+    return JSON.parse(readFileSync(hubFilePath(home), "utf8")) as HubFile;
+  } catch {
+    return null;
+  }
+}
+
+function operatorToken(settings: Settings): string | null {
+  if (settings.token) return settings.token;
+  try {
+    return readFileSync(join(settings.home, "operator-token"), "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+/** The API of the hub that runs for this fleet, or null when none answers. */
+export async function findHub(
+  settings: Settings,
+): Promise<{ readonly api: Api; readonly file: HubFile | null } | null> {
+  const file = readHubFile(settings.home);
+  const url = settings.url ?? file?.http ?? null;
+  const token = operatorToken(settings);
+  if (url === null || token === null) return null;
+  try {
+    const answer = await fetch(new URL("/health", url), { signal: AbortSignal.timeout(2000) });
+    if (!answer.ok) return null;
+  } catch {
+    return null;
+  }
+  return { api: createApi({ url, token }), file };
+}
+
+export async function needHub(
+  settings: Settings,
+): Promise<{ readonly api: Api; readonly file: HubFile | null }> {
+  const hub = await findHub(settings);
+  if (hub) return hub;
+  const where = settings.url ?? readHubFile(settings.home)?.http;
+  throw new VmAgentError({
+    code: "hub-unreachable",
+    message: where ? `no hub answers at ${where}` : `no hub runs for ${settings.fleet}`,
+    next: "start it in another terminal with vm-agent up, or name one with VM_AGENT_URL and VM_AGENT_TOKEN",
+    exit: EXIT.unreachable,
+  });
+}

@@ -1,0 +1,83 @@
+/** What commands print: tables, colour where the terminal has it, errors in three parts. */
+import { stripVTControlCharacters, styleText } from "node:util";
+import { EXIT, toVmAgentError } from "../base/errors.ts";
+
+/** What a piece of text means; the one place that turns meaning into colour. */
+export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
+
+const STYLES = {
+  plain: [],
+  strong: ["bold"],
+  dim: ["dim"],
+  good: ["green"],
+  warn: ["yellow"],
+  bad: ["red"],
+  accent: ["cyan"],
+} as const satisfies Record<Role, readonly Parameters<typeof styleText>[0][]>;
+
+export interface Output {
+  readonly color: boolean;
+  readonly isTTY: boolean;
+  readonly width: number;
+  readonly json: boolean;
+  out(text: string): void;
+  err(text: string): void;
+  paint(role: Role, text: string): string;
+}
+
+export function createOutput(options: { readonly color: boolean; readonly json: boolean }): Output {
+  const { stdout, stderr } = process;
+  const color = options.color && stdout.isTTY === true;
+  return {
+    color,
+    isTTY: stdout.isTTY === true,
+    width: stdout.columns ?? 100,
+    json: options.json,
+    out: (text) => void stdout.write(`${text}\n`),
+    err: (text) => void stderr.write(`${text}\n`),
+    paint: (role, text) => (color ? STYLES[role].reduce((t, style) => styleText(style, t), text) : text),
+  };
+}
+
+/** Columns as wide as their widest cell, the last one unpadded; cells may carry colour. */
+export function table(rows: readonly (readonly string[])[], gap = 2): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, visible(cell));
+    });
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) =>
+          i === row.length - 1 ? cell : cell + " ".repeat((widths[i] ?? 0) - visible(cell) + gap),
+        )
+        .join("")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+const visible = (text: string): number => stripVTControlCharacters(text).length;
+
+/** Prints what failed, why, and what to do next; returns the exit code. */
+export function reportError(error: unknown, output: Output, debug: boolean): number {
+  const known = toVmAgentError(error);
+  if (known.code === "cancelled") return EXIT.failed;
+  if (output.json)
+    output.out(JSON.stringify({ error: { code: known.code, message: known.message, next: known.next } }));
+  output.err(`${output.paint("bad", "error:")} ${known.message}`);
+  if (known.next) output.err(`  ${known.next}`);
+  if (debug && known.stack) output.err(known.stack);
+  return known.exit;
+}
+
+/** `4 s`, `3 min`, `2 h`, `5 d`: how long ago, for people. */
+export function age(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 90) return `${s} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86400)} d`;
+}

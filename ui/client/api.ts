@@ -1,0 +1,125 @@
+/** The hub's HTTP API for those who look and ask: the command line and both dashboards. */
+
+export interface ApiOptions {
+  /** `http://host:port`, without a path. */
+  readonly url: string;
+  readonly token: string;
+}
+
+/** An RFC 9457 problem as the hub answers it. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly next: string;
+
+  constructor(
+    status: number,
+    body: {
+      readonly code?: string;
+      readonly detail?: string;
+      readonly title?: string;
+      readonly next?: string;
+    },
+  ) {
+    super(body.detail ?? body.title ?? `HTTP ${status}`);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = body.code ?? "http";
+    this.next = body.next ?? "";
+  }
+}
+
+export interface ServerEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+export interface Api {
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
+  remove<T>(path: string): Promise<T>;
+  /** Server-sent events from `path`; ends when the server ends them. */
+  events(path: string, lastEventId: string | null, signal: AbortSignal): AsyncIterable<ServerEvent>;
+}
+
+export function createApi({ url, token }: ApiOptions): Api {
+  const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(init.headers as Record<string, string> | undefined),
+    };
+    const answer = await fetch(new URL(path, url), { ...init, method, headers });
+    if (answer.ok) return answer;
+    const text = await answer.text();
+    let body: ConstructorParameters<typeof ApiError>[1] = {};
+    try {
+      body = JSON.parse(text) as typeof body;
+    } catch {
+      body = { detail: text.slice(0, 200) };
+    }
+    throw new ApiError(answer.status, body);
+  };
+  return {
+    get: async <T>(path: string) => (await (await call("GET", path)).json()) as T,
+    post: async <T>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+      (await (
+        await call("POST", path, {
+          body: JSON.stringify(body),
+          headers: { "content-type": "application/json", ...headers },
+        })
+      ).json()) as T,
+    remove: async <T>(path: string) => {
+      const answer = await call("DELETE", path);
+      return (answer.status === 204 ? null : await answer.json()) as T;
+    },
+    events: (path, lastEventId, signal) =>
+      readEvents(() =>
+        call("GET", path, {
+          signal,
+          headers: {
+            accept: "text/event-stream",
+            ...(lastEventId !== null && { "last-event-id": lastEventId }),
+          },
+        }),
+      ),
+  };
+}
+
+async function* readEvents(open: () => Promise<Response>): AsyncGenerator<ServerEvent> {
+  const answer = await open();
+  if (!answer.body) return;
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) {
+    rest += decoder.decode(part, { stream: true });
+    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+      const event = parseEvent(rest.slice(0, end));
+      rest = rest.slice(end + 2);
+      if (event) yield event;
+    }
+  }
+}
+
+/** One block of the event-stream format (WHATWG HTML, section 9.2); comments and unknown fields are ignored. */
+export function parseEvent(block: string): ServerEvent | null {
+  let id = "";
+  let event = "message";
+  const data: string[] = [];
+  for (const line of block.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    if (colon === 0) continue;
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (field === "id") id = value;
+    else if (field === "event") event = value;
+    else if (field === "data") data.push(value);
+  }
+  if (data.length === 0) return null;
+  const text = data.join("\n");
+  try {
+    return { id, event, data: JSON.parse(text) as unknown };
+  } catch {
+    return { id, event, data: text };
+  }
+}
