@@ -1,0 +1,48 @@
+/** How long to wait before the next connection; pure, randomness is an argument. */
+import { CLOSE } from "./wire.ts";
+
+export const SHORTEST_MS = 1_000;
+export const LONGEST_MS = 30_000;
+export const UNAUTHORISED_MS = 30_000;
+export const REFUSED_MS = 300_000;
+
+/** How a round of connection attempts ended. */
+export interface Ending {
+  /** WebSocket close code, or null when no connection was opened. */
+  readonly closeCode: number | null;
+  /** Status of a refused upgrade, or null. */
+  readonly httpStatus: number | null;
+}
+
+/**
+ * Exponential with full jitter: uniform in [1 s, min(30 s, 2 s · 2^attempt)]. Attempt 0 already spreads over a second,
+ * so that a hub's restart does not bring all its runtimes back at one instant.
+ */
+export function backoff(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** (Math.min(Math.max(attempt, 0), 20) + 1));
+  return SHORTEST_MS + random * (ceiling - SHORTEST_MS);
+}
+
+/** `attempt`: rounds in a row without an accepted hello. `random`: 0 ≤ r < 1. */
+export function delayAfter(ending: Ending, attempt: number, random: number): number {
+  const { closeCode, httpStatus } = ending;
+  if (closeCode === CLOSE.refused || httpStatus === 403) return REFUSED_MS * (1 + random / 10);
+  // A locked-out address (429) is let in again after five minutes; asking sooner would prolong it.
+  if (httpStatus === 429) return REFUSED_MS * (1 + random / 10);
+  if (closeCode === CLOSE.unauthorised || httpStatus === 401) return UNAUTHORISED_MS * (1 + random / 10);
+  // Another connection with this credential is alive; hurrying back would throw it out in turn, for ever.
+  if (closeCode === CLOSE.replaced) return LONGEST_MS * (1 + random / 10);
+  if (closeCode === CLOSE.protocolError) return LONGEST_MS * (1 + random / 10);
+  if (closeCode === CLOSE.restart) return backoff(Math.max(attempt, 1), random);
+  return backoff(attempt, random);
+}
+
+/** The ending that asks for the most patience, of several candidates in one round. */
+export function worst(a: Ending, b: Ending): Ending {
+  return delayAfter(b, 0, 0) >= delayAfter(a, 0, 0) ? b : a;
+}
+
+/** A period with up to a tenth of jitter either way. */
+export function jittered(ms: number, random: number): number {
+  return ms * (0.9 + random * 0.2);
+}

@@ -1,0 +1,74 @@
+/** Makes the one file that runs in the guest: `dist/agent/runtime.mjs`, and what it is in `runtime.json` beside it. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface RuntimeBundle {
+  /** Absolute path. */
+  readonly file: string;
+  readonly version: string;
+  readonly bytes: number;
+  /** SHA-256, hex. */
+  readonly hash: string;
+}
+
+/** The project's folder, from `agent/` and from `dist/agent/` alike. */
+function projectRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return folder;
+}
+
+/** Deterministic: the same sources, version and esbuild give the same bytes. */
+export async function buildRuntime(): Promise<RuntimeBundle> {
+  const { build } = await import("esbuild");
+  const root = projectRoot();
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  const folder = join(root, "dist", "agent");
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ["agent/main.ts"],
+    bundle: true,
+    write: false,
+    outfile: "dist/agent/runtime.mjs",
+    platform: "node",
+    format: "esm",
+    target: "node18",
+    minify: true,
+    legalComments: "none",
+    external: ["bufferutil", "utf-8-validate"],
+    define: {
+      RUNTIME_VERSION: JSON.stringify(version),
+      // Takes ws's optional native add-ons out of the bundle; Node 18 has both functions itself.
+      "process.env.WS_NO_BUFFER_UTIL": '"1"',
+      "process.env.WS_NO_UTF_8_VALIDATE": '"1"',
+    },
+    banner: {
+      js: [
+        `/* vm-agent runtime ${version}, MIT. Contains ws, MIT, (c) Einar Otto Stangvik, Arnout Kazemier and contributors. */`,
+        'import{createRequire as vmAgentRequire}from"node:module";const require=vmAgentRequire(import.meta.url);',
+      ].join("\n"),
+    },
+  });
+  const contents = outputFiles[0]?.contents;
+  if (contents === undefined) throw new Error("esbuild gave no output");
+  const bundle: RuntimeBundle = {
+    file: join(folder, "runtime.mjs"),
+    version,
+    bytes: contents.length,
+    hash: createHash("sha256").update(contents).digest("hex"),
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(bundle.file, contents);
+  const about = { version, hash: bundle.hash, bytes: bundle.bytes };
+  writeFileSync(join(folder, "runtime.json"), `${JSON.stringify(about)}\n`);
+  return bundle;
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { file, bytes, hash } = await buildRuntime();
+  process.stdout.write(`${file}  ${bytes} bytes  ${hash}\n`);
+}

@@ -1,0 +1,22 @@
+/** One runtime an instance: a second one would end the first one's tasks as leftovers of a former life. */
+import { ensureDir, readJson, writeAtomic } from "./files.ts";
+import { dirname } from "node:path";
+import { isSame, readStat } from "./processes.ts";
+import { isRecord } from "./wire.ts";
+
+/** Null when the lock is ours, else the process that holds it. A holder that died without a word does not count. */
+export function acquireLock(file: string): number | null {
+  const held = readJson(file);
+  if (isRecord(held) && typeof held.pid === "number" && typeof held.startTime === "string") {
+    if (held.pid !== process.pid && isSame(held.pid, held.startTime)) return held.pid;
+  }
+  try {
+    ensureDir(dirname(file));
+    writeAtomic(file, JSON.stringify({ pid: process.pid, startTime: readStat("self")?.startTime ?? "" }), {
+      sync: false,
+    });
+  } catch {
+    // A full disk must not keep the runtime from starting.
+  }
+  return null;
+}

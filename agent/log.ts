@@ -1,0 +1,47 @@
+/** Plain lines on stdout for journald, and the last of them for the hub's `log` frames. */
+
+export interface LogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export interface Log {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  /** Lines that the hub has not been given yet, oldest first; they are forgotten here. */
+  take(): readonly LogLine[];
+  /** Called after each new line. */
+  onLine(listener: () => void): void;
+}
+
+/** Lines kept while the hub is away; older ones are in journald. */
+const KEPT = 200;
+
+/** Callers never pass tokens, secrets, environments or command lines: there is nothing to redact here. */
+export function createLog(write: (text: string) => void, now: () => number = Date.now): Log {
+  let pending: LogLine[] = [];
+  let listener: () => void = () => {};
+  const line = (level: LogLine["level"], message: string): void => {
+    const at = now();
+    write(`${new Date(at).toISOString()} ${level.padEnd(5)} ${message}\n`);
+    pending.push({ level, message, at });
+    if (pending.length > KEPT) pending.shift();
+    listener();
+  };
+  return {
+    info: (message) => line("info", message),
+    warn: (message) => line("warn", message),
+    error: (message) => line("error", message),
+    take: () => {
+      const taken = pending;
+      pending = [];
+      return taken;
+    },
+    onLine: (added) => {
+      listener = added;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/** The runtime's program: arguments, files, signals and exit codes around one session with the hub. */
+import { realpathSync } from "node:fs";
+import { Channel } from "./channel.ts";
+import {
+  loadPushed,
+  readCredential,
+  readSettings,
+  type Settings,
+  storeCredential,
+  storePushed,
+} from "./config.ts";
+import { bootId, bundleHash, createHealth, instanceId, provisionProblems } from "./facts.ts";
+import { errorMessage } from "./files.ts";
+import { candidates, readGateway } from "./gateway.ts";
+import { Journal } from "./journal.ts";
+import { acquireLock } from "./lock.ts";
+import { createLog } from "./log.ts";
+import { GUEST_ROOT, guest, JOURNAL_DIR, LOCK_FILE, SETTINGS_FILE, SPOOL_DIR } from "./paths.ts";
+import { Session } from "./session.ts";
+import { Spool } from "./spool.ts";
+import { TaskRunner } from "./tasks.ts";
+import { readSurroundings } from "./user.ts";
+
+/** Put in by the build. */
+declare const RUNTIME_VERSION: string;
+
+/** sysexits.h: usage, temporary failure, configuration; 70 is an error of ours. */
+const EXIT = { done: 0, usage: 64, software: 70, busy: 75, config: 78 } as const;
+
+const USAGE = "usage: runtime.mjs [--config PATH] | --version";
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === "--version" && args.length === 1) {
+    process.stdout.write(`${RUNTIME_VERSION}\n`);
+    return EXIT.done;
+  }
+  const [flag, path] = args;
+  if (args.length !== 0 && (flag !== "--config" || path === undefined || args.length !== 2)) {
+    process.stderr.write(`${USAGE}\n`);
+    return EXIT.usage;
+  }
+  return run(guest(path ?? SETTINGS_FILE));
+}
+
+async function run(settingsFile: string): Promise<number> {
+  // A reader of our stdout that went away is no reason to end.
+  process.stdout.on("error", () => {});
+  const log = createLog((text) => process.stdout.write(text));
+  let settings: Settings;
+  try {
+    settings = readSettings(settingsFile);
+  } catch (error) {
+    log.error(errorMessage(error));
+    return EXIT.config;
+  }
+  const holder = acquireLock(guest(LOCK_FILE));
+  if (holder !== null) {
+    log.error(`another runtime of this instance runs already (process ${holder})`);
+    return EXIT.busy;
+  }
+  const { agent } = settings;
+  const boot = bootId();
+  const hash = bundleHash(realpathSync(process.argv[1] ?? ""));
+  log.info(`vm-agent runtime ${RUNTIME_VERSION} for ${agent}, Node ${process.versions.node}`);
+
+  const spool = new Spool(guest(SPOOL_DIR));
+  const runner = new TaskRunner({
+    agent,
+    bootId: boot,
+    journal: new Journal(guest(JOURNAL_DIR)),
+    spool,
+    log,
+    surroundings: readSurroundings(GUEST_ROOT !== ""),
+    policy: () => session.policy(),
+    active: () => session.active(),
+    acknowledge: (ref) => session.acknowledge(ref),
+    respond: (response) => session.respond(response),
+    output: (chunk) => session.output(chunk),
+  });
+  const channel = new Channel({
+    route: () => {
+      const now = readSettings(settingsFile);
+      const tokens = [readCredential(), now.joinToken].filter((token): token is string => token !== null);
+      return {
+        urls: candidates(now.hub, now.port, readGateway(GUEST_ROOT !== "")),
+        tokens,
+        agent,
+        ca: now.ca,
+      };
+    },
+    opened: () => session.opened(),
+    received: (text) => session.received(text),
+    closed: () => session.closed(),
+    log,
+  });
+  const session: Session = new Session({
+    agent,
+    line: channel,
+    identify: () => ({
+      nonce: settings.nonce,
+      instanceId: instanceId(),
+      bootId: boot,
+      version: RUNTIME_VERSION,
+      bundleHash: hash,
+      node: process.versions.node,
+    }),
+    storeCredential: (credential) => storeCredential(credential, settingsFile),
+    storeConfig: storePushed,
+    initial: loadPushed(),
+    runner: () => runner,
+    spool,
+    health: createHealth(),
+    problems: provisionProblems,
+    log,
+  });
+
+  const stop = async (signal: string): Promise<void> => {
+    log.info(`stopping on ${signal}`);
+    await runner.stop();
+    await channel.stop();
+    process.exit(EXIT.done);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+  // The settings are read again for every attempt; this makes the next attempt now.
+  process.on("SIGHUP", () => channel.hurry());
+  await runner.recover();
+  await channel.run();
+  // Stopping: the signal's handler ends the process.
+  return new Promise<number>(() => {});
+}
+
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`${new Date().toISOString()} error ${error.stack ?? error.message}\n`);
+  process.exit(EXIT.software);
+});
+process.exitCode = await main(process.argv.slice(2));

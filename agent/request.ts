@@ -1,0 +1,162 @@
+/** From a task's payload to the program, arguments and input that carry it out; nothing is ever pasted into a shell line. */
+import { guest } from "./paths.ts";
+import { strings } from "./config.ts";
+import type { TaskError, TaskPayload } from "./wire.ts";
+
+export interface Request {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string | null;
+  readonly stdin: string | Buffer | null;
+  /** Milliseconds the program may run; null: no limit of the runtime's own. */
+  readonly timeout: number | null;
+  readonly sudo: boolean;
+  /** `file`: stdout is a file's content, neither streamed nor masked, and goes into the result as `content`. */
+  readonly reads: { readonly filePath: string; readonly encoding: "utf8" | "base64" } | null;
+  /** Fields for the result of a success. */
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+export const SUPPORTED = [
+  "exec",
+  "build",
+  "test",
+  "deploy",
+  "script",
+  "file:read",
+  "file:write",
+  "git:clone",
+  "git:pull",
+  "git:push",
+] as const;
+
+type Parsed = { readonly request: Request } | { readonly error: TaskError };
+
+const invalid = (message: string): Parsed => ({ error: { code: "invalid", message } });
+
+/** Writes beside the target and renames: a reader sees the old file or the new one. Keeps the mode of a file that exists. */
+const WRITE_FILE = [
+  "set -e",
+  'directory=$(dirname -- "$1"); mkdir -p -- "$directory"',
+  'temporary="$1.vm-agent-$$"; trap \'rm -f -- "$temporary"\' EXIT',
+  'cat > "$temporary"',
+  'if [ -n "$2" ]; then chmod -- "$2" "$temporary"; elif [ -e "$1" ]; then chmod --reference="$1" -- "$temporary"; fi',
+  'mv -f -- "$temporary" "$1"; trap - EXIT',
+].join("\n");
+
+/** `MAX_SETTIMEOUT`: a longer timer would fire at once. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+export function parseTask(task: TaskPayload): Parsed {
+  const { type } = task;
+  const base = common(task);
+  if ("error" in base) return base;
+  switch (type) {
+    case "exec":
+    case "build":
+    case "test":
+    case "deploy":
+      if (typeof task.command !== "string" || task.command === "")
+        return invalid(`"command" must be a string`);
+      return { request: { ...base.request, file: "/bin/sh", args: ["-c", task.command] } };
+    case "script": {
+      if (typeof task.script !== "string") return invalid(`"script" must be a string`);
+      const args = Array.isArray(task.args) ? task.args.map(String) : [];
+      // On standard input: no file that another user could read, and none that is left behind.
+      return {
+        request: { ...base.request, file: process.execPath, args: ["-", ...args], stdin: task.script },
+      };
+    }
+    case "file:read": {
+      const path = filePath(task.filePath);
+      if (path === null) return invalid(`"filePath" must be an absolute path`);
+      const encoding = task.encoding === "base64" ? "base64" : "utf8";
+      const reads = { filePath: String(task.filePath), encoding } as const;
+      return { request: { ...base.request, file: "/bin/cat", args: ["--", path], reads } };
+    }
+    case "file:write": {
+      const path = filePath(task.filePath);
+      if (path === null) return invalid(`"filePath" must be an absolute path`);
+      if (typeof task.content !== "string") return invalid(`"content" must be a string`);
+      if (task.mode !== undefined && !/^0?[0-7]{3,4}$/.test(String(task.mode)))
+        return invalid(`"mode" must be octal digits`);
+      const stdin = Buffer.from(task.content, task.encoding === "base64" ? "base64" : "utf8");
+      const args = ["-c", WRITE_FILE, "file-write", path, task.mode === undefined ? "" : String(task.mode)];
+      const notes = { filePath: task.filePath, size: stdin.length };
+      return { request: { ...base.request, file: "/bin/sh", args, stdin, notes } };
+    }
+    case "git:clone":
+    case "git:pull":
+    case "git:push":
+      return git(task, base.request);
+    default:
+      return {
+        error: { code: "unsupported", message: `this runtime does not do tasks of type ${String(type)}` },
+      };
+  }
+}
+
+function common(task: TaskPayload): { readonly request: Request } | { readonly error: TaskError } {
+  const { cwd, timeout } = task;
+  if (cwd !== undefined && cwd !== null && typeof cwd !== "string")
+    return { error: invalidError(`"cwd" must be a string`) };
+  if (timeout !== undefined && timeout !== null && (typeof timeout !== "number" || !(timeout > 0))) {
+    return { error: invalidError(`"timeout" must be a positive number of milliseconds`) };
+  }
+  return {
+    request: {
+      file: "",
+      args: [],
+      env: strings(task.env),
+      cwd: typeof cwd === "string" && cwd !== "" ? cwd : null,
+      stdin: null,
+      timeout: typeof timeout === "number" ? Math.min(timeout, LONGEST_TIMEOUT) : null,
+      sudo: task.sudo === true,
+      reads: null,
+      notes: {},
+    },
+  };
+}
+
+const invalidError = (message: string): TaskError => ({ code: "invalid", message });
+
+function filePath(value: unknown): string | null {
+  return typeof value === "string" && value.startsWith("/") && !value.includes("\0") ? guest(value) : null;
+}
+
+/** Options cannot be smuggled in: operands follow `--` where git takes it, and none may begin with a dash. */
+function git(task: TaskPayload, base: Request): Parsed {
+  const operand = (name: string): string | null => {
+    const value = task[name];
+    return typeof value === "string" && value !== "" ? value : null;
+  };
+  for (const name of ["repo", "destination", "branch", "repoPath", "remote"]) {
+    if (operand(name)?.startsWith("-")) return invalid(`"${name}" must not begin with a dash`);
+  }
+  const branch = operand("branch");
+  const remote = operand("remote");
+  const env = { GIT_TERMINAL_PROMPT: "0", ...base.env };
+  const run = (args: readonly string[]): Parsed => ({ request: { ...base, file: "git", args, env } });
+  if (task.type === "git:clone") {
+    const repo = operand("repo");
+    const destination = operand("destination");
+    if (repo === null) return invalid(`"repo" must be a string`);
+    const into = destination === null ? [] : [destination.startsWith("/") ? guest(destination) : destination];
+    return run(["clone", ...(branch === null ? [] : ["--branch", branch]), "--", repo, ...into]);
+  }
+  const path = operand("repoPath");
+  if (path === null) return invalid(`"repoPath" must be a string`);
+  const at = ["-C", path.startsWith("/") ? guest(path) : path];
+  if (branch !== null && remote === null && task.type === "git:push")
+    return run([...at, "push", "--", "origin", branch]);
+  const operands = [
+    ...(remote === null ? [] : [remote]),
+    ...(remote === null || branch === null ? [] : [branch]),
+  ];
+  return run([
+    ...at,
+    task.type === "git:pull" ? "pull" : "push",
+    ...(operands.length > 0 ? ["--", ...operands] : []),
+  ]);
+}

@@ -1,0 +1,108 @@
+/** From an ended execution to the response that the hub gets; pure. */
+import type { Outcome } from "./exec.ts";
+import type { TaskOutput } from "./output.ts";
+import type { Request } from "./request.ts";
+import { cutAt, startAt } from "./utf8.ts";
+import { emptyResult, type ResponsePayload, type TaskError } from "./wire.ts";
+
+/** Of each stream the result keeps the last 256 KiB; the whole, up to the cap, was streamed. */
+export const TAIL_BYTES = 262_144;
+
+/** For the envelope around a response. */
+const ENVELOPE_BYTES = 1_024;
+
+export interface Ended {
+  readonly taskId: string;
+  readonly epoch: number;
+  readonly duration: number;
+  readonly request: Request;
+  readonly outcome: Outcome;
+  readonly output: Pick<TaskOutput, "result" | "bytes">;
+}
+
+export function respond(ended: Ended): ResponsePayload {
+  const { taskId, epoch, duration, request, outcome, output } = ended;
+  const { exitCode, signal, stopped } = outcome;
+  const error = errorOf(ended);
+  const clean = exitCode === 0 && error === null;
+  const content = clean && request.reads !== null ? contentOf(request.reads, output) : {};
+  const streams =
+    request.reads === null ? output.result() : { ...output.result(), stdout: "", droppedBytes: 0 };
+  const result = emptyResult({
+    ...streams,
+    exitCode,
+    signal,
+    timedOut: stopped === "timed-out",
+    cancelled: stopped === "cancelled",
+    ...(clean ? request.notes : {}),
+    ...content,
+  });
+  return { taskId, epoch, success: clean, result, ...(error === null ? {} : { error }), duration };
+}
+
+/** An exit code other than 0 is a result and no error of ours: `exitCode` says it. */
+function errorOf({ outcome, request, output }: Ended): TaskError | null {
+  const { error, stopped, signal } = outcome;
+  if (error !== null) return error;
+  if (stopped === "timed-out") return { code: "timed-out", message: `ended after ${request.timeout} ms` };
+  if (stopped === "cancelled") return { code: "cancelled", message: "cancelled while it ran" };
+  if (stopped === "interrupted")
+    return { code: "interrupted", message: "the runtime was stopped while the task ran" };
+  if (signal !== null) return { code: "signal", message: `ended by ${signal}` };
+  const { kept, total } = output.bytes("stdout");
+  if (request.reads !== null && total > kept.length) {
+    return { code: "too-large", message: `the file has more than ${kept.length} bytes` };
+  }
+  return null;
+}
+
+function contentOf(
+  reads: { readonly filePath: string; readonly encoding: "utf8" | "base64" },
+  output: Pick<TaskOutput, "bytes">,
+): Readonly<Record<string, unknown>> {
+  const { kept } = output.bytes("stdout");
+  const text = kept.toString("utf8");
+  // A file that is not UTF-8 would come back changed; base64 then, whatever was asked for.
+  const encoding = reads.encoding === "utf8" && Buffer.from(text, "utf8").equals(kept) ? "utf8" : "base64";
+  return {
+    filePath: reads.filePath,
+    size: kept.length,
+    encoding,
+    content: encoding === "utf8" ? text : kept.toString("base64"),
+  };
+}
+
+/** Shortens the tails until the frame fits; JSON may make six bytes of one. */
+export function fit(response: ResponsePayload, maxFrameBytes: number): ResponsePayload {
+  let fitted = response;
+  const room = Math.max(ENVELOPE_BYTES, maxFrameBytes - ENVELOPE_BYTES);
+  for (;;) {
+    const { stdout, stderr, droppedBytes } = fitted.result;
+    if (Buffer.byteLength(JSON.stringify(fitted)) <= room) return fitted;
+    if (stdout.length + stderr.length === 0) break;
+    const shorter = { stdout: secondHalf(stdout), stderr: secondHalf(stderr) };
+    const lost = bytes(stdout) + bytes(stderr) - bytes(shorter.stdout) - bytes(shorter.stderr);
+    fitted = { ...fitted, result: { ...fitted.result, ...shorter, droppedBytes: droppedBytes + lost } };
+  }
+  const { content: _tooLarge, ...rest } = fitted.result;
+  if (_tooLarge === undefined) return fitted;
+  const error = { code: "too-large", message: "the file does not fit into one frame" };
+  return { ...fitted, success: false, result: rest, error };
+}
+
+const bytes = (text: string): number => Buffer.byteLength(text, "utf8");
+
+function secondHalf(text: string): string {
+  const whole = Buffer.from(text, "utf8");
+  return whole.subarray(startAt(whole, cutAt(whole, Math.ceil(whole.length / 2)))).toString("utf8");
+}
+
+/** The response without output: what the journal keeps for good. */
+export function summarise(response: ResponsePayload): ResponsePayload {
+  const { stdout, stderr, droppedBytes, exitCode, signal, timedOut, cancelled } = response.result;
+  const dropped = droppedBytes + bytes(stdout) + bytes(stderr);
+  return {
+    ...response,
+    result: emptyResult({ exitCode, signal, timedOut, cancelled, droppedBytes: dropped }),
+  };
+}

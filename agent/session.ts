@@ -1,0 +1,265 @@
+/** The conversation with the hub: hello, credential, configuration, tasks, health; knows no socket. */
+import { randomUUID } from "node:crypto";
+import { jittered } from "./backoff.ts";
+import { type ActiveConfig, parsePushed } from "./config.ts";
+import { errorMessage } from "./files.ts";
+import type { Log } from "./log.ts";
+import { Outbox } from "./outbox.ts";
+import { SUPPORTED } from "./request.ts";
+import type { Spool } from "./spool.ts";
+import type { TaskRunner } from "./tasks.ts";
+import {
+  CLOSE,
+  DEFAULT_POLICY,
+  type Frame,
+  isRecord,
+  type OutputPayload,
+  parseFrame,
+  type Policy,
+  PROTOCOL,
+  type PushedConfig,
+  type ResponsePayload,
+  type TaskPayload,
+} from "./wire.ts";
+
+/** What hello says of the runtime itself. */
+export interface Identification {
+  readonly nonce: string;
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly bundleHash: string;
+  readonly node: string;
+}
+
+export interface Line {
+  send(text: string): boolean;
+  sent(text: string): Promise<boolean>;
+  readonly congested: boolean;
+  close(code: number, reason: string): void;
+  established(): void;
+}
+
+export interface SessionDeps {
+  readonly agent: string;
+  readonly line: Line;
+  readonly identify: () => Identification;
+  readonly storeCredential: (credential: string) => void;
+  readonly storeConfig: (config: PushedConfig) => void;
+  readonly initial: ActiveConfig;
+  readonly runner: () => TaskRunner;
+  readonly spool: Spool;
+  readonly health: () => Readonly<Record<string, unknown>>;
+  readonly problems: () => readonly string[];
+  readonly log: Log;
+  readonly random?: () => number;
+}
+
+export class Session {
+  readonly #deps: SessionDeps;
+  readonly #outbox = new Outbox();
+  #active: ActiveConfig;
+  #policy: Policy = DEFAULT_POLICY;
+  #ready = false;
+  #delivering = false;
+  #timer: NodeJS.Timeout | null = null;
+  /** A credential that the disk refused; tried again with every heartbeat, and acknowledged only then. */
+  #unstored: string | null = null;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+    this.#active = deps.initial;
+    deps.log.onLine(() => this.#sendLog());
+  }
+
+  readonly policy = (): Policy => this.#policy;
+  readonly active = (): ActiveConfig => this.#active;
+
+  opened(): void {
+    this.#send("hello", {
+      protocol: [PROTOCOL],
+      ...this.#deps.identify(),
+      // With secrets outstanding the hash is withheld, so that the hub sends the whole configuration again.
+      configHash: this.#active.awaitsSecrets ? null : (this.#active.config?.hash ?? null),
+      supports: SUPPORTED,
+      tasks: this.#deps.runner().refs(),
+    });
+  }
+
+  closed(): void {
+    this.#ready = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  received(text: string): void {
+    const frame = parseFrame(text);
+    if (frame === null) return this.#deps.line.close(CLOSE.protocolError, "not a frame");
+    const payload = isRecord(frame.payload) ? frame.payload : {};
+    if (frame.type === "hello") return this.#hello(payload);
+    this.#dispatch(frame, payload);
+  }
+
+  #dispatch(frame: Frame, payload: Readonly<Record<string, unknown>>): void {
+    const runner = this.#deps.runner();
+    const { taskId } = payload;
+    const epoch = typeof payload.epoch === "number" ? payload.epoch : 0;
+    switch (frame.type) {
+      case "config":
+        return this.#configure(payload);
+      case "task":
+        if (typeof taskId === "string" && taskId !== "")
+          return runner.offer({ ...payload, taskId, epoch } as TaskPayload);
+        return this.#remark("no-task-id", "a task without taskId was ignored");
+      case "cancel":
+        if (typeof taskId !== "string") return;
+        return runner.cancel(taskId, epoch, typeof payload.reason === "string" ? payload.reason : "");
+      case "ack":
+        if (typeof taskId === "string" && payload.stored === true) runner.stored(taskId, epoch);
+        return;
+      case "error":
+        this.#deps.log.warn(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
+        return;
+      default:
+        // Greetings, remarks and messages of other agents: nothing that this runtime acts on.
+        return;
+    }
+  }
+
+  #hello(payload: Readonly<Record<string, unknown>>): void {
+    if (payload.protocol !== PROTOCOL) {
+      this.#deps.log.error(
+        `the hub chose protocol ${String(payload.protocol)}; this runtime speaks ${PROTOCOL}`,
+      );
+      return this.#deps.line.close(CLOSE.protocolError, "unknown protocol");
+    }
+    this.#policy = readPolicy(payload.policy);
+    this.#ready = true;
+    this.#deps.line.established();
+    if (typeof payload.credential === "string" && payload.credential !== "")
+      this.#storeCredential(payload.credential);
+    if (payload.config !== undefined && payload.config !== null) this.#configure(payload.config);
+    this.#heartbeat();
+    this.#sendLog();
+    this.#flushOutput();
+    void this.#deliver();
+  }
+
+  #storeCredential(credential: string): void {
+    try {
+      this.#deps.storeCredential(credential);
+    } catch (error) {
+      this.#unstored = credential;
+      this.#remark("disk", `the credential cannot be stored: ${errorMessage(error)}`);
+      return;
+    }
+    this.#unstored = null;
+    this.#send("ack", { credential: true });
+  }
+
+  #configure(payload: unknown): void {
+    const config = parsePushed(payload);
+    if (config === null) return this.#remark("bad-config", "a configuration without hash was ignored");
+    this.#active = { config, awaitsSecrets: false };
+    try {
+      this.#deps.storeConfig(config);
+    } catch (error) {
+      this.#remark("disk", `the configuration cannot be stored: ${errorMessage(error)}`);
+    }
+    this.#send("ack", { configHash: config.hash });
+    this.#deps.runner().reconfigured();
+  }
+
+  acknowledge(ref: Readonly<Record<string, unknown>>): void {
+    if (this.#ready) this.#send("ack", ref);
+  }
+
+  /** The response goes after the output that belongs to it; without a connection it waits in the spool. */
+  respond(response: ResponsePayload): void {
+    this.#flushOutput();
+    if (this.#ready) this.#send("response", response);
+  }
+
+  output(chunk: OutputPayload): void {
+    if (this.#outbox.empty && this.#sendChunk(chunk)) return;
+    this.#outbox.add(chunk);
+    this.#flushOutput();
+  }
+
+  #flushOutput(): void {
+    this.#outbox.flush((chunk) => this.#sendChunk(chunk));
+  }
+
+  #sendChunk(chunk: OutputPayload): boolean {
+    return this.#ready && !this.#deps.line.congested && this.#send("output", chunk);
+  }
+
+  /** Every result that the hub has not confirmed, one after the other so that memory holds one at a time. */
+  async #deliver(): Promise<void> {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    for (const taskId of this.#deps.spool.ids()) {
+      const response = this.#deps.spool.get(taskId);
+      if (response === null) continue;
+      if (!this.#ready || !(await this.#deps.line.sent(this.#frame("response", response)))) break;
+    }
+    this.#delivering = false;
+  }
+
+  #heartbeat(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const runner = this.#deps.runner();
+    runner.retryDisk();
+    if (this.#unstored !== null) this.#storeCredential(this.#unstored);
+    const unsaved =
+      this.#deps.spool.unsaved > 0 ? [`${this.#deps.spool.unsaved} results only in memory: disk full?`] : [];
+    this.#send("health", {
+      ...this.#deps.health(),
+      currentTasks: runner.runningIds(),
+      waitingTasks: runner.waiting(),
+      unconfirmedResults: this.#deps.spool.size,
+      problems: [...unsaved, ...this.#deps.problems()],
+    });
+    this.#flushOutput();
+    const period = jittered(this.#policy.heartbeatMs, (this.#deps.random ?? Math.random)());
+    this.#timer = setTimeout(() => {
+      this.#heartbeat();
+      // What was sent but not confirmed by now may have met a hub that could not store it.
+      void this.#deliver();
+    }, period);
+  }
+
+  #sendLog(): void {
+    if (!this.#ready) return;
+    for (const line of this.#deps.log.take()) this.#send("log", line);
+  }
+
+  #remark(code: string, message: string): void {
+    this.#deps.log.warn(message);
+    if (this.#ready) this.#send("error", { code, message, next: "see the runtime's log" });
+  }
+
+  #send(type: string, payload: unknown): boolean {
+    return this.#deps.line.send(this.#frame(type, payload));
+  }
+
+  #frame(type: string, payload: unknown): string {
+    const { agent } = this.#deps;
+    return JSON.stringify({ id: randomUUID(), from: agent, to: "hub", type, timestamp: Date.now(), payload });
+  }
+}
+
+function readPolicy(value: unknown): Policy {
+  const policy = isRecord(value) ? value : {};
+  const positive = (field: keyof Policy, least: number): number => {
+    const given = policy[field];
+    return typeof given === "number" && Number.isFinite(given)
+      ? Math.max(least, given)
+      : DEFAULT_POLICY[field];
+  };
+  return {
+    heartbeatMs: positive("heartbeatMs", 100),
+    maxFrameBytes: positive("maxFrameBytes", 65_536),
+    maxOutputBytes: positive("maxOutputBytes", 4_096),
+  };
+}
