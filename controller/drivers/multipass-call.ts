@@ -72,6 +72,9 @@ export interface CallOptions {
 
 export type Call = (args: readonly [string, ...string[]], options: CallOptions) => Promise<ExecResult>;
 
+/** Commands that do not keep the daemon from answering others. */
+const LOOKS: readonly string[] = ["version", "list", "get", "info", "exec"];
+
 /** A call that resolves with the result of a success, or of a failure named in `settled`, and rejects with VmAgentError otherwise. */
 export function createCall(deps: CallDeps): Call {
   const { executable, bus, run = realRun } = deps;
@@ -81,7 +84,8 @@ export function createCall(deps: CallDeps): Call {
     const shown = args.join(" ");
     // What the daemon may be busy with on our own behalf; a late look is explained by it.
     const others = [...underWay.keys()];
-    if (options.deadlineMs > DEADLINES.look) underWay.set(shown, (underWay.get(shown) ?? 0) + 1);
+    const changes = !LOOKS.includes(args[0]);
+    if (changes) underWay.set(shown, (underWay.get(shown) ?? 0) + 1);
     const result = await run(executable.file, [...executable.args, ...args], {
       deadlineMs: options.deadlineMs,
       ...(options.input === undefined ? {} : { input: options.input }),
@@ -89,9 +93,11 @@ export function createCall(deps: CallDeps): Call {
       ...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
       ...(executable.env === undefined ? {} : { env: executable.env }),
     });
-    const left = (underWay.get(shown) ?? 1) - 1;
-    if (left > 0) underWay.set(shown, left);
-    else underWay.delete(shown);
+    if (changes) {
+      const left = (underWay.get(shown) ?? 1) - 1;
+      if (left > 0) underWay.set(shown, left);
+      else underWay.delete(shown);
+    }
 
     const failure = failureOf(executable, args[0], result, others);
     // Standard input, where user data goes, is no part of the event.

@@ -148,7 +148,7 @@ function gone(pid: number): boolean {
 }
 
 test("while an own call keeps the daemon busy, a late look says so", { timeout: 15_000 }, async (t) => {
-  const { driver } = fake(t, { FAKE_MODE: "hang" }, { look: 200, change: DEADLINES.look + 1 });
+  const { driver } = fake(t, { FAKE_MODE: "hang" }, { look: 200 });
   const controller = new AbortController();
   const stopping = assert.rejects(
     driver.stop("a", { force: false }, controller.signal),
@@ -239,6 +239,14 @@ test("suspend looks afterwards, because it exits 0 without effect", async (t) =>
   await after(LIST.replace("Running", "Suspended"));
   await assert.rejects(after(LIST.replace("Running", "Unknown")), code("wrong-state"));
   await assert.rejects(after(LIST.slice(0, 30)), code("driver-failed"));
+});
+
+test("host: what this machine has", async (t) => {
+  const host = await fake(t).driver.host?.();
+  assert.ok(
+    host !== undefined && host.cpu >= 1 && host.memory > 2 ** 27 && host.disk > 2 ** 27,
+    JSON.stringify(host),
+  );
 });
 
 test("deadlines are settings in seconds", () => {

@@ -1,5 +1,7 @@
 /** The driver: the `multipass` command line, or another executable that has it, called as CONTRACT says. */
 import { randomBytes } from "node:crypto";
+import { statfs } from "node:fs/promises";
+import { availableParallelism, homedir, totalmem } from "node:os";
 import { toVmAgentError, VmAgentError } from "../base/errors.ts";
 import type { Size } from "../core/types.ts";
 import type { Driver, Observation } from "./driver.ts";
@@ -209,6 +211,12 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
         { deadlineMs: exec, signal, onStdout: tail.add },
       );
       return unwrapGuest(result, tail.text(), marker);
+    },
+
+    /** This machine, because instances live on it; its disk is the one that holds the home folder. */
+    async host() {
+      const { blocks, bsize } = await statfs(homedir());
+      return { cpu: availableParallelism(), memory: totalmem(), disk: blocks * bsize };
     },
   };
 }

@@ -123,7 +123,7 @@ test("Multipass by name is not asked first, and is missed where it is missing", 
   );
 });
 
-test("VM_AGENT_MULTIPASS goes before PATH", async (t) => {
+test("VM_AGENT_MULTIPASS goes before the fleet and before PATH", async (t) => {
   const { kind, executable, reason } = await selectDriver(
     { ...settings, multipass: "/opt/mp" },
     null,

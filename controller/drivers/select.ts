@@ -37,7 +37,7 @@ export interface SelectDeps {
 export const USUAL_PLACES: readonly string[] = ["/snap/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 
 /**
- * VM_AGENT_MULTIPASS, then the driver asked for (`--driver` or VM_AGENT_DRIVER, then `kind: Fleet`), then what answers. A
+ * VM_AGENT_MULTIPASS (unless `--driver sandbox` is said beside it), then the driver asked for, then what answers. A
  * Multipass that is there but does not answer or denies is an error, never a reason for the sandbox.
  */
 export async function selectDriver(
@@ -57,7 +57,8 @@ export async function selectDriver(
       ...(deps.run === undefined ? {} : { run: deps.run }),
     }),
   });
-  if (settings.multipass !== null && wanted !== "sandbox") {
+  // Both are of this invocation; the one that says `sandbox` says more than where a Multipass would be.
+  if (settings.multipass !== null && settings.driver !== "sandbox") {
     const executable = { file: settings.multipass, args: [] };
     return make("multipass", executable, `multipass: ${settings.multipass}, named by VM_AGENT_MULTIPASS`);
   }
