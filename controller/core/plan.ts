@@ -163,6 +163,8 @@ function limits(found: Diff, desired: Desired, observed: Observed): (change: Cha
   if (fields.length === 0) return () => null;
   const changes = new Map(found.changes.map((c) => [c.agent, c]));
   const claimed = new Set(observed.claims.map((c) => c.name));
+  const seen = observed.instances;
+  const sizes = new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i.size]) : []);
   const used = { cpu: 0, memory: 0, disk: 0 };
   const demands: { readonly name: string; readonly more: Size }[] = [];
   for (const agent of [...desired.agents].sort((a, b) => compareText(a.name, b.name))) {
@@ -171,7 +173,7 @@ function limits(found: Diff, desired: Desired, observed: Observed): (change: Cha
     for (const f of ["cpu", "memory", "disk"] as const) {
       if (change?.action === "create") more[f] = agent.size[f];
       else if (claimed.has(agent.name)) {
-        const now = change?.before?.[f] ?? agent.size[f];
+        const now = sizes.get(agent.name)?.[f] ?? agent.size[f];
         more[f] = Math.max(0, (change?.after?.[f] ?? now) - now);
         used[f] += now;
       }

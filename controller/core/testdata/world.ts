@@ -1,0 +1,244 @@
+/** A small model of Multipass, the store and the hub: what `steps` do to the world, and what `observe` reads of it. */
+import { diff } from "../diff.ts";
+import { desiredView } from "../drift.ts";
+import { makePlan } from "../plan.ts";
+import { steps } from "../steps.ts";
+import type {
+  Change,
+  Claim,
+  Desired,
+  DesiredAgent,
+  InstanceState,
+  Observed,
+  Plan,
+  Policy,
+  RuntimeReading,
+  Size,
+  Step,
+} from "../types.ts";
+import { MINUTE, runtimeOf } from "./build.ts";
+
+export interface ModelInstance {
+  readonly state: InstanceState;
+  /** What was set, in bytes; Multipass prints it with one decimal. */
+  readonly size: Size;
+  readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
+  /** The nonce in the guest. */
+  readonly nonce: string;
+}
+
+/** The only mutable value of the tests of the core. */
+export interface World {
+  now: number;
+  readonly instances: Map<string, ModelInstance>;
+  readonly claims: Map<string, Claim>;
+  readonly runtimes: Map<string, RuntimeReading>;
+  readonly vanished: Set<string>;
+}
+
+/** `illegal`: Multipass would refuse, or it is not ours: a bug. `moved`: `apply` looks first and plans anew. `failed`: bad weather. */
+export class StepError extends Error {
+  readonly kind: "illegal" | "moved" | "failed";
+  constructor(kind: StepError["kind"], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** CONTRACT section 7: the largest unit that leaves at least 1, one decimal. */
+export function printed(bytes: number): number {
+  let unit = 1;
+  while (bytes >= unit * 1024 && unit < 1024 ** 3) unit *= 1024;
+  return Math.round(Number((bytes / unit).toFixed(1)) * unit);
+}
+
+export function observe(world: World): Observed {
+  for (const claim of world.claims.values()) {
+    if (claim.phase !== "launched" || world.instances.has(claim.name)) continue;
+    world.claims.delete(claim.name);
+    world.runtimes.delete(claim.name);
+    world.vanished.add(claim.name);
+  }
+  const list = [...world.instances].map(([name, i]) => {
+    const readable = i.state === "Running" || i.state === "Stopped" || i.state === "Suspended";
+    const size = { cpu: i.size.cpu, memory: printed(i.size.memory), disk: printed(i.size.disk) };
+    return {
+      name,
+      state: i.state,
+      release: "24.04 LTS",
+      ipv4: [],
+      ...(readable && { size }),
+      snapshots: i.snapshots.map((s) => ({ ...s, parent: "" })),
+    };
+  });
+  return {
+    at: world.now,
+    instances: { kind: "seen", list },
+    claims: [...world.claims.values()],
+    runtimes: [...world.runtimes.values()],
+    vanished: [...world.vanished],
+  };
+}
+
+/** Time passes: what was on its way arrives, and runtimes of running instances connect. */
+export function settle(world: World, desired: Desired): void {
+  world.now += 20 * MINUTE;
+  const arrives: Partial<Record<InstanceState, InstanceState>> = {
+    Starting: "Running",
+    Restarting: "Running",
+    "Delayed Shutdown": "Stopped",
+    Suspending: "Suspended",
+    Unknown: "Running",
+    Unavailable: "Stopped",
+  };
+  for (const [name, instance] of world.instances)
+    world.instances.set(name, { ...instance, state: arrives[instance.state] ?? instance.state });
+  for (const agent of desired.agents) connect(world, agent);
+}
+
+/** The hub accepts a runtime only with the nonce of the claim, and pushes the configuration to it. */
+function connect(world: World, agent: DesiredAgent): boolean {
+  const instance = world.instances.get(agent.name);
+  const claim = world.claims.get(agent.name);
+  if (instance?.state !== "Running" || instance.nonce !== claim?.nonce) {
+    world.runtimes.delete(agent.name);
+    return false;
+  }
+  world.runtimes.set(
+    agent.name,
+    runtimeOf(agent.name, { nonce: claim.nonce, configHash: agent.configHash, lastSeen: world.now }),
+  );
+  return true;
+}
+
+/** As `apply`: looks, skips what is satisfied, refuses what moved, then does it. */
+export function runStep(world: World, step: Step, agent: DesiredAgent | undefined): void {
+  const name = step.agent;
+  const state = world.instances.get(name)?.state ?? "absent";
+  if (step.satisfied.length > 0 && step.satisfied.includes(state)) return;
+  if (step.requires.length > 0 && !step.requires.includes(state))
+    throw new StepError("moved", `${name} is ${state}, ${step.kind} needs ${step.requires.join(" or ")}`);
+  const illegal = (): never => {
+    throw new StepError("illegal", `${step.kind} of ${name} while it is ${state}`);
+  };
+  const instance = world.instances.get(name);
+  const claim = world.claims.get(name);
+  const here = (): ModelInstance => instance ?? illegal();
+  const mine = (): Claim => claim ?? illegal();
+  const wanted = (): DesiredAgent => agent ?? illegal();
+  const to = (next: InstanceState) => {
+    mine();
+    world.instances.set(name, { ...here(), state: next });
+    if (next !== "Running") world.runtimes.delete(name);
+  };
+  switch (step.kind) {
+    case "claim":
+      return void world.claims.set(name, {
+        name,
+        nonce: claim?.phase === "launching" ? claim.nonce : `nonce-${name}-${world.now}`,
+        phase: "launching",
+        claimedAt: world.now,
+        bootAt: world.now,
+        image: wanted().image ?? null,
+        provisionHash: wanted().provision.hash,
+        runtimeHash: "r1",
+        restoreToken: null,
+        document: wanted().document,
+        converged: null,
+        proven: false,
+        protect: wanted().protect,
+      });
+    case "launch":
+      if (instance) return illegal();
+      world.instances.set(name, {
+        state: "Running",
+        size: wanted().size,
+        snapshots: [],
+        nonce: mine().nonce,
+      });
+      world.vanished.delete(name);
+      return void world.claims.set(name, { ...mine(), phase: "launched", bootAt: world.now });
+    case "await-ready":
+      if (state !== "Running") return illegal();
+      if (!connect(world, wanted())) throw new StepError("failed", `${name} does not become ready`);
+      return void world.claims.set(name, { ...mine(), phase: "launched", proven: true });
+    case "start":
+      if (state === "Deleted" || state === "Unknown" || state === "Suspending") return illegal();
+      return to("Running");
+    case "stop":
+      if (state !== "Running" && state !== "Delayed Shutdown") return illegal();
+      return to("Stopped");
+    case "suspend":
+      return state === "Running" ? to("Suspended") : illegal();
+    case "recover":
+      return state === "Deleted" ? to("Stopped") : illegal();
+    case "resize": {
+      const size = { ...here().size, [step.field as keyof Size]: step.value };
+      if (state !== "Stopped" || size.disk < here().size.disk) return illegal();
+      mine();
+      return void world.instances.set(name, { ...here(), size });
+    }
+    case "snapshot": {
+      const { snapshots } = here();
+      if (state !== "Stopped" || !step.snapshot) return illegal();
+      mine();
+      if (snapshots.some((s) => s.name === step.snapshot?.name)) return;
+      return void world.instances.set(name, { ...here(), snapshots: [...snapshots, step.snapshot] });
+    }
+    case "drain":
+      return;
+    case "revoke":
+      world.runtimes.delete(name);
+      return void world.claims.set(name, { ...mine(), phase: "removing" });
+    case "remove":
+      mine();
+      return void world.instances.delete(name);
+    case "forget":
+      world.vanished.delete(name);
+      return void world.claims.delete(name);
+    case "converged":
+      return void world.claims.set(name, {
+        ...mine(),
+        converged: desiredView(wanted()),
+        protect: wanted().protect,
+        document: wanted().document,
+      });
+    default: {
+      const never: never = step.kind;
+      return never;
+    }
+  }
+}
+
+/** All steps of one change; `crashAt` stops before that step, as `kill -9` would. False: the branch ended early. */
+export function runChange(world: World, desired: Desired, change: Change, crashAt = Infinity): boolean {
+  const agent = desired.agents.find((a) => a.name === change.agent);
+  for (const [i, step] of steps(change).entries()) {
+    if (i >= crashAt) return false;
+    try {
+      runStep(world, step, agent);
+    } catch (error) {
+      if (error instanceof StepError && error.kind !== "illegal") return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+/** One turn of the loop: plan, bookkeeping, the changes whose dependencies are ready. */
+export function turn(world: World, desired: Desired, policy: Policy, crash?: () => number): Plan {
+  const observed = observe(world);
+  const plan = makePlan(desired, observed, policy, world.now);
+  const found = diff(desired, observed, world.now, policy.bootGrace);
+  for (const name of found.forget) {
+    world.claims.delete(name);
+    world.vanished.delete(name);
+  }
+  for (const { agent, ...facts } of found.remember) {
+    const claim = world.claims.get(agent);
+    if (claim) world.claims.set(agent, { ...claim, ...facts });
+  }
+  for (const change of plan.changes)
+    if (change.waitsFor.length === 0) runChange(world, desired, change, crash?.());
+  return plan;
+}
