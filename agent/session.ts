@@ -94,9 +94,15 @@ export class Session {
 
   received(text: string): void {
     const frame = parseFrame(text);
-    if (frame === null) return this.#deps.line.close(CLOSE.protocolError, "not a frame");
+    if (frame === null) {
+      this.#deps.line.close(CLOSE.protocolError, "not a frame");
+      return;
+    }
     const payload = isRecord(frame.payload) ? frame.payload : {};
-    if (frame.type === "hello") return this.#hello(payload);
+    if (frame.type === "hello") {
+      this.#hello(payload);
+      return;
+    }
     this.#dispatch(frame, payload);
   }
 
@@ -106,14 +112,17 @@ export class Session {
     const epoch = typeof payload.epoch === "number" ? payload.epoch : 0;
     switch (frame.type) {
       case "config":
-        return this.#configure(payload);
+        this.#configure(payload);
+        return;
       case "task":
-        if (typeof taskId === "string" && taskId !== "")
-          return runner.offer({ ...payload, taskId, epoch } as TaskPayload);
-        return this.#remark("no-task-id", "a task without taskId was ignored");
+        if (typeof taskId === "string" && taskId !== "") {
+          runner.offer({ ...payload, taskId, epoch } as TaskPayload);
+        } else this.#remark("no-task-id", "a task without taskId was ignored");
+        return;
       case "cancel":
         if (typeof taskId !== "string") return;
-        return runner.cancel(taskId, epoch, typeof payload.reason === "string" ? payload.reason : "");
+        runner.cancel(taskId, epoch, typeof payload.reason === "string" ? payload.reason : "");
+        return;
       case "ack":
         if (typeof taskId === "string" && payload.stored === true) runner.stored(taskId, epoch);
         return;
@@ -131,7 +140,8 @@ export class Session {
       this.#deps.log.error(
         `the hub chose protocol ${String(payload.protocol)}; this runtime speaks ${PROTOCOL}`,
       );
-      return this.#deps.line.close(CLOSE.protocolError, "unknown protocol");
+      this.#deps.line.close(CLOSE.protocolError, "unknown protocol");
+      return;
     }
     this.#policy = readPolicy(payload.policy);
     this.#ready = true;
@@ -159,7 +169,10 @@ export class Session {
 
   #configure(payload: unknown): void {
     const config = parsePushed(payload);
-    if (config === null) return this.#remark("bad-config", "a configuration without hash was ignored");
+    if (config === null) {
+      this.#remark("bad-config", "a configuration without hash was ignored");
+      return;
+    }
     this.#active = { config, awaitsSecrets: false };
     try {
       this.#deps.storeConfig(config);

@@ -1,12 +1,13 @@
 /** Takes tasks, runs as many at once as the configuration allows, and answers for each exactly once an execution. */
 import type { ActiveConfig } from "./config.ts";
 import { DEFAULT_TASKS } from "./config.ts";
-import { execute, type Execution, TASK_MARK } from "./exec.ts";
+import { type Execution, execute } from "./exec.ts";
 import { diskProblem, errorMessage } from "./files.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { TaskOutput } from "./output.ts";
-import { endGroup, type Grace, GRACE, isSame, marked, readStat } from "./processes.ts";
+import { type Grace, readStat } from "./processes.ts";
+import { endLeftovers } from "./leftovers.ts";
 import { parseTask, type Request } from "./request.ts";
 import { fit, respond, summarise, TAIL_BYTES } from "./result.ts";
 import type { Spool } from "./spool.ts";
@@ -67,7 +68,7 @@ export class TaskRunner {
         if (entry.stored !== true && entry.summary !== undefined) spool.put(entry.summary);
       } else if (entry.state === "accepted") this.#waiting.push(entry.taskId);
       else {
-        await this.#endLeftovers(entry);
+        await endLeftovers(entry, this.#deps);
         log.warn(`task ${entry.taskId} was running when the runtime died; reported as interrupted`);
         this.#finish(
           failure(entry.taskId, entry.epoch, "interrupted", "the runtime died while the task ran"),
@@ -75,24 +76,6 @@ export class TaskRunner {
       }
     }
     this.#pump();
-  }
-
-  async #endLeftovers(entry: JournalEntry): Promise<void> {
-    const { bootId, agent, log } = this.#deps;
-    const mark = [TASK_MARK, `${agent}/${entry.taskId}`] as const;
-    const { process: leader } = entry;
-    const known = leader !== undefined && leader.bootId === bootId;
-    // The leader may be gone while its children live: then only the mark proves that the group is ours.
-    const strays = marked(...mark);
-    const group =
-      known && isSame(leader.pid, leader.startTime)
-        ? leader.pid
-        : strays.length > 0
-          ? groupOf(strays[0]!)
-          : null;
-    if (group === null) return;
-    const gone = await endGroup(group, mark, this.#deps.grace ?? GRACE);
-    if (!gone) log.error(`processes of task ${entry.taskId} could not be ended`);
   }
 
   /** For hello: everything that the hub has not confirmed. */
@@ -131,7 +114,10 @@ export class TaskRunner {
       : this.#waiting.length >= WAITING_LIMIT
         ? { code: "busy", message: `${WAITING_LIMIT} tasks wait already` }
         : null;
-    if (refusal !== null) return send(failure(taskId, epoch, refusal.code, refusal.message));
+    if (refusal !== null) {
+      send(failure(taskId, epoch, refusal.code, refusal.message));
+      return;
+    }
     try {
       journal.put({ taskId, epoch, state: "accepted", at: Date.now(), task });
     } catch (error) {
@@ -152,7 +138,10 @@ export class TaskRunner {
     const current: JournalEntry = epoch > known.epoch ? { ...known, epoch } : known;
     if (current !== known) this.#record(current, true);
     const { taskId, state } = current;
-    if (state !== "finished") return acknowledge({ taskId, epoch: current.epoch, state });
+    if (state !== "finished") {
+      acknowledge({ taskId, epoch: current.epoch, state });
+      return;
+    }
     const response = spool.get(taskId) ?? current.summary;
     if (response === undefined) return;
     const renewed = { ...response, epoch: current.epoch };
@@ -167,8 +156,10 @@ export class TaskRunner {
   cancel(taskId: string, epoch: number, reason: string): void {
     const { journal, log, respond: send } = this.#deps;
     const known = journal.get(taskId);
-    if (known === undefined)
-      return send(failure(taskId, epoch, "unknown-task", "this runtime never took the task"));
+    if (known === undefined) {
+      send(failure(taskId, epoch, "unknown-task", "this runtime never took the task"));
+      return;
+    }
     if (epoch < known.epoch) return;
     const waitingAt = this.#waiting.indexOf(taskId);
     if (waitingAt >= 0) {
@@ -177,7 +168,10 @@ export class TaskRunner {
       return;
     }
     const running = this.#running.get(taskId);
-    if (running === undefined) return this.#answerAgain(known, known.epoch);
+    if (running === undefined) {
+      this.#answerAgain(known, known.epoch);
+      return;
+    }
     log.info(`task ${taskId} is being cancelled`);
     running.execution.stop("cancelled");
   }
@@ -231,24 +225,12 @@ export class TaskRunner {
 
   #start(entry: JournalEntry, task: TaskPayload): void {
     const { taskId } = entry;
-    const refuse = (error: TaskError): void =>
-      this.#finish(failure(taskId, entry.epoch, error.code, error.message));
-    const parsed = parseTask(task);
-    if ("error" in parsed) return refuse(parsed.error);
-    const { request } = parsed;
-    const denied = this.#sudoDenied(request);
-    if (denied !== null) return refuse(denied);
-    const began = Date.now();
-    const clock = performance.now();
-    try {
-      // On disk before the process exists: after a crash between the two it counts as begun, never as not begun.
-      this.#deps.journal.put({ taskId, epoch: entry.epoch, state: "running", at: began, task });
-    } catch (error) {
-      return refuse({
-        code: diskProblem(error),
-        message: `the journal cannot be written: ${errorMessage(error)}`,
-      });
+    const request = this.#prepare(entry, task);
+    if ("code" in request) {
+      this.#finish(failure(taskId, entry.epoch, request.code, request.message));
+      return;
     }
+    const clock = performance.now();
     const output = this.#outputOf(taskId, request);
     const execution = this.#execute(taskId, request, output);
     this.#deps.acknowledge({ taskId, epoch: entry.epoch, state: "running" });
@@ -263,6 +245,20 @@ export class TaskRunner {
     });
     this.#running.set(taskId, { execution, finished });
     this.#deps.log.info(`task ${taskId} (${String(task.type)}) runs`);
+  }
+
+  /** What to run, or why not. When it returns a request, the task is on disk as running: before its process exists. */
+  #prepare({ taskId, epoch }: JournalEntry, task: TaskPayload): Request | TaskError {
+    const parsed = parseTask(task);
+    if ("error" in parsed) return parsed.error;
+    const denied = this.#sudoDenied(parsed.request);
+    if (denied !== null) return denied;
+    try {
+      this.#deps.journal.put({ taskId, epoch, state: "running", at: Date.now(), task });
+    } catch (error) {
+      return { code: diskProblem(error), message: `the journal cannot be written: ${errorMessage(error)}` };
+    }
+    return parsed.request;
   }
 
   #sudoDenied(request: Request): TaskError | null {
@@ -343,8 +339,4 @@ export class TaskRunner {
       this.#deps.log.error(`the journal cannot be written: ${errorMessage(error)}`);
     }
   }
-}
-
-function groupOf(pid: number): number | null {
-  return readStat(pid)?.group ?? null;
 }
