@@ -42,7 +42,7 @@ export interface LaunchSpec {
  * `instance-deleted`, `launch-timeout` (the instance may exist), `launch-refused` (nothing was left behind),
  * `not-stopped`, `image-unknown`, `driver-failed` (anything else, with its stderr). Finer ones: `driver-cancelled` (the
  * caller's signal), `start-timeout` (state Unknown stays), `not-running`, `wrong-state` (starting, suspending, Unknown),
- * `resize-refused`, `snapshot-missing`, `mount-refused`.
+ * `resize-refused`, `snapshot-missing`, `mount-refused`, `invalid-argument` (never reached Multipass).
  */
 export interface Driver {
   readonly can: Capabilities;

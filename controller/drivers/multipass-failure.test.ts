@@ -64,6 +64,19 @@ test("silence, signals and exit 4 are named as what they are", () => {
   assert.equal(classify({ command: "launch", exitCode: 5, stdout: "", stderr: "" })?.code, "launch-timeout");
 });
 
+test("a launch counts as refused only when surely nothing was made", () => {
+  const launch = (stderr: string, exitCode: number | null) =>
+    classify({ command: "launch", exitCode, stdout: "", stderr })?.code;
+  assert.equal(launch("error: --timeout value has to be a positive integer\n", 1), "launch-refused");
+  assert.equal(
+    launch("[t] [error] [client] Caught an unhandled exception: stream broke\n", 1),
+    "driver-failed",
+  );
+  assert.equal(launch("", 1), "driver-failed");
+  assert.equal(launch("launch failed: x: shutdown called while starting\n", 2), "driver-failed");
+  assert.equal(launch("", null), "driver-failed");
+});
+
 test("no text makes it throw", () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.integer({ min: 1, max: 5 }), (command, stderr, exitCode) => {

@@ -167,8 +167,14 @@ export function classify(outcome: Outcome): Failure | null {
     if (options?.only !== undefined && !options.only.includes(command)) continue;
     if (pattern.test(message)) return { code, message, next, transient: options?.transient ?? false };
   }
-  // Exit 1 of a launch is the client's own check of its arguments: the daemon was not asked (CONTRACT section 1).
-  if (command === "launch" && exitCode === 1) {
+  // A bare sentence with exit 1 is the client's own check of its arguments: the daemon was not asked (CONTRACT section 1). An
+  // unhandled exception may come later, with the instance made already; "refused" would let go of it.
+  if (
+    command === "launch" &&
+    exitCode === 1 &&
+    !outcome.stderr.includes(UNHANDLED) &&
+    outcome.stderr.trim() !== ""
+  ) {
     return {
       code: "launch-refused",
       message,

@@ -79,12 +79,12 @@ test("launch: user data goes in by standard input and is in no argument and no e
 test("what could pose as an option, or mounts the home folder, never gets that far", async (t) => {
   const { driver, events } = fake(t);
   for (const name of ["--all", "a b", "a.b", "", "a-", "ä"]) {
-    await assert.rejects(driver.start(name), code("launch-refused"));
+    await assert.rejects(driver.start(name), code("invalid-argument"));
   }
   const spec = { size, timeoutSeconds: 1 };
   await assert.rejects(driver.launch({ ...spec, name: "a", image: "--mount=/" }, ""), code("launch-refused"));
   await assert.rejects(driver.launch({ ...spec, name: "primary" }, ""), code("launch-refused"));
-  await assert.rejects(driver.mount("a", { source: "-t", target: "/x" }), code("launch-refused"));
+  await assert.rejects(driver.mount("a", { source: "-t", target: "/x" }), code("invalid-argument"));
   assert.equal(events.length, 0);
 });
 
@@ -128,7 +128,7 @@ test("error lines on standard error with exit code 0 are success; slowness withi
 test("a daemon that hangs: unobservable at the deadline, and client and child are gone", {
   timeout: 10_000,
 }, async (t) => {
-  const { driver, events, folder } = fake(t, { FAKE_MODE: "hang" }, { look: 300, change: 300 });
+  const { driver, events, folder } = fake(t, { FAKE_MODE: "hang" }, { look: 1000 });
   const seen = await driver.list();
   assert.ok(seen.kind === "unobservable");
   assert.match(seen.reason, /multipassd does not answer/);
@@ -148,7 +148,7 @@ function gone(pid: number): boolean {
 }
 
 test("while an own call keeps the daemon busy, a late look says so", { timeout: 15_000 }, async (t) => {
-  const { driver } = fake(t, { FAKE_MODE: "hang" }, { look: 200 });
+  const { driver } = fake(t, { FAKE_MODE: "sleep" }, { look: 200 });
   const controller = new AbortController();
   const stopping = assert.rejects(
     driver.stop("a", { force: false }, controller.signal),

@@ -91,13 +91,9 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
     },
 
     async launch(spec, userData, onProgress, signal) {
-      check(spec.name);
       const { image, name, size, timeoutSeconds } = spec;
-      // Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8).
-      if (name === PRIMARY)
-        throw refused(`${PRIMARY} is the name that gets the home folder of this user mounted`);
-      // What begins with a dash would be taken for an option.
-      if (image?.startsWith("-")) throw refused(`${JSON.stringify(image)} is not an image`);
+      const problem = launchProblem(name, image);
+      if (problem !== null) throw invalid(problem, "launch-refused");
       await call(
         [
           "launch",
@@ -178,7 +174,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async mount(name, mount, signal) {
       check(name);
-      if (mount.source.startsWith("-")) throw refused(`${JSON.stringify(mount.source)} is not a folder`);
+      if (mount.source.startsWith("-")) throw invalid(`${JSON.stringify(mount.source)} is not a folder`);
       await call(["mount", mount.source, `${name}:${mount.target}`], changing(signal, ["already-mounted"]));
     },
 
@@ -202,7 +198,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
           next: "start it first: `exec` of Multipass would do that by itself, unasked",
         });
       }
-      if (argv.length === 0) throw refused("no command is given");
+      if (argv.length === 0) throw invalid("no command is given");
       const marker = randomBytes(9).toString("hex");
       const tail = createTail();
       // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
@@ -227,14 +223,22 @@ const REPEAT =
 /** Default of `client.primary-name`. */
 const PRIMARY = "primary";
 
-/** Names reach argv, so the rule of CONTRACT section 3 is checked once more here: nothing can pose as an option. */
-function check(...names: readonly string[]): void {
-  for (const name of names) if (!NAME.test(name)) throw refused(`${JSON.stringify(name)} is not a name`);
+function launchProblem(name: string, image: string | undefined): string | null {
+  if (!NAME.test(name)) return `${JSON.stringify(name)} is not a name`;
+  // Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8).
+  if (name === PRIMARY) return `${PRIMARY} is the name that gets the home folder of this user mounted`;
+  // What begins with a dash would be taken for an option.
+  return image?.startsWith("-") ? `${JSON.stringify(image)} is not an image` : null;
 }
 
-function refused(message: string): VmAgentError {
+/** Names reach argv, so the rule of CONTRACT section 3 is checked once more here: nothing can pose as an option. */
+function check(...names: readonly string[]): void {
+  for (const name of names) if (!NAME.test(name)) throw invalid(`${JSON.stringify(name)} is not a name`);
+}
+
+function invalid(message: string, code = "invalid-argument"): VmAgentError {
   return new VmAgentError({
-    code: "launch-refused",
+    code,
     message,
     next: "names are letters, digits and dashes, begin with a letter and do not end with a dash; images and paths do not begin with a dash",
   });

@@ -126,7 +126,7 @@ test("Multipass by name is not asked first, and is missed where it is missing", 
 test("VM_AGENT_MULTIPASS goes before the fleet and before PATH", async (t) => {
   const { kind, executable, reason } = await selectDriver(
     { ...settings, multipass: "/opt/mp" },
-    null,
+    "sandbox",
     machine(t, ANSWERS),
   );
   assert.deepEqual([kind, executable.file], ["multipass", "/opt/mp"]);

@@ -8,6 +8,7 @@ hang)
   printf '%s\n' "$$" "$!" >"$FAKE_PIDS"
   while :; do wait; done
   ;;
+sleep) exec sleep 1000 ;;
 slow) sleep 0.3 ;;
 stdin) cat >"$FAKE_STEPS/stdin" ;;
 guest)
