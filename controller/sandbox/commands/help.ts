@@ -1,0 +1,109 @@
+// `help`: the list of commands, and the options of one.
+import { type CommandName, COMMAND_NAMES, commandName, loadCommand } from "../command-table.ts";
+import type { Command, Option } from "../command.ts";
+import { Exit } from "../failure.ts";
+import { print } from "../output.ts";
+
+const SUMMARIES: Readonly<Record<CommandName, string>> = {
+  alias: "Create an alias",
+  aliases: "List available aliases",
+  authenticate: "Authenticate client",
+  clone: "Clone an instance",
+  delete: "Delete instances and snapshots",
+  exec: "Run a command on an instance",
+  find: "Display available images to create instances from",
+  get: "Get a configuration setting",
+  help: "Display help about a command",
+  info: "Display information about instances or snapshots",
+  launch: "Create and start an Ubuntu instance",
+  list: "List all available instances or snapshots",
+  mount: "Mount a local directory in the instance",
+  networks: "List available network interfaces",
+  prefer: "Switch the current alias context",
+  purge: "Purge all deleted instances permanently",
+  recover: "Recover deleted instances",
+  restart: "Restart instances",
+  restore: "Restore an instance from a snapshot",
+  set: "Set a configuration setting",
+  shell: "Open a shell on an instance",
+  snapshot: "Take a snapshot of an instance",
+  start: "Start instances",
+  stop: "Stop running instances",
+  suspend: "Suspend running instances",
+  transfer: "Transfer files between the host and instances",
+  umount: "Unmount a directory from an instance",
+  unalias: "Remove aliases",
+  version: "Show version details",
+};
+
+const VERBOSE =
+  "Increase logging verbosity. Repeat the 'v' in the short option for more detail. Maximum verbosity is obtained with 4 (or more) v's, i.e. -vvvv.";
+
+export function generalHelp(): string {
+  const rows = COMMAND_NAMES.map((name) => `  ${name.padEnd(14)}${SUMMARIES[name]}\n`);
+  return `Usage: multipass [options] <command>
+Create, control and connect to Ubuntu instances.
+
+This is a command line utility for multipass, a
+service that manages Ubuntu instances.
+
+Options:
+  -h, --help     Displays help on commandline options
+  -v, --verbose  ${wrap(VERBOSE, 17)}
+
+Available commands:
+${rows.join("")}`;
+}
+
+export function commandHelp(name: CommandName, command: Command): string {
+  const options: readonly Option[] = [
+    { long: "help", short: "h", help: "Displays help on commandline options" },
+    { long: "verbose", short: "v", help: VERBOSE },
+    ...command.options.filter(({ hidden }) => !hidden),
+  ];
+  const titles = options.map(optionTitle);
+  const width = Math.max(...titles.map((title) => title.length)) + 4;
+  const rows = options.map(
+    (option, at) => `  ${(titles[at] ?? "").padEnd(width - 2)}${wrap(option.help ?? "", width)}\n`,
+  );
+  return `Usage: multipass ${name} [options]${command.synopsis ? ` ${command.synopsis}` : ""}\n${SUMMARIES[name]}.\n\nOptions:\n${rows.join("")}`;
+}
+
+function optionTitle({ long, short, value }: Option): string {
+  const names = [...(short ?? "")].map((letter) => `-${letter}`).concat(`--${long}`);
+  return `${names.join(", ")}${value === undefined ? "" : ` <${value}>`}`;
+}
+
+/** Words over lines of 79 columns, continued below the first line's beginning. */
+function wrap(text: string, indent: number): string {
+  const lines: string[] = [];
+  for (const paragraph of text.split("\n")) {
+    let line = "";
+    for (const word of paragraph.split(" ")) {
+      if (line !== "" && line.length + 1 + word.length > 79 - indent) {
+        lines.push(line);
+        line = word;
+      } else line = line === "" ? word : `${line} ${word}`;
+    }
+    lines.push(line);
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+export const help: Command = {
+  options: [],
+  synopsis: "<command>",
+  summary: "Display help about a command",
+  names: () => [],
+  async run(_call, args) {
+    const word = args.positional[0];
+    if (word === undefined) {
+      print(generalHelp());
+      return 0;
+    }
+    const name = commandName(word);
+    if (!name) throw new Exit(1, "", `Error: Unknown command '${word}' (try "multipass help")\n`);
+    print(commandHelp(name, await loadCommand(name)));
+    return 0;
+  },
+};

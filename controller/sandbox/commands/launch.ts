@@ -1,0 +1,158 @@
+// `launch`: checks, makes the instance's record, starts its first boot, and waits.
+import { rmSync } from "node:fs";
+import { freeAddress } from "../addresses.ts";
+import type { Command } from "../command.ts";
+import { type Call, goDown } from "../daemon.ts";
+import { duration } from "../durations.ts";
+import { Refusal } from "../failure.ts";
+import { writeJson } from "../files.ts";
+import { userDataFile } from "../guest/cloud-init.ts";
+import { type BootOrder, switchOn } from "../guest/power.ts";
+import { resolveImage } from "../images.ts";
+import { type Instance, preparation, readInstance } from "../instance.ts";
+import { type LaunchRequest, readLaunchRequest } from "../launch-request.ts";
+import { isValidName } from "../names.ts";
+import { instanceDir } from "../paths.ts";
+import { randomName } from "../random-name.ts";
+import { Spinner } from "../spinner.ts";
+import { awaitLaunch } from "../wait.ts";
+
+const MINIMUM_MEMORY = 128 * 1024 * 1024;
+const MINIMUM_DISK = 512 * 1024 * 1024;
+
+export const launch: Command = {
+  options: [
+    { long: "cpus", short: "c", value: "cpus", help: "Number of CPUs to allocate.\nMinimum: 1, default: 1." },
+    {
+      long: "disk",
+      short: "d",
+      value: "disk",
+      help: "Disk space to allocate. Positive integers, in bytes, or decimals, with K, M, G suffix.\nMinimum: 512M, default: 5G.",
+    },
+    {
+      long: "memory",
+      short: "m",
+      value: "memory",
+      help: "Amount of memory to allocate. Positive integers, in bytes, or decimals, with K, M, G suffix.\nMinimum: 128M, default: 1G.",
+    },
+    { long: "mem", value: "memory", hidden: true },
+    { long: "name", short: "n", value: "name", help: "Name for the instance." },
+    {
+      long: "cloud-init",
+      value: "file> | <url",
+      help: "Path or URL to a user-data cloud-init configuration, or '-' for stdin.",
+    },
+    { long: "network", value: "spec", help: "Add a network interface to the instance." },
+    { long: "bridged", help: "Adds one `--network bridged` network." },
+    {
+      long: "mount",
+      value: "local-path>:<instance-path",
+      help: "Mount a local directory inside the instance.",
+    },
+    {
+      long: "timeout",
+      value: "timeout",
+      help: "Maximum time, in seconds, to wait for the command to complete.",
+    },
+  ],
+  synopsis: "[[<remote:>]<image> | <url>]",
+  summary: "Create and start an Ubuntu instance",
+  names: (args) => args.values("name"),
+  async run(call, args) {
+    return launchInstance(call, await readLaunchRequest(args));
+  },
+};
+
+export async function launchInstance(call: Call, request: LaunchRequest): Promise<number> {
+  const spinner = new Spinner();
+  spinner.stop();
+  try {
+    const name = request.name ?? randomName();
+    const instance = await call.request(() => begin(call, request, name));
+    const waited = await awaitLaunch(instance, spinner, request.timeout);
+    if (waited !== 0) return waited;
+    spinner.print(`Launched: ${name}\n`);
+    await mountAll(call, request, name, spinner);
+  } finally {
+    spinner.stop();
+  }
+  return 0;
+}
+
+function begin(call: Call, request: LaunchRequest, name: string): Instance {
+  check(request, name);
+  const image = resolveImage(request.image);
+  if (image.minimumDisk > request.disk) {
+    throw new Refusal(
+      `Requested disk (${request.disk} bytes) below minimum for this image (${image.minimumDisk} bytes)`,
+    );
+  }
+  rmSync(instanceDir(name), { recursive: true, force: true });
+  writeJson(userDataFile(name), request.userData);
+  const { title, hash, custom } = image;
+  const instance: Instance = {
+    name,
+    image: { title, hash, custom },
+    cpus: request.cpus,
+    memory: request.memory,
+    disk: request.disk,
+    power: "off",
+    deleted: false,
+    boot: null,
+    address: freeAddress(),
+    addressLost: call.fault?.fault === "lost-address",
+    created: new Date().toISOString(),
+    mounts: {},
+    snapshots: [],
+    snapshotsTaken: 0,
+    clonesMade: 0,
+    head: "",
+    shutdownAt: null,
+  };
+  const started = switchOn(instance, bootOrder("launch", request.timeout, call));
+  if (call.fault?.fault === "kill-daemon") goDown(call.fault.ms || 1000);
+  return started;
+}
+
+/** How a boot is to go; faults that concern the guest are handed on to it. */
+export function bootOrder(kind: BootOrder["kind"], timeout: number | undefined, call: Call): BootOrder {
+  const patience = timeout === undefined ? duration("answer") : timeout * 1000;
+  switch (call.fault?.fault) {
+    case "timeout-leaves-instance":
+    case "unknown-state":
+      return { kind, patience: Math.min(patience, call.fault.ms || 300), fault: "never-answers" };
+    case "boot-crash":
+      return { kind, patience, fault: "crashes" };
+    default:
+      return { kind, patience };
+  }
+}
+
+/** Of several wrong arguments only one is named. */
+function check(request: LaunchRequest, name: string): void {
+  const invalid = (what: string): Refusal => new Refusal(`Invalid arguments supplied\n${what}`);
+  if (!isValidName(name)) throw invalid(`Invalid instance name supplied: ${name}`);
+  if (request.disk < MINIMUM_DISK) throw invalid(`Invalid disk size value supplied: ${request.diskText}.`);
+  if (request.memory < MINIMUM_MEMORY)
+    throw invalid(`Invalid memory size value supplied: ${request.memoryText}.`);
+  if (request.bridged) {
+    throw new Refusal(
+      'You have to `multipass set local.bridged-network=<name>` to use the "bridged" shortcut.',
+    );
+  }
+  const present = readInstance(name);
+  if (!present) return;
+  const stage = preparation(present);
+  if (stage === "preparing") throw new Refusal(`instance "${name}" is being prepared`);
+  if (stage === undefined) throw new Refusal(`instance "${name}" already exists`);
+}
+
+async function mountAll(call: Call, request: LaunchRequest, name: string, spinner: Spinner): Promise<void> {
+  if (request.mounts.length === 0) return;
+  const { addMount } = await import("../mounting.ts");
+  for (const { source, target } of request.mounts) {
+    spinner.stop();
+    const path = await call.request(() => addMount(name, source, target, {}));
+    spinner.print(`Mounted '${source}' into '${name}:${path}'\n`);
+  }
+}

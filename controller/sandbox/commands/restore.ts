@@ -1,0 +1,51 @@
+// `restore`: a stopped instance goes back to a snapshot.
+import { inBackground } from "../background.ts";
+import type { Command } from "../command.ts";
+import { unhandled, usage } from "../failure.ts";
+import { splitName } from "../names.ts";
+import { askYesNo } from "../prompt.ts";
+import { restorable } from "../snapshots.ts";
+import { Spinner } from "../spinner.ts";
+
+export const restore: Command = {
+  options: [{ long: "destructive", short: "d", help: "Discard the current state of the instance" }],
+  synopsis: "<instance>.<snapshot>",
+  summary: "Restore an instance from a snapshot",
+  names: (args) => args.positional.map((text) => splitName(text).instance),
+  async run(call, args) {
+    const [text, ...rest] = args.positional;
+    if (text === undefined) throw usage("Need the name of an instance and snapshot to restore.");
+    if (rest.length > 0) throw usage("Too many arguments supplied");
+    const { instance, snapshot } = splitName(text);
+    if (!instance || !snapshot) {
+      throw usage(
+        "Invalid format. Please specify the instance to restore and snapshot to use in the form <instance>.<snapshot>.",
+      );
+    }
+    const spinner = new Spinner();
+    spinner.stop();
+    try {
+      const saveFirst =
+        !args.has("destructive") &&
+        (await askToSave(() => call.request(() => restorable(instance, snapshot)), instance));
+      spinner.start("Restoring snapshot");
+      const saved = await inBackground(call, { kind: "restore", instance, snapshot, saveFirst });
+      if (saved !== "") spinner.print(`Snapshot taken: ${instance}.${saved}\n`);
+      spinner.print(`Snapshot restored: ${text}\n`);
+    } finally {
+      spinner.stop();
+    }
+    return 0;
+  },
+};
+
+async function askToSave(check: () => Promise<unknown>, instance: string): Promise<boolean> {
+  await check();
+  const answer = await askYesNo(
+    `Do you want to take a snapshot of ${instance} before discarding its current state? (Yes/no): `,
+  );
+  if (answer !== undefined) return answer;
+  throw unhandled(
+    "Unable to query client for confirmation. Use '--destructive' to automatically discard current machine state.",
+  );
+}

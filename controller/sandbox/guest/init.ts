@@ -1,0 +1,118 @@
+// An instance's first process: boots it, keeps its services running, and shuts it down. Arguments: the name and the boot's id.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { duration } from "../durations.ts";
+import { writeJson } from "../files.ts";
+import { type BootReport, type Instance, readInstance, reportFile } from "../instance.ts";
+import { guestRoot, instanceDir } from "../paths.ts";
+import { sleep } from "../processes.ts";
+import {
+  beginInstance,
+  endInstance,
+  isFirstBoot,
+  readUserData,
+  runCommands,
+  writeFiles,
+  writeStatus,
+} from "./cloud-init.ts";
+import { isolation } from "./isolation.ts";
+import { Services } from "./services.ts";
+import { answerRequests } from "./systemctl.ts";
+import { makeHostKeys, makeTree, nameTree } from "./tree.ts";
+
+const [name = "", id = ""] = process.argv.slice(2);
+const root = guestRoot(name);
+let report: BootReport = { id, phase: "starting", up: false, finished: false, gaveUp: false };
+let services: Services | undefined;
+let shutdownTimer: NodeJS.Timeout | undefined;
+
+process.on("SIGTERM", () => void shutDown());
+process.on("SIGUSR2", scheduleShutdown);
+// Started by a client that holds the daemon's lock, so it must outlive that client's terminal.
+process.on("SIGHUP", () => {});
+process.on("SIGINT", () => {});
+
+await boot(await ownRecord());
+
+/** The record names this process once the client that started it has saved it; a client killed before that leaves nothing running. */
+async function ownRecord(): Promise<Instance> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(2)) {
+    const instance = readInstance(name);
+    if (instance?.boot?.id === id && instance.boot.process.pid === process.pid) return instance;
+  }
+  process.exit(1);
+}
+
+async function boot(instance: Instance): Promise<void> {
+  const kind = instance.boot?.kind ?? "start";
+  if (kind === "launch") {
+    tell({ phase: "preparing" });
+    rmSync(root, { recursive: true, force: true });
+    await sleep(duration("prepare"));
+    makeTree(root, instance.image.title);
+  }
+  tell({ phase: kind === "restart" ? "restarting" : "starting" });
+  const patience = setTimeout(() => tell({ phase: "unknown", gaveUp: true }), instance.boot?.patience ?? 0);
+  const first = isFirstBoot(name);
+  await sleep(duration(first ? "starting" : "restarting"));
+  if (instance.boot?.fault === "crashes") process.exit(1);
+  if (first) {
+    tell({ phase: "unknown" });
+    await sleep(duration("unknown"));
+  }
+  if (instance.boot?.fault === "never-answers") return holdOn();
+  await bringUp(instance, first, () => clearTimeout(patience));
+  holdOn();
+}
+
+async function bringUp(instance: Instance, first: boolean, answered: () => void): Promise<void> {
+  const cage = isolation();
+  const userData = readUserData(name);
+  rmSync(join(root, "run"), { recursive: true, force: true });
+  writeStatus(root, first ? "running" : "done", []);
+  nameTree(root, name);
+  services = new Services(instance, cage);
+  answerRequests(root, services);
+  const failures: string[] = [];
+  if (first) {
+    beginInstance(root, name);
+    makeHostKeys(root, name);
+    try {
+      writeFiles(root, userData);
+    } catch (error) {
+      failures.push(`('write_files', ${(error as Error).message})`);
+    }
+  }
+  services.startEnabled();
+  answered();
+  tell(report.gaveUp ? { up: true } : { phase: "running", up: true });
+  if (first) {
+    failures.push(...(await runCommands(instance, userData, cage, services)));
+    endInstance(root, name);
+    writeStatus(root, failures.length > 0 ? "error" : "done", failures);
+  }
+  tell({ finished: true });
+  scheduleShutdown();
+}
+
+function tell(change: Partial<BootReport>): void {
+  report = { ...report, ...change };
+  writeJson(reportFile(instanceDir(name)), report);
+}
+
+/** The record may hold a time to shut down at; a client signals when that has changed. */
+function scheduleShutdown(): void {
+  clearTimeout(shutdownTimer);
+  const at = readInstance(name)?.shutdownAt ?? null;
+  if (at !== null)
+    shutdownTimer = setTimeout(() => void shutDown(), Math.max(0, Math.min(at - Date.now(), 2 ** 31 - 1)));
+}
+
+function holdOn(): void {
+  setInterval(() => {}, 2 ** 30);
+}
+
+async function shutDown(): Promise<void> {
+  await services?.stopAll();
+  process.exit(0);
+}
