@@ -18,8 +18,11 @@ function driverOf(executable: Executable) {
   return createMultipassDriver({ executable, bus: createBus(Date.now) });
 }
 
-async function runTable(t: TestContext, world: World): Promise<void> {
-  t.after(() => world.driver.remove(world.name));
+async function runTable(t: TestContext, world: World, folder: string): Promise<void> {
+  t.after(async () => {
+    await world.driver.remove(world.name);
+    rmSync(folder, { recursive: true, force: true });
+  });
   for (const row of DRIVER_CONTRACT) {
     let passed = false;
     await t.test(row.behaviour, async () => {
@@ -38,11 +41,10 @@ test("the sandbox", { skip: !existsSync(SANDBOX) && "it is not built" }, async (
     args: [SANDBOX],
     env: { VM_AGENT_SANDBOX_DIR: join(folder, "state") },
   };
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const driver = driverOf(executable);
   assert.equal((await driver.info()).sandbox, true);
   const userData = "#cloud-config\n{}\n";
-  await runTable(t, { driver, name: "contract", userData, launchSeconds: 30, folder });
+  await runTable(t, { driver, name: "contract", userData, launchSeconds: 30, folder }, folder);
 });
 
 test("the real Multipass", { skip: !real && "set MULTIPASS_REAL=1" }, async (t) => {
@@ -50,8 +52,11 @@ test("the real Multipass", { skip: !real && "set MULTIPASS_REAL=1" }, async (t) 
   assert.ok(file, "there is no multipass on PATH");
   // A confined Multipass sees only the home folder.
   const folder = mkdtempSync(join(homedir(), "vm-agent-contract-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const name = `contract-${process.pid}`;
   const userData = "#cloud-config\n{}\n";
-  await runTable(t, { driver: driverOf({ file, args: [] }), name, userData, launchSeconds: 900, folder });
+  await runTable(
+    t,
+    { driver: driverOf({ file, args: [] }), name, userData, launchSeconds: 900, folder },
+    folder,
+  );
 });
