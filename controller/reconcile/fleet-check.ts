@@ -1,0 +1,294 @@
+/** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles. */
+import { didYouMean, type Problem } from "../../schemas/explain.ts";
+import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
+import {
+  instanceNames,
+  type PreparedAgent,
+  type PreparedProfile,
+  type Resolution,
+  snapshotTargets,
+} from "../core/desired.ts";
+import { findCycles } from "./fleet-cycles.ts";
+import type { EntryDocument } from "./fleet-read.ts";
+
+export interface CrossProblem {
+  readonly document: EntryDocument;
+  readonly problem: Problem;
+  readonly severity: "error" | "warning";
+}
+
+export interface CheckInput {
+  /** In file and document order. */
+  readonly documents: readonly EntryDocument[];
+  readonly resolution: Resolution;
+  /** False: some file could not be read, so an unknown name may well be in it. */
+  readonly complete: boolean;
+  /** `file:line:column` of a field, for naming the other place. */
+  readonly place: (document: EntryDocument, pointer: string) => string;
+}
+
+interface State extends CheckInput {
+  readonly problems: CrossProblem[];
+  readonly agents: Map<string, EntryDocument>;
+  readonly profiles: Map<string, EntryDocument>;
+  /** Instance name to the document that declares it. */
+  readonly owners: Map<string, EntryDocument>;
+}
+
+export function checkFleet(input: CheckInput): readonly CrossProblem[] {
+  const state: State = { ...input, problems: [], agents: new Map(), profiles: new Map(), owners: new Map() };
+  checkNames(state);
+  checkReplicas(state);
+  const previous = new Map<string, EntryDocument>();
+  const edges = new Map<string, readonly string[]>();
+  for (const document of state.documents) {
+    if (document.kind === "Profile" && document.value !== null) {
+      checkDependencies(state, document, (document.value as PreparedProfile).dependsOn ?? []);
+    }
+    if (document.kind !== "Agent" || document.value === null) continue;
+    const agent = document.value as PreparedAgent;
+    checkAgent(state, document, agent, previous);
+    const dependsOn = agent.dependsOn ?? profileOf(state, agent)?.dependsOn ?? [];
+    if (dependsOn.length > 0 && state.agents.get(agent.name) === document) {
+      edges.set(
+        agent.name,
+        dependsOn.map((name) => state.owners.get(name)?.name ?? name),
+      );
+    }
+  }
+  checkCycles(state, edges);
+  checkSnapshots(state);
+  return state.problems;
+}
+
+function report(
+  state: State,
+  document: EntryDocument,
+  pointer: string,
+  words: {
+    message: string;
+    found?: string;
+    suggestion?: string | null;
+    severity?: "warning";
+    at?: Problem["at"];
+  },
+): void {
+  const { message, found = null, suggestion = null, severity = "error", at = "value" } = words;
+  state.problems.push({
+    document,
+    severity,
+    problem: { pointer, message, found, allowed: null, suggestion, at },
+  });
+}
+
+function checkNames(state: State): void {
+  let fleet: EntryDocument | null = null;
+  for (const document of state.documents) {
+    if (document.kind === "Fleet") {
+      if (fleet === null) fleet = document;
+      else {
+        const message = `declares a second Fleet; the first one is at ${state.place(fleet, "/kind")}, and there is at most one`;
+        report(state, document, "/kind", { message });
+      }
+      continue;
+    }
+    const { name, kind } = document;
+    if (name === undefined || (kind !== "Agent" && kind !== "Profile")) continue;
+    const names = kind === "Agent" ? state.agents : state.profiles;
+    const first = names.get(name);
+    if (first === undefined) names.set(name, document);
+    else {
+      const message = `is "${name}", and so is the ${kind} at ${state.place(first, "/name")}; names are unique`;
+      report(state, document, "/name", { message, found: `"${name}"` });
+    }
+  }
+}
+
+function checkReplicas(state: State): void {
+  for (const document of state.agents.values()) {
+    const replicas = (document.value as PreparedAgent | null)?.replicas;
+    if (document.name !== undefined && (replicas === undefined || replicas === 1))
+      state.owners.set(document.name, document);
+  }
+  for (const document of state.agents.values()) {
+    const agent = document.value as PreparedAgent | null;
+    if (agent?.replicas === undefined || agent.replicas === 1) continue;
+    let told = false;
+    for (const name of instanceNames(agent.name, agent.replicas)) {
+      const other = state.owners.get(name);
+      if (other === undefined) state.owners.set(name, document);
+      if (told) continue;
+      if (other !== undefined) {
+        told = true;
+        const message = `is ${agent.replicas}, which makes an instance "${name}"; that name is taken at ${state.place(other, "/name")}`;
+        report(state, document, "/replicas", { message, found: `${agent.replicas}` });
+      } else if (name.length > 63) {
+        told = true;
+        const message = `is ${agent.replicas}, which makes an instance "${name}"; a name has at most 63 characters`;
+        report(state, document, "/replicas", { message, found: `${agent.replicas}` });
+      }
+    }
+  }
+}
+
+function profileOf(state: State, agent: PreparedAgent): PreparedProfile | undefined {
+  if (agent.profile === undefined) return undefined;
+  return (state.profiles.get(agent.profile)?.value as PreparedProfile | null | undefined) ?? undefined;
+}
+
+function checkAgent(
+  state: State,
+  document: EntryDocument,
+  agent: PreparedAgent,
+  previous: Map<string, EntryDocument>,
+): void {
+  if (agent.profile !== undefined && state.complete && !state.profiles.has(agent.profile)) {
+    const suggestion = didYouMean(agent.profile, state.profiles.keys());
+    report(state, document, "/profile", {
+      message: `is "${agent.profile}"; no Profile has that name`,
+      found: `"${agent.profile}"`,
+      suggestion,
+    });
+  }
+  checkDependencies(state, document, agent.dependsOn ?? []);
+  warnOfStopped(state, document, agent);
+  warnOfRestore(state, document, agent);
+  if (agent.previousName !== undefined)
+    checkPreviousName(state, document, agent, agent.previousName, previous);
+}
+
+function checkPreviousName(
+  state: State,
+  document: EntryDocument,
+  agent: PreparedAgent,
+  name: string,
+  previous: Map<string, EntryDocument>,
+): void {
+  const found = `"${name}"`;
+  const owner = state.owners.get(name) ?? state.agents.get(name);
+  const first = previous.get(name);
+  if ((agent.replicas ?? 1) > 1) {
+    report(state, document, "/previousName", {
+      message: `is "${name}", but one instance cannot become ${agent.replicas} replicas`,
+      found,
+    });
+  } else if (owner !== undefined) {
+    const message = `is "${name}", and an agent of that name is still declared at ${state.place(owner, "/name")}`;
+    report(state, document, "/previousName", { message, found });
+  } else if (first !== undefined) {
+    const message = `is "${name}", and so is that of the agent at ${state.place(first, "/previousName")}`;
+    report(state, document, "/previousName", { message, found });
+  } else previous.set(name, document);
+}
+
+function isKnown(state: State, name: string): boolean {
+  return state.owners.has(name) || state.agents.has(name);
+}
+
+function checkDependencies(state: State, document: EntryDocument, dependsOn: readonly string[]): void {
+  if (!state.complete) return;
+  for (const [index, name] of dependsOn.entries()) {
+    if (isKnown(state, name)) continue;
+    const suggestion = didYouMean(name, state.agents.keys());
+    report(state, document, `/dependsOn/${index}`, {
+      message: `is "${name}"; no Agent has that name`,
+      found: `"${name}"`,
+      suggestion,
+    });
+  }
+}
+
+function warnOfStopped(state: State, document: EntryDocument, agent: PreparedAgent): void {
+  const profile = profileOf(state, agent);
+  if ((agent.state ?? profile?.state ?? "running") !== "running") return;
+  for (const [index, name] of (agent.dependsOn ?? []).entries()) {
+    const other = (state.owners.get(name) ?? state.agents.get(name))?.value as
+      | PreparedAgent
+      | null
+      | undefined;
+    if (!other) continue;
+    const power = other.state ?? profileOf(state, other)?.state ?? "running";
+    if (power === "running") continue;
+    const message = `is "${name}", which is to be ${power}; this agent waits until it is Ready`;
+    report(state, document, `/dependsOn/${index}`, { message, found: `"${name}"`, severity: "warning" });
+  }
+}
+
+function warnOfRestore(state: State, document: EntryDocument, agent: PreparedAgent): void {
+  const restore = agent.restore;
+  if (restore === undefined || !state.complete) return;
+  const instances = new Set(state.resolution.instances.get(agent.name) ?? [agent.name]);
+  const declared = state.resolution.desired.snapshots.filter((snapshot) => instances.has(snapshot.agent));
+  const isDeclared = declared.some(
+    ({ name, schedule }) =>
+      name === restore.snapshot || (schedule !== undefined && restore.snapshot.startsWith(`${name}-`)),
+  );
+  if (isDeclared) return;
+  const message = `is "${restore.snapshot}"; no Snapshot of that name is declared for this agent, so it must exist already`;
+  const suggestion = didYouMean(
+    restore.snapshot,
+    declared.map(({ name }) => name),
+  );
+  report(state, document, "/restore/snapshot", {
+    message,
+    found: `"${restore.snapshot}"`,
+    suggestion,
+    severity: "warning",
+  });
+}
+
+function checkCycles(state: State, edges: ReadonlyMap<string, readonly string[]>): void {
+  for (const cycle of findCycles(edges)) {
+    const document = state.agents.get(cycle[0] ?? "");
+    if (document === undefined) continue;
+    const own = (document.value as PreparedAgent | null)?.dependsOn;
+    const message = `is a cycle: ${[...cycle, cycle[0]].join(" → ")}`;
+    report(state, document, own === undefined ? "/profile" : "/dependsOn", { message, at: "key" });
+  }
+}
+
+function checkSnapshots(state: State): void {
+  const taken = new Map<string, EntryDocument>();
+  for (const document of state.documents) {
+    if (document.kind !== "Snapshot" || document.value === null) continue;
+    const snapshot = document.value as SnapshotDocument;
+    if (snapshot.agent !== undefined && !isKnown(state, snapshot.agent)) {
+      if (!state.complete) continue;
+      const suggestion = didYouMean(snapshot.agent, state.agents.keys());
+      report(state, document, "/agent", {
+        message: `is "${snapshot.agent}"; no Agent has that name`,
+        found: `"${snapshot.agent}"`,
+        suggestion,
+      });
+      continue;
+    }
+    const targets = snapshotTargets(snapshot, state.resolution.desired.agents, state.resolution.instances);
+    if (targets.length === 0 && snapshot.selector !== undefined && state.complete) {
+      report(state, document, "/selector", { message: "matches no agent", severity: "warning" });
+    }
+    for (const target of targets) {
+      const first = taken.get(`${target}.${snapshot.name}`);
+      if (first === undefined) {
+        taken.set(`${target}.${snapshot.name}`, document);
+        continue;
+      }
+      const message = `is "${snapshot.name}"; the Snapshot at ${state.place(first, "/name")} gives "${target}" one of that name`;
+      report(state, document, "/name", { message, found: `"${snapshot.name}"` });
+      break;
+    }
+  }
+}
+
+/** The documents that count, in the shape that the core resolves. */
+export function documentsOf(documents: readonly EntryDocument[]) {
+  const of = <T>(kind: EntryDocument["kind"]) =>
+    documents
+      .filter((document) => document.kind === kind && document.value !== null)
+      .map(({ value, source }) => ({ value: value as T, source }));
+  return {
+    agents: of<PreparedAgent>("Agent"),
+    profiles: of<PreparedProfile>("Profile"),
+    snapshots: of<SnapshotDocument>("Snapshot"),
+    fleet: of<FleetDocument>("Fleet")[0] ?? null,
+  };
+}

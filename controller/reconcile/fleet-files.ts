@@ -1,0 +1,151 @@
+/** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
+import type { Dirent, Stats } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type FleetError, fileError } from "./fleet-errors.ts";
+
+export interface FoundFile {
+  /** Relative to the fleet folder, with forward slashes. */
+  readonly path: string;
+  readonly absolute: string;
+  /** Changes when the file changes. */
+  readonly stamp: string;
+}
+
+export interface Listing {
+  readonly files: readonly FoundFile[];
+  readonly errors: readonly FleetError[];
+}
+
+/** Files deeper than this are not looked for. */
+const MAX_DEPTH = 32;
+
+/** Hidden files and what editors leave behind: .#x, x~, #x#, .x.swp. */
+export function isIgnoredName(name: string): boolean {
+  return (
+    name.startsWith(".") ||
+    name.endsWith("~") ||
+    (name.startsWith("#") && name.endsWith("#")) ||
+    name.endsWith(".swp")
+  );
+}
+
+export function isFleetName(name: string): boolean {
+  return !isIgnoredName(name) && /\.ya?ml$/i.test(name);
+}
+
+/** Whether a path relative to the fleet folder can be a fleet file. */
+export function isFleetPath(path: string): boolean {
+  const parts = path.split("/");
+  return parts.every((part) => !isIgnoredName(part)) && isFleetName(parts.at(-1) ?? "");
+}
+
+export function stampOf(stats: Stats): string {
+  return `${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
+}
+
+/** Never rejects: what cannot be read is an error in the listing. Symbolic links are followed, each folder once. */
+export async function listFleetFiles(folder: string): Promise<Listing> {
+  const files: FoundFile[] = [];
+  const errors: FleetError[] = [];
+  try {
+    if (!(await stat(folder)).isDirectory()) {
+      return { files, errors: [fileError("", `the fleet folder "${folder}" is not a folder`, "missing")] };
+    }
+  } catch (error) {
+    return { files, errors: [folderError(folder, error)] };
+  }
+  await walk(folder, "", { files, errors, visited: new Set(), depth: 0 });
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { files, errors };
+}
+
+interface Walk {
+  readonly files: FoundFile[];
+  readonly errors: FleetError[];
+  readonly visited: Set<string>;
+  readonly depth: number;
+}
+
+async function walk(absolute: string, relative: string, state: Walk): Promise<void> {
+  let entries: Dirent[];
+  try {
+    const real = await realpath(absolute);
+    if (state.visited.has(real) || state.depth > MAX_DEPTH) return;
+    state.visited.add(real);
+    entries = await readdir(absolute, { withFileTypes: true });
+  } catch (error) {
+    state.errors.push(relative === "" ? folderError(absolute, error) : unreadable(relative, error));
+    return;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const visible = entries.filter((entry) => !isIgnoredName(entry.name));
+  for (const entry of visible) {
+    const isFolder = entry.isDirectory();
+    if (!isFolder && !entry.isSymbolicLink()) continue;
+    const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
+    if (!isFolder && !(await leadsToFolder(join(absolute, entry.name)))) continue;
+    if (isFleetName(entry.name))
+      state.errors.push(fileError(path, "is a folder; a fleet file is a plain file", "invalid"));
+    else await walk(join(absolute, entry.name), path, { ...state, depth: state.depth + 1 });
+  }
+  const candidates = visible.filter((entry) => isFleetName(entry.name) && !entry.isDirectory());
+  await Promise.all(candidates.map((entry) => addFile(absolute, relative, entry.name, state)));
+}
+
+async function leadsToFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+async function addFile(folder: string, relative: string, name: string, state: Walk): Promise<void> {
+  const path = relative === "" ? name : `${relative}/${name}`;
+  const absolute = join(folder, name);
+  try {
+    const stats = await stat(absolute);
+    if (stats.isDirectory()) return;
+    if (!stats.isFile()) state.errors.push(fileError(path, "is not a plain file", "invalid"));
+    else state.files.push({ path, absolute, stamp: stampOf(stats) });
+  } catch (error) {
+    // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
+    if (errnoOf(error) !== "ENOENT" || (await isLink(folder, name)))
+      state.errors.push(unreadable(path, error));
+  }
+}
+
+async function isLink(folder: string, name: string): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.some((entry) => entry.name === name && entry.isSymbolicLink());
+}
+
+export function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? "unknown error";
+}
+
+export function unreadable(path: string, error: unknown): FleetError {
+  const code = errnoOf(error);
+  const words: Readonly<Record<string, string>> = {
+    EACCES: "cannot be read: permission denied",
+    EPERM: "cannot be read: permission denied",
+    ENOENT: "is a link that leads nowhere",
+    ELOOP: "is a link that leads back to itself",
+  };
+  const next =
+    code === "EACCES" || code === "EPERM" ? "run vm-agent as a user who may read it, or chmod u+r" : null;
+  return fileError(path, words[code] ?? `cannot be read: ${code}`, "unreadable", next);
+}
+
+function folderError(folder: string, error: unknown): FleetError {
+  if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
+    return fileError(
+      "",
+      `the fleet folder "${folder}" does not exist`,
+      "missing",
+      "vm-agent init writes a first one, --fleet DIR names another",
+    );
+  }
+  return fileError("", `the fleet folder "${folder}" cannot be read: ${errnoOf(error)}`, "unreadable");
+}

@@ -1,0 +1,210 @@
+/** The fleet folder to desired state, with everything that is wrong in it at once; an edit of one file reads one file. */
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { type Resolution, type ResolveMemo, resolveFleet } from "../core/desired.ts";
+import type { Desired } from "../core/types.ts";
+import { checkFleet, documentsOf } from "./fleet-check.ts";
+import { compareErrors, type FleetError } from "./fleet-errors.ts";
+import { type FoundFile, isFleetPath, listFleetFiles, stampOf } from "./fleet-files.ts";
+import { createLocator } from "./fleet-parse.ts";
+import {
+  type EntryDocument,
+  type FileEntry,
+  problemError,
+  type ReadContext,
+  readFleetFile,
+} from "./fleet-read.ts";
+
+export interface LoadOptions {
+  /** The user's home folder, for ~; default: that of this process. */
+  readonly home?: string;
+  /** Git revision of what was read; default null. */
+  readonly revision?: () => Promise<string | null>;
+}
+
+export type FleetRead =
+  | {
+      readonly ok: true;
+      readonly desired: Desired;
+      readonly warnings: readonly FleetError[];
+      /** Fleet files that were read, relative to the folder. */
+      readonly files: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** Sorted by file, line, column; never empty. */
+      readonly errors: readonly FleetError[];
+      readonly warnings: readonly FleetError[];
+      readonly files: readonly string[];
+      /** Why the absence of a document proves nothing now. */
+      readonly guard: NonNullable<Desired["guard"]>;
+    };
+
+/** Reads a fleet folder again and again, remembering what did not change. */
+export interface FleetReader {
+  /** Looks at every file; reads those whose size, time or inode changed. */
+  read(): Promise<FleetRead>;
+  /** Looks only at these paths (absolute); for watchers. */
+  reread(paths: readonly string[]): Promise<FleetRead>;
+  /** Files outside the fleet files that were read: cloud-init, absolute. */
+  needs(): readonly string[];
+}
+
+/** One read of a fleet folder. Never rejects for what people can write or do to files. */
+export function loadFleet(folder: string, options: LoadOptions = {}): Promise<FleetRead> {
+  return createFleetReader(folder, options).read();
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+export function createFleetReader(folder: string, options: LoadOptions = {}): FleetReader {
+  const context: ReadContext = { folder: resolve(folder), home: options.home ?? homedir() };
+  const revision = options.revision ?? (async () => null);
+  const memo: ResolveMemo = new WeakMap();
+  let entries = new Map<string, FileEntry>();
+  let listingErrors: readonly FleetError[] = [];
+
+  const read = async () => {
+    const listing = await listFleetFiles(context.folder);
+    const next = new Map<string, FileEntry>();
+    await inBatches(listing.files, async (file) => {
+      const known = entries.get(file.path);
+      const fresh = known?.file.stamp === file.stamp && (await needsUnchanged(known));
+      const entry = fresh && known !== undefined ? known : await readFleetFile(file, context);
+      if (entry !== null) next.set(file.path, entry);
+    });
+    entries = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
+    listingErrors = listing.errors;
+    return assemble([...entries.values()], listingErrors, { memo, revision: await revision(), context });
+  };
+
+  const reread = async (paths: readonly string[]) => {
+    // Anything but a plain change of known files is left to the full read, which sees folders and links too.
+    const known = paths.map((path) => relativeTo(context.folder, path));
+    const touched = new Set(known.filter((path) => path !== null && entries.has(path)));
+    const needy = new Set(paths);
+    if (
+      listingErrors.length > 0 ||
+      known.some((path) => path === null || (isFleetPath(path) && !entries.has(path)))
+    )
+      return read();
+    for (const [path, entry] of entries) {
+      if (!touched.has(path) && !entry.needs.some(({ absolute }) => needy.has(absolute))) continue;
+      const stamp = await stat(entry.file.absolute).then(stampOf, () => null);
+      const again = stamp === null ? null : await readFleetFile({ ...entry.file, stamp }, context);
+      if (again === null) return read();
+      entries.set(path, again);
+    }
+    return assemble([...entries.values()], listingErrors, { memo, revision: await revision(), context });
+  };
+
+  return {
+    read,
+    reread,
+    needs: () => [
+      ...new Set([...entries.values()].flatMap((entry) => entry.needs.map(({ absolute }) => absolute))),
+    ],
+  };
+}
+
+function relativeTo(folder: string, path: string): string | null {
+  return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : null;
+}
+
+/** At most so many files open at once: fewer than any system's limit, enough to keep the disk busy. */
+const BATCH = 64;
+
+async function inBatches(
+  files: readonly FoundFile[],
+  work: (file: FoundFile) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let file = files[next++]; file !== undefined; file = files[next++]) await work(file);
+  };
+  await Promise.all(Array.from({ length: Math.min(BATCH, files.length) }, worker));
+}
+
+async function needsUnchanged(entry: FileEntry): Promise<boolean> {
+  for (const { absolute, stamp } of entry.needs) {
+    if ((await stat(absolute).then(stampOf, () => null)) !== stamp) return false;
+  }
+  return true;
+}
+
+interface Assembly {
+  readonly memo: ResolveMemo;
+  readonly revision: string | null;
+  readonly context: ReadContext;
+}
+
+function assemble(
+  all: readonly FileEntry[],
+  listingErrors: readonly FleetError[],
+  assembly: Assembly,
+): FleetRead {
+  // A cloud-init file may lie among the fleet files; being named as one, it is none of them.
+  const cloudInit = new Set(all.flatMap((entry) => entry.needs.map(({ absolute }) => absolute)));
+  const entries = cloudInit.size === 0 ? all : all.filter((entry) => !cloudInit.has(entry.file.absolute));
+  const documents = entries.flatMap((entry) => entry.documents);
+  const resolution = resolveFleet(documentsOf(documents), sha256, assembly.memo);
+  const complete = listingErrors.length === 0 && entries.every((entry) => entry.understood);
+  const cross = crossErrors(entries, documents, resolution, complete);
+  const errors = [...listingErrors, ...entries.flatMap((entry) => entry.errors), ...cross.errors].sort(
+    compareErrors,
+  );
+  const warnings = [...cross.warnings].sort(compareErrors);
+  const files = entries.map((entry) => entry.file.path);
+  if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors) };
+  const desired: Desired = { ...resolution.desired, revision: assembly.revision };
+  if (documents.length > 0) return { ok: true, desired, warnings, files };
+  const message = `the fleet folder "${assembly.context.folder}" holds no document`;
+  return { ok: true, desired: { ...desired, guard: { reason: "empty", message } }, warnings, files };
+}
+
+function crossErrors(
+  entries: readonly FileEntry[],
+  documents: readonly EntryDocument[],
+  resolution: Resolution,
+  complete: boolean,
+) {
+  const locators = new Map<
+    string,
+    { readonly text: string; readonly locate: ReturnType<typeof createLocator> }
+  >();
+  const locatorOf = (file: string) => {
+    const known = locators.get(file);
+    if (known !== undefined) return known;
+    const text = entries.find((entry) => entry.file.path === file)?.text ?? "";
+    const made = { text, locate: createLocator(text) };
+    locators.set(file, made);
+    return made;
+  };
+  const place = (document: EntryDocument, pointer: string) => {
+    const { span } = locatorOf(document.file).locate(document.index, pointer, "value");
+    return `${document.file}:${span.line}:${span.column}`;
+  };
+  const errors: FleetError[] = [];
+  const warnings: FleetError[] = [];
+  for (const { document, problem, severity } of checkFleet({ documents, resolution, complete, place })) {
+    const { text, locate } = locatorOf(document.file);
+    (severity === "error" ? errors : warnings).push(
+      problemError(document.file, text, locate, document.index, problem),
+    );
+  }
+  return { errors, warnings };
+}
+
+function guardOf(errors: readonly FleetError[]): NonNullable<Desired["guard"]> {
+  const missing = errors.find((error) => error.kind === "missing");
+  if (missing !== undefined) return { reason: "empty", message: missing.message };
+  const unreadable = errors.find((error) => error.kind === "unreadable");
+  if (unreadable !== undefined)
+    return { reason: "unreadable", message: `${unreadable.file} ${unreadable.message}`.trim() };
+  const files = new Set(errors.map((error) => error.file));
+  const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
+  const where = files.size === 1 ? [...files][0] : `${files.size} files`;
+  return { reason: "invalid", message: `${count} in ${where}; the last good state stays in force` };
+}

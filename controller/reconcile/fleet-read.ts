@@ -1,0 +1,233 @@
+/** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
+import { readFile, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { Problem } from "../../schemas/explain.ts";
+import type { AgentDocument, FleetDocument, ProfileDocument, SnapshotDocument } from "../../schemas/types.ts";
+import { type DocumentKind, validateDocument } from "../../schemas/validate.ts";
+import type { PreparedAgent, PreparedProfile } from "../core/desired.ts";
+import type { SourceRef } from "../core/types.ts";
+import { excerptOf, type FleetError, fileError } from "./fleet-errors.ts";
+import { errnoOf, type FoundFile, stampOf, unreadable } from "./fleet-files.ts";
+import {
+  createLocator,
+  decodeText,
+  type ParsedDocument,
+  parseFleetText,
+  type SyntaxProblem,
+} from "./fleet-parse.ts";
+
+export type FleetValue = PreparedAgent | PreparedProfile | SnapshotDocument | FleetDocument;
+
+export interface EntryDocument {
+  readonly file: string;
+  readonly index: number;
+  readonly kind: DocumentKind;
+  /** Absent in a Fleet and where it is not text. */
+  readonly name: string | undefined;
+  /** null: it has errors; of such a document only kind and name are used. */
+  readonly value: FleetValue | null;
+  readonly source: SourceRef;
+}
+
+export interface FileEntry {
+  readonly file: FoundFile;
+  readonly text: string;
+  readonly documents: readonly EntryDocument[];
+  readonly errors: readonly FleetError[];
+  /** False: what the file declares is not known, so a name that nobody declares may be in it. */
+  readonly understood: boolean;
+  /** Other files that were read for it, with their stamps. */
+  readonly needs: readonly { readonly absolute: string; readonly stamp: string | null }[];
+}
+
+export interface ReadContext {
+  /** Absolute path of the fleet folder. */
+  readonly folder: string;
+  /** The user's home folder, for ~. */
+  readonly home: string;
+}
+
+/** Never rejects. null: the file is gone, or it is a cloud-init file and no fleet file. */
+export async function readFleetFile(file: FoundFile, context: ReadContext): Promise<FileEntry | null> {
+  const failed = (error: FleetError): FileEntry => ({
+    file,
+    text: "",
+    documents: [],
+    errors: [error],
+    understood: false,
+    needs: [],
+  });
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file.absolute);
+  } catch (error) {
+    return errnoOf(error) === "ENOENT" ? null : failed(unreadable(file.path, error));
+  }
+  const decoded = decodeText(bytes);
+  if ("problem" in decoded) return failed(fileError(file.path, decoded.problem, "invalid"));
+  const { text } = decoded;
+  if (/^#cloud-config\s/.test(text)) return null;
+  const parsed = parseFleetText(text);
+  const state: Reading = { file, text, context, errors: [], needs: [] };
+  for (const problem of parsed.problems) state.errors.push(syntaxError(file.path, text, problem));
+  const documents: EntryDocument[] = [];
+  for (const document of parsed.documents) {
+    const entry = await readDocument(document, state);
+    if (entry !== null) documents.push(entry);
+  }
+  const { errors, needs } = state;
+  return { file, text, documents, errors, understood: parsed.problems.length === 0, needs };
+}
+
+interface Reading {
+  readonly file: FoundFile;
+  readonly text: string;
+  readonly context: ReadContext;
+  readonly errors: FleetError[];
+  readonly needs: { readonly absolute: string; readonly stamp: string | null }[];
+  locate?: ReturnType<typeof createLocator>;
+}
+
+async function readDocument(document: ParsedDocument, state: Reading): Promise<EntryDocument | null> {
+  const problems = validateDocument(document.value);
+  const source = { file: state.file.path, line: document.line, column: document.column };
+  const raw = document.value as { readonly kind?: unknown; readonly name?: unknown };
+  if (problems.length > 0) {
+    state.locate ??= createLocator(state.text);
+    for (const problem of problems) {
+      state.errors.push(problemError(state.file.path, state.text, state.locate, document.index, problem));
+    }
+  }
+  if (typeof raw !== "object" || raw === null || typeof raw.kind !== "string") return null;
+  // Also a document with errors says which file is no fleet file.
+  const named = (raw as { readonly provision?: { readonly cloudInit?: unknown } | null }).provision?.cloudInit;
+  if (problems.length > 0 && typeof named === "string") {
+    const absolute = resolvePath(named, dirname(state.file.absolute), state.context.home);
+    state.needs.push({ absolute, stamp: null });
+  }
+  const before = state.errors.length;
+  const value = problems.length > 0 ? null : await prepare(document, state);
+  return {
+    file: state.file.path,
+    index: document.index,
+    kind: raw.kind as DocumentKind,
+    name: typeof raw.name === "string" ? raw.name : undefined,
+    value: state.errors.length > before ? null : value,
+    source,
+  };
+}
+
+/** Paths become absolute here, before profiles are merged: each starts at the folder of the document that wrote it. */
+async function prepare(document: ParsedDocument, state: Reading): Promise<FleetValue> {
+  const value = document.value as AgentDocument | ProfileDocument | SnapshotDocument | FleetDocument;
+  if (value.kind !== "Agent" && value.kind !== "Profile") return value;
+  const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.home);
+  const { mounts, secrets, provision, ...rest } = value;
+  if (mounts === undefined && secrets === undefined && provision === undefined) return rest as PreparedAgent;
+  const { cloudInit, ...block } = provision ?? {};
+  const parsed =
+    cloudInit === undefined
+      ? undefined
+      : await readCloudInit(absolute(cloudInit), cloudInit, document, state);
+  return {
+    ...rest,
+    ...(mounts && { mounts: mounts.map((mount) => ({ ...mount, source: absolute(mount.source) })) }),
+    ...(secrets && {
+      secrets: Object.fromEntries(
+        Object.entries(secrets).map(([name, secret]) => [
+          name,
+          secret.fromFile === undefined ? secret : { fromFile: absolute(secret.fromFile) },
+        ]),
+      ),
+    }),
+    ...(provision && { provision: { ...block, ...(parsed && { cloudInit: parsed }) } }),
+  } as PreparedAgent;
+}
+
+export function resolvePath(path: string, folder: string, home: string): string {
+  if (path === "~") return home;
+  return path.startsWith("~/") ? join(home, path.slice(2)) : resolve(folder, path);
+}
+
+async function readCloudInit(
+  absolute: string,
+  written: string,
+  document: ParsedDocument,
+  state: Reading,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const shown = shownPath(absolute, state.context.folder);
+  let bytes: Uint8Array;
+  try {
+    state.needs.push({ absolute, stamp: stampOf(await stat(absolute)) });
+    bytes = await readFile(absolute);
+  } catch (error) {
+    if (state.needs.at(-1)?.absolute !== absolute) state.needs.push({ absolute, stamp: null });
+    const why = errnoOf(error) === "ENOENT" ? "no file is there" : `it cannot be read (${errnoOf(error)})`;
+    const problem: Problem = {
+      pointer: "/provision/cloudInit",
+      message: `is ${JSON.stringify(written)}, which is ${shown}, but ${why}`,
+      found: JSON.stringify(written),
+      allowed: "the path of a cloud-init file",
+      suggestion: null,
+      at: "value",
+    };
+    state.locate ??= createLocator(state.text);
+    state.errors.push(problemError(state.file.path, state.text, state.locate, document.index, problem));
+    return undefined;
+  }
+  const decoded = decodeText(bytes);
+  if ("problem" in decoded) {
+    state.errors.push(fileError(shown, decoded.problem, "invalid"));
+    return undefined;
+  }
+  const parsed = parseFleetText(decoded.text, "cloud-init");
+  for (const problem of parsed.problems) state.errors.push(syntaxError(shown, decoded.text, problem));
+  if (parsed.problems.length > 0) return undefined;
+  const value = parsed.documents.length === 0 ? {} : parsed.documents[0]?.value;
+  if (parsed.documents.length > 1 || typeof value !== "object" || value === null || Array.isArray(value)) {
+    state.errors.push(fileError(shown, "is not a cloud-init file: it must be one mapping", "invalid"));
+    return undefined;
+  }
+  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
+
+/** Relative to the fleet folder where it lies in it, else absolute. */
+function shownPath(absolute: string, folder: string): string {
+  const path = relative(folder, absolute);
+  return path.startsWith("..") || isAbsolute(path) ? absolute : path.split(sep).join("/");
+}
+
+function syntaxError(file: string, text: string, problem: SyntaxProblem): FleetError {
+  const { span, message, suggestion } = problem;
+  const excerpt = excerptOf(text, span);
+  const place = { file, line: span.line, column: span.column };
+  return { ...place, path: "", message, found: null, allowed: null, suggestion, excerpt, kind: "invalid" };
+}
+
+/** A problem of a document with its place in the file. */
+export function problemError(
+  file: string,
+  text: string,
+  locate: ReturnType<typeof createLocator>,
+  index: number,
+  problem: Problem,
+): FleetError {
+  const { span, written } = locate(index, problem.pointer, problem.at);
+  // 24.10 is the number 24.1: only the text says what its author meant.
+  const asWritten = (words: string | null) =>
+    words === null || written === null || problem.found === null
+      ? words
+      : words.replace(problem.found, () => written);
+  return {
+    file,
+    line: span.line,
+    column: span.column,
+    path: problem.pointer,
+    message: asWritten(problem.message) ?? "",
+    found: asWritten(problem.found),
+    allowed: problem.allowed,
+    suggestion: asWritten(problem.suggestion),
+    excerpt: excerptOf(text, span),
+    kind: "invalid",
+  };
+}
