@@ -18,6 +18,11 @@ export interface EventMap {
     readonly destroy: number;
     readonly held: number;
   };
+  /** One turn of the loop ended. */
+  reconciled: {
+    readonly durationMs: number;
+    readonly outcome: "nothing" | "changed" | "held" | "failed" | "unobservable";
+  };
   "step.started": { readonly agent: string; readonly step: string; readonly detail: string };
   "step.done": {
     readonly agent: string;

@@ -1,0 +1,216 @@
+/**
+ * The WebSocket door for runtimes: a ladder of guards before a byte of the body is read, then the handshake.
+ *
+ * path -> method -> Host -> Origin -> lockout -> room -> token -> upgrade -> hello within its deadline -> session
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { Bus } from "../base/events.ts";
+import type { Agent } from "./agent.ts";
+import type { RuntimeAuth } from "./auth.ts";
+import { Connection, type ConnectionDeps } from "./connection.ts";
+import { CLOSE, type Frame, parseFrame } from "./frames.ts";
+import { hostAllowed } from "./hosts.ts";
+import type { Limits } from "./limits.ts";
+import type { Lockout } from "./lockout.ts";
+import type { Registry } from "./registry.ts";
+import { type Entry, Session, type SessionDeps } from "./session.ts";
+
+export interface AgentSocketDeps {
+  readonly auth: RuntimeAuth;
+  readonly bus: Bus;
+  readonly connection: ConnectionDeps;
+  readonly limits: Limits;
+  readonly lockout: Lockout;
+  readonly registry: Registry;
+  readonly session: SessionDeps;
+  /** Names (not addresses) under which this hub may be called. */
+  readonly hostNames: () => readonly string[];
+  readonly onDisconnected: (agent: Agent, connection: Connection) => void;
+}
+
+interface Asked {
+  readonly agent: string;
+  readonly token: string;
+  readonly firstGeneration: boolean;
+}
+
+type Refusal = { readonly status: number; readonly reason: string; readonly retryAfter?: number };
+
+export class AgentSocket {
+  readonly #deps: AgentSocketDeps;
+  readonly #server: WebSocketServer;
+  readonly #sockets = new Set<WebSocket>();
+  #preAuth = 0;
+
+  constructor(deps: AgentSocketDeps) {
+    this.#deps = deps;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: deps.limits.maxFrameBytes,
+      perMessageDeflate: false,
+      clientTracking: false,
+    });
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** For the `upgrade` event of any of our HTTP servers. */
+  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on("error", () => socket.destroy());
+    const asked = readAsked(request);
+    const verdict = this.#judge(request, asked);
+    if ("status" in verdict) return refuseUpgrade(socket, verdict);
+    this.#preAuth += 1;
+    let counted = true;
+    const settled = () => {
+      if (counted) this.#preAuth -= 1;
+      counted = false;
+    };
+    socket.once("close", settled);
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open(webSocket, asked as Asked, verdict, address(request), settled);
+    });
+  };
+
+  /** Asks every runtime to come back later, and cuts those that do not close in time. */
+  async close(deadline: number): Promise<void> {
+    for (const socket of this.#sockets) socket.close(CLOSE.restart, "the hub is stopping");
+    if (this.#sockets.size > 0) {
+      const gone = Promise.all([...this.#sockets].map((socket) => new Promise((done) => socket.once("close", done))));
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((done) => {
+        timer = setTimeout(done, deadline);
+      });
+      await Promise.race([gone, late]);
+      clearTimeout(timer);
+    }
+    for (const socket of this.#sockets) socket.terminate();
+    this.#server.close();
+  }
+
+  #judge(request: IncomingMessage, asked: Asked | null): Refusal | Entry {
+    const { auth, limits, lockout, bus, hostNames } = this.#deps;
+    if (asked === null) return { status: 404, reason: "runtimes connect to /agent" };
+    if (request.method !== "GET") return { status: 405, reason: "an upgrade is a GET" };
+    if (!hostAllowed(request.headers.host, hostNames())) return { status: 403, reason: "this Host is not this hub" };
+    // Runtimes are no browsers; whatever sends an Origin is a web page.
+    if (request.headers.origin !== undefined) return { status: 403, reason: "browsers are not admitted" };
+    const from = address(request);
+    const keys = [`runtime ${from} ${asked.agent}`, `runtime ${from}`] as const;
+    const wait = Math.max(lockout.locked(keys[0]), lockout.locked(keys[1]));
+    if (wait > 0) return { status: 429, reason: "too many wrong tokens", retryAfter: Math.ceil(wait / 1000) };
+    if (this.#sockets.size >= limits.maxConnections || this.#preAuth >= limits.maxPreAuthConnections) {
+      return { status: 503, reason: "too many connections", retryAfter: 5 };
+    }
+    if (asked.agent === "" || asked.token === "") return { status: 401, reason: "agent name and token are required" };
+    const admission = auth.admit(asked.agent, asked.token);
+    if (!admission.ok) {
+      lockout.fail(keys[0]);
+      lockout.fail(keys[1], limits.authFailuresAnyName);
+      bus.emit("auth.failed", { surface: "runtime", address: from });
+      // One answer for all reasons: a guesser learns nothing.
+      return { status: 401, reason: "not authorised" };
+    }
+    lockout.succeed(keys[0]);
+    return { nonce: admission.nonce, renew: admission.renew, pending: auth.isPending(asked.agent, asked.token) };
+  }
+
+  #open(socket: WebSocket, asked: Asked, entry: Entry, from: string, settled: () => void): void {
+    const { registry, limits, connection: deps, session: sessionDeps, onDisconnected, bus } = this.#deps;
+    this.#sockets.add(socket);
+    const agent = registry.ensure(asked.agent);
+    const connection = new Connection(asked.agent, from, socket, asked.firstGeneration, deps);
+    const session = new Session(agent, connection, entry, sessionDeps);
+    let state: "waiting" | "handshake" | "ready" = "waiting";
+    const early: Frame[] = [];
+    const deadline = setTimeout(() => {
+      connection.close(CLOSE.protocolError, `no hello within ${limits.helloDeadline} ms`);
+    }, limits.helloDeadline);
+
+    const ready = () => {
+      state = "ready";
+      for (const frame of early.splice(0)) session.frame(frame);
+    };
+    const failed = (error: unknown) => {
+      sessionDeps.onError(error);
+      connection.close(CLOSE.restart, "the hub could not write; try again");
+    };
+    const shake = (handshake: Promise<boolean>) => {
+      state = "handshake";
+      clearTimeout(deadline);
+      settled();
+      handshake.then((ok) => ok && ready(), failed);
+    };
+
+    socket.on("message", (data: RawData, binary: boolean) => {
+      const text = binary ? "" : data.toString();
+      const frame = binary ? null : parseFrame(text);
+      if (frame === null) return connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
+      bus.emit("message", { type: frame.type, direction: "in", agent: agent.id, bytes: (data as Buffer).length });
+      if (state === "ready") return session.frame(frame);
+      if (state === "handshake") {
+        if (early.push(frame) > limits.maxFramesBeforeReady) connection.close(CLOSE.protocolError, "too many frames at once");
+      } else if (frame.type === "hello") shake(session.hello(frame.payload));
+      else connection.close(CLOSE.protocolError, "the first frame is a hello");
+    });
+    socket.on("pong", () => registry.seen(agent));
+    // Oversized and malformed frames: ws closes the connection by itself.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearTimeout(deadline);
+      settled();
+      connection.ready = false;
+      this.#sockets.delete(socket);
+      onDisconnected(agent, connection);
+    });
+    if (asked.firstGeneration) shake(session.greet().then(() => true));
+  }
+}
+
+/** `/agent` with headers, or the first generation's `/agent/:id/:token`; null: neither. */
+function readAsked(request: IncomingMessage): Asked | null {
+  const path = (request.url ?? "").split("?", 1)[0] ?? "";
+  if (path === "/agent" || path === "/agent/") {
+    const name = request.headers["x-agent"];
+    const [scheme, token] = (request.headers.authorization ?? "").split(" ", 2);
+    const bearer = scheme?.toLowerCase() === "bearer" ? (token ?? "") : "";
+    return { agent: typeof name === "string" ? name : "", token: bearer, firstGeneration: false };
+  }
+  const match = /^\/agent\/([^/]{1,128})\/([^/]{1,256})$/.exec(path);
+  if (!match) return null;
+  try {
+    const [, agent = "", token = ""] = match.map(decodeURIComponent);
+    return { agent, token, firstGeneration: true };
+  } catch {
+    return null;
+  }
+}
+
+export function address(request: IncomingMessage): string {
+  return (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
+}
+
+const PHRASES: Readonly<Record<number, string>> = {
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+};
+
+function refuseUpgrade(socket: Duplex, { status, reason, retryAfter }: Refusal): void {
+  const body = `${reason}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${PHRASES[status] ?? "Refused"}`,
+    "Connection: close",
+    "Content-Type: text/plain; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

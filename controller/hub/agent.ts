@@ -1,0 +1,180 @@
+/** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
+import type { RuntimeReading } from "../core/types.ts";
+import type { AgentRow } from "../store/store.ts";
+import type { Connection } from "./connection.ts";
+import { isRecord, number, type Payload, word, words } from "./frames.ts";
+import { AgentQueue } from "./queue.ts";
+
+/** What an agent should have; pushed to its runtime. `hash` never covers the values of secrets. */
+export interface AgentConfig {
+  readonly hash: string;
+  readonly type: string;
+  readonly capabilities: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
+  /** Milliseconds without a heartbeat after which the agent is offline. */
+  readonly offlineAfter: number;
+  readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
+}
+
+/** What the runtime said of itself in its last hello. */
+export interface RuntimeFacts {
+  readonly nonce: string;
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly bundleHash: string;
+  readonly node: string;
+  /** Types of task that it runs; null: it did not say. */
+  readonly supports: readonly string[] | null;
+}
+
+export type AgentStatus = "online" | "suspect" | "offline";
+
+export interface AgentStats {
+  tasksReceived: number;
+  tasksCompleted: number;
+  tasksFailed: number;
+  messagesReceived: number;
+  messagesSent: number;
+}
+
+export class Agent {
+  readonly id: string;
+  readonly registeredAt: number;
+  readonly queue: AgentQueue;
+  readonly stats: AgentStats = {
+    tasksReceived: 0,
+    tasksCompleted: 0,
+    tasksFailed: 0,
+    messagesReceived: 0,
+    messagesSent: 0,
+  };
+  /** Last frame, wall clock, for people. */
+  lastSeen = 0;
+  /** Last frame, for the decision about silence: moved along when the host itself slept. */
+  aliveAt = 0;
+  lastHealthCheck = 0;
+  status: AgentStatus = "offline";
+  metadata: Payload = {};
+  health: Payload = {};
+  facts: RuntimeFacts | null = null;
+  /** Hash that the runtime acknowledged. */
+  configHash: string | null = null;
+  config: AgentConfig | null = null;
+  connection: Connection | null = null;
+  offlineAfter: number;
+  /** True: it registered over HTTP as the first generation's clients do; no document describes it. */
+  guest = false;
+  sudo = false;
+
+  constructor(id: string, registeredAt: number, offlineAfter: number, concurrency: number) {
+    this.id = id;
+    this.registeredAt = registeredAt;
+    this.offlineAfter = offlineAfter;
+    this.queue = new AgentQueue(concurrency);
+  }
+
+  /** The connection if tasks can be written to it now. */
+  get ready(): Connection | null {
+    return this.connection?.ready === true ? this.connection : null;
+  }
+
+  configure(config: AgentConfig): void {
+    this.config = config;
+    this.applySettings(config);
+    const { type, capabilities, labels, size } = config;
+    this.metadata = { ...this.metadata, type, capabilities, labels, ...size };
+  }
+
+  /** The part of a configuration that the hub itself acts on. */
+  applySettings(config: Pick<AgentConfig, "tasks" | "offlineAfter">): void {
+    this.queue.concurrency = config.tasks.concurrency;
+    this.sudo = config.tasks.sudo;
+    this.offlineAfter = config.offlineAfter;
+  }
+
+  reading(): RuntimeReading | null {
+    if (!this.facts) return null;
+    const { nonce, instanceId, version, bundleHash, bootId } = this.facts;
+    return {
+      agent: this.id,
+      status: this.status,
+      lastSeen: this.lastSeen,
+      nonce,
+      instanceId,
+      version,
+      bundleHash,
+      bootId,
+      runningTasks: this.queue.inFlight.size,
+      queuedTasks: this.queue.waiting,
+      configHash: this.configHash,
+    };
+  }
+
+  /** The seed's agent object, with what this hub adds beside it. */
+  toObject(): Payload {
+    return {
+      id: this.id,
+      status: this.status === "offline" ? "offline" : "online",
+      condition: this.status,
+      registeredAt: this.registeredAt,
+      lastSeen: this.lastSeen,
+      lastHealthCheck: this.lastHealthCheck,
+      metadata: this.metadata,
+      stats: { ...this.stats },
+      health: this.health,
+      currentTasks: [...this.queue.inFlight],
+      queuedTasks: this.queue.waiting,
+      draining: this.queue.draining,
+      connected: this.connection !== null,
+      runtime: this.facts && { ...this.facts, configHash: this.configHash },
+    };
+  }
+
+  toRow(): AgentRow {
+    const json: Record<string, unknown> = {
+      metadata: this.metadata,
+      stats: this.stats,
+      health: this.health,
+      lastHealthCheck: this.lastHealthCheck,
+      guest: this.guest,
+    };
+    if (this.facts) json.facts = { ...this.facts, configHash: this.configHash };
+    if (this.config) json.settings = { tasks: this.config.tasks, offlineAfter: this.config.offlineAfter };
+    return { id: this.id, registeredAt: this.registeredAt, lastSeen: this.lastSeen, json };
+  }
+
+  /** What an earlier hub remembered; the status stays offline until the runtime returns. */
+  restore(row: AgentRow): void {
+    const { metadata, stats, health, facts, settings } = row.json;
+    this.lastSeen = row.lastSeen;
+    this.aliveAt = row.lastSeen;
+    this.lastHealthCheck = number(row.json.lastHealthCheck);
+    this.guest = row.json.guest === true;
+    if (isRecord(metadata)) this.metadata = metadata;
+    if (isRecord(health)) this.health = health;
+    if (isRecord(stats)) {
+      for (const key of Object.keys(this.stats) as (keyof AgentStats)[]) this.stats[key] = number(stats[key]);
+    }
+    if (isRecord(facts)) {
+      this.facts = readFacts(facts);
+      this.configHash = word(facts.configHash) || null;
+    }
+    if (isRecord(settings)) this.applySettings(settings as unknown as Pick<AgentConfig, "tasks" | "offlineAfter">);
+  }
+}
+
+export function readFacts(hello: Payload): RuntimeFacts {
+  return {
+    nonce: word(hello.nonce),
+    instanceId: word(hello.instanceId),
+    bootId: word(hello.bootId),
+    version: word(hello.version),
+    bundleHash: word(hello.bundleHash),
+    node: word(hello.node),
+    supports: Array.isArray(hello.supports) ? words(hello.supports) : null,
+  };
+}

@@ -1,0 +1,294 @@
+/** The hub: joins store, registry, tasks, messages and the agent port; what the loop and HTTP ask of it is here. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { VmAgentError } from "../base/errors.ts";
+import type { Bus } from "../base/events.ts";
+import type { RuntimeReading } from "../core/types.ts";
+import type { Store } from "../store/store.ts";
+import { advertised } from "./addresses.ts";
+import type { Agent, AgentConfig } from "./agent.ts";
+import { AgentSocket } from "./agent-socket.ts";
+import { createAudit } from "./audit.ts";
+import { RuntimeAuth } from "./auth.ts";
+import { CLOSE, type Payload } from "./frames.ts";
+import { hostName } from "./hosts.ts";
+import { LIMITS, type Limits } from "./limits.ts";
+import { LiveFeed } from "./live-feed.ts";
+import { Lockout } from "./lockout.ts";
+import { Messages } from "./messages.ts";
+import { createMetrics } from "./metrics.ts";
+import { OperatorAuth } from "./operator.ts";
+import { readOrCreateOperatorToken } from "./operator-token.ts";
+import { type Random, systemRandom } from "./random.ts";
+import { refuse } from "./refusals.ts";
+import { Registry } from "./registry.ts";
+import { pushed, type SessionDeps } from "./session.ts";
+import { TaskEngine } from "./task-engine.ts";
+import { createTaskRequests } from "./task-requests.ts";
+import { passed } from "./task-timeouts.ts";
+
+export interface HubSettings {
+  /** State folder: the operator's token lies there. */
+  readonly home: string;
+  /** Address that the agent port binds; 0.0.0.0 so that virtual machines reach it. */
+  readonly bind: string;
+  /** 0 picks one. */
+  readonly agentPort: number;
+  /** `auto`, or host[:port] that instances reach. */
+  readonly advertise: string;
+  /** Names (addresses need no entry) under which hub and HTTP may be called besides `localhost`. */
+  readonly hostNames: readonly string[];
+}
+
+export interface HubDeps {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly settings: HubSettings;
+  readonly random?: Random;
+  readonly limits?: Partial<Limits>;
+  /** What went wrong inside and has nobody who waits for it. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export type Hub = ReturnType<typeof createHub>;
+
+export function createHub(deps: HubDeps) {
+  const { store, bus, clock, settings } = deps;
+  const random = deps.random ?? systemRandom;
+  const limits: Limits = { ...LIMITS, ...deps.limits };
+  const onError = deps.onError ?? (() => {});
+  let storeErrors = 0;
+  const onStoreError = (error: unknown) => {
+    storeErrors += 1;
+    onError(error);
+  };
+  const startedAt = clock.now();
+
+  const audit = createAudit(store.audit, clock);
+  const lockout = new Lockout(clock, limits);
+  const operatorToken = readOrCreateOperatorToken(settings.home, random);
+  const auth = new RuntimeAuth({ credentials: store.credentials, clock, random, limits });
+  const registry = new Registry({ agents: store.agents, bus, clock, limits, onStoreError });
+  const engine: TaskEngine = new TaskEngine({
+    store,
+    registry,
+    bus,
+    clock,
+    random,
+    limits,
+    onStoreError,
+    onFinished: (type, state, durationMs) => metrics.taskFinished(type, state, durationMs),
+  });
+  const messages = new Messages({ store, registry, clock, random, limits, onStoreError });
+  const session: SessionDeps = { auth, audit, bus, clock, engine, limits, messages, registry, onError };
+  const sockets = new AgentSocket({
+    auth,
+    bus,
+    connection: { bus, random, now: clock.now, limits },
+    limits,
+    lockout,
+    registry,
+    session,
+    hostNames: () => [...settings.hostNames, ...addresses().map(hostName)],
+    onDisconnected: (agent, connection) => {
+      if (agent.connection === connection) engine.undelivered(agent);
+      registry.disconnected(agent, connection);
+    },
+  });
+  const feed = new LiveFeed(bus, startedAt.toString(36), limits);
+  const metrics = createMetrics(bus, {
+    agents: () => registry.counts(),
+    activeTasks: () => engine.activeCount,
+    queuedTasks: () => [...registry.all()].reduce((sum, agent) => sum + agent.queue.waiting, 0),
+    connections: () => sockets.size,
+    lateAnswers: () => engine.lateAnswers,
+    deadLetters: () => messages.dead.length,
+    expiredMessages: () => messages.expired,
+    storeErrors: () => storeErrors,
+  });
+  const requests = createTaskRequests({ engine, registry, store });
+
+  let server: Server | null = null;
+  let port = settings.agentPort;
+  let sweeping: NodeJS.Timeout | null = null;
+  let lastPrune = 0;
+
+  const addresses = (): readonly string[] => advertised(settings.advertise, settings.bind, port);
+
+  const sweep = () => {
+    registry.sweep();
+    const now = clock.now();
+    for (const task of engine.live()) {
+      const agent = registry.get(task.record.agent);
+      const silent = agent?.connection ? 0 : Math.max(1, now - (agent?.aliveAt ?? 0));
+      const late = passed(task, silent, now, limits);
+      if (late) engine.end(task, late.event, late.error).catch(onError);
+    }
+    if (now - lastPrune < limits.pruneInterval) return;
+    lastPrune = now;
+    messages.expire().catch(onStoreError);
+    store.tasks.prune(now - limits.taskRetention, limits.maxTasksKept).catch(onStoreError);
+  };
+
+  const known = (id: string): Agent => {
+    const agent = registry.get(id);
+    if (!agent) throw refuse.unknownAgent(id);
+    return agent;
+  };
+
+  return {
+    auth,
+    audit,
+    clock,
+    engine,
+    feed,
+    limits,
+    lockout,
+    messages,
+    metrics,
+    registry,
+    requests,
+    settings,
+    store,
+    operator: new OperatorAuth(operatorToken, lockout, bus),
+    startedAt,
+    /** For the `upgrade` event of another HTTP server: runtimes are served there too. */
+    handleUpgrade: sockets.handleUpgrade,
+
+    /** Opens the agent port. Errors: `port-in-use`, `address-unavailable`. */
+    async start(): Promise<void> {
+      server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (_, response) => {
+        response.writeHead(426, { "content-type": "text/plain", connection: "close", upgrade: "websocket" });
+        response.end("this port speaks WebSocket with runtimes; the API is on the HTTP port\n");
+      });
+      server.on("upgrade", sockets.handleUpgrade);
+      port = await listen(server, settings.agentPort, settings.bind);
+      sweeping = setInterval(sweep, limits.sweep);
+    },
+
+    /** Closes connections with 1012, so that runtimes come back; open tasks stay open in the store. */
+    async stop(deadline = 5000): Promise<void> {
+      if (sweeping) clearInterval(sweeping);
+      sweeping = null;
+      server?.close();
+      await sockets.close(deadline);
+      server?.closeAllConnections();
+      server = null;
+      await engine.stop();
+      for (const agent of registry.all()) registry.save(agent);
+      await store.flush();
+      feed.stop();
+      metrics.stop();
+    },
+
+    /** The agent port that is bound. */
+    get agentPort(): number {
+      return port;
+    },
+
+    addresses,
+
+    readings(): readonly RuntimeReading[] {
+      return [...registry.all()].flatMap((agent) => agent.reading() ?? []);
+    },
+
+    async enrol(id: string, nonce: string): Promise<string> {
+      const token = await auth.enrol(id, nonce);
+      registry.ensure(id).guest = false;
+      await audit.record("hub", "runtime.enrol", id, {});
+      return token;
+    },
+
+    configure(id: string, config: AgentConfig): void {
+      const agent = registry.ensure(id);
+      const changed = agent.config?.hash !== config.hash || agent.config?.offlineAfter !== config.offlineAfter;
+      agent.configure(config);
+      if (changed) registry.save(agent);
+      if (agent.ready && !agent.ready.firstGeneration && agent.configHash !== config.hash) {
+        agent.ready.send("config", pushed(agent));
+      }
+      engine.pump(agent);
+    },
+
+    async drain(id: string, ms: number, signal?: AbortSignal): Promise<void> {
+      const agent = registry.get(id);
+      if (!agent) return;
+      agent.queue.draining = true;
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          forget();
+          signal?.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        signal?.addEventListener("abort", done, { once: true });
+        let forget = () => {};
+        forget = agent.queue.onIdle(done);
+        if (signal?.aborted) done();
+      });
+    },
+
+    undrain(id: string): void {
+      const agent = registry.get(id);
+      if (!agent) return;
+      agent.queue.draining = false;
+      engine.pump(agent);
+    },
+
+    async revoke(id: string): Promise<void> {
+      await store.credentials.remove(id);
+      const agent = registry.get(id);
+      if (!agent) return;
+      agent.queue.draining = true;
+      for (const task of [...engine.live()].filter((t) => t.record.agent === id)) {
+        await engine.end(task, "revoked", `the agent "${id}" was removed`);
+      }
+      agent.connection?.close(CLOSE.unauthorised, "this agent was removed");
+      await store.messages.remove(store.messages.pending(id, 0).map((m) => m.id));
+      await registry.remove(id);
+      await audit.record("hub", "runtime.revoke", id, {});
+      bus.emit("runtime.offline", { agent: id, reason: "removed" });
+    },
+
+    /** The seed's registration: a credential at once, for clients that no document describes. */
+    async register(id: string, metadata: Payload): Promise<{ readonly agent: Payload; readonly token: string }> {
+      if (!/^[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(id)) throw refuse.badName(id);
+      const record = store.credentials.get(id);
+      if (record !== null && record.nonce !== "") throw refuse.agentDeclared(id);
+      const token = await auth.issueDirect(id);
+      const agent = registry.ensure(id);
+      agent.guest = true;
+      agent.metadata = { ...agent.metadata, ...metadata };
+      registry.save(agent);
+      await audit.record("operator", "agent.register", id, {});
+      return { agent: agent.toObject(), token };
+    },
+
+    agent: known,
+  };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
+    server.listen(port, host, resolve);
+  });
+  server.removeAllListeners("error");
+  server.on("error", () => {});
+  return (server.address() as AddressInfo).port;
+}
+
+export function listenError(error: NodeJS.ErrnoException, port: number, host: string): VmAgentError {
+  const used = error.code === "EADDRINUSE";
+  return new VmAgentError({
+    code: used ? "port-in-use" : "address-unavailable",
+    message: used ? `port ${port} on ${host} is in use` : `cannot listen on ${host}:${port}: ${error.message}`,
+    next: used
+      ? `find who holds it (lsof -i :${port}), or choose another port in kind: Fleet or by VM_AGENT_WS_PORT, VM_AGENT_HTTP_PORT`
+      : "choose an address of this machine (VM_AGENT_BIND)",
+    cause: error,
+  });
+}

@@ -1,0 +1,83 @@
+/** Every limit of the hub, named and finite. Sizes in bytes, times in milliseconds. */
+
+export const LIMITS = {
+  /** Largest frame that is read from a runtime, and what the runtime is told in its policy. */
+  maxFrameBytes: 4 * 1024 * 1024,
+  /** Output of one task that is kept, both streams together; the tail stays. */
+  maxOutputBytes: 1024 * 1024,
+  /** What may wait unsent for a runtime that does not read; beyond it the connection is cut and its tasks redelivered. */
+  maxBufferedBytes: 16 * 1024 * 1024,
+  /** Connections that have not authenticated or not said hello yet, all addresses together. */
+  maxPreAuthConnections: 1000,
+  /** From the first byte of the upgrade to hello. */
+  helloDeadline: 10_000,
+  /** Frames kept while a handshake writes to the disk. */
+  maxFramesBeforeReady: 200,
+  /** Connected runtimes. */
+  maxConnections: 20_000,
+
+  /** Heartbeats are asked for at this pace; a runtime adds its own jitter. */
+  heartbeat: 30_000,
+  /** Silence after which an agent is offline, unless its document says otherwise. */
+  offlineAfter: 90_000,
+  /** Between two looks at silence and at timeouts. */
+  sweep: 1000,
+
+  /** A join token is good for this long, once. */
+  joinTokenLife: 15 * 60_000,
+  /** Earlier credentials of a claim that a restored snapshot may still hold. */
+  olderCredentials: 8,
+  /** Wrong tokens from one address (for runtimes: one address and name) within the window that lead to a lockout. */
+  authFailures: 10,
+  /** The same for one address over all names, so that names cannot be varied without end. */
+  authFailuresAnyName: 100,
+  authWindow: 60_000,
+  lockout: 5 * 60_000,
+  /** Addresses remembered; the oldest is forgotten first. */
+  lockoutEntries: 10_000,
+
+  /** Tasks at once in an agent that no document describes (first-generation clients bound nothing themselves). */
+  defaultConcurrency: 16,
+  /** Tasks that may wait for one agent. */
+  maxQueuedTasks: 10_000,
+  /** Tasks that are not finished, all agents together. */
+  maxOpenTasks: 200_000,
+  /** Defaults of a task's own `timeouts`. */
+  queueTimeout: 24 * 3_600_000,
+  startTimeout: 5 * 60_000,
+  runTimeout: 7 * 24 * 3_600_000,
+  /** The runtime ends a task at its run timeout; the hub steps in this much later. */
+  runTimeoutGrace: 60_000,
+  /** A task that a runtime took and then vanished with is given up after this. */
+  vanishedRuntime: 24 * 3_600_000,
+  /** How long progress (accepted, running) may stay in memory before it is written; results never wait. */
+  progressDelay: 50,
+  /** Before a result that could not be stored (disk full) is tried again. */
+  storeRetry: 1000,
+
+  /** How long a message waits for an offline recipient. */
+  messageLife: 3_600_000,
+  /** Undeliverable messages that are kept to look at. */
+  deadLetters: 1000,
+
+  /** Events kept for a live stream that reconnects. */
+  eventRing: 2000,
+  /** Live streams at once. */
+  maxStreams: 200,
+  /** What may wait unsent in a live stream before it is cut; the reader resumes by its last event id. */
+  maxStreamBuffer: 1024 * 1024,
+  /** Comment lines that keep a live stream open. */
+  streamKeepAlive: 15_000,
+
+  /** Body of a request over HTTP. */
+  maxBodyBytes: 4 * 1024 * 1024,
+  /** How long a body may take to arrive. */
+  bodyDeadline: 30_000,
+  /** Finished tasks are kept this long, and at most so many. */
+  taskRetention: 30 * 24 * 3_600_000,
+  maxTasksKept: 200_000,
+  /** Between two prunings. */
+  pruneInterval: 10 * 60_000,
+} as const;
+
+export type Limits = { readonly [K in keyof typeof LIMITS]: number };

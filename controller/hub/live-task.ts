@@ -1,0 +1,107 @@
+/** A task that is not finished, as the engine holds it in memory, and how its record changes. */
+import type { TaskRecord, TaskState } from "../store/store.ts";
+import { isRecord, number, type Payload, word } from "./frames.ts";
+import type { Limits } from "./limits.ts";
+import type { TaskEvent } from "./tasks.ts";
+
+export interface LiveTask {
+  record: TaskRecord;
+  /** Written on a connection that is still there; null: not yet, or that connection is gone. */
+  deliveredAt: number | null;
+  /** An answer is on its way to the disk: nothing else may change the task. */
+  settling: boolean;
+  /** Bytes of each kept output chunk, oldest first, for the cap. */
+  readonly chunks: { readonly seq: number; readonly bytes: number }[];
+  outputBytes: number;
+}
+
+export function liveTask(record: TaskRecord): LiveTask {
+  return { record, deliveredAt: null, settling: false, chunks: [], outputBytes: 0 };
+}
+
+export interface Timeouts {
+  readonly queue: number;
+  readonly start: number;
+  readonly run: number;
+}
+
+export function timeouts(spec: Payload, limits: Limits): Timeouts {
+  const given = isRecord(spec.timeouts) ? spec.timeouts : {};
+  return {
+    queue: number(given.queue) || limits.queueTimeout,
+    start: number(given.start) || limits.startTimeout,
+    run: number(given.run) || number(spec.timeout) || limits.runTimeout,
+  };
+}
+
+/** Epochs count runs from 1. */
+export function mayRetry(record: TaskRecord): boolean {
+  return record.cancelReason === null && record.epoch <= number(record.spec.retries);
+}
+
+/**
+ * Chunks are numbered from 1 in each run; here they get one sequence over all runs, so that a reader's last event id
+ * stays meaningful when a task is run again.
+ */
+export function chunkSeq(epoch: number, seq: number): number {
+  return (epoch - 1) * 1_000_000_000 + seq;
+}
+
+/** A runtime's answer as the table's event, and what of it goes into the record. */
+export interface Answer {
+  readonly event: TaskEvent;
+  readonly exitCode: number | null;
+  readonly result: Payload | null;
+  readonly error: string | null;
+}
+
+export function readAnswer(payload: Payload): Answer {
+  const result = isRecord(payload.result) ? payload.result : null;
+  const code = isRecord(payload.error) ? word(payload.error.code) : "";
+  const message = isRecord(payload.error) ? text(payload.error.message) : text(payload.error);
+  const exitCode = typeof result?.exitCode === "number" ? result.exitCode : null;
+  const event = answerEvent(payload, result, code);
+  const error = event === "succeeded" ? null : message || code || null;
+  return { event, exitCode, result, error };
+}
+
+function answerEvent(payload: Payload, result: Payload | null, code: string): TaskEvent {
+  if (code === "lost") return "forgotten";
+  if (result?.cancelled === true || code === "cancelled") return "cancelled";
+  if (result?.timedOut === true || code === "timed-out" || code === "timeout") return "timed-out";
+  return payload.success === true ? "succeeded" : "failed";
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 10_000) : "";
+}
+
+/** The record after it reached `state`. */
+export function moved(record: TaskRecord, state: TaskState, now: number, more: Partial<TaskRecord> = {}): TaskRecord {
+  switch (state) {
+    case "queued":
+      return { ...record, state, sentAt: null, acceptedAt: null, startedAt: null, ...more };
+    case "sent":
+      return { ...record, state, sentAt: record.sentAt ?? now, ...more };
+    case "running":
+      return {
+        ...record,
+        state,
+        sentAt: record.sentAt ?? now,
+        acceptedAt: record.acceptedAt ?? now,
+        startedAt: record.startedAt ?? now,
+        ...more,
+      };
+    case "succeeded":
+    case "failed":
+    case "timed-out":
+    case "cancelled":
+    case "expired":
+    case "lost":
+      return { ...record, state, finishedAt: now, ...more };
+    default: {
+      const never: never = state;
+      return never;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** The operator's token: a file that only its owner reads, made on the first start. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { VmAgentError } from "../base/errors.ts";
+import type { Random } from "./random.ts";
+
+/** Shorter tokens could be guessed; ours have 43 characters. */
+const SHORTEST = 16;
+
+export function operatorTokenPath(home: string): string {
+  return join(home, "operator-token");
+}
+
+/** The token's text. */
+export function readOrCreateOperatorToken(home: string, random: Random): string {
+  const path = operatorTokenPath(home);
+  if (!existsSync(path)) {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(path, `${random.token()}\n`, { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      // Another process made it first: theirs counts.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  const token = readFileSync(path, "utf8").trim();
+  if (token.length < SHORTEST) {
+    throw new VmAgentError({
+      code: "operator-token-invalid",
+      message: `${path} is empty or too short to be a token`,
+      next: "remove the file; the next start makes a new token",
+    });
+  }
+  chmodSync(path, 0o600);
+  return token;
+}
+

@@ -1,0 +1,29 @@
+/** Where a message goes, as a pure function of its address and its type. */
+
+export type Route =
+  | { readonly kind: "hub" }
+  | { readonly kind: "agents"; readonly ids: readonly string[] }
+  | { readonly kind: "undeliverable"; readonly reason: "unknown-recipient" | "type-not-routable" };
+
+/** Names of the hub itself; `host` is the first generation's. */
+const HUB = new Set(["", "hub", "host"]);
+const EVERYBODY = new Set(["*", "broadcast"]);
+
+/**
+ * Types that only hub and operator may send: passed on from one instance to another they would let one agent run
+ * code in the next. An agent that wants work done elsewhere asks the operator's API.
+ */
+const HUB_ONLY = new Set(["hello", "ack", "task", "cancel", "config", "output", "health"]);
+
+export function route(
+  message: { readonly to: string; readonly type: string },
+  sender: string,
+  known: (id: string) => boolean,
+  all: () => readonly string[],
+): Route {
+  if (HUB.has(message.to)) return { kind: "hub" };
+  if (sender !== "hub" && HUB_ONLY.has(message.type)) return { kind: "undeliverable", reason: "type-not-routable" };
+  if (EVERYBODY.has(message.to)) return { kind: "agents", ids: all().filter((id) => id !== sender) };
+  if (known(message.to)) return { kind: "agents", ids: [message.to] };
+  return { kind: "undeliverable", reason: "unknown-recipient" };
+}

@@ -1,0 +1,218 @@
+/** What a frame from a runtime means: the handshake, and then one function for each type. */
+import type { Clock } from "../base/clock.ts";
+import type { Bus } from "../base/events.ts";
+import type { Agent } from "./agent.ts";
+import { readFacts } from "./agent.ts";
+import type { Audit } from "./audit.ts";
+import type { RuntimeAuth } from "./auth.ts";
+import type { Connection } from "./connection.ts";
+import { CLOSE, type Frame, number, PROTOCOL, type Payload, word } from "./frames.ts";
+import type { Limits } from "./limits.ts";
+import type { Messages } from "./messages.ts";
+import type { Registry } from "./registry.ts";
+import { readJournal, settle } from "./settle.ts";
+import type { TaskEngine } from "./task-engine.ts";
+
+export interface SessionDeps {
+  readonly auth: RuntimeAuth;
+  readonly audit: Audit;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly engine: TaskEngine;
+  readonly limits: Limits;
+  readonly messages: Messages;
+  readonly registry: Registry;
+  readonly onError: (error: unknown) => void;
+}
+
+/** How the upgrade let the runtime in. */
+export interface Entry {
+  readonly nonce: string;
+  /** It came with a join token or an older credential: it gets a new one. */
+  readonly renew: boolean;
+  readonly pending: boolean;
+}
+
+export class Session {
+  readonly connection: Connection;
+  readonly #agent: Agent;
+  readonly #entry: Entry;
+  readonly #deps: SessionDeps;
+
+  constructor(agent: Agent, connection: Connection, entry: Entry, deps: SessionDeps) {
+    this.#agent = agent;
+    this.connection = connection;
+    this.#entry = entry;
+    this.#deps = deps;
+  }
+
+  /** First-generation clients say nothing first: they are greeted and ready at once. */
+  async greet(): Promise<void> {
+    const { registry, clock } = this.#deps;
+    this.#takeOver();
+    this.connection.send("status", {
+      status: "connected",
+      agentId: this.#agent.id,
+      message: "connected to the hub",
+      timestamp: clock.now(),
+    });
+    registry.connected(this.#agent, this.connection);
+    await this.#begin();
+  }
+
+  /** The handshake of current runtimes. False: refused, and the connection is closing. */
+  async hello(payload: Payload): Promise<boolean> {
+    const { auth, audit, registry, limits } = this.#deps;
+    const agent = this.#agent;
+    const facts = readFacts(payload);
+    const refusal = this.#refusal(payload, facts.nonce, facts.instanceId);
+    if (refusal) {
+      await audit.record(`runtime:${agent.id}`, "runtime.refused", agent.id, { reason: refusal.reason });
+      this.connection.send("error", { code: refusal.code, message: refusal.reason, next: refusal.next });
+      this.connection.close(refusal.close, refusal.reason);
+      return false;
+    }
+    if (this.#entry.pending) await auth.confirm(agent.id);
+    const credential = this.#entry.renew ? await auth.issue(agent.id) : null;
+    if (!this.connection.open) return false;
+    this.#takeOver();
+    this.connection.firstGeneration = false;
+    agent.facts = facts;
+    agent.configHash = word(payload.configHash) || null;
+    const config = agent.config !== null && agent.config.hash !== agent.configHash ? pushed(agent) : null;
+    this.connection.send("hello", {
+      protocol: PROTOCOL,
+      ...(credential === null ? {} : { credential }),
+      ...(config === null ? {} : { config }),
+      policy: {
+        heartbeatMs: limits.heartbeat,
+        maxFrameBytes: limits.maxFrameBytes,
+        maxOutputBytes: limits.maxOutputBytes,
+      },
+    });
+    registry.connected(agent, this.connection);
+    await audit.record(`runtime:${agent.id}`, "runtime.login", agent.id, {
+      version: facts.version,
+      bootId: facts.bootId,
+      address: this.connection.address,
+      credential: credential === null ? "own" : "renewed",
+    });
+    await settle(this.#deps.engine, agent, this.connection, readJournal(payload));
+    await this.#begin();
+    return true;
+  }
+
+  /** A frame after the handshake. */
+  frame(frame: Frame): void {
+    const { registry, engine } = this.#deps;
+    registry.seen(this.#agent);
+    this.#agent.stats.messagesSent += 1;
+    const { payload } = frame;
+    switch (frame.type) {
+      case "ack":
+        this.#ack(payload);
+        return;
+      case "response":
+        this.#guard(this.#response(payload));
+        return;
+      case "output":
+        engine.output(
+          this.#agent,
+          {
+            seq: number(payload.seq),
+            stream: payload.stream === "stderr" ? "stderr" : "stdout",
+            data: typeof payload.data === "string" ? payload.data : "",
+            ...(payload.encoding === "base64" ? { encoding: "base64" as const } : {}),
+          },
+          word(payload.taskId, 128),
+          number(payload.epoch),
+          number(payload.dropped),
+        );
+        return;
+      case "health":
+        this.#agent.health = payload;
+        this.#agent.lastHealthCheck = this.#deps.clock.now();
+        registry.save(this.#agent);
+        return;
+      case "hello":
+        // A client on the first generation's path that turns out to be a current one.
+        if (this.connection.firstGeneration) this.#guard(this.hello(payload));
+        return;
+      default:
+        this.#guard(this.#pass(frame));
+    }
+  }
+
+  #ack(payload: Payload): void {
+    const { auth, engine, registry } = this.#deps;
+    if (payload.credential === true) this.#guard(auth.confirm(this.#agent.id));
+    const taskId = word(payload.taskId, 128);
+    if (taskId !== "") engine.acknowledged(this.#agent, taskId, number(payload.epoch), word(payload.state, 32));
+    const configHash = word(payload.configHash);
+    if (configHash !== "") {
+      this.#agent.configHash = configHash;
+      registry.save(this.#agent);
+    }
+  }
+
+  async #response(payload: Payload): Promise<void> {
+    const taskId = word(payload.taskId, 128);
+    if (taskId === "") return;
+    const epoch = typeof payload.epoch === "number" ? payload.epoch : null;
+    const stored = await this.#deps.engine.answered(this.#agent, taskId, epoch, payload);
+    if (stored && !this.connection.firstGeneration) this.connection.send("ack", { taskId, epoch, stored: true });
+  }
+
+  async #pass(frame: Frame): Promise<void> {
+    const sent = await this.#deps.messages.send(frame, this.#agent.id);
+    for (const { to, reason } of sent.refused) {
+      const next = "see the message format in the README";
+      this.connection.send("error", { code: reason, message: `not delivered to "${to}"`, next, inReplyTo: frame.id });
+    }
+  }
+
+  #refusal(hello: Payload, nonce: string, instanceId: string) {
+    const versions = Array.isArray(hello.protocol) ? hello.protocol : [hello.protocol];
+    if (!versions.includes(PROTOCOL)) {
+      const reason = `this hub speaks protocol ${PROTOCOL}`;
+      return { code: "protocol-version", reason, next: "upgrade the runtime", close: CLOSE.protocolError };
+    }
+    if (instanceId !== this.#agent.id) {
+      const reason = `the instance calls itself "${instanceId.slice(0, 40)}": a clone of ${this.#agent.id} is another instance`;
+      return { code: "clone", reason, next: "declare it under its own name", close: CLOSE.refused };
+    }
+    if (this.#entry.nonce !== "" && this.#entry.nonce !== nonce) {
+      const reason = "the instance carries another claim's nonce";
+      return { code: "foreign-nonce", reason, next: "run vm-agent import for that instance", close: CLOSE.refused };
+    }
+    return null;
+  }
+
+  /** The newest connection of an agent is the one that counts. */
+  #takeOver(): void {
+    const former = this.#agent.connection;
+    if (former === null || former === this.connection) return;
+    this.#deps.engine.undelivered(this.#agent);
+    this.#agent.connection = null;
+    former.close(CLOSE.replaced, "replaced by a newer connection");
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#agent.connection !== this.connection) return;
+    this.connection.ready = true;
+    this.#deps.engine.pump(this.#agent);
+    await this.#deps.messages.deliverPending(this.#agent);
+  }
+
+  #guard(work: Promise<unknown>): void {
+    work.catch(this.#deps.onError);
+  }
+}
+
+/** The configuration as the runtime gets it. */
+export function pushed(agent: Agent): Payload | null {
+  if (!agent.config) return null;
+  const { hash, type, capabilities, labels, env, secrets, tasks } = agent.config;
+  return { hash, type, capabilities, labels, env, secrets, tasks };
+}
+

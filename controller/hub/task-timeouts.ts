@@ -1,0 +1,36 @@
+/** Which timeout of a task has passed, if any; pure. */
+import type { LiveTask } from "./live-task.ts";
+import { timeouts } from "./live-task.ts";
+import type { Limits } from "./limits.ts";
+import type { TaskEvent } from "./tasks.ts";
+
+export interface Passed {
+  readonly event: TaskEvent;
+  readonly error: string;
+}
+
+/**
+ * `silentFor`: how long the agent has had no connection, 0 while it has one. A runtime that is away may be working and
+ * keeps its result, so nothing that it took is given up before `vanishedRuntime`.
+ */
+export function passed(task: LiveTask, silentFor: number, now: number, limits: Limits): Passed | null {
+  const { record } = task;
+  const limit = timeouts(record.spec, limits);
+  const waited = now - record.createdAt;
+  const taken = record.acceptedAt !== null || record.state === "running";
+  if (!taken && waited > limit.queue && (record.state === "queued" || silentFor > 0)) {
+    return { event: "queue-timeout", error: `not delivered within ${limit.queue} ms` };
+  }
+  if (record.state === "queued") return null;
+  if (silentFor > 0) {
+    if (!taken || silentFor <= limits.vanishedRuntime) return null;
+    return { event: "forgotten", error: `its runtime has been away for ${limits.vanishedRuntime} ms` };
+  }
+  if (record.state === "sent" && !taken) {
+    const late = task.deliveredAt !== null && now - task.deliveredAt > limit.start;
+    return late ? { event: "start-timeout", error: `not begun within ${limit.start} ms of its delivery` } : null;
+  }
+  const begun = record.startedAt ?? record.acceptedAt ?? record.sentAt ?? record.createdAt;
+  if (now - begun <= limit.run + limits.runTimeoutGrace) return null;
+  return { event: "run-timeout", error: `no answer ${limits.runTimeoutGrace} ms after its run timeout of ${limit.run} ms` };
+}
