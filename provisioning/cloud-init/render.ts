@@ -1,0 +1,138 @@
+/** Makes the cloud-init user-data that turns a fresh instance into an agent; pure. */
+import { stringify } from "yaml";
+import type { DesiredAgent } from "../../controller/core/types.ts";
+import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_NAME, UNIT_PATH } from "../systemd/unit.ts";
+import { type CloudConfig, mergeCloudConfig } from "./merge.ts";
+import { ENSURE_NODE, runLine, STATE_FOLDER } from "./shell.ts";
+
+export interface UserDataInput {
+  readonly agent: Pick<DesiredAgent, "name" | "provision" | "tasks">;
+  readonly nonce: string;
+  /** Single use; it leaves the guest's disk when the runtime has its own credential. */
+  readonly joinToken: string;
+  /** `host:port`, best first; empty: the guest's default gateway at `hubPort`. */
+  readonly hubAddresses: readonly string[];
+  readonly hubPort: number;
+  readonly runtime: {
+    /** The bundle, gzipped, in base64. */
+    readonly gzipBase64: string;
+    readonly version: string;
+    /** SHA-256 (hex) of the bundle itself. */
+    readonly hash: string;
+  };
+  /** PEM of the authority behind a `wss://` hub. */
+  readonly ca?: string;
+}
+
+/** Paths that are ours; an author's file of the same path would silently lose or win. */
+const OUR_PATHS: readonly string[] = [BUNDLE_PATH, SETTINGS_PATH, UNIT_PATH];
+
+/** What stands in the way of rendering, as sentences; empty: `renderUserData` will not throw. */
+export function userDataProblems(agent: UserDataInput["agent"]): readonly string[] {
+  const { provision } = agent;
+  const merged = mergeCloudConfig(provision.cloudInit ?? {}, documentPart(agent));
+  const files = provision.cloudInit?.write_files;
+  const authored = Array.isArray(files) ? files.map((file) => pathOf(file)) : [];
+  const wanted = [...authored, ...provision.files.map((file) => file.path)];
+  const taken = wanted.filter((path) => path !== null && OUR_PATHS.includes(path));
+  return [
+    ...(merged.ok ? [] : merged.problems),
+    ...taken.map((path) => `${path}: is written by vm-agent itself`),
+  ];
+}
+
+/**
+ * Order in the guest: our files and the author's, packages, the document's files, the author's runcmd, Node, the
+ * document's `run`, and last the runtime: so an agent that says hello has been through its provisioning.
+ * Throws with all problems when the author's cloud-init cannot be joined with ours.
+ */
+export function renderUserData(input: UserDataInput): string {
+  const problems = userDataProblems(input.agent);
+  if (problems.length > 0) throw new Error(`cloud-init of ${input.agent.name}: ${problems.join("; ")}`);
+  const document = documentPart(input.agent);
+  const ours: CloudConfig = {
+    ...document,
+    write_files: [...ourFiles(input), ...(document.write_files as readonly unknown[])],
+  };
+  const merged = mergeCloudConfig(input.agent.provision.cloudInit ?? {}, ours);
+  if (!merged.ok) throw new Error(merged.problems.join("; "));
+  return `#cloud-config\n${stringify(merged.config, { lineWidth: 0, version: "1.1" })}`;
+}
+
+/** What depends on the document alone. */
+function documentPart({ provision, tasks }: UserDataInput["agent"]): CloudConfig {
+  return {
+    ...(provision.packages.length > 0 ? { package_update: true, packages: provision.packages } : {}),
+    write_files: provision.files.map((file) => documentFile(file, tasks.user)),
+    runcmd: [
+      STATE_FOLDER,
+      ENSURE_NODE,
+      ...provision.run.map(runLine),
+      "systemctl daemon-reload",
+      `systemctl enable --now ${UNIT_NAME}`,
+    ],
+  };
+}
+
+function ourFiles({
+  agent,
+  nonce,
+  joinToken,
+  hubAddresses,
+  hubPort,
+  runtime,
+  ca,
+}: UserDataInput): readonly unknown[] {
+  const settings = {
+    agent: agent.name,
+    nonce,
+    joinToken,
+    hub: hubAddresses,
+    port: hubPort,
+    ...(ca ? { ca } : {}),
+  };
+  return [
+    {
+      path: BUNDLE_PATH,
+      permissions: "0644",
+      encoding: "gz+b64",
+      content: runtime.gzipBase64,
+    },
+    { path: SETTINGS_PATH, permissions: "0600", content: `${JSON.stringify(settings)}\n` },
+    { path: UNIT_PATH, permissions: "0644", content: runtimeUnit() },
+  ];
+}
+
+/**
+ * `defer`: written after packages and users exist. Otherwise /home/ubuntu would be made by root before the user, who
+ * then lacks both its ownership and the skeleton files. Below the task user's home the file is the user's, or a task
+ * could not read what was written for it; elsewhere it is root's.
+ */
+function documentFile(
+  file: { readonly path: string; readonly content: string; readonly mode?: string },
+  user: string,
+) {
+  const owner = file.path.startsWith(`/home/${user}/`) ? { owner: `${user}:${user}` } : {};
+  // Four digits, so that it stays octal even without quotes (YAML 1.1, which cloud-init reads).
+  const permissions = file.mode === undefined ? {} : { permissions: file.mode.padStart(4, "0") };
+  return { path: file.path, ...permissions, ...owner, ...textOrBase64(file.content), defer: true };
+}
+
+/**
+ * Multipass parses the YAML and writes it anew, and its writer drops the quotes of `"123"` or `"true"`, which cloud-init
+ * would then read as a number or a truth value. Text that has letters and spaces cannot be mistaken so; all else is base64.
+ */
+function textOrBase64(content: string): { readonly content: string; readonly encoding?: string } {
+  const plain =
+    /[A-Za-z]/.test(content) &&
+    /[ \n]/.test(content) &&
+    /^[\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe]*$/.test(content);
+  if (plain) return { content };
+  // The newline keeps even base64 of nothing but digits a text; the decoder skips it.
+  return { content: `${Buffer.from(content, "utf8").toString("base64")}\n`, encoding: "b64" };
+}
+
+function pathOf(file: unknown): string | null {
+  if (typeof file !== "object" || file === null || !("path" in file)) return null;
+  return typeof file.path === "string" ? file.path : null;
+}
