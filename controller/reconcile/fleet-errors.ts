@@ -22,6 +22,7 @@ export interface FleetError {
   readonly allowed: string | null;
   readonly suggestion: string | null;
   readonly excerpt: Excerpt | null;
+  readonly severity: "error" | "warning";
   /** `unreadable`: the content is not known at all. */
   readonly kind: "invalid" | "unreadable" | "missing";
 }
@@ -49,6 +50,7 @@ export function fileError(
     allowed: null,
     suggestion,
     excerpt: null,
+    severity: "error",
     kind,
   };
 }
@@ -79,7 +81,11 @@ export function excerptOf(text: string, span: Span): Excerpt {
     .slice(first - 1, last)
     .map((line) => line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "�"));
   while (shown.length > span.line - first + 1 && shown.at(-1)?.trim() === "") shown.pop();
-  return { firstLine: first, lines: shown, caret: span };
+  // A masked line is shorter than the one that the place was measured on.
+  const width = shown[span.line - first]?.length ?? 0;
+  const column = Math.max(1, Math.min(span.column, width));
+  const length = Math.max(1, Math.min(span.length, width - column + 1));
+  return { firstLine: first, lines: shown, caret: { line: span.line, column, length } };
 }
 
 /**

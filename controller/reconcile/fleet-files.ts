@@ -45,7 +45,7 @@ export function stampOf(stats: Stats): string {
 }
 
 /** Never rejects: what cannot be read is an error in the listing. Symbolic links are followed, each folder once. */
-export async function listFleetFiles(folder: string): Promise<Listing> {
+export async function listFleetFiles(folder: string, except?: string): Promise<Listing> {
   const files: FoundFile[] = [];
   const errors: FleetError[] = [];
   try {
@@ -55,7 +55,7 @@ export async function listFleetFiles(folder: string): Promise<Listing> {
   } catch (error) {
     return { files, errors: [folderError(folder, error)] };
   }
-  await walk(folder, "", { files, errors, visited: new Set(), depth: 0 });
+  await walk(folder, "", { files, errors, visited: new Set(), depth: 0, except });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, errors };
 }
@@ -65,9 +65,12 @@ interface Walk {
   readonly errors: FleetError[];
   readonly visited: Set<string>;
   readonly depth: number;
+  /** A folder that is left out, absolute. */
+  readonly except: string | undefined;
 }
 
 async function walk(absolute: string, relative: string, state: Walk): Promise<void> {
+  if (absolute === state.except) return;
   let entries: Dirent[];
   try {
     const real = await realpath(absolute);

@@ -18,8 +18,10 @@ import {
 } from "./fleet-read.ts";
 
 export interface LoadOptions {
-  /** The user's home folder, for ~; default: that of this process. */
+  /** The state folder; where it lies below the fleet folder, nothing in it is a fleet file. */
   readonly home?: string;
+  /** The user's home folder, for ~; default: that of this process. */
+  readonly userHome?: string;
   /** Git revision of what was read; default null. */
   readonly revision?: () => Promise<string | null>;
 }
@@ -60,14 +62,14 @@ export function loadFleet(folder: string, options: LoadOptions = {}): Promise<Fl
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 export function createFleetReader(folder: string, options: LoadOptions = {}): FleetReader {
-  const context: ReadContext = { folder: resolve(folder), home: options.home ?? homedir() };
+  const context: ReadContext = { folder: resolve(folder), userHome: options.userHome ?? homedir() };
   const revision = options.revision ?? (async () => null);
   const memo: ResolveMemo = new WeakMap();
   let entries = new Map<string, FileEntry>();
   let listingErrors: readonly FleetError[] = [];
 
   const read = async () => {
-    const listing = await listFleetFiles(context.folder);
+    const listing = await listFleetFiles(context.folder, options.home);
     const next = new Map<string, FileEntry>();
     await inBatches(listing.files, async (file) => {
       const known = entries.get(file.path);
@@ -191,7 +193,7 @@ function crossErrors(
   for (const { document, problem, severity } of checkFleet({ documents, resolution, complete, place })) {
     const { text, locate } = locatorOf(document.file);
     (severity === "error" ? errors : warnings).push(
-      problemError(document.file, text, locate, document.index, problem),
+      problemError(document.file, text, locate, document.index, problem, severity),
     );
   }
   return { errors, warnings };

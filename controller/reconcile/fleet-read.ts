@@ -44,7 +44,7 @@ export interface ReadContext {
   /** Absolute path of the fleet folder. */
   readonly folder: string;
   /** The user's home folder, for ~. */
-  readonly home: string;
+  readonly userHome: string;
 }
 
 /** Never rejects. null: the file is gone, or it is a cloud-init file and no fleet file. */
@@ -100,9 +100,10 @@ async function readDocument(document: ParsedDocument, state: Reading): Promise<E
   }
   if (typeof raw !== "object" || raw === null || typeof raw.kind !== "string") return null;
   // Also a document with errors says which file is no fleet file.
-  const named = (raw as { readonly provision?: { readonly cloudInit?: unknown } | null }).provision?.cloudInit;
+  const named = (raw as { readonly provision?: { readonly cloudInit?: unknown } | null }).provision
+    ?.cloudInit;
   if (problems.length > 0 && typeof named === "string") {
-    const absolute = resolvePath(named, dirname(state.file.absolute), state.context.home);
+    const absolute = resolvePath(named, dirname(state.file.absolute), state.context.userHome);
     state.needs.push({ absolute, stamp: null });
   }
   const before = state.errors.length;
@@ -121,7 +122,7 @@ async function readDocument(document: ParsedDocument, state: Reading): Promise<E
 async function prepare(document: ParsedDocument, state: Reading): Promise<FleetValue> {
   const value = document.value as AgentDocument | ProfileDocument | SnapshotDocument | FleetDocument;
   if (value.kind !== "Agent" && value.kind !== "Profile") return value;
-  const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.home);
+  const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.userHome);
   const { mounts, secrets, provision, ...rest } = value;
   if (mounts === undefined && secrets === undefined && provision === undefined) return rest as PreparedAgent;
   const { cloudInit, ...block } = provision ?? {};
@@ -201,7 +202,17 @@ function syntaxError(file: string, text: string, problem: SyntaxProblem): FleetE
   const { span, message, suggestion } = problem;
   const excerpt = excerptOf(text, span);
   const place = { file, line: span.line, column: span.column };
-  return { ...place, path: "", message, found: null, allowed: null, suggestion, excerpt, kind: "invalid" };
+  return {
+    ...place,
+    path: "",
+    message,
+    found: null,
+    allowed: null,
+    suggestion,
+    excerpt,
+    severity: "error",
+    kind: "invalid",
+  };
 }
 
 /** A problem of a document with its place in the file. */
@@ -211,6 +222,7 @@ export function problemError(
   locate: ReturnType<typeof createLocator>,
   index: number,
   problem: Problem,
+  severity: FleetError["severity"] = "error",
 ): FleetError {
   const { span, written } = locate(index, problem.pointer, problem.at);
   // 24.10 is the number 24.1: only the text says what its author meant.
@@ -228,6 +240,7 @@ export function problemError(
     allowed: problem.allowed,
     suggestion: asWritten(problem.suggestion),
     excerpt: excerptOf(text, span),
+    severity,
     kind: "invalid",
   };
 }
