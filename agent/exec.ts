@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { SANDBOX_BOOT } from "./facts.ts";
 import { errorMessage } from "./files.ts";
 import type { TaskOutput } from "./output.ts";
 import { GUEST_ROOT, guest } from "./paths.ts";
@@ -132,7 +133,7 @@ function ended(child: ChildProcess): Promise<End> {
   });
 }
 
-/** Nothing of the runtime's own environment reaches a task but PATH and, in a sandbox, the guest's root. */
+/** Nothing of the runtime's own environment reaches a task but PATH and what the sandbox needs. */
 function environment({ identity, env, mark }: Job): NodeJS.ProcessEnv {
   const path = process.env.PATH || DEFAULT_PATH;
   return {
@@ -142,10 +143,16 @@ function environment({ identity, env, mark }: Job): NodeJS.ProcessEnv {
     LOGNAME: identity.name,
     SHELL: identity.shell,
     LANG: "C.UTF-8",
-    ...(GUEST_ROOT === "" ? {} : { VM_AGENT_GUEST_ROOT: GUEST_ROOT }),
+    ...sandboxEnvironment(),
     ...env,
     [TASK_MARK]: mark,
   };
+}
+
+/** What lets the sandbox find a task's processes again, and a task its guest's root. */
+function sandboxEnvironment(): NodeJS.ProcessEnv {
+  const names = ["VM_AGENT_GUEST_ROOT", SANDBOX_BOOT].filter((name) => process.env[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
 function homeOf(identity: Identity): string {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, loadavg, totalmem, uptime } from "node:os";
 import { readText } from "./files.ts";
-import { GUEST_ROOT, guest, INSTANCE_ID_FILE, PROVISION_ERRORS_FILE } from "./paths.ts";
+import { guest, INSTANCE_ID_FILE, PROVISION_ERRORS_FILE } from "./paths.ts";
 import { readStat } from "./processes.ts";
 
 export interface CpuTimes {
@@ -102,13 +102,16 @@ export function instanceId(): string {
   return readText(guest(INSTANCE_ID_FILE)) ?? "";
 }
 
+/** Set by the sandbox for every process of one boot of an instance; tasks carry it on. */
+export const SANDBOX_BOOT = "VM_AGENT_SANDBOX_BOOT";
+
 /**
- * One boot of this instance. The kernel's id alone would be the host's in a sandbox with isolation, so the start of
- * process 1 goes with it; without isolation the sandbox says it in `VM_AGENT_BOOT_ID`.
+ * One boot of this instance. In a sandbox the kernel is the host's and process 1 is the host's or this service's own, so
+ * there the sandbox says which boot it is; elsewhere the kernel's id, with the start of process 1 for containers.
  */
 export function bootId(): string {
-  const given = process.env.VM_AGENT_BOOT_ID;
-  if (GUEST_ROOT !== "" && given) return given;
+  const given = process.env[SANDBOX_BOOT];
+  if (given) return given;
   return `${readText("/proc/sys/kernel/random/boot_id") ?? "unknown"}.${readStat(1)?.startTime ?? "0"}`;
 }
 

@@ -11,6 +11,8 @@ export interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
+  /** To stdout alone: what the hub itself said, which must not go back to it. */
+  local(message: string): void;
   /** Lines that the hub has not been given yet, oldest first; they are forgotten here. */
   take(): readonly LogLine[];
   /** Called after each new line. */
@@ -24,9 +26,11 @@ const KEPT = 200;
 export function createLog(write: (text: string) => void, now: () => number = Date.now): Log {
   let pending: LogLine[] = [];
   let listener: () => void = () => {};
+  const print = (level: string, message: string, at: number): void =>
+    write(`${new Date(at).toISOString()} ${level.padEnd(5)} ${message}\n`);
   const line = (level: LogLine["level"], message: string): void => {
     const at = now();
-    write(`${new Date(at).toISOString()} ${level.padEnd(5)} ${message}\n`);
+    print(level, message, at);
     pending.push({ level, message, at });
     if (pending.length > KEPT) pending.shift();
     listener();
@@ -35,6 +39,7 @@ export function createLog(write: (text: string) => void, now: () => number = Dat
     info: (message) => line("info", message),
     warn: (message) => line("warn", message),
     error: (message) => line("error", message),
+    local: (message) => print("info", message, now()),
     take: () => {
       const taken = pending;
       pending = [];

@@ -127,7 +127,7 @@ export class Session {
         if (typeof taskId === "string" && payload.stored === true) runner.stored(taskId, epoch);
         return;
       case "error":
-        this.#deps.log.warn(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
+        this.#deps.log.local(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
         return;
       default:
         // Greetings, remarks and messages of other agents: nothing that this runtime acts on.

@@ -1,7 +1,7 @@
 /** Takes tasks, runs as many at once as the configuration allows, and answers for each exactly once an execution. */
 import type { ActiveConfig } from "./config.ts";
 import { DEFAULT_TASKS } from "./config.ts";
-import { type Execution, execute } from "./exec.ts";
+import { type Execution, execute, type Outcome } from "./exec.ts";
 import { diskProblem, errorMessage } from "./files.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 import type { Log } from "./log.ts";
@@ -235,7 +235,8 @@ export class TaskRunner {
     const execution = this.#execute(taskId, request, output);
     this.#deps.acknowledge({ taskId, epoch: entry.epoch, state: "running" });
     this.#recordProcess(taskId, execution.pid);
-    const finished = execution.done.then((outcome) => {
+    const finished = execution.done.then(async (ended) => {
+      const outcome = await this.#explained(ended);
       this.#running.delete(taskId);
       const epoch = this.#deps.journal.get(taskId)?.epoch ?? entry.epoch;
       const duration = Math.round(performance.now() - clock);
@@ -245,6 +246,18 @@ export class TaskRunner {
     });
     this.#running.set(taskId, { execution, finished });
     this.#deps.log.info(`task ${taskId} (${String(task.type)}) runs`);
+  }
+
+  /**
+   * A shutdown may signal the task's processes together with us. Who ended by such a signal is interrupted if our own
+   * stop arrives within a moment: then the hub may run it again, which it would not after a failure.
+   */
+  async #explained(outcome: Outcome): Promise<Outcome> {
+    const { signal, stopped } = outcome;
+    if (stopped !== null || (signal !== "SIGTERM" && signal !== "SIGKILL")) return outcome;
+    for (let wait = 0; wait < 5 && !this.#stopping; wait += 1)
+      await new Promise((done) => setTimeout(done, 50));
+    return this.#stopping ? { ...outcome, stopped: "interrupted" } : outcome;
   }
 
   /** What to run, or why not. When it returns a request, the task is on disk as running: before its process exists. */
