@@ -14,8 +14,8 @@ export type Field = Exclude<keyof ConvergedView, "state" | "mounts">;
 export type How = "stopped" | "grow" | "replace" | "live" | "on-change";
 
 export const HOW: Readonly<Record<Field, { readonly how: How; readonly why: string }>> = {
-  cpu: { how: "stopped", why: "Multipass changes cpu of stopped instances only" },
-  memory: { how: "stopped", why: "Multipass changes memory of stopped instances only" },
+  cpu: { how: "stopped", why: "Multipass resizes stopped instances only" },
+  memory: { how: "stopped", why: "Multipass resizes stopped instances only" },
   disk: { how: "grow", why: "Multipass grows disks of stopped instances only, and never shrinks one" },
   image: { how: "replace", why: "an image cannot be changed under an instance" },
   provision: { how: "on-change", why: "provisioning runs at the first boot only" },

@@ -41,7 +41,7 @@ export function notSupported(
 ): readonly { readonly agent: string; readonly message: string }[] {
   const note = (what: string) => ({
     agent: agent.name,
-    message: `${what} is not supported yet; it is checked and ignored`,
+    message: `not supported yet, so checked and ignored: ${what}`,
   });
   return [
     ...(agent.mounts.length > 0 ? [note("mounts")] : []),

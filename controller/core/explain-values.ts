@@ -11,6 +11,8 @@ export function bytes(n: number): string {
   for (const [unit, size] of UNITS) {
     if (n < size) continue;
     const value = n / size;
+    // What a person would write has few digits: 24684096K is 23.5G to everybody.
+    if (value >= 10_000) continue;
     const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
     if (Number.isInteger(value) || Number.isInteger(value * 10)) return `${text}${unit}`;
   }

@@ -1,0 +1,221 @@
+/** A plan as lines for people: what changes, why, what it costs; what is held and what releases it. Pure. */
+import { compareText } from "./diff.ts";
+import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
+import { bytes } from "./explain-values.ts";
+import type { Action, Change, ConvergedView, Held, Plan, Size } from "./types.ts";
+
+export { type Line, type Role, type Segment, lineText, toText } from "./explain-lines.ts";
+
+interface Mark {
+  readonly text: string;
+  readonly role: Role;
+  /** Said beside the glyph: colour and glyph are never alone. */
+  readonly words: string;
+}
+
+/** SPEC section 3. */
+export const GLYPHS: Readonly<Record<Action | "held" | "waiting", Mark>> = {
+  create: { text: "+", role: "good", words: "create" },
+  update: { text: "~", role: "warn", words: "change in place" },
+  "restart-update": { text: "!", role: "warn", words: "change, stops for about a minute" },
+  replace: { text: "-/+", role: "bad", words: "replace: destroyed, then created anew" },
+  destroy: { text: "-", role: "bad", words: "destroy" },
+  start: { text: ">", role: "good", words: "start" },
+  stop: { text: ".", role: "warn", words: "stop" },
+  suspend: { text: "z", role: "warn", words: "suspend" },
+  restore: { text: "<", role: "bad", words: "restore" },
+  snapshot: { text: "*", role: "accent", words: "snapshot" },
+  held: { text: "?", role: "warn", words: "held" },
+  waiting: { text: "…", role: "dim", words: "waits" },
+};
+
+export interface ExplainOptions {
+  /** Columns; taken as 60 to 200. */
+  readonly width: number;
+  /** How many agents the fleet has, for the sentence that says that nothing is to be done. */
+  readonly agents?: number;
+  /** Only the line that opens each block, and the last one. */
+  readonly glyphsOnly?: boolean;
+}
+
+export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
+  const width = clampWidth(options.width);
+  const brief = options.glyphsOnly ?? false;
+  const groups = grouped(plan.held);
+  const blocks = [
+    ...plan.changes.flatMap((change) => changeBlocks(change)),
+    ...groups.map((group) => heldBlock(group)),
+  ].sort((a, b) => compareText(a.agent, b.agent) || a.order - b.order);
+  const names = Math.max(0, ...blocks.map((b) => b.title.length));
+  const lines: Line[] = [];
+  for (const block of blocks) {
+    lines.push(...header(block.mark, block.title, block.what, names, width));
+    if (brief) continue;
+    for (const { label, text, role } of block.rows) lines.push(...row(label, text, width, role));
+    lines.push(EMPTY);
+  }
+  if (!brief) {
+    const notes = plan.notes.flatMap((n) =>
+      row("note", n.agent === null ? n.message : `${n.agent}: ${n.message}`, width, "dim"),
+    );
+    if (notes.length > 0) lines.push(...notes, EMPTY);
+    if (plan.totals.host && plan.changes.length > 0)
+      lines.push(...hostRow(plan.totals.wanted, plan.totals.host, width), EMPTY);
+  }
+  if (blocks.length === 0) return [...lines, ...sentence(nothing(options.agents), width, "good")];
+  return [...lines, [{ text: summary(plan), role: "strong" }]];
+}
+
+/** The last line, never wrapped: `Plan: 2 to create, 1 to change, 0 to destroy, 1 held.` */
+export function summary({ counts }: Plan): string {
+  const snapshots = counts.snapshot > 0 ? `${counts.snapshot} to snapshot, ` : "";
+  return `Plan: ${counts.create} to create, ${counts.change} to change, ${snapshots}${counts.destroy} to destroy, ${counts.held} held.`;
+}
+
+function nothing(agents: number | undefined): string {
+  if (agents === undefined) return "No changes. The fleet is as written.";
+  if (agents === 0) return "No changes. No agents are written, and none are there.";
+  return `No changes. ${agents === 1 ? "1 agent is" : `${agents} agents are`} as written.`;
+}
+
+interface Row {
+  readonly label: string;
+  readonly text: string;
+  readonly role?: Role;
+}
+
+interface Block {
+  readonly agent: string;
+  /** Place among the blocks of one agent. */
+  readonly order: number;
+  readonly mark: Mark;
+  readonly title: string;
+  readonly what: string;
+  readonly rows: readonly Row[];
+}
+
+const SNAPSHOT_STOPS = "snapshot, stops for about a minute";
+
+/** Several texts under one label. */
+const list = (label: string, texts: readonly string[], role?: Role): readonly Row[] =>
+  texts.map((text, i) => ({ label: i === 0 ? label : "", text, ...(role && { role }) }));
+
+function changeBlocks(change: Change): readonly Block[] {
+  const { agent, action, snapshots } = change;
+  const alone = action === "snapshot";
+  // What the opening line says already is not said again.
+  const opening = alone ? SNAPSHOT_STOPS : GLYPHS[action].words;
+  const costs = change.consequences.filter((c) => !opening.includes(c));
+  const reasons = [...list("why", change.why), ...list("cost", costs, "warn")];
+  const waits =
+    change.waitsFor.length > 0
+      ? [`${conjoin(change.waitsFor)} ${change.waitsFor.length > 1 ? "are" : "is"} Ready`]
+      : [];
+  const mark = GLYPHS[action];
+  const main: Block = {
+    agent,
+    order: 0,
+    mark,
+    title: agent,
+    what: mark.words,
+    rows: [...fieldRows(change), ...list("after", waits), ...reasons],
+  };
+  const up = change.seen !== "Stopped" && change.seen !== "Deleted";
+  const taken = snapshots.map((s, i): Block => {
+    const when = alone
+      ? up
+        ? SNAPSHOT_STOPS
+        : "snapshot while it is stopped"
+      : `snapshot ${up ? "after it is stopped for the change" : "while it is stopped"}`;
+    const comment = s.comment === "" ? [] : [s.comment];
+    return {
+      agent,
+      order: 1 + i,
+      mark: GLYPHS.snapshot,
+      title: `${agent}.${s.name}`,
+      what: when,
+      rows: [...list("comment", comment), ...(alone && i === 0 ? reasons : [])],
+    };
+  });
+  return alone ? taken : [main, ...taken];
+}
+
+/** Fields as old → new; of a creation, what it will be. */
+function fieldRows({ before, after, action }: Change): readonly Row[] {
+  if (after === null) return [];
+  if (before === null) {
+    const size = (["cpu", "memory", "disk"] as const)
+      .filter((f) => after[f] !== undefined)
+      .map((f) => (f === "cpu" ? `${after.cpu} cpu` : `${bytes(after[f] ?? 0)} ${f}`));
+    return [
+      ...(after.image ? [{ label: "image", text: after.image }] : []),
+      ...(size.length > 0 ? [{ label: "size", text: size.join(", ") }] : []),
+      ...(after.state === "running" ? [] : [{ label: "state", text: after.state }]),
+    ];
+  }
+  const fields = ["state", "image", "cpu", "memory", "disk", "provision", "config"] as const;
+  const changed = fields.filter((f) => before[f] !== after[f]);
+  const rows = changed.map((f): Row => ({ label: f, text: `${value(before, f)} → ${value(after, f)}` }));
+  if (rows.length > 0 || action !== "update") return rows;
+  return [{ label: "state", text: `${after.state}, as written` }];
+}
+
+function value(
+  view: ConvergedView,
+  field: "state" | "image" | "cpu" | "memory" | "disk" | "provision" | "config",
+): string {
+  const found = view[field];
+  if (field === "image") return found == null ? "Multipass's default" : String(found);
+  if (found == null) return "not known";
+  if (field === "memory" || field === "disk") return bytes(Number(found));
+  // Hashes: enough to see that they differ.
+  return field === "provision" || field === "config" ? String(found).slice(0, 8) : String(found);
+}
+
+/** Items that say the very same of several agents are told once: a daemon that does not answer holds all of them. */
+function grouped(held: readonly Held[]): readonly (readonly Held[])[] {
+  const groups = new Map<string, Held[]>();
+  for (const [i, item] of held.entries()) {
+    const key = item.would ? `${i}` : `${item.reason}\n${item.message}\n${item.release}`;
+    const group = groups.get(key);
+    if (group && !group.some((h) => h.agent === item.agent)) group.push(item);
+    else groups.set(group ? `${key}\n${i}` : key, [item]);
+  }
+  return [...groups.values()];
+}
+
+function heldBlock(group: readonly Held[]): Block {
+  const item = group[0] as Held;
+  const mark = item.reason === "waiting" ? GLYPHS.waiting : GLYPHS.held;
+  const would = item.would ? [wouldText(item.would)] : [];
+  return {
+    agent: item.agent,
+    order: 100,
+    mark,
+    title: group.length > 1 ? `${group.length} agents` : item.agent,
+    what: mark.words,
+    rows: [
+      ...(group.length > 1 ? [{ label: "agents", text: group.map((h) => h.agent).join(", ") }] : []),
+      ...list("would", would),
+      { label: "because", text: item.message },
+      { label: "release", text: item.release },
+    ],
+  };
+}
+
+/** `change cpu 2 → 4: agents/a.yaml:6 was edited`, in one sentence. */
+function wouldText(change: Change): string {
+  const fields = change.before === null ? [] : fieldRows(change).map((r) => `${r.label} ${r.text}`);
+  const [verb = ""] = GLYPHS[change.action].words.split(/[,:]/);
+  return `${[verb, fields.join(", ")].filter((t) => t !== "").join(" ")}: ${change.why.join("; ")}`;
+}
+
+function hostRow(wanted: Size, host: Size, width: number): readonly Line[] {
+  const over = (["cpu", "memory", "disk"] as const).filter((f) => wanted[f] > host[f]);
+  const text = `${wanted.cpu} of ${host.cpu} cpu, ${bytes(wanted.memory)} of ${bytes(host.memory)} memory, ${bytes(wanted.disk)} of ${bytes(host.disk)} disk`;
+  const more = over.length > 0 ? `: more ${conjoin(over)} than the host has` : "";
+  return row("host after this     ", text + more, width, over.length > 0 ? "warn" : "plain");
+}
+
+const conjoin = (words: readonly string[]): string =>
+  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
