@@ -63,7 +63,10 @@ export class AgentSocket {
     socket.on("error", () => socket.destroy());
     const asked = readAsked(request);
     const verdict = this.#judge(request, asked);
-    if ("status" in verdict) return refuseUpgrade(socket, verdict);
+    if ("status" in verdict) {
+      refuseUpgrade(socket, verdict);
+      return;
+    }
     this.#preAuth += 1;
     let counted = true;
     const settled = () => {
@@ -80,7 +83,9 @@ export class AgentSocket {
   async close(deadline: number): Promise<void> {
     for (const socket of this.#sockets) socket.close(CLOSE.restart, "the hub is stopping");
     if (this.#sockets.size > 0) {
-      const gone = Promise.all([...this.#sockets].map((socket) => new Promise((done) => socket.once("close", done))));
+      const gone = Promise.all(
+        [...this.#sockets].map((socket) => new Promise((done) => socket.once("close", done))),
+      );
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise((done) => {
         timer = setTimeout(done, deadline);
@@ -96,7 +101,8 @@ export class AgentSocket {
     const { auth, limits, lockout, bus, hostNames } = this.#deps;
     if (asked === null) return { status: 404, reason: "runtimes connect to /agent" };
     if (request.method !== "GET") return { status: 405, reason: "an upgrade is a GET" };
-    if (!hostAllowed(request.headers.host, hostNames())) return { status: 403, reason: "this Host is not this hub" };
+    if (!hostAllowed(request.headers.host, hostNames()))
+      return { status: 403, reason: "this Host is not this hub" };
     // Runtimes are no browsers; whatever sends an Origin is a web page.
     if (request.headers.origin !== undefined) return { status: 403, reason: "browsers are not admitted" };
     const from = address(request);
@@ -106,7 +112,8 @@ export class AgentSocket {
     if (this.#sockets.size >= limits.maxConnections || this.#preAuth >= limits.maxPreAuthConnections) {
       return { status: 503, reason: "too many connections", retryAfter: 5 };
     }
-    if (asked.agent === "" || asked.token === "") return { status: 401, reason: "agent name and token are required" };
+    if (asked.agent === "" || asked.token === "")
+      return { status: 401, reason: "agent name and token are required" };
     const admission = auth.admit(asked.agent, asked.token);
     if (!admission.ok) {
       lockout.fail(keys[0]);
@@ -116,7 +123,11 @@ export class AgentSocket {
       return { status: 401, reason: "not authorised" };
     }
     lockout.succeed(keys[0]);
-    return { nonce: admission.nonce, renew: admission.renew, pending: auth.isPending(asked.agent, asked.token) };
+    return {
+      nonce: admission.nonce,
+      renew: admission.renew,
+      pending: auth.isPending(asked.agent, asked.token),
+    };
   }
 
   #open(socket: WebSocket, asked: Asked, entry: Entry, from: string, settled: () => void): void {
@@ -149,11 +160,18 @@ export class AgentSocket {
     socket.on("message", (data: RawData, binary: boolean) => {
       const text = binary ? "" : data.toString();
       const frame = binary ? null : parseFrame(text);
-      if (frame === null) return connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
-      bus.emit("message", { type: frame.type, direction: "in", agent: agent.id, bytes: (data as Buffer).length });
+      if (frame === null)
+        return connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
+      bus.emit("message", {
+        type: frame.type,
+        direction: "in",
+        agent: agent.id,
+        bytes: (data as Buffer).length,
+      });
       if (state === "ready") return session.frame(frame);
       if (state === "handshake") {
-        if (early.push(frame) > limits.maxFramesBeforeReady) connection.close(CLOSE.protocolError, "too many frames at once");
+        if (early.push(frame) > limits.maxFramesBeforeReady)
+          connection.close(CLOSE.protocolError, "too many frames at once");
       } else if (frame.type === "hello") shake(session.hello(frame.payload));
       else connection.close(CLOSE.protocolError, "the first frame is a hello");
     });

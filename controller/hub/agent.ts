@@ -143,6 +143,8 @@ export class Agent {
       guest: this.guest,
     };
     if (this.facts) json.facts = { ...this.facts, configHash: this.configHash };
+    const reading = this.reading();
+    if (reading) json.reading = reading;
     if (this.config) json.settings = { tasks: this.config.tasks, offlineAfter: this.config.offlineAfter };
     return { id: this.id, registeredAt: this.registeredAt, lastSeen: this.lastSeen, json };
   }
@@ -163,7 +165,8 @@ export class Agent {
       this.facts = readFacts(facts);
       this.configHash = word(facts.configHash) || null;
     }
-    if (isRecord(settings)) this.applySettings(settings as unknown as Pick<AgentConfig, "tasks" | "offlineAfter">);
+    if (isRecord(settings))
+      this.applySettings(settings as unknown as Pick<AgentConfig, "tasks" | "offlineAfter">);
   }
 }
 

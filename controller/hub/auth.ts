@@ -70,7 +70,8 @@ export class RuntimeAuth {
     const { nonce } = record;
     if (sameHash(record.credentialHash, presented)) return { ok: true, nonce, renew: false };
     if (sameHash(record.pendingHash, presented)) return { ok: true, nonce, renew: false };
-    if (record.olderHashes.some((older) => sameHash(older, presented))) return { ok: true, nonce, renew: true };
+    if (record.olderHashes.some((older) => sameHash(older, presented)))
+      return { ok: true, nonce, renew: true };
     if (!sameHash(record.joinHash, presented)) return { ok: false, reason: "wrong-token" };
     if ((record.joinExpiresAt ?? 0) <= this.#deps.clock.now()) return { ok: false, reason: "expired" };
     return { ok: true, nonce, renew: true };

@@ -23,7 +23,13 @@ export class Connection {
   readonly #socket: WebSocket;
   readonly #deps: ConnectionDeps;
 
-  constructor(agent: string, address: string, socket: WebSocket, firstGeneration: boolean, deps: ConnectionDeps) {
+  constructor(
+    agent: string,
+    address: string,
+    socket: WebSocket,
+    firstGeneration: boolean,
+    deps: ConnectionDeps,
+  ) {
     this.agent = agent;
     this.address = address;
     this.firstGeneration = firstGeneration;

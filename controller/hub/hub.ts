@@ -203,7 +203,8 @@ export function createHub(deps: HubDeps) {
 
     configure(id: string, config: AgentConfig): void {
       const agent = registry.ensure(id);
-      const changed = agent.config?.hash !== config.hash || agent.config?.offlineAfter !== config.offlineAfter;
+      const changed =
+        agent.config?.hash !== config.hash || agent.config?.offlineAfter !== config.offlineAfter;
       agent.configure(config);
       if (changed) registry.save(agent);
       if (agent.ready && !agent.ready.firstGeneration && agent.configHash !== config.hash) {
@@ -254,7 +255,10 @@ export function createHub(deps: HubDeps) {
     },
 
     /** The seed's registration: a credential at once, for clients that no document describes. */
-    async register(id: string, metadata: Payload): Promise<{ readonly agent: Payload; readonly token: string }> {
+    async register(
+      id: string,
+      metadata: Payload,
+    ): Promise<{ readonly agent: Payload; readonly token: string }> {
       if (!/^[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(id)) throw refuse.badName(id);
       const record = store.credentials.get(id);
       if (record !== null && record.nonce !== "") throw refuse.agentDeclared(id);
@@ -285,7 +289,9 @@ export function listenError(error: NodeJS.ErrnoException, port: number, host: st
   const used = error.code === "EADDRINUSE";
   return new VmAgentError({
     code: used ? "port-in-use" : "address-unavailable",
-    message: used ? `port ${port} on ${host} is in use` : `cannot listen on ${host}:${port}: ${error.message}`,
+    message: used
+      ? `port ${port} on ${host} is in use`
+      : `cannot listen on ${host}:${port}: ${error.message}`,
     next: used
       ? `find who holds it (lsof -i :${port}), or choose another port in kind: Fleet or by VM_AGENT_WS_PORT, VM_AGENT_HTTP_PORT`
       : "choose an address of this machine (VM_AGENT_BIND)",

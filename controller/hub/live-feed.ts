@@ -30,7 +30,8 @@ export class LiveFeed {
     if (lastId === null) return { items: [], complete: true };
     const [run, number] = splitId(lastId);
     const first = this.#count - this.#ring.length;
-    if (run !== this.#run || number > this.#count || number < first) return { items: [...this.#ring], complete: false };
+    if (run !== this.#run || number > this.#count || number < first)
+      return { items: [...this.#ring], complete: false };
     return { items: this.#ring.slice(number - first), complete: true };
   }
 

@@ -77,7 +77,12 @@ function text(value: unknown): string {
 }
 
 /** The record after it reached `state`. */
-export function moved(record: TaskRecord, state: TaskState, now: number, more: Partial<TaskRecord> = {}): TaskRecord {
+export function moved(
+  record: TaskRecord,
+  state: TaskState,
+  now: number,
+  more: Partial<TaskRecord> = {},
+): TaskRecord {
   switch (state) {
     case "queued":
       return { ...record, state, sentAt: null, acceptedAt: null, startedAt: null, ...more };

@@ -28,12 +28,17 @@ export class Lockout {
     const now = this.#clock.now();
     let entry = this.#entries.get(key);
     if (!entry || entry.windowEnds <= now) {
-      entry = { failures: 0, windowEnds: now + this.#limits.authWindow, lockedUntil: entry?.lockedUntil ?? 0 };
+      entry = {
+        failures: 0,
+        windowEnds: now + this.#limits.authWindow,
+        lockedUntil: entry?.lockedUntil ?? 0,
+      };
       // Set again, so that the order of the map is the order of age.
       this.#entries.delete(key);
       this.#entries.set(key, entry);
       const oldest = this.#entries.keys().next().value;
-      if (this.#entries.size > this.#limits.lockoutEntries && oldest !== undefined) this.#entries.delete(oldest);
+      if (this.#entries.size > this.#limits.lockoutEntries && oldest !== undefined)
+        this.#entries.delete(oldest);
     }
     entry.failures += 1;
     if (entry.failures >= allowed) entry.lockedUntil = now + this.#limits.lockout;

@@ -59,7 +59,12 @@ export class Messages {
       id: frame.id || random.uuid(),
       timestamp: frame.timestamp || clock.now(),
     };
-    const to = route(message, sender, (id) => registry.get(id) !== undefined, () => registry.ids());
+    const to = route(
+      message,
+      sender,
+      (id) => registry.get(id) !== undefined,
+      () => registry.ids(),
+    );
     switch (to.kind) {
       case "hub":
         return { delivered: ["hub"], queued: [], refused: [] };
@@ -67,7 +72,11 @@ export class Messages {
         this.#bury(message, to.reason);
         return { delivered: [], queued: [], refused: [{ to: message.to, reason: to.reason }] };
       case "agents": {
-        const sent = { delivered: [] as string[], queued: [] as string[], refused: [] as Sent["refused"][number][] };
+        const sent = {
+          delivered: [] as string[],
+          queued: [] as string[],
+          refused: [] as Sent["refused"][number][],
+        };
         for (const id of to.ids) {
           const reason = await this.#pass(message, id);
           if (reason === null) sent.delivered.push(id);
@@ -112,7 +121,13 @@ export class Messages {
     }
     const now = clock.now();
     try {
-      await store.messages.enqueue({ id: random.uuid(), to, json, at: now, expiresAt: now + limits.messageLife });
+      await store.messages.enqueue({
+        id: random.uuid(),
+        to,
+        json,
+        at: now,
+        expiresAt: now + limits.messageLife,
+      });
       return "queued";
     } catch (error) {
       const reason = error instanceof VmAgentError ? error.code : "store-error";

@@ -38,7 +38,24 @@ const FRAME_TYPES = [
 ];
 const DIRECTIONS = ["in", "out"] as const;
 const OUTCOMES = ["nothing", "changed", "held", "failed", "unobservable"];
-const COMMANDS = ["list", "info", "launch", "start", "stop", "suspend", "delete", "exec", "get", "set", "snapshot", "restore", "mount", "umount", "version", "other"];
+const COMMANDS = [
+  "list",
+  "info",
+  "launch",
+  "start",
+  "stop",
+  "suspend",
+  "delete",
+  "exec",
+  "get",
+  "set",
+  "snapshot",
+  "restore",
+  "mount",
+  "umount",
+  "version",
+  "other",
+];
 const SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60, 300, 1200, 3600];
 
 export function createMetrics(bus: Bus, state: HubState): Metrics {
@@ -54,7 +71,9 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
       },
     });
   // Counted in plain numbers and handed over when scraped: a labelled inc() costs a microsecond, twice for each frame.
-  const frames = new Map<string, number>(FRAME_TYPES.flatMap((t) => DIRECTIONS.map((d) => [`${t} ${d}`, 0] as const)));
+  const frames = new Map<string, number>(
+    FRAME_TYPES.flatMap((t) => DIRECTIONS.map((d) => [`${t} ${d}`, 0] as const)),
+  );
   const bytes = { in: 0, out: 0 };
 
   new Counter({
@@ -97,7 +116,11 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
   gauge("vm_hub_connections", "Open connections of runtimes", state.connections);
   gauge("vm_hub_dead_letters", "Undeliverable messages that are kept", state.deadLetters);
   gauge("vm_hub_late_answers", "Answers of epochs that were over, since the start", state.lateAnswers);
-  gauge("vm_hub_expired_messages", "Messages that expired before their recipient came, since the start", state.expiredMessages);
+  gauge(
+    "vm_hub_expired_messages",
+    "Messages that expired before their recipient came, since the start",
+    state.expiredMessages,
+  );
   gauge("vm_hub_store_errors", "Writes that the store refused, since the start", state.storeErrors);
 
   const finished = new Counter({
@@ -133,7 +156,8 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
           const { type, direction, bytes: size } = event.data;
           const key = `${type} ${direction}`;
           const known = frames.get(key);
-          if (known === undefined) frames.set(`other ${direction}`, (frames.get(`other ${direction}`) ?? 0) + 1);
+          if (known === undefined)
+            frames.set(`other ${direction}`, (frames.get(`other ${direction}`) ?? 0) + 1);
           else frames.set(key, known + 1);
           bytes[direction] += size;
           return;

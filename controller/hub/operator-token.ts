@@ -34,4 +34,3 @@ export function readOrCreateOperatorToken(home: string, random: Random): string 
   chmodSync(path, 0o600);
   return token;
 }
-

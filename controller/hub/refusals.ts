@@ -6,12 +6,22 @@ const error = (code: string, message: string, next: string, transient = false) =
 
 export const refuse = {
   unknownAgent: (id: string) =>
-    error("agent-unknown", `there is no agent "${id}"`, "see GET /agents for the names, or write a document for it under fleet/"),
+    error(
+      "agent-unknown",
+      `there is no agent "${id}"`,
+      "see GET /agents for the names, or write a document for it under fleet/",
+    ),
   agentDeclared: (id: string) =>
     error(
       "agent-declared",
       `"${id}" belongs to the fleet and gets its credential with its instance`,
       "register under another name, or remove its document first",
+    ),
+  stillDeclared: (id: string) =>
+    error(
+      "agent-declared",
+      `"${id}" is described under fleet/`,
+      "remove its document, or run vm-agent destroy",
     ),
   badName: (id: string) =>
     error(
@@ -19,7 +29,8 @@ export const refuse = {
       `"${id.slice(0, 80)}" cannot be an agent's name`,
       "use letters, digits and hyphens, beginning with a letter, at most 63 characters",
     ),
-  unknownTask: (id: string) => error("task-unknown", `there is no task "${id}"`, "see GET /tasks; old tasks are pruned by age"),
+  unknownTask: (id: string) =>
+    error("task-unknown", `there is no task "${id}"`, "see GET /tasks; old tasks are pruned by age"),
   taskInvalid: (problems: readonly { readonly path: string; readonly message: string }[]) =>
     error(
       "task-invalid",
@@ -39,7 +50,12 @@ export const refuse = {
       `set tasks.sudo: true in the document of "${agent}"`,
     ),
   queueFull: (whose: string, bound: number) =>
-    error("queue-full", `${bound} tasks already wait for ${whose}`, "wait until some are done, or cancel some", true),
+    error(
+      "queue-full",
+      `${bound} tasks already wait for ${whose}`,
+      "wait until some are done, or cancel some",
+      true,
+    ),
   keyReused: (key: string, id: string) =>
     error(
       "idempotency-conflict",
@@ -47,6 +63,9 @@ export const refuse = {
       "use a new key for a new request",
     ),
   nobodyFits: (what: string) =>
-    error("no-agent-fits", `no agent fits ${what}`, "see GET /agents for what there is, or declare such an agent"),
-  fenced: (message: string) => error("message-invalid", message, "see the message format in the README"),
+    error(
+      "no-agent-fits",
+      `no agent fits ${what}`,
+      "see GET /agents for what there is, or declare such an agent",
+    ),
 } as const;

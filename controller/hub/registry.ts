@@ -88,7 +88,12 @@ export class Registry {
     if (back) this.#deps.bus.emit("runtime.online", { agent: agent.id, version: agent.facts?.version ?? "" });
   }
 
-  counts(): { readonly total: number; readonly online: number; readonly suspect: number; readonly offline: number } {
+  counts(): {
+    readonly total: number;
+    readonly online: number;
+    readonly suspect: number;
+    readonly offline: number;
+  } {
     const counts = { total: 0, online: 0, suspect: 0, offline: 0 };
     for (const agent of this.#agents.values()) {
       counts.total += 1;

@@ -22,7 +22,8 @@ export function route(
   all: () => readonly string[],
 ): Route {
   if (HUB.has(message.to)) return { kind: "hub" };
-  if (sender !== "hub" && HUB_ONLY.has(message.type)) return { kind: "undeliverable", reason: "type-not-routable" };
+  if (sender !== "hub" && HUB_ONLY.has(message.type))
+    return { kind: "undeliverable", reason: "type-not-routable" };
   if (EVERYBODY.has(message.to)) return { kind: "agents", ids: all().filter((id) => id !== sender) };
   if (known(message.to)) return { kind: "agents", ids: [message.to] };
   return { kind: "undeliverable", reason: "unknown-recipient" };

@@ -147,7 +147,8 @@ export class Session {
     const { auth, engine, registry } = this.#deps;
     if (payload.credential === true) this.#guard(auth.confirm(this.#agent.id));
     const taskId = word(payload.taskId, 128);
-    if (taskId !== "") engine.acknowledged(this.#agent, taskId, number(payload.epoch), word(payload.state, 32));
+    if (taskId !== "")
+      engine.acknowledged(this.#agent, taskId, number(payload.epoch), word(payload.state, 32));
     const configHash = word(payload.configHash);
     if (configHash !== "") {
       this.#agent.configHash = configHash;
@@ -160,14 +161,20 @@ export class Session {
     if (taskId === "") return;
     const epoch = typeof payload.epoch === "number" ? payload.epoch : null;
     const stored = await this.#deps.engine.answered(this.#agent, taskId, epoch, payload);
-    if (stored && !this.connection.firstGeneration) this.connection.send("ack", { taskId, epoch, stored: true });
+    if (stored && !this.connection.firstGeneration)
+      this.connection.send("ack", { taskId, epoch, stored: true });
   }
 
   async #pass(frame: Frame): Promise<void> {
     const sent = await this.#deps.messages.send(frame, this.#agent.id);
     for (const { to, reason } of sent.refused) {
       const next = "see the message format in the README";
-      this.connection.send("error", { code: reason, message: `not delivered to "${to}"`, next, inReplyTo: frame.id });
+      this.connection.send("error", {
+        code: reason,
+        message: `not delivered to "${to}"`,
+        next,
+        inReplyTo: frame.id,
+      });
     }
   }
 
@@ -183,7 +190,12 @@ export class Session {
     }
     if (this.#entry.nonce !== "" && this.#entry.nonce !== nonce) {
       const reason = "the instance carries another claim's nonce";
-      return { code: "foreign-nonce", reason, next: "run vm-agent import for that instance", close: CLOSE.refused };
+      return {
+        code: "foreign-nonce",
+        reason,
+        next: "run vm-agent import for that instance",
+        close: CLOSE.refused,
+      };
     }
     return null;
   }
@@ -215,4 +227,3 @@ export function pushed(agent: Agent): Payload | null {
   const { hash, type, capabilities, labels, env, secrets, tasks } = agent.config;
   return { hash, type, capabilities, labels, env, secrets, tasks };
 }
-

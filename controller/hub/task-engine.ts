@@ -4,7 +4,6 @@
  * second run. All decisions come from the table in tasks.ts.
  */
 import type { Clock } from "../base/clock.ts";
-import { VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { OutputChunk, Store, TaskRecord } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
@@ -178,7 +177,13 @@ export class TaskEngine {
   }
 
   /** A chunk of output; repeated and late ones change nothing. */
-  output(agent: Agent, chunk: Omit<OutputChunk, "taskId" | "at">, taskId: string, epoch: number, dropped: number): void {
+  output(
+    agent: Agent,
+    chunk: Omit<OutputChunk, "taskId" | "at">,
+    taskId: string,
+    epoch: number,
+    dropped: number,
+  ): void {
     const { clock, store, limits, onStoreError } = this.#deps;
     const task = this.#own(agent, taskId);
     if (!task || epoch !== task.record.epoch) return;
@@ -225,7 +230,13 @@ export class TaskEngine {
     const { store, clock, registry } = this.#deps;
     const task = this.#live.get(id);
     if (!task || task.settling) return this.get(id);
-    await store.audit.append({ at: clock.now(), actor, action: "task.cancel", subject: id, detail: { reason } });
+    await store.audit.append({
+      at: clock.now(),
+      actor,
+      action: "task.cancel",
+      subject: id,
+      detail: { reason },
+    });
     if (task.settling || isFinal(task.record.state)) return this.get(id);
     if (next(task.record.state, "cancel") === "cancelled") {
       await this.#finish(task, "cancelled", { cancelReason: reason, error: reason });
@@ -306,12 +317,14 @@ export class TaskEngine {
   #change(task: LiveTask, record: TaskRecord): void {
     task.record = record;
     this.#progress.add(task);
-    if (!this.#stopped) this.#progressTimer ??= setTimeout(() => this.#flushProgress(), this.#deps.limits.progressDelay);
+    if (!this.#stopped)
+      this.#progressTimer ??= setTimeout(() => this.#flushProgress(), this.#deps.limits.progressDelay);
   }
 
   #flushProgress(): void {
     this.#progressTimer = null;
-    for (const task of this.#progress) this.#deps.store.tasks.update(task.record).catch(this.#deps.onStoreError);
+    for (const task of this.#progress)
+      this.#deps.store.tasks.update(task.record).catch(this.#deps.onStoreError);
     this.#progress.clear();
   }
 
@@ -381,11 +394,21 @@ export class TaskEngine {
     this.lateAnswers += 1;
     const known = store.tasks.get(taskId);
     // The same answer once more (its acknowledgement got lost) is no news.
-    if (known && known.agent === agent.id && isFinal(known.state) && (epoch === null || epoch === known.epoch)) {
+    if (
+      known &&
+      known.agent === agent.id &&
+      isFinal(known.state) &&
+      (epoch === null || epoch === known.epoch)
+    ) {
       const repeated = known.result !== null && payload.success === (known.state === "succeeded");
       if (repeated) return;
     }
-    const detail = { epoch, current: known?.epoch ?? null, state: known?.state ?? null, success: payload.success === true };
+    const detail = {
+      epoch,
+      current: known?.epoch ?? null,
+      state: known?.state ?? null,
+      success: payload.success === true,
+    };
     await store.audit.append({
       at: clock.now(),
       actor: `runtime:${agent.id}`,
@@ -400,8 +423,4 @@ export class TaskEngine {
     this.#deps.bus.emit("task.changed", { taskId: id, agent, state, type });
     this.watchers.state(record);
   }
-}
-
-export function notFound(id: string): VmAgentError {
-  return refuse.unknownTask(id);
 }

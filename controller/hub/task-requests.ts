@@ -41,7 +41,8 @@ export function createTaskRequests({ engine, registry, store }: TaskRequestsDeps
   async function submitTo(agent: Agent, request: TaskRequest, bodyHash: string): Promise<Accepted> {
     const { spec, actor } = request;
     const supported = supports(agent);
-    if (!supported.includes(String(spec.type))) throw refuse.notSupported(agent.id, String(spec.type), supported);
+    if (!supported.includes(String(spec.type)))
+      throw refuse.notSupported(agent.id, String(spec.type), supported);
     if (spec.sudo === true && !agent.sudo) throw refuse.sudo(agent.id);
     const idempotencyKey = request.idempotencyKey ?? (word(spec.idempotencyKey) || null);
     const submission = { agent, spec, actor, idempotencyKey, bodyHash };
@@ -102,7 +103,10 @@ export function createTaskRequests({ engine, registry, store }: TaskRequestsDeps
       });
     }
     const { capability, selector } = target;
-    const what = capability === undefined ? `the selector ${JSON.stringify(selector ?? {})}` : `the capability "${capability}"`;
+    const what =
+      capability === undefined
+        ? `the selector ${JSON.stringify(selector ?? {})}`
+        : `the capability "${capability}"`;
     const fitting = [...registry.all()].filter((agent) =>
       capability === undefined ? matches(agent, selector ?? {}) : hasCapability(agent, capability),
     );

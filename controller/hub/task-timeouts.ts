@@ -28,9 +28,14 @@ export function passed(task: LiveTask, silentFor: number, now: number, limits: L
   }
   if (record.state === "sent" && !taken) {
     const late = task.deliveredAt !== null && now - task.deliveredAt > limit.start;
-    return late ? { event: "start-timeout", error: `not begun within ${limit.start} ms of its delivery` } : null;
+    return late
+      ? { event: "start-timeout", error: `not begun within ${limit.start} ms of its delivery` }
+      : null;
   }
   const begun = record.startedAt ?? record.acceptedAt ?? record.sentAt ?? record.createdAt;
   if (now - begun <= limit.run + limits.runTimeoutGrace) return null;
-  return { event: "run-timeout", error: `no answer ${limits.runTimeoutGrace} ms after its run timeout of ${limit.run} ms` };
+  return {
+    event: "run-timeout",
+    error: `no answer ${limits.runTimeoutGrace} ms after its run timeout of ${limit.run} ms`,
+  };
 }

@@ -20,7 +20,7 @@ import {
 
 const copy = <T>(value: T): T => structuredClone(value);
 
-export function openMemoryStore(): Store {
+export function createMemoryStore(): Store {
   let fence = 0;
   const credentials = new Map<string, CredentialRecord>();
   const agents = new Map<string, AgentRow>();

@@ -1,0 +1,55 @@
+/** /agents: registration, the list, one agent, its end. */
+import type { Agent } from "../hub/agent.ts";
+import { isRecord, word } from "../hub/frames.ts";
+import { refuse } from "../hub/refusals.ts";
+import { hasCapability } from "../hub/task-requests.ts";
+import { readObject } from "./body.ts";
+import type { AddRoutes } from "./deps.ts";
+import { many, text } from "./query.ts";
+
+export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
+  router.post("/agents/register", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const id = word(body.agentId) || word(body.id);
+    const { agent, token } = await hub.register(id, isRecord(body.metadata) ? body.metadata : {});
+    // The seed's form; its token is never written to a log, and this answer is not to be cached.
+    const wsUrl = `${agentUrl()}/agent/${encodeURIComponent(id)}/${token}`;
+    ctx.set("cache-control", "no-store");
+    ctx.body = { agent, token, wsUrl };
+  });
+
+  router.get("/agents", (ctx) => {
+    const status = text(ctx, "status");
+    const type = text(ctx, "type");
+    const capability = text(ctx, "capability");
+    const labels = many(ctx, "label").map((label) => label.split("=", 2) as [string, string | undefined]);
+    const fits = (agent: Agent) =>
+      (status === undefined || statusIs(agent, status)) &&
+      (type === undefined || agent.metadata.type === type) &&
+      (capability === undefined || hasCapability(agent, capability)) &&
+      labels.every(([key, value]) => hasLabel(agent, key, value));
+    ctx.body = { agents: [...hub.registry.all()].filter(fits).map((agent) => agent.toObject()) };
+  });
+
+  router.get("/agents/:id/status", (ctx) => {
+    ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
+  });
+
+  router.delete("/agents/:id", async (ctx) => {
+    const agent = hub.agent(ctx.params.id ?? "");
+    if (!agent.guest && agent.config !== null) throw refuse.stillDeclared(agent.id);
+    await hub.revoke(agent.id);
+    ctx.body = { success: true, agentId: agent.id };
+  });
+};
+
+/** `online` includes suspect, as the agent object says it. */
+function statusIs(agent: Agent, wanted: string): boolean {
+  if (wanted === "suspect") return agent.status === "suspect";
+  return (agent.status === "offline" ? "offline" : "online") === wanted;
+}
+
+function hasLabel(agent: Agent, key: string, value: string | undefined): boolean {
+  const labels = isRecord(agent.metadata.labels) ? agent.metadata.labels : {};
+  return value === undefined ? key in labels : labels[key] === value;
+}

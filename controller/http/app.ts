@@ -1,0 +1,94 @@
+/** The HTTP API as a koa application; it listens nowhere, so that tests and servers use it alike. */
+import { Router } from "@koa/router";
+import Koa from "koa";
+import type { Hub } from "../hub/hub.ts";
+import { addAgentRoutes } from "./agents.ts";
+import { addControllerRoutes } from "./controller.ts";
+import type { ControllerPort, RouteDeps } from "./deps.ts";
+import { addEventRoutes } from "./events.ts";
+import { guard, LockedOut } from "./guard.ts";
+import { addMessageRoutes } from "./messages.ts";
+import { addOpenApiRoutes } from "./openapi.ts";
+import { refusal, toProblem } from "./problem.ts";
+import { Streams } from "./sse.ts";
+import { addStatusRoutes } from "./status.ts";
+import { addOutputRoutes } from "./task-output.ts";
+import { addTaskRoutes, submitTask } from "./tasks.ts";
+
+export interface AppDeps {
+  readonly hub: Hub;
+  /** Absent: /fleet, /plan, /reconcile and /apply answer 503. */
+  readonly controller?: ControllerPort;
+  /** Origins of pages that may call, e.g. `http://127.0.0.1:9092`. No CORS headers are sent either way. */
+  readonly origins?: () => readonly string[];
+  /** `ws://host:port` in the answer to a registration; default: the hub's first address. */
+  readonly agentUrl?: () => string;
+  /** Served after the guard and before the routes here, e.g. the dashboard's files. */
+  readonly extra?: readonly Koa.Middleware[];
+  readonly streams?: Streams;
+}
+
+const ALL_ROUTES = [
+  addAgentRoutes,
+  addTaskRoutes,
+  addOutputRoutes,
+  addMessageRoutes,
+  addStatusRoutes,
+  addEventRoutes,
+  addControllerRoutes,
+  addOpenApiRoutes,
+];
+
+/** The one path whose rate counts; matched without the router's list of patterns. */
+const TASK_PATH = /^\/agents\/([A-Za-z0-9-]{1,63})\/task$/;
+
+export function createApp(deps: AppDeps): Koa {
+  const { hub } = deps;
+  const routeDeps: RouteDeps = {
+    hub,
+    controller: deps.controller ?? null,
+    streams: deps.streams ?? new Streams(hub.limits),
+    agentUrl: deps.agentUrl ?? (() => `ws://${hub.addresses()[0] ?? "localhost"}`),
+  };
+  const router = new Router();
+  for (const add of ALL_ROUTES) add(router, routeDeps);
+  const guardDeps = {
+    operator: hub.operator,
+    hostNames: hub.settings.hostNames,
+    origins: deps.origins ?? (() => []),
+  };
+
+  const app = new Koa();
+  app.use(async (ctx, next) => {
+    try {
+      guard(ctx.req, ctx.path, guardDeps);
+      const task = ctx.method === "POST" ? TASK_PATH.exec(ctx.path) : null;
+      if (task) await submitTask(ctx, task[1] ?? "", routeDeps);
+      else await next();
+      if (ctx.respond !== false && ctx.body === undefined && ctx.status === 404) {
+        throw refusal("not-found", `there is nothing at ${ctx.method} ${ctx.path}`, "see GET /openapi.json");
+      }
+    } catch (error) {
+      answerProblem(ctx, error);
+    }
+  });
+  for (const middleware of deps.extra ?? []) app.use(middleware);
+  app.use(router.routes());
+  return app;
+}
+
+function answerProblem(ctx: Koa.Context, error: unknown): void {
+  if (ctx.headerSent) {
+    ctx.res.destroy();
+    return;
+  }
+  const problem = toProblem(error);
+  ctx.respond = true;
+  ctx.status = problem.status;
+  if (problem.status === 401) ctx.set("www-authenticate", 'Bearer realm="vm-agent"');
+  if (error instanceof LockedOut) ctx.set("retry-after", String(error.retryAfter));
+  // A body that was not read would be taken for the next request.
+  if (!ctx.req.complete) ctx.set("connection", "close");
+  ctx.body = problem;
+  ctx.type = "application/problem+json";
+}

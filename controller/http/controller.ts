@@ -1,0 +1,46 @@
+/** /fleet, /plan, /reconcile, /apply: the loop, where one runs in this process. */
+import { words } from "../hub/frames.ts";
+import { readObject } from "./body.ts";
+import type { AddRoutes, ControllerPort } from "./deps.ts";
+import { refusal } from "./problem.ts";
+
+export const addControllerRoutes: AddRoutes = (router, { hub, controller }) => {
+  const loop = (): ControllerPort => {
+    if (controller) return controller;
+    throw refusal(
+      "controller-absent",
+      "no reconciliation loop runs in this process",
+      "start it with vm-agent up",
+    );
+  };
+
+  router.get("/fleet", (ctx) => {
+    ctx.body = loop().fleet();
+  });
+
+  router.get("/fleet/readings", (ctx) => {
+    ctx.body = { readings: hub.readings() };
+  });
+
+  router.get("/plan", async (ctx) => {
+    ctx.body = await loop().plan();
+  });
+
+  router.post("/reconcile", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const names = words(body.names, 10_000);
+    loop().reconcile(names);
+    await hub.audit.record("operator", "reconcile", names.join(" ") || "*", {});
+    ctx.status = 202;
+    ctx.body = { accepted: true, names };
+  });
+
+  router.post("/apply", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const apply = loop().apply;
+    if (!apply)
+      throw refusal("controller-absent", "this loop applies nothing on request", "run vm-agent apply");
+    await hub.audit.record("operator", "apply", "*", { targets: words(body.targets) });
+    ctx.body = await apply(body);
+  });
+};

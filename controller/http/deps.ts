@@ -1,0 +1,25 @@
+/** What the resources need; each file of this folder takes it and adds its routes. */
+import type { Router } from "@koa/router";
+import type { Hub } from "../hub/hub.ts";
+import type { Streams } from "./sse.ts";
+
+/** What the loop offers to HTTP; `cli/up.ts` wires it. */
+export interface ControllerPort {
+  /** Desired, observed, conditions of every agent. */
+  fleet(): unknown;
+  plan(): Promise<unknown>;
+  /** Empty: all. */
+  reconcile(names: readonly string[]): void;
+  /** Applies what the loop would hold, because a person saw it and said yes. */
+  apply?(request: Readonly<Record<string, unknown>>): Promise<unknown>;
+}
+
+export interface RouteDeps {
+  readonly hub: Hub;
+  readonly controller: ControllerPort | null;
+  readonly streams: Streams;
+  /** The agent port as first-generation clients are told to reach it. */
+  readonly agentUrl: () => string;
+}
+
+export type AddRoutes = (router: Router, deps: RouteDeps) => void;

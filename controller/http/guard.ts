@@ -1,0 +1,66 @@
+/** The ladder that every request climbs: Host, Origin, lockout, operator token. Only /health stops before the token. */
+import type { IncomingMessage } from "node:http";
+import { VmAgentError } from "../base/errors.ts";
+import { address } from "../hub/agent-socket.ts";
+import { hostAllowed } from "../hub/hosts.ts";
+import type { OperatorAuth } from "../hub/operator.ts";
+import { refusal } from "./problem.ts";
+
+export interface GuardDeps {
+  readonly operator: OperatorAuth;
+  /** Names (addresses need no entry) under which this server may be called. */
+  readonly hostNames: readonly string[];
+  /** Origins of pages that may call, e.g. the dashboard's. */
+  readonly origins: () => readonly string[];
+}
+
+/** Seconds after which a locked-out address may try again. */
+export class LockedOut extends VmAgentError {
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super({
+      code: "locked-out",
+      message: "too many wrong tokens came from this address",
+      next: `wait ${retryAfter} s; the token is in the state folder, in the file operator-token`,
+    });
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Throws what the request is refused with. */
+export function guard(request: IncomingMessage, path: string, deps: GuardDeps): void {
+  const { headers } = request;
+  if (!hostAllowed(headers.host, deps.hostNames)) {
+    throw refusal(
+      "host-not-allowed",
+      "this server is not called by that Host",
+      "call it by its address or as localhost",
+    );
+  }
+  if (headers.origin !== undefined && !deps.origins().includes(headers.origin)) {
+    throw refusal(
+      "origin-not-allowed",
+      "web pages may not call this server",
+      "use the dashboard, or a program",
+    );
+  }
+  if (path === "/health") return;
+  const verdict = deps.operator.check(headers.authorization, address(request));
+  if (verdict.ok) return;
+  switch (verdict.reason) {
+    case "locked":
+      throw new LockedOut(Math.ceil(verdict.retryAfterMs / 1000));
+    case "missing":
+    case "wrong":
+      throw refusal(
+        "not-authorised",
+        verdict.reason === "missing" ? "the operator's token is missing" : "that is not the operator's token",
+        "send Authorization: Bearer TOKEN; the token is in the state folder, in the file operator-token",
+      );
+    default: {
+      const never: never = verdict;
+      throw never;
+    }
+  }
+}

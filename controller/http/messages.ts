@@ -1,0 +1,58 @@
+/** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
+import { isRecord, word } from "../hub/frames.ts";
+import { refuse } from "../hub/refusals.ts";
+import { readObject } from "./body.ts";
+import type { AddRoutes } from "./deps.ts";
+import { refusal } from "./problem.ts";
+
+/** What only the protocol itself sends. */
+const RESERVED = new Set(["task", "cancel", "config", "hello", "ack"]);
+
+export const addMessageRoutes: AddRoutes = (router, { hub }) => {
+  router.post("/agents/:id/messages", async (ctx) => {
+    const to = ctx.params.id ?? "";
+    if (to !== "*" && to !== "broadcast" && !hub.registry.get(to)) throw refuse.unknownAgent(to);
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const type = word(body.type, 64) || "log";
+    if (RESERVED.has(type)) {
+      throw refusal(
+        "message-invalid",
+        `messages of type ${type} are not sent this way`,
+        "use POST /agents/:id/task",
+      );
+    }
+    const payload = isRecord(body.payload) ? body.payload : {};
+    const message = { id: word(body.id, 128), from: "hub", to, type, timestamp: hub.clock.now(), payload };
+    const sent = await hub.messages.send(message, "hub");
+    await hub.audit.record("operator", "message.send", to, { type });
+    ctx.body = {
+      ...sent,
+      status: sent.queued.length > 0 ? "queued" : sent.delivered.length > 0 ? "sent" : "refused",
+    };
+  });
+
+  router.get("/admin/stats", (ctx) => {
+    const { total, online, suspect, offline } = hub.registry.counts();
+    ctx.body = {
+      router: {
+        messagesRouted: hub.messages.routed,
+        messagesExpired: hub.messages.expired,
+        deadLetters: hub.messages.dead.length,
+        activeTasks: hub.engine.activeCount,
+        openTasks: hub.engine.openCount,
+        lateAnswers: hub.engine.lateAnswers,
+      },
+      agents: { total, online: online + suspect, suspect, offline },
+    };
+  });
+
+  router.get("/admin/dlq", (ctx) => {
+    ctx.body = { count: hub.messages.dead.length, messages: hub.messages.dead };
+  });
+
+  router.delete("/admin/dlq", async (ctx) => {
+    const cleared = hub.messages.clearDead();
+    await hub.audit.record("operator", "dlq.clear", "hub", { cleared });
+    ctx.body = { cleared };
+  });
+};

@@ -1,0 +1,111 @@
+/** /tasks and /agents/:id/task: submission, the list, one task, its cancel. */
+import type { Context } from "koa";
+import { isRecord, type Payload, word, words } from "../hub/frames.ts";
+import { refuse } from "../hub/refusals.ts";
+import type { Accepted, Target } from "../hub/task-requests.ts";
+import { TASK_STATES } from "../hub/tasks.ts";
+import type { TaskRecord, TaskState } from "../store/store.ts";
+import { readObject } from "./body.ts";
+import type { AddRoutes, RouteDeps } from "./deps.ts";
+import { refusal } from "./problem.ts";
+import { many, text, whole } from "./query.ts";
+
+export const addTaskRoutes: AddRoutes = (router, deps) => {
+  const { hub } = deps;
+  router.post("/agents/:id/task", (ctx) => submitTask(ctx, ctx.params.id ?? "", deps));
+
+  router.post("/tasks", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const { capability, selector, agents, task, ...rest } = body;
+    const spec = isRecord(task) ? task : rest;
+    const idempotencyKey = readKey(ctx);
+    const target = readTarget({ capability, selector, agents });
+    const accepted = await hub.requests.submitWhereFits(target, { spec, actor: "operator", idempotencyKey });
+    const tasks = accepted.map(answer);
+    ctx.body = tasks.length === 1 ? { ...tasks[0], tasks } : { tasks };
+  });
+
+  router.get("/tasks", (ctx) => {
+    const agent = text(ctx, "agent");
+    const type = text(ctx, "type");
+    const before = text(ctx, "before");
+    const states = many(ctx, "state");
+    const unknown = states.find((s) => !(TASK_STATES as readonly string[]).includes(s));
+    if (unknown !== undefined) {
+      throw refusal("query-invalid", `state=${unknown} is not allowed`, `use ${TASK_STATES.join(", ")}`);
+    }
+    const limit = whole(ctx, "limit", 100, 1, 1000);
+    const found = hub.store.tasks.list({
+      limit,
+      ...(agent === undefined ? {} : { agent }),
+      ...(type === undefined ? {} : { type }),
+      ...(before === undefined ? {} : { before }),
+      ...(states.length === 0 ? {} : { states: states as TaskState[] }),
+    });
+    const next = found.length === limit ? (found.at(-1)?.id ?? null) : null;
+    ctx.body = { tasks: found.map((record) => view(hub.engine.current(record))), next };
+  });
+
+  router.get("/tasks/:id", (ctx) => {
+    const record = hub.engine.get(ctx.params.id ?? "");
+    if (!record) throw refuse.unknownTask(ctx.params.id ?? "");
+    ctx.body = { task: view(record) };
+  });
+
+  router.post("/tasks/:id/cancel", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const reason = word(body.reason) || "cancelled by the operator";
+    const record = await hub.engine.cancel(ctx.params.id ?? "", reason, "operator");
+    if (!record) throw refuse.unknownTask(ctx.params.id ?? "");
+    ctx.body = { taskId: record.id, status: record.state, task: view(record) };
+  });
+};
+
+/** Also called by the fast path of app.ts. */
+export async function submitTask(ctx: Context, agentId: string, { hub }: RouteDeps): Promise<void> {
+  const spec = await readObject(ctx.req, hub.limits.maxBodyBytes);
+  const accepted = await hub.requests.submit(agentId, {
+    spec,
+    actor: "operator",
+    idempotencyKey: readKey(ctx),
+  });
+  const { taskId, status } = answer(accepted);
+  ctx.body = accepted.repeated ? { taskId, status, repeated: true } : { taskId, status };
+}
+
+/** The seed's answer; for a repeated request the task may be further. */
+function answer({ task }: Accepted): {
+  readonly taskId: string;
+  readonly status: string;
+  readonly agent: string;
+} {
+  return { taskId: task.id, status: task.state, agent: task.agent };
+}
+
+/** A task as the API shows it: the record without what only the hub needs. */
+export function view(record: TaskRecord): Payload {
+  const { bodyHash: _, ...rest } = record;
+  return rest;
+}
+
+function readKey(ctx: Context): string | null {
+  const key = ctx.req.headers["idempotency-key"];
+  if (typeof key !== "string" || key === "") return null;
+  if (/^[\x20-\x7e]{1,200}$/.test(key)) return key;
+  throw refusal("query-invalid", "the Idempotency-Key is not allowed", "use 1 to 200 printable characters");
+}
+
+function readTarget(given: { capability: unknown; selector: unknown; agents: unknown }): Target {
+  const named = Object.values(given).filter((v) => v !== undefined).length;
+  if (named === 1) {
+    if (word(given.capability) !== "") return { capability: word(given.capability) };
+    if (isRecord(given.selector)) return { selector: given.selector };
+    const agents = words(given.agents, 10_000);
+    if (agents.length > 0) return { agents };
+  }
+  throw refusal(
+    "task-invalid",
+    "it is not said who shall do the task",
+    'name exactly one of "capability": "build", "selector": {"type": "builder"} or "agents": ["agent-1"]',
+  );
+}
