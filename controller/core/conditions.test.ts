@@ -1,0 +1,249 @@
+/** Status of agents: both axes, the conditions in words, and that `since` moves only when something changed. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type AgentStatus, CONDITION_TYPES, fleetStatus, foreignInstances, unread } from "./conditions.ts";
+import { makePlan } from "./plan.ts";
+import { copy, sceneArb } from "./testdata/arbitrary.ts";
+import { MINUTE, NOW, agentOf, policyOf } from "./testdata/build.ts";
+import { type GoldenCase, inputs } from "./testdata/golden.ts";
+import { observe } from "./testdata/world.ts";
+
+type Short = Pick<GoldenCase, "desired" | "observed">;
+
+function statusOf(short: Short, previous: readonly AgentStatus[] = [], now = NOW): readonly AgentStatus[] {
+  const { desired, observed, policy } = inputs({ reason: "", ...short });
+  return fleetStatus(desired, observed, makePlan(desired, observed, policy, now), previous, now);
+}
+
+const one = (short: Short): AgentStatus => {
+  const [status] = statusOf(short);
+  assert.ok(status);
+  return status;
+};
+
+const condition = (status: AgentStatus, type: (typeof CONDITION_TYPES)[number]) => {
+  const found = status.conditions.find((c) => c.type === type);
+  assert.ok(found);
+  return found;
+};
+
+/** `Synced Healthy Ready=True …` with the reasons of the conditions. */
+const brief = (s: AgentStatus): string =>
+  [s.sync, s.health, ...s.conditions.map((c) => `${c.type}=${c.status}:${c.reason}`)].join(" ");
+
+const a = (more: object = {}) => ({ agents: [{ name: "a", ...more }] });
+const asWritten = { a: "as-written" } as const;
+
+const CASES: readonly (readonly [title: string, short: Short, expected: string])[] = [
+  [
+    "as written",
+    { desired: a(), observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: "online" } } },
+    "Synced Healthy Ready=True:RuntimeOnline Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "stopped, as written",
+    { desired: a({ state: "stopped" }), observed: { instances: { a: "Stopped" }, claims: asWritten } },
+    "Synced Healthy Ready=True:AsWritten Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "drifted, to be corrected",
+    { desired: a(), observed: { instances: { a: "Stopped" }, claims: asWritten } },
+    "OutOfSync Offline Ready=False:Stopped Reconciling=True:Start Stalled=False:NotStalled Drifted=True:Start",
+  ],
+  [
+    "drifted under warn",
+    { desired: a({ drift: "warn" }), observed: { instances: { a: "Stopped" }, claims: asWritten } },
+    "Held Offline Ready=False:Stopped Reconciling=False:Held Stalled=True:DriftMode Drifted=True:Start",
+  ],
+  [
+    "not there yet",
+    { desired: a(), observed: {} },
+    "OutOfSync Missing Ready=False:Missing Reconciling=True:Create Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "its launch was begun, and is not listed yet",
+    {
+      desired: a(),
+      observed: { claims: { a: { converged: null, boot: 1, claim: { phase: "launching" } } } },
+    },
+    "OutOfSync Progressing Ready=False:Launching Reconciling=True:Create Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "booting",
+    { desired: a(), observed: { instances: { a: "Running" }, claims: { a: { boot: 1 } } } },
+    "Synced Progressing Ready=False:Booting Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "its runtime is silent",
+    { desired: a(), observed: { instances: { a: "Running" }, claims: asWritten } },
+    "Synced Offline Ready=False:RuntimeOffline Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "its runtime missed heartbeats",
+    {
+      desired: a(),
+      observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { status: "suspect" } } },
+    },
+    "Synced Degraded Ready=Unknown:RuntimeSuspect Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "a stranger answers for it",
+    {
+      desired: a(),
+      observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { nonce: "other" } } },
+    },
+    "Synced Offline Ready=False:RuntimeRefused Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "on its way",
+    { desired: a(), observed: { instances: { a: "Starting" }, claims: asWritten } },
+    "OutOfSync Progressing Ready=False:OnItsWay Reconciling=True:Waiting Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "paused",
+    { desired: a({ paused: true }), observed: { instances: { a: "Stopped" }, claims: asWritten } },
+    "Paused Offline Ready=False:Stopped Reconciling=False:Paused Stalled=True:Paused Drifted=True:Start",
+  ],
+  [
+    "somebody else's",
+    { desired: a(), observed: { instances: { a: "Running" } } },
+    "Held Missing Ready=False:NameTaken Reconciling=False:Held Stalled=True:Foreign Drifted=False:NotDrifted",
+  ],
+  [
+    "unobservable, and its runtime silent",
+    { desired: a(), observed: { unobservable: "no answer in 10 s", claims: asWritten } },
+    "Unknown Unknown Ready=Unknown:Unobservable Reconciling=Unknown:Unobservable Stalled=True:Unobservable Drifted=Unknown:Unobservable",
+  ],
+  [
+    "Unknown while it boots",
+    { desired: a(), observed: { instances: { a: "Unknown" }, claims: { a: { boot: 1 } } } },
+    "OutOfSync Progressing Ready=False:Booting Reconciling=True:Waiting Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+];
+
+for (const [title, short, expected] of CASES) test(title, () => assert.equal(brief(one(short)), expected));
+
+test("a wedged Multipass is told apart from a dead instance", () => {
+  const runtimes = { a: "online" } as const;
+  for (const observed of [
+    { unobservable: "list did not answer", claims: asWritten, runtimes },
+    { instances: { a: "Unknown" as const }, claims: asWritten, runtimes },
+  ]) {
+    const status = one({ desired: a(), observed });
+    assert.equal(status.sync, "Unknown");
+    assert.equal(status.health, "Healthy");
+    const ready = condition(status, "Ready");
+    assert.equal(ready.status, "True");
+    assert.match(ready.message, /^the instance is fine, its runtime answers; Multipass /);
+  }
+});
+
+test("a row says what lists and dashboards show", () => {
+  const status = one({
+    desired: { agents: [{ name: "a", type: "builder", cpu: 4, line: 7 }] },
+    observed: {
+      instances: { a: { state: "Running", cpu: 2, snapshots: ["clean"] } },
+      claims: { a: { cpu: 2 } },
+      runtimes: { a: { runningTasks: 1, queuedTasks: 3 } },
+    },
+  });
+  assert.deepEqual(
+    [status.name, status.type, status.wanted, status.seen, status.size?.cpu, status.seenSize?.cpu],
+    ["a", "builder", "running", "Running", 4, 2],
+  );
+  assert.deepEqual([status.tasks, status.snapshots], [{ running: 1, queued: 3 }, ["clean"]]);
+  assert.deepEqual([status.runtime?.status, status.runtime?.version], ["online", "0.1.0"]);
+  assert.deepEqual(status.source, { file: "agents/a.yaml", line: 7, column: 1 });
+});
+
+test("claims without a document are listed, foreign instances are counted", () => {
+  const short: Short = {
+    desired: { agents: [{ name: "a" }], settings: { prune: true } },
+    observed: {
+      instances: { a: "Running", b: "Running", x: "Running", y: "Deleted" },
+      claims: { a: "as-written", b: "as-written" },
+      runtimes: { a: "online" },
+    },
+  };
+  const rows = statusOf(short);
+  assert.deepEqual(
+    rows.map((s) => [s.name, s.wanted, s.sync, s.health]),
+    [
+      ["a", "running", "Synced", "Healthy"],
+      ["b", "absent", "OutOfSync", "Progressing"],
+    ],
+  );
+  const { desired, observed } = inputs({ reason: "", ...short });
+  assert.equal(foreignInstances(desired, observed), 2);
+  assert.equal(
+    foreignInstances(desired, { ...observed, instances: { kind: "unobservable", reason: "x" } }),
+    null,
+  );
+});
+
+test("what could not be done: tried again, or stalled", () => {
+  const { desired, observed, policy } = inputs({ reason: "", desired: a(), observed: {} });
+  const plan = makePlan(desired, observed, policy, NOW);
+  const told = (terminal: boolean) => {
+    const failures = [{ agent: "a", message: "no such image", terminal }];
+    const [status] = fleetStatus(desired, observed, plan, [], NOW, { failures });
+    assert.ok(status);
+    return [condition(status, "Reconciling").reason, condition(status, "Stalled").reason];
+  };
+  assert.deepEqual(told(false), ["Retrying", "NotStalled"]);
+  assert.deepEqual(told(true), ["Held", "Failed"]);
+});
+
+test("since is kept until status, reason or message changes", () => {
+  const up: Short = {
+    desired: a(),
+    observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: "online" } },
+  };
+  const down: Short = { desired: a(), observed: { instances: { a: "Stopped" }, claims: asWritten } };
+  const first = statusOf(up);
+  const later = statusOf(up, first, NOW + MINUTE);
+  assert.deepEqual(later, first);
+  const [changed] = statusOf(down, later, NOW + 2 * MINUTE);
+  assert.ok(changed);
+  assert.deepEqual(
+    changed.conditions.map((c) => [c.type, c.since - NOW]),
+    [
+      ["Ready", 2 * MINUTE],
+      ["Reconciling", 2 * MINUTE],
+      ["Stalled", 0],
+      ["Drifted", 2 * MINUTE],
+    ],
+  );
+});
+
+test("before the first look nothing is claimed to be known", () => {
+  const status = unread(agentOf({ name: "a" }), NOW);
+  assert.deepEqual([status.sync, status.health, status.seen], ["Unknown", "Unknown", "?"]);
+});
+
+test("of every fleet: four conditions each, in order of name, and a synced agent has nothing planned or held", () => {
+  fc.assert(
+    fc.property(sceneArb(), ({ desired, world }) => {
+      const observed = observe(copy(world));
+      const plan = makePlan(desired, observed, policyOf(), world.now);
+      const rows = fleetStatus(desired, observed, plan, [], world.now);
+      const names = rows.map((r) => r.name);
+      assert.deepEqual(names, [...new Set(names)].sort());
+      for (const row of rows) {
+        assert.deepEqual(
+          row.conditions.map((c) => c.type),
+          CONDITION_TYPES,
+        );
+        const busy = plan.changes.some((c) => c.agent === row.name) || row.held.length > 0;
+        if (row.sync === "Synced") assert.ok(!busy, row.name);
+        if (row.sync === "OutOfSync" && row.wanted !== "absent") assert.ok(busy, row.name);
+        for (const c of row.conditions)
+          assert.ok(c.message !== "" && /^[A-Z][A-Za-z]+$/.test(c.reason), c.reason);
+      }
+      assert.deepEqual(fleetStatus(desired, observed, plan, rows, world.now + 1), rows);
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(rows)), rows);
+    }),
+    { numRuns: 1_000 },
+  );
+});

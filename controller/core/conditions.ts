@@ -1,0 +1,227 @@
+/** The status of each agent on two axes, sync and health, with conditions that remember since when. Pure. */
+import { compareText } from "./diff.ts";
+import { type AgentFacts, type Failure, type Health, type Truth, healthOf } from "./explain-health.ts";
+import type {
+  Desired,
+  DesiredAgent,
+  Held,
+  HoldReason,
+  Instant,
+  InstanceState,
+  Observed,
+  Plan,
+  PowerState,
+  RuntimeReading,
+  Size,
+  SourceRef,
+} from "./types.ts";
+
+export type { AgentFacts, Failure, Health, Truth } from "./explain-health.ts";
+
+export type Sync = "Synced" | "OutOfSync" | "Unknown" | "Paused" | "Held";
+export const CONDITION_TYPES = ["Ready", "Reconciling", "Stalled", "Drifted"] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: Truth;
+  /** One word in CamelCase, for programs. */
+  readonly reason: string;
+  /** A sentence for people. */
+  readonly message: string;
+  /** Since when status, reason and message are these. */
+  readonly since: Instant;
+}
+
+export interface AgentStatus {
+  readonly name: string;
+  readonly document: string;
+  readonly type: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capabilities: readonly string[];
+  readonly wanted: PowerState | "absent";
+  /** `?`: nothing can be seen. */
+  readonly seen: InstanceState | "absent" | "?";
+  /** As written; null: no document. */
+  readonly size: Size | null;
+  /** As last read; null: not read. */
+  readonly seenSize: Size | null;
+  readonly ipv4: readonly string[];
+  readonly runtime: Pick<RuntimeReading, "status" | "version" | "lastSeen"> | null;
+  readonly tasks: { readonly running: number; readonly queued: number };
+  /** Names; null: not read. */
+  readonly snapshots: readonly string[] | null;
+  readonly held: readonly Pick<Held, "reason" | "message" | "release">[];
+  readonly source: SourceRef | null;
+  readonly sync: Sync;
+  readonly health: Health;
+  readonly conditions: readonly Condition[];
+}
+
+export interface StatusOptions {
+  /** As in Policy: how long after a boot began silence is normal. Milliseconds. */
+  readonly bootGrace?: number;
+  /** What could not be done, of the loop's last turn. */
+  readonly failures?: readonly Failure[];
+}
+
+const BOOT_GRACE = 10 * 60_000;
+
+/**
+ * Every agent that is written, and every claim whose document is gone, by name. `plan`: of the whole fleet, without targets.
+ * Foreign instances are not in it: `foreignInstances` counts them.
+ */
+export function fleetStatus(
+  desired: Desired,
+  observed: Observed,
+  plan: Plan,
+  previous: readonly AgentStatus[],
+  now: Instant,
+  options: StatusOptions = {},
+): readonly AgentStatus[] {
+  const seen = observed.instances;
+  const instances = new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : []);
+  const claims = new Map(observed.claims.map((c) => [c.name, c]));
+  const runtimes = new Map(observed.runtimes.map((r) => [r.agent, r]));
+  const changes = new Map(plan.changes.map((c) => [c.agent, c]));
+  const failures = new Map(options.failures?.map((f) => [f.agent, f]));
+  const before = new Map(previous.map((s) => [s.name, s.conditions]));
+  const agents = new Map(desired.agents.map((a) => [a.name, a]));
+  const held = Map.groupBy(plan.held, (h) => h.agent);
+  const names = [...new Set([...agents.keys(), ...claims.keys()])].sort(compareText);
+  return names.map((name) => {
+    const claim = claims.get(name);
+    const facts: AgentFacts = {
+      ...present("agent", agents.get(name)),
+      ...present("instance", instances.get(name)),
+      ...present("claim", claim),
+      ...present("runtime", runtimes.get(name)),
+      ...present("change", changes.get(name)),
+      ...present("failure", failures.get(name)),
+      held: held.get(name) ?? [],
+      unobservable: seen.kind === "unobservable" ? seen.reason : null,
+      booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
+    };
+    return agentStatus(name, facts, before.get(name) ?? [], now);
+  });
+}
+
+const present = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
+  (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+
+/** Instances that are there and that neither a claim nor a document names; null: nothing can be seen. */
+export function foreignInstances(desired: Desired, observed: Observed): number | null {
+  if (observed.instances.kind === "unobservable") return null;
+  const ours = new Set([...observed.claims.map((c) => c.name), ...desired.agents.map((a) => a.name)]);
+  return observed.instances.list.filter((i) => !ours.has(i.name)).length;
+}
+
+export function agentStatus(
+  name: string,
+  facts: AgentFacts,
+  previous: readonly Condition[],
+  now: Instant,
+): AgentStatus {
+  const { agent, instance, runtime, claim } = facts;
+  const { health, ready, reason, message } = healthOf(facts);
+  const found: readonly Omit<Condition, "since">[] = [
+    { type: "Ready", status: ready, reason, message },
+    reconciling(facts),
+    stalled(facts),
+    drifted(facts),
+  ];
+  // An instance that holds our name and is not ours is shown as a state, and told nothing else about.
+  const mine = claim ? instance : undefined;
+  return {
+    name,
+    document: agent?.document ?? claim?.document ?? name,
+    type: agent?.type ?? "",
+    labels: agent?.labels ?? {},
+    capabilities: agent?.capabilities ?? [],
+    wanted: agent?.state ?? "absent",
+    seen: facts.unobservable === null ? (instance?.state ?? "absent") : "?",
+    size: agent?.size ?? null,
+    seenSize: mine?.size ?? null,
+    ipv4: mine?.ipv4 ?? [],
+    runtime: runtime
+      ? { status: runtime.status, version: runtime.version, lastSeen: runtime.lastSeen }
+      : null,
+    tasks: { running: runtime?.runningTasks ?? 0, queued: runtime?.queuedTasks ?? 0 },
+    snapshots: mine?.snapshots?.map((s) => s.name) ?? null,
+    held: facts.held.map(({ reason: why, message: text, release }) => ({
+      reason: why,
+      message: text,
+      release,
+    })),
+    source: agent?.source ?? null,
+    sync: syncOf(facts),
+    health,
+    conditions: found.map((c) => ({ ...c, since: since(c, previous, now) })),
+  };
+}
+
+function since(c: Omit<Condition, "since">, previous: readonly Condition[], now: Instant): Instant {
+  const old = previous.find((p) => p.type === c.type);
+  const same = old && old.status === c.status && old.reason === c.reason && old.message === c.message;
+  return same ? old.since : now;
+}
+
+const blind = (f: AgentFacts): boolean =>
+  f.unobservable !== null ||
+  f.instance?.state === "Unavailable" ||
+  (f.instance?.state === "Unknown" && !f.booting);
+const waits = (h: Held): boolean => h.reason === "waiting";
+const stops = (f: AgentFacts): Held | undefined => f.held.find((h) => !waits(h));
+
+function syncOf(f: AgentFacts): Sync {
+  if (f.agent?.paused) return "Paused";
+  if (blind(f)) return "Unknown";
+  if (f.change) return "OutOfSync";
+  if (stops(f)) return "Held";
+  return f.held.length > 0 || !f.agent ? "OutOfSync" : "Synced";
+}
+
+function reconciling(f: AgentFacts): Omit<Condition, "since"> {
+  const is = (status: Truth, reason: string, message: string) =>
+    ({ type: "Reconciling", status, reason, message }) as const;
+  if (f.agent?.paused) return is("False", "Paused", "it is paused: observed, and not acted on");
+  if (f.failure && !f.failure.terminal)
+    return is("True", "Retrying", `${f.failure.message}; it is tried again`);
+  if (f.change && !f.failure?.terminal) {
+    const { action, why, waitsFor } = f.change;
+    if (waitsFor.length > 0)
+      return is("True", "WaitsForDependency", `${action} after ${waitsFor.join(", ")} is Ready`);
+    return is("True", camel(action), why.join("; "));
+  }
+  const wait = f.held.find(waits);
+  if (wait) return is("True", "Waiting", wait.message);
+  if (blind(f)) return is("Unknown", "Unobservable", "nothing is changed until Multipass shows it again");
+  if (f.failure || stops(f)) return is("False", "Held", "nothing is done until it is released");
+  return is("False", "AsWritten", "there is nothing to do");
+}
+
+function stalled(f: AgentFacts): Omit<Condition, "since"> {
+  const is = (status: Truth, reason: string, message: string) =>
+    ({ type: "Stalled", status, reason, message }) as const;
+  if (f.failure?.terminal) return is("True", "Failed", f.failure.message);
+  const held = stops(f);
+  if (held) return is("True", camel(held.reason), `${held.message}; release: ${held.release}`);
+  return is("False", "NotStalled", "nothing stands in the way");
+}
+
+function drifted(f: AgentFacts): Omit<Condition, "since"> {
+  const is = (status: Truth, reason: string, message: string) =>
+    ({ type: "Drifted", status, reason, message }) as const;
+  const drift = [f.change, ...f.held.map((h) => h.would)].find((c) => c?.cause === "drift");
+  if (drift) return is("True", camel(drift.action), drift.why.join("; "));
+  if (blind(f)) return is("Unknown", "Unobservable", "nothing can be compared");
+  return is("False", "NotDrifted", "nothing differs that nobody wrote");
+}
+
+/** `restart-update` as `RestartUpdate`. */
+const camel = (word: HoldReason | string): string =>
+  word.replace(/(^|-)([a-z])/g, (_, _dash: string, letter: string) => letter.toUpperCase());
+
+/** The row of a fleet that nothing was read of yet: a dashboard shows it before the first look. */
+export const unread = (agent: DesiredAgent, now: Instant): AgentStatus =>
+  agentStatus(agent.name, { agent, held: [], unobservable: "not looked yet", booting: false }, [], now);

@@ -1,0 +1,127 @@
+/** How an agent is, from Multipass's list and from its runtime's own heartbeat: the second sensor when the first is silent. */
+import { proves } from "./ownership.ts";
+import type {
+  Change,
+  Claim,
+  DesiredAgent,
+  Held,
+  InstanceState,
+  ObservedInstance,
+  RuntimeReading,
+} from "./types.ts";
+
+export type Health = "Healthy" | "Progressing" | "Degraded" | "Offline" | "Missing" | "Unknown";
+export type Truth = "True" | "False" | "Unknown";
+
+/** All that is known of one name. */
+export interface AgentFacts {
+  /** Absent: no document wants it any more. */
+  readonly agent?: DesiredAgent;
+  readonly instance?: ObservedInstance;
+  readonly claim?: Claim;
+  readonly runtime?: RuntimeReading;
+  readonly change?: Change;
+  readonly held: readonly Held[];
+  /** Why nothing can be seen; null: the list is trustworthy. */
+  readonly unobservable: string | null;
+  /** A boot that we began a short while ago. */
+  readonly booting: boolean;
+  readonly failure?: Failure;
+}
+
+/** What the loop tried last and could not do. */
+export interface Failure {
+  readonly agent: string;
+  readonly message: string;
+  /** Trying again does not help. */
+  readonly terminal: boolean;
+}
+
+/** Health, and with it whether the agent is Ready; `message` never holds what changes by itself, such as an age. */
+export interface HealthReading {
+  readonly health: Health;
+  readonly ready: Truth;
+  readonly reason: string;
+  readonly message: string;
+}
+
+const reading = (health: Health, ready: Truth, reason: string, message: string): HealthReading => ({
+  health,
+  ready,
+  reason,
+  message,
+});
+
+export function healthOf(f: AgentFacts): HealthReading {
+  if (!f.agent) {
+    return f.unobservable !== null || f.instance || f.claim
+      ? reading("Progressing", "False", "NotWanted", "no document wants it any more")
+      : reading("Missing", "False", "NotWanted", "no document wants it, and it is gone");
+  }
+  const state = f.instance?.state;
+  if (f.unobservable !== null) return unseen(f, `Multipass does not answer: ${f.unobservable}`);
+  if (state === undefined) return absent(f);
+  if (!f.claim)
+    return reading(
+      "Missing",
+      "False",
+      "NameTaken",
+      `an instance of this name is there (${state}), and it is not ours`,
+    );
+  if (state === "Unknown" && f.booting) return reading("Progressing", "False", "Booting", "it is booting");
+  if (state === "Unknown" || state === "Unavailable") return unseen(f, `Multipass shows it as ${state}`);
+  return seen(f, f.agent, state);
+}
+
+/** Nothing trustworthy about the instance: what is known, is known from its heartbeats. */
+function unseen(f: AgentFacts, why: string): HealthReading {
+  const beats = heartbeat(f);
+  if (beats === "online") {
+    const ready = f.agent?.state === "running" ? "True" : "Unknown";
+    return reading("Healthy", ready, "HeartbeatOnly", `the instance is fine, its runtime answers; ${why}`);
+  }
+  if (beats === "suspect")
+    return reading("Degraded", "Unknown", "RuntimeSuspect", `its runtime missed heartbeats; ${why}`);
+  return reading("Unknown", "Unknown", "Unobservable", `nothing is known of it; ${why}`);
+}
+
+function absent(f: AgentFacts): HealthReading {
+  if (f.claim?.phase === "launching" && f.booting)
+    return reading("Progressing", "False", "Launching", "its launch was begun");
+  return reading("Missing", "False", "Missing", "its instance is not there");
+}
+
+function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthReading {
+  const wanted = agent.state;
+  if (state === "Stopped" || state === "Suspended" || state === "Deleted") {
+    const word = state.toLowerCase();
+    return wanted === word
+      ? reading("Healthy", "True", "AsWritten", `it is ${word}, as written`)
+      : reading("Offline", "False", state, `it is ${word}, and should be ${wanted}`);
+  }
+  if (state !== "Running") return reading("Progressing", "False", "OnItsWay", `it is ${state}`);
+  const beats = heartbeat(f);
+  const other = wanted === "running" ? null : `it is running, and should be ${wanted}`;
+  if (beats === "online")
+    return other
+      ? reading("Healthy", "False", "Running", other)
+      : reading("Healthy", "True", "RuntimeOnline", "it runs, and its runtime is online");
+  if (beats === "suspect")
+    return reading("Degraded", "Unknown", "RuntimeSuspect", "it runs; its runtime missed heartbeats");
+  if (beats === "stranger")
+    return reading(
+      "Offline",
+      "False",
+      "RuntimeRefused",
+      "it runs; the runtime that answers for it is not its own",
+    );
+  if (f.booting)
+    return reading("Progressing", "False", "Booting", "it runs; its runtime has not said hello yet");
+  return reading("Offline", "False", "RuntimeOffline", "it runs; its runtime is silent");
+}
+
+/** `stranger`: a runtime with another nonce or from another instance; it proves nothing. */
+function heartbeat({ claim, runtime }: AgentFacts): RuntimeReading["status"] | "stranger" | "none" {
+  if (!runtime || runtime.status === "offline") return "none";
+  return claim && proves(claim, runtime) ? runtime.status : "stranger";
+}
