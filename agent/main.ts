@@ -13,6 +13,7 @@ import { bootId, bundleHash, createHealth, instanceId, provisionProblems } from 
 import { errorMessage } from "./files.ts";
 import { candidates, readGateway } from "./gateway.ts";
 import { Journal } from "./journal.ts";
+import { Ledger } from "./ledger.ts";
 import { acquireLock } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { GUEST_ROOT, guest, JOURNAL_DIR, LOCK_FILE, SETTINGS_FILE, SPOOL_DIR } from "./paths.ts";
@@ -64,16 +65,21 @@ async function run(settingsFile: string): Promise<number> {
   log.info(`vm-agent runtime ${RUNTIME_VERSION} for ${agent}, Node ${process.versions.node}`);
 
   const spool = new Spool(guest(SPOOL_DIR));
+  const ledger = new Ledger({
+    journal: new Journal(guest(JOURNAL_DIR)),
+    spool,
+    log,
+    acknowledge: (ref) => session.acknowledge(ref),
+    respond: (response) => session.respond(response),
+  });
   const runner = new TaskRunner({
     agent,
     bootId: boot,
-    journal: new Journal(guest(JOURNAL_DIR)),
-    spool,
+    ledger,
     log,
     surroundings: readSurroundings(GUEST_ROOT !== ""),
     policy: () => session.policy(),
     active: () => session.active(),
-    acknowledge: (ref) => session.acknowledge(ref),
     respond: (response) => session.respond(response),
     output: (chunk) => session.output(chunk),
   });

@@ -1,7 +1,7 @@
 /** From a task's payload to the program, arguments and input that carry it out; nothing is ever pasted into a shell line. */
 import { guest } from "./paths.ts";
 import { strings } from "./config.ts";
-import type { TaskError, TaskPayload } from "./wire.ts";
+import type { TaskConfig, TaskError, TaskPayload } from "./wire.ts";
 
 export interface Request {
   readonly file: string;
@@ -16,6 +16,20 @@ export interface Request {
   readonly reads: { readonly filePath: string; readonly encoding: "utf8" | "base64" } | null;
   /** Fields for the result of a success. */
   readonly notes: Readonly<Record<string, unknown>>;
+}
+
+/** Sudo is decided by the fleet's file, not by the task's body. */
+export function sudoDenied(
+  request: Request,
+  tasks: TaskConfig,
+  around: { readonly uid: number | null },
+): TaskError | null {
+  if (!request.sudo) return null;
+  if (!tasks.sudo) {
+    return { code: "sudo-refused", message: "the agent's document does not allow sudo (tasks.sudo)" };
+  }
+  if (around.uid === 0) return null;
+  return { code: "sudo-unavailable", message: "the runtime itself does not run as root here" };
 }
 
 export const SUPPORTED = [

@@ -1,15 +1,29 @@
-/** From an ended execution to the response that the hub gets; pure. */
+/** Where an execution's output goes, and the response that the hub gets when it has ended. */
 import type { Outcome } from "./exec.ts";
-import type { TaskOutput } from "./output.ts";
+import { type OutputPiece, TaskOutput } from "./output.ts";
 import type { Request } from "./request.ts";
 import { cutAt, startAt } from "./utf8.ts";
-import { emptyResult, type ResponsePayload, type TaskError } from "./wire.ts";
+import { emptyResult, type Policy, type ResponsePayload, type TaskError } from "./wire.ts";
 
 /** Of each stream the result keeps the last 256 KiB; the whole, up to the cap, was streamed. */
 export const TAIL_BYTES = 262_144;
 
 /** For the envelope around a response. */
 const ENVELOPE_BYTES = 1_024;
+
+/** Where a request's output goes: a file's content is neither streamed nor masked, and must fit into one frame. */
+export function outputFor(
+  request: Request,
+  policy: Policy,
+  secrets: readonly string[],
+  emit: (piece: OutputPiece) => void,
+): TaskOutput {
+  if (request.reads === null) {
+    return new TaskOutput({ streamBytes: policy.maxOutputBytes, tailBytes: TAIL_BYTES }, secrets, emit);
+  }
+  const tailBytes = Math.floor(policy.maxFrameBytes / 2);
+  return new TaskOutput({ streamBytes: policy.maxOutputBytes, tailBytes }, [], () => {});
+}
 
 export interface Ended {
   readonly taskId: string;

@@ -20,6 +20,7 @@ import {
   type PushedConfig,
   type ResponsePayload,
   type TaskPayload,
+  type TaskRef,
 } from "./wire.ts";
 
 /** What hello says of the runtime itself. */
@@ -183,7 +184,7 @@ export class Session {
     this.#deps.runner().reconfigured();
   }
 
-  acknowledge(ref: Readonly<Record<string, unknown>>): void {
+  acknowledge(ref: TaskRef): void {
     if (this.#ready) this.#send("ack", ref);
   }
 
