@@ -6,6 +6,15 @@ import type {
   ProvisionBlock,
   SnapshotDocument,
 } from "../../schemas/types.ts";
+import {
+  AGENT_DEFAULTS,
+  canonicalJson,
+  FLEET_DEFAULTS,
+  parseDuration,
+  parseSize,
+  SNAPSHOT_DEFAULTS,
+  sorted,
+} from "./desired-values.ts";
 import type { Desired, DesiredAgent, DesiredSnapshot, FleetSettings, Provision, SourceRef } from "./types.ts";
 
 /** A document and where it was written. */
@@ -35,8 +44,10 @@ export interface FleetDocuments {
 export type Hash = (text: string) => string;
 
 /** Remembers what a document resolved to, so that an edit of one costs one. Keep it as long as the documents. */
-export type ResolveMemo = WeakMap<PreparedAgent, MemoEntry>;
+export type ResolveMemo = Map<string, MemoEntry>;
 interface MemoEntry {
+  readonly value: PreparedAgent;
+  readonly names: readonly string[];
   readonly profile: PreparedProfile | undefined;
   readonly context: string;
   readonly resolved: ResolvedDocument;
@@ -52,63 +63,6 @@ export interface Resolution {
   readonly desired: Omit<Desired, "revision" | "guard">;
   /** Name of a document to the names of its instances; name of a replica to itself. */
   readonly instances: ReadonlyMap<string, readonly string[]>;
-}
-
-/** The same numbers stand as `default` in the schemas; a test compares them. */
-export const AGENT_DEFAULTS = {
-  type: "worker",
-  cpu: 2,
-  memory: "4G",
-  disk: "20G",
-  state: "running",
-  onChange: "hold",
-  tasks: { concurrency: 1, sudo: false, user: "ubuntu" },
-  health: { offlineAfter: "90s", remediate: ["restart-runtime", "restart-instance"] },
-} as const;
-export const SNAPSHOT_DEFAULTS = { comment: "", keep: 7, whenRunning: "stop" } as const;
-export const FLEET_DEFAULTS = {
-  driver: "auto",
-  parallelism: 2,
-  interval: "30s",
-  prune: false,
-  maxDeletes: 1,
-  drift: { mode: "correct" },
-  git: { follow: false, interval: "60s" },
-  hub: { advertise: "auto", agentPort: 9090, httpPort: 9091, dashboardPort: 9092 },
-} as const;
-
-const BYTES: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-const MILLISECONDS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** Bytes of a size that the schema admits, by Multipass's rule: 1024-based, fractions of a byte cut off. */
-export function parseSize(size: string | number): number {
-  if (typeof size === "number") return size;
-  const unit = /[kmg]/i.exec(size)?.[0].toLowerCase() ?? "";
-  return Math.floor(Number.parseFloat(size) * (BYTES[unit] ?? 1));
-}
-
-/** Milliseconds of a duration that the schema admits. */
-export function parseDuration(duration: string): number {
-  const unit = duration.replace(/[0-9.]+/, "");
-  return Math.round(Number.parseFloat(duration) * (MILLISECONDS[unit] ?? 1));
-}
-
-/** JSON whose text depends on the value alone: keys sorted, undefined left out. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const record = value as Readonly<Record<string, unknown>>;
-  const parts: string[] = [];
-  for (const key of Object.keys(record).sort()) {
-    if (record[key] !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(record[key])}`);
-  }
-  return `{${parts.join(",")}}`;
 }
 
 /** Names of the instances of a document. */
@@ -151,53 +105,81 @@ function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+const NONE: readonly string[] = [];
+
 /** Never fails: names that lead nowhere are left out, and reported by the check that runs over the same documents. */
 export function resolveFleet(
   documents: FleetDocuments,
   hash: Hash,
-  memo: ResolveMemo = new WeakMap(),
+  memo: ResolveMemo = new Map(),
 ): Resolution {
   const settings = resolveSettings(documents.fleet?.value);
   const profiles = new Map<string, PreparedProfile>();
   for (const { value } of documents.profiles) if (!profiles.has(value.name)) profiles.set(value.name, value);
   const instances = new Map<string, readonly string[]>();
-  for (const { value } of documents.agents) {
-    if (!instances.has(value.name)) instances.set(value.name, instanceNames(value.name, value.replicas));
+  const first: Sourced<PreparedAgent>[] = [];
+  let replicated = false;
+  for (const document of documents.agents) {
+    const { value } = document;
+    if (instances.has(value.name)) continue;
+    const known = memo.get(value.name);
+    const names = known?.value === value ? known.names : instanceNames(value.name, value.replicas);
+    instances.set(value.name, names);
+    first.push(document);
+    replicated ||= names.length > 1;
   }
-  // One replica may be meant by its own name.
-  for (const names of [...instances.values()]) {
-    if (names.length > 1) for (const name of names) if (!instances.has(name)) instances.set(name, [name]);
-  }
+  if (replicated) addReplicas(instances);
+  for (const name of memo.keys()) if (!instances.has(name)) memo.delete(name);
+  first.sort((a, b) => compareNames(a.value, b.value));
   const agents: DesiredAgent[] = [];
   const hashes: string[] = [];
-  const seen = new Set<string>();
-  for (const document of documents.agents) {
-    if (seen.has(document.value.name)) continue;
-    seen.add(document.value.name);
-    const profile = document.value.profile === undefined ? undefined : profiles.get(document.value.profile);
-    const dependsOn = (document.value.dependsOn ?? profile?.dependsOn ?? []).flatMap(
-      (name) => instances.get(name) ?? [],
-    );
-    const context = `${settings.drift.mode} ${dependsOn.join(" ")}`;
-    let entry = memo.get(document.value);
-    if (entry === undefined || entry.profile !== profile || entry.context !== context) {
-      entry = { profile, context, resolved: resolveAgent(document, profile, dependsOn, settings, hash) };
-      memo.set(document.value, entry);
+  for (const document of first) {
+    const { value } = document;
+    const profile = value.profile === undefined ? undefined : profiles.get(value.profile);
+    const wanted = value.dependsOn ?? profile?.dependsOn;
+    const dependsOn = wanted === undefined ? NONE : wanted.flatMap((name) => instances.get(name) ?? []);
+    const context = dependsOn === NONE ? settings.drift.mode : `${settings.drift.mode} ${dependsOn.join(" ")}`;
+    let entry = memo.get(value.name);
+    if (entry?.value !== value || entry.profile !== profile || entry.context !== context) {
+      const names = instances.get(value.name) ?? NONE;
+      const resolved = resolveAgent(document, names, profile, dependsOn, settings, hash);
+      entry = { value, names, profile, context, resolved };
+      memo.set(value.name, entry);
     }
-    agents.push(...entry.resolved.agents);
+    for (const agent of entry.resolved.agents) agents.push(agent);
     hashes.push(entry.resolved.hash);
   }
-  agents.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  agents.sort(compareNames);
   const snapshots = resolveSnapshots(documents.snapshots, agents, instances);
   const meaning = canonicalJson([settings, snapshots.map(({ source: _source, ...rest }) => rest)]);
   return {
-    desired: { hash: hash(`${hashes.sort().join("\n")}\n${meaning}`), settings, agents, snapshots },
+    desired: {
+      hash: hash(`${hashes.join("
+")}
+${meaning}`),
+      settings,
+      agents,
+      snapshots,
+    },
     instances,
   };
 }
 
+/** One replica may be meant by its own name. */
+function addReplicas(instances: Map<string, readonly string[]>): void {
+  for (const names of [...instances.values()]) {
+    if (names.length > 1) for (const name of names) if (!instances.has(name)) instances.set(name, [name]);
+  }
+}
+
+function compareNames(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** Every object is built here with its keys in one order, so plain JSON of it can be hashed. */
 function resolveAgent(
   document: Sourced<PreparedAgent>,
+  names: readonly string[],
   profile: PreparedProfile | undefined,
   dependsOn: readonly string[],
   settings: FleetSettings,
@@ -207,9 +189,9 @@ function resolveAgent(
   const provision = resolveProvision(merged.provision, hash);
   const type = merged.type ?? AGENT_DEFAULTS.type;
   const capabilities = merged.capabilities ?? [];
-  const labels = merged.labels ?? {};
-  const env = merged.env ?? {};
-  const secrets = (merged.secrets ?? {}) as DesiredAgent["secrets"];
+  const labels = sorted(merged.labels);
+  const env = sorted(merged.env);
+  const secrets = sorted(merged.secrets) as DesiredAgent["secrets"];
   const tasks = { ...AGENT_DEFAULTS.tasks, ...merged.tasks };
   const shared: Omit<DesiredAgent, "name" | "source"> = {
     document: merged.name,
@@ -224,7 +206,7 @@ function resolveAgent(
       disk: parseSize(merged.disk ?? AGENT_DEFAULTS.disk),
     },
     state: merged.state ?? AGENT_DEFAULTS.state,
-    mounts: merged.mounts ?? [],
+    mounts: (merged.mounts ?? []).map(({ source, target }) => ({ source, target })),
     env,
     secrets,
     provision,
@@ -237,23 +219,30 @@ function resolveAgent(
     protect: merged.protect ?? false,
     paused: merged.paused ?? false,
     drift: { mode: merged.drift?.mode ?? settings.drift.mode, ignore: merged.drift?.ignore ?? [] },
-    ...(merged.restore === undefined ? {} : { restore: merged.restore }),
-    configHash: hash(canonicalJson({ type, capabilities, labels, env, secrets, tasks })),
+    ...(merged.restore === undefined
+      ? {}
+      : { restore: { snapshot: merged.restore.snapshot, token: merged.restore.token } }),
+    configHash: hash(JSON.stringify([type, capabilities, labels, env, secrets, tasks])),
     ...(merged.previousName === undefined ? {} : { previousName: merged.previousName }),
   };
-  const names = instanceNames(merged.name, merged.replicas);
   return {
     agents: names.map((name) => ({ name, ...shared, source: document.source })),
-    hash: hash(canonicalJson([names, shared])),
+    hash: hash(JSON.stringify([names, shared])),
   };
 }
 
 function resolveProvision(block: PreparedAgent["provision"] = {}, hash: Hash): Provision {
   const content = {
     packages: block.packages ?? [],
-    files: block.files ?? [],
+    files: (block.files ?? []).map(({ path, content, mode }) => ({
+      path,
+      content,
+      ...(mode === undefined ? {} : { mode }),
+    })),
     run: block.run ?? [],
-    ...(block.cloudInit === undefined ? {} : { cloudInit: block.cloudInit }),
+    ...(block.cloudInit === undefined
+      ? {}
+      : { cloudInit: JSON.parse(canonicalJson(block.cloudInit)) as Record<string, unknown> }),
   };
   return {
     ...content,

@@ -2,10 +2,12 @@
 import { didYouMean, type Problem } from "../../schemas/explain.ts";
 import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
 import {
+  type FleetDocuments,
   instanceNames,
   type PreparedAgent,
   type PreparedProfile,
   type Resolution,
+  type Sourced,
   snapshotTargets,
 } from "../core/desired.ts";
 import { findCycles } from "./fleet-cycles.ts";
@@ -280,15 +282,18 @@ function checkSnapshots(state: State): void {
 }
 
 /** The documents that count, in the shape that the core resolves. */
-export function documentsOf(documents: readonly EntryDocument[]) {
-  const of = <T>(kind: EntryDocument["kind"]) =>
-    documents
-      .filter((document) => document.kind === kind && document.value !== null)
-      .map(({ value, source }) => ({ value: value as T, source }));
-  return {
-    agents: of<PreparedAgent>("Agent"),
-    profiles: of<PreparedProfile>("Profile"),
-    snapshots: of<SnapshotDocument>("Snapshot"),
-    fleet: of<FleetDocument>("Fleet")[0] ?? null,
-  };
+export function documentsOf(documents: readonly EntryDocument[]): FleetDocuments {
+  const agents: Sourced<PreparedAgent>[] = [];
+  const profiles: Sourced<PreparedProfile>[] = [];
+  const snapshots: Sourced<SnapshotDocument>[] = [];
+  let fleet: Sourced<FleetDocument> | null = null;
+  for (const document of documents) {
+    if (document.value === null) continue;
+    // An EntryDocument with a value is a Sourced of its kind; the kind was what its schema was chosen by.
+    if (document.kind === "Agent") agents.push(document as Sourced<PreparedAgent>);
+    else if (document.kind === "Profile") profiles.push(document as Sourced<PreparedProfile>);
+    else if (document.kind === "Snapshot") snapshots.push(document as Sourced<SnapshotDocument>);
+    else fleet ??= document as Sourced<FleetDocument>;
+  }
+  return { agents, profiles, snapshots, fleet };
 }

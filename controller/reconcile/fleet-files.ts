@@ -1,6 +1,5 @@
 /** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
-import type { Dirent, Stats } from "node:fs";
-import { readdir, realpath, stat } from "node:fs/promises";
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 
@@ -44,18 +43,26 @@ export function stampOf(stats: Stats): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
 }
 
-/** Never rejects: what cannot be read is an error in the listing. Symbolic links are followed, each folder once. */
-export async function listFleetFiles(folder: string, except?: string): Promise<Listing> {
+export function stampAt(path: string): string | null {
+  try {
+    return stampOf(statSync(path));
+  } catch {
+    return null;
+  }
+}
+
+/** Never throws: what cannot be read is an error in the listing. Symbolic links are followed, each folder once. */
+export function listFleetFiles(folder: string, except?: string): Listing {
   const files: FoundFile[] = [];
   const errors: FleetError[] = [];
   try {
-    if (!(await stat(folder)).isDirectory()) {
+    if (!statSync(folder).isDirectory()) {
       return { files, errors: [fileError("", `the fleet folder "${folder}" is not a folder`, "missing")] };
     }
   } catch (error) {
     return { files, errors: [folderError(folder, error)] };
   }
-  await walk(folder, "", { files, errors, visited: new Set(), depth: 0, except });
+  walk(folder, "", { files, errors, visited: new Set(), depth: 0, except });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, errors };
 }
@@ -69,14 +76,14 @@ interface Walk {
   readonly except: string | undefined;
 }
 
-async function walk(absolute: string, relative: string, state: Walk): Promise<void> {
+function walk(absolute: string, relative: string, state: Walk): void {
   if (absolute === state.except) return;
   let entries: Dirent[];
   try {
-    const real = await realpath(absolute);
+    const real = realpathSync(absolute);
     if (state.visited.has(real) || state.depth > MAX_DEPTH) return;
     state.visited.add(real);
-    entries = await readdir(absolute, { withFileTypes: true });
+    entries = readdirSync(absolute, { withFileTypes: true });
   } catch (error) {
     state.errors.push(relative === "" ? folderError(absolute, error) : unreadable(relative, error));
     return;
@@ -87,40 +94,39 @@ async function walk(absolute: string, relative: string, state: Walk): Promise<vo
     const isFolder = entry.isDirectory();
     if (!isFolder && !entry.isSymbolicLink()) continue;
     const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
-    if (!isFolder && !(await leadsToFolder(join(absolute, entry.name)))) continue;
+    if (!isFolder && !leadsToFolder(join(absolute, entry.name))) continue;
     if (isFleetName(entry.name))
       state.errors.push(fileError(path, "is a folder; a fleet file is a plain file", "invalid"));
-    else await walk(join(absolute, entry.name), path, { ...state, depth: state.depth + 1 });
+    else walk(join(absolute, entry.name), path, { ...state, depth: state.depth + 1 });
   }
   const candidates = visible.filter((entry) => isFleetName(entry.name) && !entry.isDirectory());
-  await Promise.all(candidates.map((entry) => addFile(absolute, relative, entry.name, state)));
+  for (const entry of candidates) addFile(absolute, relative, entry.name, state);
 }
 
-async function leadsToFolder(path: string): Promise<boolean> {
+function leadsToFolder(path: string): boolean {
   try {
-    return (await stat(path)).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }
 }
 
-async function addFile(folder: string, relative: string, name: string, state: Walk): Promise<void> {
+function addFile(folder: string, relative: string, name: string, state: Walk): void {
   const path = relative === "" ? name : `${relative}/${name}`;
   const absolute = join(folder, name);
   try {
-    const stats = await stat(absolute);
+    const stats = statSync(absolute);
     if (stats.isDirectory()) return;
     if (!stats.isFile()) state.errors.push(fileError(path, "is not a plain file", "invalid"));
     else state.files.push({ path, absolute, stamp: stampOf(stats) });
   } catch (error) {
     // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
-    if (errnoOf(error) !== "ENOENT" || (await isLink(folder, name)))
-      state.errors.push(unreadable(path, error));
+    if (errnoOf(error) !== "ENOENT" || isLink(folder, name)) state.errors.push(unreadable(path, error));
   }
 }
 
-async function isLink(folder: string, name: string): Promise<boolean> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+function isLink(folder: string, name: string): boolean {
+  const entries = readdirSync(folder, { withFileTypes: true });
   return entries.some((entry) => entry.name === name && entry.isSymbolicLink());
 }
 

@@ -1,5 +1,5 @@
 /** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
-import { readFile, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Problem } from "../../schemas/explain.ts";
 import type { AgentDocument, FleetDocument, ProfileDocument, SnapshotDocument } from "../../schemas/types.ts";
@@ -47,8 +47,8 @@ export interface ReadContext {
   readonly userHome: string;
 }
 
-/** Never rejects. null: the file is gone, or it is a cloud-init file and no fleet file. */
-export async function readFleetFile(file: FoundFile, context: ReadContext): Promise<FileEntry | null> {
+/** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. */
+export function readFleetFile(file: FoundFile, context: ReadContext): FileEntry | null {
   const failed = (error: FleetError): FileEntry => ({
     file,
     text: "",
@@ -59,7 +59,7 @@ export async function readFleetFile(file: FoundFile, context: ReadContext): Prom
   });
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file.absolute);
+    bytes = readFileSync(file.absolute);
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? null : failed(unreadable(file.path, error));
   }
@@ -72,7 +72,7 @@ export async function readFleetFile(file: FoundFile, context: ReadContext): Prom
   for (const problem of parsed.problems) state.errors.push(syntaxError(file.path, text, problem));
   const documents: EntryDocument[] = [];
   for (const document of parsed.documents) {
-    const entry = await readDocument(document, state);
+    const entry = readDocument(document, state);
     if (entry !== null) documents.push(entry);
   }
   const { errors, needs } = state;
@@ -88,7 +88,7 @@ interface Reading {
   locate?: ReturnType<typeof createLocator>;
 }
 
-async function readDocument(document: ParsedDocument, state: Reading): Promise<EntryDocument | null> {
+function readDocument(document: ParsedDocument, state: Reading): EntryDocument | null {
   const problems = validateDocument(document.value);
   const source = { file: state.file.path, line: document.line, column: document.column };
   const raw = document.value as { readonly kind?: unknown; readonly name?: unknown };
@@ -107,7 +107,7 @@ async function readDocument(document: ParsedDocument, state: Reading): Promise<E
     state.needs.push({ absolute, stamp: null });
   }
   const before = state.errors.length;
-  const value = problems.length > 0 ? null : await prepare(document, state);
+  const value = problems.length > 0 ? null : prepare(document, state);
   return {
     file: state.file.path,
     index: document.index,
@@ -119,7 +119,7 @@ async function readDocument(document: ParsedDocument, state: Reading): Promise<E
 }
 
 /** Paths become absolute here, before profiles are merged: each starts at the folder of the document that wrote it. */
-async function prepare(document: ParsedDocument, state: Reading): Promise<FleetValue> {
+function prepare(document: ParsedDocument, state: Reading): FleetValue {
   const value = document.value as AgentDocument | ProfileDocument | SnapshotDocument | FleetDocument;
   if (value.kind !== "Agent" && value.kind !== "Profile") return value;
   const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.userHome);
@@ -127,9 +127,7 @@ async function prepare(document: ParsedDocument, state: Reading): Promise<FleetV
   if (mounts === undefined && secrets === undefined && provision === undefined) return rest as PreparedAgent;
   const { cloudInit, ...block } = provision ?? {};
   const parsed =
-    cloudInit === undefined
-      ? undefined
-      : await readCloudInit(absolute(cloudInit), cloudInit, document, state);
+    cloudInit === undefined ? undefined : readCloudInit(absolute(cloudInit), cloudInit, document, state);
   return {
     ...rest,
     ...(mounts && { mounts: mounts.map((mount) => ({ ...mount, source: absolute(mount.source) })) }),
@@ -150,17 +148,17 @@ export function resolvePath(path: string, folder: string, home: string): string 
   return path.startsWith("~/") ? join(home, path.slice(2)) : resolve(folder, path);
 }
 
-async function readCloudInit(
+function readCloudInit(
   absolute: string,
   written: string,
   document: ParsedDocument,
   state: Reading,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Readonly<Record<string, unknown>> | undefined {
   const shown = shownPath(absolute, state.context.folder);
   let bytes: Uint8Array;
   try {
-    state.needs.push({ absolute, stamp: stampOf(await stat(absolute)) });
-    bytes = await readFile(absolute);
+    state.needs.push({ absolute, stamp: stampOf(statSync(absolute)) });
+    bytes = readFileSync(absolute);
   } catch (error) {
     if (state.needs.at(-1)?.absolute !== absolute) state.needs.push({ absolute, stamp: null });
     const why = errnoOf(error) === "ENOENT" ? "no file is there" : `it cannot be read (${errnoOf(error)})`;

@@ -1,0 +1,65 @@
+/** Defaults of the documents, and their sizes and durations as numbers. */
+
+/** The same numbers stand as `default` in the schemas; a test compares them. */
+export const AGENT_DEFAULTS = {
+  type: "worker",
+  cpu: 2,
+  memory: "4G",
+  disk: "20G",
+  state: "running",
+  onChange: "hold",
+  tasks: { concurrency: 1, sudo: false, user: "ubuntu" },
+  health: { offlineAfter: "90s", remediate: ["restart-runtime", "restart-instance"] },
+} as const;
+export const SNAPSHOT_DEFAULTS = { comment: "", keep: 7, whenRunning: "stop" } as const;
+export const FLEET_DEFAULTS = {
+  driver: "auto",
+  parallelism: 2,
+  interval: "30s",
+  prune: false,
+  maxDeletes: 1,
+  drift: { mode: "correct" },
+  git: { follow: false, interval: "60s" },
+  hub: { advertise: "auto", agentPort: 9090, httpPort: 9091, dashboardPort: 9092 },
+} as const;
+
+const BYTES: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Bytes of a size that the schema admits, by Multipass's rule: 1024-based, fractions of a byte cut off. */
+export function parseSize(size: string | number): number {
+  if (typeof size === "number") return size;
+  const unit = /[kmg]/i.exec(size)?.[0].toLowerCase() ?? "";
+  return Math.floor(Number.parseFloat(size) * (BYTES[unit] ?? 1));
+}
+
+/** Milliseconds of a duration that the schema admits. */
+export function parseDuration(duration: string): number {
+  const unit = duration.replace(/[0-9.]+/, "");
+  return Math.round(Number.parseFloat(duration) * (MILLISECONDS[unit] ?? 1));
+}
+
+/** JSON whose text depends on the value alone: keys sorted, undefined left out. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const record = value as Readonly<Record<string, unknown>>;
+  const parts: string[] = [];
+  for (const key of Object.keys(record).sort()) {
+    if (record[key] !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(record[key])}`);
+  }
+  return `{${parts.join(",")}}`;
+}
+
+/** The same record with its keys in order, so that what is computed from it does not depend on how it was written. */
+export function sorted<T>(record: Readonly<Record<string, T>> = {}): Readonly<Record<string, T>> {
+  const keys = Object.keys(record);
+  if (keys.length < 2) return record;
+  return Object.fromEntries(keys.sort().map((key) => [key, record[key] as T]));
+}
