@@ -138,7 +138,8 @@ export function resolveFleet(
     const profile = value.profile === undefined ? undefined : profiles.get(value.profile);
     const wanted = value.dependsOn ?? profile?.dependsOn;
     const dependsOn = wanted === undefined ? NONE : wanted.flatMap((name) => instances.get(name) ?? []);
-    const context = dependsOn === NONE ? settings.drift.mode : `${settings.drift.mode} ${dependsOn.join(" ")}`;
+    const context =
+      dependsOn === NONE ? settings.drift.mode : `${settings.drift.mode} ${dependsOn.join(" ")}`;
     let entry = memo.get(value.name);
     if (entry?.value !== value || entry.profile !== profile || entry.context !== context) {
       const names = instances.get(value.name) ?? NONE;
@@ -154,9 +155,7 @@ export function resolveFleet(
   const meaning = canonicalJson([settings, snapshots.map(({ source: _source, ...rest }) => rest)]);
   return {
     desired: {
-      hash: hash(`${hashes.join("
-")}
-${meaning}`),
+      hash: hash(`${hashes.join("\n")}\n${meaning}`),
       settings,
       agents,
       snapshots,
