@@ -36,7 +36,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     .enablePositionalOptions()
     .exitOverride();
   program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
-  for (const spec of COMMANDS) add(program, spec, (code) => void (exit = code), version, debug);
+  const setExit = (code: number) => {
+    exit = code;
+  };
+  for (const spec of COMMANDS) add(program, spec, setExit, version, debug);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exit;

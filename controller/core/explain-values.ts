@@ -16,7 +16,6 @@ export function bytes(n: number): string {
     const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
     if (Number.isInteger(value) || Number.isInteger(value * 10)) return `${text}${unit}`;
   }
-  return n >= 1024 ** 2
-    ? `${(n / 1024 ** 3 >= 1 ? n / 1024 ** 3 : n / 1024 ** 2).toFixed(2)}${n >= 1024 ** 3 ? "G" : "M"}`
-    : String(n);
+  const [unit, size] = UNITS.find(([, u]) => n >= u) ?? ["", 1];
+  return `${(n / size).toFixed(unit === "" ? 0 : 1)}${unit}`;
 }

@@ -26,6 +26,8 @@ export interface AppDeps {
   /** Served after the guard and before the routes here, e.g. the dashboard's files. */
   readonly extra?: readonly Koa.Middleware[];
   readonly streams?: Streams;
+  /** Run before the guard, so without a token: the dashboard's own files, which hold nothing secret. */
+  readonly before?: readonly Koa.Middleware[];
 }
 
 const ALL_ROUTES = [
@@ -59,6 +61,7 @@ export function createApp(deps: AppDeps): Koa {
   };
 
   const app = new Koa();
+  for (const middleware of deps.before ?? []) app.use(middleware);
   app.use(async (ctx, next) => {
     try {
       guard(ctx.req, ctx.path, guardDeps);

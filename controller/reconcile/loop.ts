@@ -45,6 +45,7 @@ export class Loop {
   /** Agents for which a person has said yes to a change of this action. */
   readonly #approved = new Map<string, Change["action"]>();
   readonly #allowDelete = new Set<string>();
+  #only: ReadonlySet<string> | null = null;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -118,6 +119,16 @@ export class Loop {
     this.nudge(changes.map((c) => c.agent));
   }
 
+  /** Work on these names only; none: on all. */
+  restrict(names: readonly string[]): void {
+    this.#only = names.length > 0 ? new Set(names) : null;
+  }
+
+  /** True when there is nothing to do, or nothing that can be done. */
+  get isSettled(): boolean {
+    return this.#turn !== null && this.#isSettled(this.#turn);
+  }
+
   /** Looks and plans now, and begins what may be begun. Turns never overlap. */
   turn(): Promise<Turn | null> {
     this.#turning ??= this.#take().finally(() => {
@@ -184,7 +195,9 @@ export class Loop {
         this.#approved.get(h.agent) === h.would.action &&
         (h.reason === "prune-off" || h.reason === "data-loss" || h.reason === "drift-mode"),
     );
-    const all = [...turn.plan.changes, ...released.map((h) => h.would as Change)];
+    const all = [...turn.plan.changes, ...released.map((h) => h.would as Change)].filter(
+      (c) => this.#only === null || this.#only.has(c.agent),
+    );
     // Removals first: they make room.
     return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
   }

@@ -1,0 +1,49 @@
+/** What the loop offers to HTTP: how the fleet is, the plan, a nudge, and orders that a person gave. */
+import { systemClock } from "../base/clock.ts";
+import { ACTIONS, type Action, type Plan } from "../core/types.ts";
+import { makePlan } from "../core/plan.ts";
+import type { ControllerPort } from "../http/deps.ts";
+import { createReporter } from "../reconcile/report.ts";
+import type { FleetView } from "../../ui/client/types.ts";
+import type { System } from "./system.ts";
+
+export function controllerPort(system: System, version: string): ControllerPort {
+  const { loop, source, hub, driver, settings } = system;
+  const report = createReporter({
+    loop,
+    fleet: () => source.current(),
+    readings: hub.readings,
+    now: systemClock.now,
+    bootGrace: system.bootGrace,
+    about: {
+      version,
+      fleet: settings.fleet,
+      driver: { name: driver.name, version: driver.version, sandbox: driver.sandbox },
+    },
+  });
+  return {
+    fleet: () => report() satisfies FleetView,
+    async plan(): Promise<Plan | null> {
+      const turn = loop.last ?? (await loop.turn());
+      const desired = source.current().desired;
+      if (!turn || !desired) return null;
+      const policy = { actor: "apply", allowDelete: [], targets: [], bootGrace: system.bootGrace } as const;
+      return makePlan(desired, turn.observed, policy, systemClock.now());
+    },
+    reconcile: (names) => loop.nudge(names),
+    async apply(request) {
+      const changes = Array.isArray(request.changes) ? request.changes.flatMap(orderOf) : [];
+      const allowDelete = Array.isArray(request.allowDelete)
+        ? request.allowDelete.filter((n): n is string => typeof n === "string")
+        : [];
+      loop.approve(changes, allowDelete);
+      return { accepted: changes.length };
+    },
+  };
+}
+
+function orderOf(value: unknown): readonly { readonly agent: string; readonly action: Action }[] {
+  const { agent, action } = (value ?? {}) as { agent?: unknown; action?: unknown };
+  const known = ACTIONS.find((a) => a === action);
+  return typeof agent === "string" && known ? [{ agent, action: known }] : [];
+}

@@ -1,0 +1,118 @@
+/** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
+import { EXIT } from "../base/errors.ts";
+import { systemClock } from "../base/clock.ts";
+import { fleetStatus, foreignInstances } from "../core/conditions.ts";
+import type { AgentView } from "../../ui/client/types.ts";
+import { type Output, table } from "./output.ts";
+import { planNow } from "./plan.ts";
+import type { CommandRun } from "./run.ts";
+import { type World, openWorld } from "./world.ts";
+
+export interface Fleet {
+  readonly agents: readonly AgentView[];
+  readonly foreign: number | null;
+  readonly sandbox: boolean;
+  readonly errors: readonly string[];
+  readonly unobservable: string | null;
+  /** False: nothing keeps the fleet as written at this moment. */
+  readonly live: boolean;
+}
+
+/** From the running loop; without one, from the files, the store and one look at Multipass. */
+export async function readFleet(world: World): Promise<Fleet> {
+  const hub = await world.hub();
+  if (hub) {
+    const fleet = await hub.api.get<Fleet & { driver: { sandbox: boolean } }>("/fleet");
+    return { ...fleet, sandbox: fleet.driver.sandbox, live: true };
+  }
+  const { desired, observed, plan } = await planNow(world, { targets: [], allowDelete: [] });
+  const seen = observed.instances;
+  return {
+    agents: fleetStatus(desired, observed, plan, [], systemClock.now()).map((s) => ({
+      ...s,
+      work: null,
+      failure: null,
+    })),
+    foreign: foreignInstances(desired, observed),
+    sandbox: (await world.selection()).kind === "sandbox",
+    errors: [],
+    unobservable: seen.kind === "unobservable" ? seen.reason : null,
+    live: false,
+  };
+}
+
+export const list: CommandRun = async ({ settings, output, options }) => {
+  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const fleet = await readFleet(world);
+  const [key, value] = String(options.label ?? "").split("=");
+  const agents = fleet.agents.filter(
+    (a) =>
+      (!options.type || a.type === options.type) &&
+      (!options.label || a.labels[key ?? ""] === value) &&
+      (!options.status || onlineWord(a) === options.status),
+  );
+  if (output.json) {
+    output.out(JSON.stringify({ ...fleet, agents }, null, 2));
+    return EXIT.done;
+  }
+  if (agents.length === 0)
+    output.out(
+      fleet.agents.length === 0
+        ? "No agents are written yet; vm-agent validate tells what is in the fleet folder."
+        : "No agent matches.",
+    );
+  else
+    output.out(
+      table([
+        ["NAME", "TYPE", "WANT", "SEEN", "SYNC", "HEALTH", "RUNTIME", "TASKS"].map((h) =>
+          output.paint("dim", h),
+        ),
+        ...agents.map((a) => row(a, output)),
+      ]),
+    );
+  footer(fleet, output);
+  return EXIT.done;
+};
+
+/** The seed's two words: a suspect runtime counts as online until it is offline. */
+export const onlineWord = (agent: AgentView): "online" | "offline" =>
+  agent.runtime && agent.runtime.status !== "offline" ? "online" : "offline";
+
+const HEALTH_ROLE = {
+  Healthy: "good",
+  Progressing: "accent",
+  Degraded: "bad",
+  Offline: "bad",
+  Missing: "warn",
+} as const;
+
+export const healthRole = (health: string) => HEALTH_ROLE[health as keyof typeof HEALTH_ROLE] ?? "plain";
+
+function row(agent: AgentView, output: Output): readonly string[] {
+  const { work, tasks } = agent;
+  const sync = work ? `${work.step ?? work.action}…` : agent.sync;
+  return [
+    agent.name,
+    agent.type || "–",
+    agent.wanted,
+    agent.seen,
+    output.paint(work ? "accent" : agent.sync === "Synced" ? "good" : "warn", sync),
+    output.paint(healthRole(agent.health), agent.health),
+    agent.runtime ? agent.runtime.status : "–",
+    `${tasks.running}${tasks.queued > 0 ? ` +${tasks.queued} queued` : ""}`,
+  ];
+}
+
+export function footer(fleet: Fleet, output: Output): void {
+  const lines: string[] = [];
+  if (fleet.sandbox)
+    lines.push("sandbox: these are folders and processes of this machine, not virtual machines");
+  if (fleet.unobservable) lines.push(`nothing can be seen: ${fleet.unobservable}`);
+  if (fleet.foreign)
+    lines.push(
+      `${fleet.foreign} more ${fleet.foreign === 1 ? "instance is" : "instances are"} not ours and never touched`,
+    );
+  for (const error of fleet.errors) lines.push(`fleet file not in force: ${error}`);
+  if (!fleet.live) lines.push("no loop runs; vm-agent up keeps the fleet as written");
+  if (lines.length > 0) output.out(`\n${lines.map((l) => output.paint("dim", l)).join("\n")}`);
+}

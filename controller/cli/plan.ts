@@ -1,0 +1,87 @@
+/** `vm-agent plan`: what apply would do, computed from the files on disk and a look at the world; changes nothing. */
+import { relative } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { EXIT } from "../base/errors.ts";
+import { type Line, explain } from "../core/explain.ts";
+import { makePlan } from "../core/plan.ts";
+import type { Desired, Observed, Plan } from "../core/types.ts";
+import { observe } from "../reconcile/observe.ts";
+import type { Output } from "./output.ts";
+import type { CommandRun, Invocation } from "./run.ts";
+import { type World, openWorld } from "./world.ts";
+
+/** How long a snapshot reading may be old before a plan asks again. Milliseconds. */
+const SNAPSHOTS_MAX_AGE_MS = 10_000;
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly desired: Desired;
+  readonly observed: Observed;
+}
+
+export const plan: CommandRun = async (invocation) => {
+  const { settings, output, options } = invocation;
+  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const found = await planNow(world, { targets: list(options.target), allowDelete: [] });
+  if (output.json) output.out(JSON.stringify(found.plan, null, 2));
+  else await show(invocation, world, found);
+  if (!options.detailedExitcode) return EXIT.done;
+  if (found.plan.changes.length > 0) return EXIT.differs;
+  return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;
+};
+
+export const list = (value: unknown): readonly string[] => (Array.isArray(value) ? (value as string[]) : []);
+
+export async function planNow(
+  world: World,
+  asked: { readonly targets: readonly string[]; readonly allowDelete: readonly string[] },
+): Promise<Planned> {
+  const [desired, readings, host] = await Promise.all([world.desired(), world.readings(), world.host()]);
+  const { driver } = await world.selection();
+  const observed = await observe(
+    { driver, store: world.store(), readings: () => readings, clock: systemClock, bus: world.bus, host },
+    desired,
+    { fence: null, busy: new Set(), snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS },
+  );
+  const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
+  return {
+    plan: makePlan(desired, observed, { actor: "apply", ...asked, bootGrace }, systemClock.now()),
+    desired,
+    observed,
+  };
+}
+
+/** The heading and the plan, as people read it. */
+export async function show(
+  { settings, output, version }: Pick<Invocation, "settings" | "output" | "version">,
+  world: World,
+  found: Planned,
+): Promise<void> {
+  const { observed, desired } = found;
+  const { kind } = await world.selection();
+  const claims = new Set(observed.claims.map((c) => c.name));
+  const seen = observed.instances;
+  const foreign = seen.kind === "seen" ? seen.list.filter((i) => !claims.has(i.name)).length : 0;
+  const instances =
+    seen.kind === "seen"
+      ? `${seen.list.length} instances${foreign > 0 ? `, ${foreign} not ours` : ""}`
+      : "nothing can be seen";
+  const fleet = relative(process.cwd(), settings.fleet) || ".";
+  const note = kind === "sandbox" ? output.paint("warn", "sandbox (not virtual machines)") : kind;
+  output.out(
+    `vm-agent ${version}   fleet ${fleet}${desired.revision ? ` at ${desired.revision}` : ""}   ${note}, ${instances}`,
+  );
+  output.out("");
+  if (desired.guard) output.out(`${output.paint("warn", "!")} ${desired.guard.message}\n`);
+  print(explain(found.plan, { width: output.width, agents: desired.agents.length }), output);
+}
+
+export function print(lines: readonly Line[], output: Output): void {
+  for (const line of lines)
+    output.out(
+      line
+        .map((s) => output.paint(s.role, s.text))
+        .join("")
+        .trimEnd(),
+    );
+}

@@ -1,0 +1,84 @@
+/** Work as it happens, one plain line for each thing that a person would wait for. */
+import type { AnyEvent } from "../base/events.ts";
+import { type Output, age } from "./output.ts";
+
+/** What a step is called while it runs; steps without a word are over at once. */
+const DOING: Readonly<Record<string, string>> = {
+  launch: "launching",
+  "await-ready": "waiting for its runtime",
+  start: "starting",
+  stop: "stopping",
+  suspend: "suspending",
+  recover: "bringing it back from the deleted",
+  resize: "resizing",
+  snapshot: "taking snapshot",
+  drain: "waiting for its tasks to end",
+  remove: "deleting",
+};
+
+/** Steps that are told only when they take longer than this. Milliseconds. */
+const QUIET = new Set(["drain", "await-ready"]);
+const QUIET_MS = 1000;
+
+/** Takes events, live or from a hub's stream, and prints what they say. */
+export function createProgress(output: Output): { event(event: AnyEvent): void; close(): void } {
+  const since = new Map<string, number>();
+  const timers = new Map<string, NodeJS.Timeout>();
+  const say = (agent: string, text: string) => output.out(`${output.paint("strong", agent)}: ${text}`);
+  const clear = (agent: string) => {
+    clearTimeout(timers.get(agent));
+    timers.delete(agent);
+  };
+  return {
+    event({ name, at, data }) {
+      switch (name) {
+        case "step.started": {
+          if (!since.has(data.agent)) since.set(data.agent, at);
+          const doing = DOING[data.step];
+          if (!doing) return;
+          const text = `${doing}${data.detail ? ` ${data.detail}` : ""} …`;
+          clear(data.agent);
+          if (QUIET.has(data.step))
+            timers.set(
+              data.agent,
+              setTimeout(() => say(data.agent, text), QUIET_MS),
+            );
+          else say(data.agent, text);
+          return;
+        }
+        case "step.done":
+          return clear(data.agent);
+        case "agent.converged": {
+          clear(data.agent);
+          const began = since.get(data.agent);
+          since.delete(data.agent);
+          const took = began === undefined ? "" : ` (${age(at - began)})`;
+          return say(data.agent, `${output.paint("good", "✓ done")}${took}`);
+        }
+        case "step.failed": {
+          clear(data.agent);
+          since.delete(data.agent);
+          const again =
+            data.retryInMs === null ? "not tried again by itself" : `again in ${age(data.retryInMs)}`;
+          say(
+            data.agent || "fleet",
+            `${output.paint("bad", `✗ ${data.step} failed`)}: ${data.message} (${again})`,
+          );
+          if (data.next) output.out(`    ${data.next}`);
+          return;
+        }
+        case "agent.drifted":
+          return say(data.agent, `${output.paint("warn", "drifted")}: ${data.message}`);
+        case "agent.held":
+          say(data.agent, `${output.paint("warn", "? held")}: ${data.message}`);
+          output.out(`    ${data.release}`);
+          return;
+        default:
+          return;
+      }
+    },
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** `vm-agent status NAME`: one agent in full. */
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import { bytes } from "../core/explain-values.ts";
+import type { AgentView } from "../../ui/client/types.ts";
+import { footer, healthRole, readFleet } from "./list.ts";
+import { type Output, age, table } from "./output.ts";
+import type { CommandRun } from "./run.ts";
+import { type World, openWorld } from "./world.ts";
+
+interface HubAgent {
+  readonly health?: {
+    readonly cpu?: number;
+    readonly memory?: { readonly total: number; readonly used: number; readonly percent: number };
+    readonly disk?: { readonly percent?: number } | number;
+    readonly uptime?: number;
+    readonly loadAverage?: readonly number[];
+  } | null;
+  readonly stats?: Readonly<Record<string, number>>;
+}
+
+export const status: CommandRun = async ({ settings, output, args, options }) => {
+  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const name = args[0] ?? "";
+  let shown = "";
+  for (;;) {
+    const text = await describe(world, name, output);
+    if (text !== shown) output.out(shown === "" || !output.isTTY ? text : `\n${text}`);
+    shown = text;
+    if (!options.watch) return EXIT.done;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+};
+
+async function describe(world: World, name: string, output: Output): Promise<string> {
+  const fleet = await readFleet(world);
+  const agent = fleet.agents.find((a) => a.name === name);
+  if (!agent) {
+    throw new VmAgentError({
+      code: "unknown-agent",
+      message: `there is no agent "${name}"`,
+      next:
+        fleet.agents.length > 0
+          ? `there are: ${fleet.agents.map((a) => a.name).join(", ")}`
+          : "the fleet is empty",
+    });
+  }
+  const hub = await world.hub();
+  const known = await hub?.api
+    .get<{ agent: HubAgent }>(`/agents/${encodeURIComponent(name)}/status`)
+    .catch(() => null);
+  if (output.json) return JSON.stringify({ ...agent, hub: known?.agent ?? null }, null, 2);
+  const lines = [
+    `${output.paint("strong", agent.name)} is ${agent.sync} and ${output.paint(healthRole(agent.health), agent.health)}.`,
+    table(rows(agent, known?.agent ?? null)),
+    "",
+    table([
+      ["CONDITION", "STATUS", "SINCE", "REASON", "MESSAGE"].map((h) => output.paint("dim", h)),
+      ...agent.conditions.map((c) => [c.type, c.status, age(Date.now() - c.since), c.reason, c.message]),
+    ]),
+  ];
+  for (const held of agent.held)
+    lines.push("", `${output.paint("warn", "? held")} ${held.message}`, `    release: ${held.release}`);
+  if (agent.failure)
+    lines.push(
+      "",
+      `${output.paint("bad", "✗ failed")} ${agent.failure.message}`,
+      `    ${agent.failure.next}`,
+    );
+  const text = lines.join("\n");
+  if (fleet.live && !fleet.sandbox && fleet.errors.length === 0) return text;
+  let extra = "";
+  footer({ ...fleet, foreign: 0 }, { ...output, out: (line) => (extra += line) });
+  return `${text}\n${extra}`;
+}
+
+function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string[])[] {
+  const { size, seenSize, runtime, work } = agent;
+  const sized = (s: AgentView["size"]) =>
+    s ? `${s.cpu} cpu, ${bytes(s.memory)} memory, ${bytes(s.disk)} disk` : "–";
+  const health = hub?.health;
+  const found: [string, string][] = [
+    [
+      "  Wanted",
+      `${agent.wanted}, ${sized(size)}${agent.source ? ` (${agent.source.file}:${agent.source.line})` : ""}`,
+    ],
+    [
+      "  Seen",
+      `${agent.seen}${seenSize ? `, ${sized(seenSize)}` : ""}${agent.ipv4.length > 0 ? `, ${agent.ipv4.join(" ")}` : ""}`,
+    ],
+    [
+      "  Runtime",
+      runtime
+        ? `${runtime.status}, version ${runtime.version}, heard of ${age(Date.now() - runtime.lastSeen)} ago`
+        : "never heard of",
+    ],
+    ["  Tasks", `${agent.tasks.running} running, ${agent.tasks.queued} queued`],
+  ];
+  if (health?.memory) {
+    const load = health.loadAverage ? `, load ${health.loadAverage.map((l) => l.toFixed(2)).join(" ")}` : "";
+    found.push([
+      "  Health",
+      `cpu ${Math.round(health.cpu ?? 0)} %, memory ${health.memory.used} of ${health.memory.total} MB${load}`,
+    ]);
+  }
+  if (agent.type)
+    found.push([
+      "  Type",
+      `${agent.type}${agent.capabilities.length > 0 ? `, can ${agent.capabilities.join(", ")}` : ""}`,
+    ]);
+  if (agent.snapshots && agent.snapshots.length > 0) found.push(["  Snapshots", agent.snapshots.join(", ")]);
+  if (work)
+    found.push([
+      "  Now",
+      `${work.action}: ${work.step ?? "beginning"}${work.detail ? ` ${work.detail}` : ""} for ${age(Date.now() - work.stepSince)}${work.progress ? ` (${work.progress})` : ""}`,
+    ]);
+  return found;
+}

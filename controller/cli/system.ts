@@ -1,0 +1,225 @@
+/** The composition root: store, lock, driver, hub, fleet source and loop, joined; started in order, stopped in reverse. */
+import { randomBytes } from "node:crypto";
+import { renderUserData } from "../../provisioning/cloud-init/render.ts";
+import { loadRuntime } from "../../provisioning/runtime.ts";
+import { systemClock } from "../base/clock.ts";
+import type { EnvRecord, Settings } from "../base/env.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import { type Bus, createBus } from "../base/events.ts";
+import type { Desired } from "../core/types.ts";
+import type { DriverInfo } from "../drivers/driver.ts";
+import { type Selection, selectDriver } from "../drivers/select.ts";
+import { type Hub, createHub } from "../hub/hub.ts";
+import { gitRevision } from "../reconcile/fleet-git.ts";
+import { type FleetSource, createFleetSource, loadFleet } from "../reconcile/fleet-source.ts";
+import { Loop } from "../reconcile/loop.ts";
+import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
+import { acquireLock } from "../store/lock.ts";
+import { openStore } from "../store/sqlite.ts";
+import type { Store } from "../store/store.ts";
+import { databasePath, prepareHome } from "./home.ts";
+import { DRIVER_KEY, readHost } from "./world.ts";
+
+/** kv key: the agent port of the last run; instances remember it, so a port that was picked is picked again. */
+const AGENT_PORT_KEY = "agent-port";
+const LAST_GOOD_KEY = "fleet/last-good";
+
+export interface System {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly loop: Loop;
+  readonly source: Pick<FleetSource, "current" | "close">;
+  readonly selection: Selection;
+  readonly driver: DriverInfo;
+  readonly settings: Settings;
+  /** Milliseconds after the begin of a boot during which silence is normal. */
+  readonly bootGrace: number;
+  readonly missingSecrets: () => readonly MissingSecret[];
+  /** Begins nothing more, lets running steps end, closes everything. Instances stay as they are. */
+  stop(): Promise<void>;
+}
+
+export interface SystemOptions {
+  readonly command: string;
+  readonly env: EnvRecord;
+  /** False: the folder is read once and not watched. */
+  readonly watch: boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+const number = (env: EnvRecord, name: string, fallback: number): number => {
+  const value = Number(env[name] ?? fallback);
+  return Number.isFinite(value) && value > 0 ? value : fallback;
+};
+
+export async function createSystem(settings: Settings, options: SystemOptions): Promise<System> {
+  const clock = systemClock;
+  const { env } = options;
+  await using undo = new AsyncDisposableStack();
+  const bus = createBus(clock.now, options.onError);
+
+  prepareHome(settings.home);
+  const lock = acquireLock(settings.home, { pid: process.pid, command: options.command, since: clock.now() });
+  undo.defer(() => lock.release());
+  const store = openStore(databasePath(settings.home));
+  undo.defer(() => store.close());
+  const fence = await store.nextFence();
+
+  const source = await openFleet(settings, options.watch, store, bus);
+  undo.defer(() => source.close());
+  const desired = () => source.current().desired;
+
+  const claimed =
+    store.claims.list().length > 0
+      ? ((store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null)
+      : null;
+  const selection = await selectDriver(settings, desired()?.settings.driver ?? null, { bus, env, claimed });
+  const driver = await selection.driver.info();
+  if (claimed !== null && claimed !== (driver.sandbox ? "sandbox" : "multipass")) {
+    throw new VmAgentError({
+      code: "driver-mismatch",
+      message: `this fleet's instances live in ${claimed}, and ${driver.name} is chosen`,
+      next: `choose --driver ${claimed}, or another state folder with --home`,
+      exit: EXIT.unreachable,
+    });
+  }
+  await store.kv.put(DRIVER_KEY, driver.sandbox ? "sandbox" : "multipass");
+
+  const hub = await startHub(settings, desired(), {
+    store,
+    bus,
+    onError: options.onError,
+    sandbox: driver.sandbox,
+  });
+  undo.defer(() => hub.stop());
+  await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
+
+  const artifact = loadRuntime();
+  const bootGrace = number(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
+  const loop: Loop = new Loop({
+    driver: selection.driver,
+    store,
+    bus,
+    clock,
+    fence,
+    desired,
+    runtime: hub,
+    readings: hub.readings,
+    host: await readHost(settings.home),
+    random: Math.random,
+    nonce: () => randomBytes(16).toString("base64url"),
+    runtimeHash: artifact.hash,
+    userData: async (agent, nonce, joinToken) =>
+      renderUserData({
+        agent,
+        nonce,
+        joinToken,
+        hubAddresses: hub.addresses(),
+        hubPort: hub.agentPort,
+        runtime: artifact,
+      }),
+    launchTimeoutSeconds: number(env, "VM_AGENT_LAUNCH_TIMEOUT", 600),
+    readyTimeoutMs: number(env, "VM_AGENT_READY_TIMEOUT", 600) * 1000,
+    drainMs: number(env, "VM_AGENT_DRAIN_TIMEOUT", 600) * 1000,
+    bootGrace,
+    retryFirstMs: 1000,
+    onProgress: (agent, text) => loop.progress(agent, text),
+    ...(env.VM_AGENT_TEST_BOUNDARY !== undefined && { boundary: stopAt(env.VM_AGENT_TEST_BOUNDARY) }),
+  });
+  undo.defer(() => loop.stop());
+
+  let missing: readonly MissingSecret[] = [];
+  const configure = async () => {
+    const found: MissingSecret[] = [];
+    for (const agent of desired()?.agents ?? []) {
+      const { config, missing: lacks } = await runtimeConfig(agent, env);
+      found.push(...lacks);
+      hub.configure(agent.name, config);
+    }
+    missing = found;
+  };
+  await configure();
+  undo.defer(bus.on("fleet.read", () => void configure().catch(options.onError)));
+
+  const owned = undo.move();
+  return {
+    bus,
+    store,
+    hub,
+    loop,
+    source,
+    selection,
+    driver,
+    settings,
+    bootGrace,
+    missingSecrets: () => missing,
+    stop: () => owned.disposeAsync(),
+  };
+}
+
+async function openFleet(
+  settings: Settings,
+  watch: boolean,
+  store: Store,
+  bus: Bus,
+): Promise<Pick<FleetSource, "current" | "close">> {
+  const revision = () => gitRevision(settings.fleet);
+  if (watch) {
+    const lastGood = {
+      load: () => store.kv.get(LAST_GOOD_KEY),
+      save: (value: unknown) => store.kv.put(LAST_GOOD_KEY, value),
+    };
+    return createFleetSource({ folder: settings.fleet, bus, lastGood, revision });
+  }
+  const read = await loadFleet(settings.fleet, { revision });
+  const state = read.ok
+    ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false }
+    : { desired: null, errors: read.errors, warnings: read.warnings, stale: false };
+  return { current: () => state, close: async () => {} };
+}
+
+interface HubParts {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly sandbox: boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+async function startHub(settings: Settings, desired: Desired | null, parts: HubParts): Promise<Hub> {
+  const wanted = settings.wsPort ?? desired?.settings.hub.agentPort ?? 9090;
+  // The sandbox is on this machine; virtual machines come in by a bridge that need not exist before the first launch.
+  const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : "0.0.0.0";
+  const make = async (agentPort: number) => {
+    const hub = createHub({
+      store: parts.store,
+      bus: parts.bus,
+      clock: systemClock,
+      settings: {
+        home: settings.home,
+        bind,
+        agentPort,
+        advertise: desired?.settings.hub.advertise ?? "auto",
+        hostNames: [],
+      },
+      onError: parts.onError,
+    });
+    await hub.start();
+    return hub;
+  };
+  const before = parts.store.kv.get(AGENT_PORT_KEY);
+  if (wanted !== 0 || typeof before !== "number") return make(wanted);
+  return make(before).catch(() => make(0));
+}
+
+/**
+ * For tests of crashes: `agent:step:before` or `agent:step:after` ends this process there, as `kill -9` would. `*` stands
+ * for any agent.
+ */
+function stopAt(where: string): (agent: string, step: string, edge: "before" | "after") => void {
+  const [name, kind, edge] = where.split(":");
+  return (agent, step, at) => {
+    if ((name === "*" || name === agent) && kind === step && edge === at)
+      process.kill(process.pid, "SIGKILL");
+  };
+}

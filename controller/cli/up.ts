@@ -1,0 +1,162 @@
+/** `vm-agent up`: the hub, the loop and the dashboard in one process, until Ctrl-C; instances stay as they are. */
+import { EXIT } from "../base/errors.ts";
+import { createApp } from "../http/app.ts";
+import { type HttpServer, listenHttp } from "../http/server.ts";
+import { Streams } from "../http/sse.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { createLogger, logOptions } from "../base/log.ts";
+import { controllerPort } from "./controller-port.ts";
+import { removeHubFile, writeHubFile } from "./home.ts";
+import { type Output, age } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import type { CommandRun, Invocation } from "./run.ts";
+import { type System, createSystem } from "./system.ts";
+
+export const up: CommandRun = async (invocation) => {
+  const { settings, output, version } = invocation;
+  const log = createLogger(logOptions(process.env));
+  const onError = (error: unknown) =>
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const started = Date.now();
+  const ended = signalled(output);
+  const system = await createSystem(settings, {
+    command: "vm-agent up",
+    env: process.env,
+    watch: true,
+    onError,
+  });
+  const progress = createProgress(output);
+  let servers: Servers | null = null;
+  try {
+    heading(invocation, system);
+    servers = await listen(system, version);
+    const { http, dashboard, urls } = servers;
+    writeHubFile(settings.home, {
+      pid: process.pid,
+      startedAt: started,
+      ...urls,
+      driver: system.driver.name,
+      sandbox: system.driver.sandbox,
+    });
+    system.bus.onAny((event) => progress.event(event));
+    tellFleet(system, output);
+    system.loop.start();
+    void system.loop.settled(ended.signal).then(
+      () => output.out(ready(system, urls, output, Date.now() - started)),
+      () => {},
+    );
+    await ended.promise;
+    output.out("stopping; the agents stay as they are");
+    servers.streams.closeAll();
+    await Promise.all([http.stop(), dashboard.stop()]);
+    return EXIT.done;
+  } finally {
+    progress.close();
+    removeHubFile(settings.home);
+    servers?.streams.closeAll();
+    await system.stop();
+  }
+};
+
+interface Servers {
+  readonly http: HttpServer;
+  readonly dashboard: HttpServer;
+  readonly streams: Streams;
+  readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
+}
+
+/** The API on its own port, and the dashboard's page with the same API on another. */
+async function listen(system: System, version: string): Promise<Servers> {
+  const { hub, settings } = system;
+  const ports = system.source.current().desired?.settings.hub;
+  const bind = settings.bind;
+  const host = bind.includes(":") ? `[${bind}]` : bind;
+  const streams = new Streams(hub.limits);
+  const controller = controllerPort(system, version);
+  const http = await listenHttp({
+    app: createApp({ hub, controller, streams }),
+    hub,
+    bind,
+    port: settings.httpPort ?? ports?.httpPort ?? 9091,
+  });
+  let origin = "";
+  const { page } = await import("../http/web.ts");
+  const dashboard = await listenHttp({
+    app: createApp({ hub, controller, streams, origins: () => [origin], before: [page()] }),
+    hub,
+    bind,
+    port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
+  });
+  origin = `http://${host}:${dashboard.port}`;
+  const urls = {
+    http: `http://${host}:${http.port}`,
+    agent: `ws://${host}:${hub.agentPort}`,
+    dashboard: origin,
+  };
+  return { http, dashboard, streams, urls };
+}
+
+function heading({ output, settings, version }: Invocation, system: System): void {
+  const { driver, selection } = system;
+  const which = driver.sandbox
+    ? output.paint(
+        "warn",
+        `sandbox: agents are folders and processes of this machine, not virtual machines (${selection.reason})`,
+      )
+    : `${driver.name} ${driver.version} (${selection.reason})`;
+  output.out(`${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}`);
+  output.out(which);
+}
+
+function tellFleet(system: System, output: Output): void {
+  const tell = () => {
+    const { errors, stale, desired } = system.source.current();
+    if (errors.length > 0) {
+      output.err(reportErrors(errors, { color: output.color, width: output.width }));
+      output.err(
+        stale
+          ? "\nThe last good fleet stays in force. Mend the files; they are read again as soon as they are saved."
+          : "\nThere is no good fleet yet, so nothing is done. Mend the files; they are read again as soon as they are saved.",
+      );
+    } else if (desired?.guard)
+      output.err(
+        `${output.paint("warn", "warning:")} ${desired.guard.message}; nothing is removed because of that`,
+      );
+    for (const { message } of system.missingSecrets())
+      output.err(`${output.paint("warn", "warning:")} ${message}`);
+  };
+  tell();
+  system.bus.on("fleet.read", () => setImmediate(tell));
+}
+
+function ready(system: System, urls: Servers["urls"], output: Output, ms: number): string {
+  const desired = system.source.current().desired;
+  const held = system.loop.last?.plan.counts.held ?? 0;
+  const agents = desired?.agents.length ?? 0;
+  const first = desired?.agents.find((a) => a.state === "running")?.name ?? "NAME";
+  const state =
+    held > 0
+      ? output.paint("warn", `${held} held (vm-agent plan says why)`)
+      : output.paint("good", "as written");
+  return (
+    `\n${agents} agents, ${state}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ` +
+    `Next, in a second terminal: npx vm-agent task ${first} '{"type":"exec","command":"echo hello"}'   (Ctrl-C stops; agents stay)`
+  );
+}
+
+/** Ctrl-C or a service manager's stop; the second time at once. */
+function signalled(output: Output): { readonly promise: Promise<void>; readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const promise = new Promise<void>((resolve) => {
+    const onSignal = () => {
+      if (controller.signal.aborted) {
+        output.err("stopped at once; the next start goes on from here");
+        process.exit(130);
+      }
+      controller.abort();
+      resolve();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  });
+  return { promise, signal: controller.signal };
+}

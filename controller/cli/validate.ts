@@ -1,0 +1,34 @@
+/** `vm-agent validate`: everything that is wrong with the fleet files, at once. */
+import { EXIT } from "../base/errors.ts";
+import { errorsAsJson, reportErrors } from "../reconcile/fleet-report.ts";
+import { loadFleet } from "../reconcile/fleet-source.ts";
+import type { CommandRun } from "./run.ts";
+
+export const validate: CommandRun = async ({ settings, output }) => {
+  const read = await loadFleet(settings.fleet);
+  if (output.json) {
+    output.out(
+      JSON.stringify(
+        read.ok
+          ? { ok: true, agents: read.desired.agents.length, warnings: read.warnings }
+          : { ok: false, errors: errorsAsJson(read.errors) },
+      ),
+    );
+    return read.ok ? EXIT.done : EXIT.invalidFleet;
+  }
+  if (!read.ok) {
+    output.err(reportErrors(read.errors, { color: output.color, width: output.width }));
+    output.err(
+      `\n${read.errors.length} ${read.errors.length === 1 ? "error" : "errors"} in ${settings.fleet}`,
+    );
+    return EXIT.invalidFleet;
+  }
+  if (read.warnings.length > 0)
+    output.err(reportErrors(read.warnings, { color: output.color, width: output.width }));
+  const { agents, snapshots, guard } = read.desired;
+  if (guard) output.err(`${output.paint("warn", "warning:")} ${guard.message}`);
+  output.out(
+    `${output.paint("good", "valid:")} ${agents.length} agents, ${snapshots.length} snapshots in ${settings.fleet}`,
+  );
+  return EXIT.done;
+};

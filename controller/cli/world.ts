@@ -1,0 +1,115 @@
+/** What a command needs to look at the world by itself: the fleet as written, the store, the driver. Opened lazily, closed together. */
+import { existsSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { statfs } from "node:fs/promises";
+import { systemClock } from "../base/clock.ts";
+import type { Settings } from "../base/env.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import { type Bus, createBus } from "../base/events.ts";
+import type { Desired, Host, RuntimeReading } from "../core/types.ts";
+import { type Selection, selectDriver } from "../drivers/select.ts";
+import { type FleetRead, loadFleet } from "../reconcile/fleet-source.ts";
+import { gitRevision } from "../reconcile/fleet-git.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { openStore } from "../store/sqlite.ts";
+import type { Store } from "../store/store.ts";
+import { createMemoryStore } from "../store/memory.ts";
+import { type HubFile, databasePath, findHub } from "./home.ts";
+import type { Api } from "../../ui/client/api.ts";
+
+/** kv key: the kind of driver in which this store's instances live. */
+export const DRIVER_KEY = "driver";
+
+export interface World extends AsyncDisposable {
+  readonly bus: Bus;
+  /** The hub that runs for this fleet, if one does. */
+  hub(): Promise<{ readonly api: Api; readonly file: HubFile | null } | null>;
+  fleet(): Promise<FleetRead>;
+  /** Throws `fleet-invalid` with the report when the fleet cannot be used. */
+  desired(): Promise<Desired>;
+  store(): Store;
+  selection(): Promise<Selection>;
+  host(): Promise<Host>;
+  /** What runtimes were last heard of: from the running hub, else from the store. */
+  readings(): Promise<readonly RuntimeReading[]>;
+}
+
+export interface WorldOptions {
+  /** Use this store instead of looking at the one on disk. */
+  readonly store?: Store;
+  readonly color?: boolean;
+  readonly width?: number;
+}
+
+/** Nothing is opened before it is asked for, so that a command pays for what it uses only. */
+export async function openWorld(settings: Settings, options: WorldOptions): Promise<World> {
+  const bus = createBus(systemClock.now);
+  const once = <T>(make: () => T): (() => T) => {
+    let made: { readonly value: T } | null = null;
+    return () => {
+      made ??= { value: make() };
+      return made.value;
+    };
+  };
+  let opened: Store | null = null;
+  const store = once(() => {
+    if (options.store) return options.store;
+    const path = databasePath(settings.home);
+    opened = existsSync(path) ? openStore(path, { readOnly: true }) : createMemoryStore();
+    return opened;
+  });
+  const fleet = once(() => loadFleet(settings.fleet, { revision: () => gitRevision(settings.fleet) }));
+  const hub = once(() => findHub(settings));
+  const world: World = {
+    bus,
+    hub,
+    fleet,
+    async desired() {
+      const read = await fleet();
+      if (read.ok) return read.desired;
+      throw new VmAgentError({
+        code: "fleet-invalid",
+        message: reportErrors(read.errors, { color: options.color ?? false, width: options.width ?? 100 }),
+        next: `mend ${read.errors.length === 1 ? "it" : "them"}; vm-agent validate checks without looking at Multipass`,
+        exit: EXIT.invalidFleet,
+      });
+    },
+    store,
+    selection: once(async () => {
+      const read = await fleet().catch(() => null);
+      const wanted = read?.ok ? read.desired.settings.driver : null;
+      const claimed =
+        store().claims.list().length > 0
+          ? ((store().kv.get(DRIVER_KEY) as "multipass" | "sandbox" | undefined) ?? null)
+          : null;
+      return selectDriver(settings, wanted, { bus, env: process.env, claimed });
+    }),
+    host: once(() => readHost(settings.home)),
+    async readings() {
+      const running = await hub();
+      if (running) {
+        const answer = await running.api
+          .get<{ readings: readonly RuntimeReading[] }>("/fleet/readings")
+          .catch(() => null);
+        if (answer) return answer.readings;
+      }
+      return store()
+        .agents.list()
+        .map((row) => row.json.reading as RuntimeReading | undefined)
+        .filter((r): r is RuntimeReading => r !== undefined)
+        .map((r) => ({ ...r, status: "offline" as const }));
+    },
+    async [Symbol.asyncDispose]() {
+      await opened?.close();
+    },
+  };
+  return world;
+}
+
+export async function readHost(folder: string): Promise<Host> {
+  const disk = await statfs(existsSync(folder) ? folder : "/").then(
+    (s) => s.blocks * s.bsize,
+    () => 0,
+  );
+  return { cpu: cpus().length, memory: totalmem(), disk };
+}

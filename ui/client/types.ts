@@ -1,0 +1,78 @@
+/** What the hub's API answers to those who look, as the faces see it. Instants are milliseconds since the epoch, sizes bytes. */
+
+export interface ConditionView {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly since: number;
+}
+
+export interface WorkView {
+  readonly action: string;
+  readonly step: string | null;
+  readonly detail: string;
+  readonly progress: string;
+  readonly since: number;
+  readonly stepSince: number;
+}
+
+export interface FailureView {
+  readonly message: string;
+  readonly next: string;
+  readonly count: number;
+  /** null: not tried again by itself. */
+  readonly retryAt: number | null;
+}
+
+export interface AgentView {
+  readonly name: string;
+  readonly document: string;
+  readonly type: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capabilities: readonly string[];
+  readonly wanted: string;
+  readonly seen: string;
+  readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number } | null;
+  readonly seenSize: { readonly cpu: number; readonly memory: number; readonly disk: number } | null;
+  readonly ipv4: readonly string[];
+  readonly runtime: { readonly status: string; readonly version: string; readonly lastSeen: number } | null;
+  readonly tasks: { readonly running: number; readonly queued: number };
+  readonly snapshots: readonly string[] | null;
+  readonly held: readonly { readonly reason: string; readonly message: string; readonly release: string }[];
+  readonly source: { readonly file: string; readonly line: number; readonly column: number } | null;
+  readonly sync: string;
+  readonly health: string;
+  readonly conditions: readonly ConditionView[];
+  /** What is being done to it now. */
+  readonly work: WorkView | null;
+  readonly failure: FailureView | null;
+}
+
+export interface FleetView {
+  readonly at: number;
+  readonly version: string;
+  readonly fleet: string;
+  readonly revision: string | null;
+  readonly driver: { readonly name: string; readonly version: string; readonly sandbox: boolean };
+  /** One line each; not empty: the last good fleet is in force, or none is. */
+  readonly errors: readonly string[];
+  readonly stale: boolean;
+  readonly guard: string | null;
+  readonly agents: readonly AgentView[];
+  /** Instances that are not ours; null: nothing can be seen. */
+  readonly foreign: number | null;
+  readonly unobservable: string | null;
+  readonly counts: {
+    readonly create: number;
+    readonly change: number;
+    readonly destroy: number;
+    readonly snapshot: number;
+    readonly held: number;
+  };
+  readonly held: number;
+  readonly failures: Readonly<Record<string, FailureView>>;
+  readonly turns: number;
+  /** Nothing to do, or nothing that can be done. */
+  readonly settled: boolean;
+}
