@@ -1,7 +1,7 @@
 /** Makes the one file that runs in the guest: `dist/agent/runtime.mjs`, and what it is in `runtime.json` beside it. */
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "esbuild";
@@ -86,10 +86,17 @@ export async function buildRuntime(): Promise<RuntimeBundle> {
     hash: createHash("sha256").update(contents).digest("hex"),
   };
   mkdirSync(folder, { recursive: true });
-  writeFileSync(bundle.file, contents);
   const about = { version, hash: bundle.hash, bytes: bundle.bytes };
-  writeFileSync(join(folder, "runtime.json"), `${JSON.stringify(about)}\n`);
+  replace(bundle.file, contents);
+  replace(join(folder, "runtime.json"), `${JSON.stringify(about)}\n`);
   return bundle;
+}
+
+/** Two builds at once, or a build while a controller reads, must not meet half a file. */
+function replace(file: string, contents: Uint8Array | string): void {
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, file);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
