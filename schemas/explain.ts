@@ -121,7 +121,7 @@ function explainChoice(error: RawError, schema: Readonly<Record<string, unknown>
   const branches = (schema.oneOf ?? []) as readonly { readonly required?: readonly string[] }[];
   const fields = branches.flatMap((branch) => branch.required ?? []);
   const present = fields.filter((field) => Object.hasOwn(error.data as object, field));
-  const found = present.length === 0 ? `none of ${fields.join(", ")}` : present.join(" and ");
+  const found = present.length === 0 ? `neither ${fields.join(" nor ")}` : present.join(" and ");
   return {
     pointer: error.instancePath,
     message: `has ${found}; allowed: ${allowedBy(schema)}`,
@@ -197,8 +197,12 @@ function hint(value: unknown, schema: Readonly<Record<string, unknown>>): string
   if (typeof value === "string" && numeric && !types.includes("string") && /^\d+$/.test(value)) {
     return `write it without quotes: ${value}`;
   }
+  if (typeof value === "number" && schema["x-min-ms"] !== undefined)
+    return `write its unit, such as ${value}s`;
   const bare = typeof value === "number" || typeof value === "boolean";
-  if (bare && types.includes("string") && !numeric) return `write it in quotes: "${value}"`;
+  const pattern = typeof schema.pattern === "string" ? new RegExp(schema.pattern, "u") : /(?:)/;
+  if (bare && types.includes("string") && !numeric && pattern.test(String(value)))
+    return `write it in quotes: "${value}"`;
   return null;
 }
 

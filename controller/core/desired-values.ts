@@ -1,4 +1,6 @@
-/** Defaults of the documents, and their sizes and durations as numbers. */
+/** Defaults of the documents, their sizes and durations as numbers, and the settings of a fleet. */
+import type { FleetDocument } from "../../schemas/types.ts";
+import type { FleetSettings } from "./types.ts";
 
 /** The same numbers stand as `default` in the schemas; a test compares them. */
 export const AGENT_DEFAULTS = {
@@ -62,4 +64,26 @@ export function sorted<T>(record: Readonly<Record<string, T>> = {}): Readonly<Re
   const keys = Object.keys(record);
   if (keys.length < 2) return record;
   return Object.fromEntries(keys.sort().map((key) => [key, record[key] as T]));
+}
+
+/** The settings of a fleet; with no document, the defaults. */
+export function resolveSettings(fleet: FleetDocument | undefined): FleetSettings {
+  const { memory, disk } = fleet?.limits ?? {};
+  const { interval = FLEET_DEFAULTS.git.interval, ...git } = fleet?.git ?? {};
+  return {
+    driver: fleet?.driver ?? FLEET_DEFAULTS.driver,
+    parallelism: fleet?.parallelism ?? FLEET_DEFAULTS.parallelism,
+    interval: parseDuration(fleet?.interval ?? FLEET_DEFAULTS.interval),
+    prune: fleet?.prune ?? FLEET_DEFAULTS.prune,
+    maxDeletes: fleet?.maxDeletes ?? FLEET_DEFAULTS.maxDeletes,
+    drift: { mode: fleet?.drift?.mode ?? FLEET_DEFAULTS.drift.mode },
+    limits: {
+      ...(fleet?.limits?.cpu === undefined ? {} : { cpu: fleet.limits.cpu }),
+      ...(memory === undefined ? {} : { memory: parseSize(memory) }),
+      ...(disk === undefined ? {} : { disk: parseSize(disk) }),
+    },
+    git: { follow: FLEET_DEFAULTS.git.follow, ...git, interval: parseDuration(interval) },
+    hub: { ...FLEET_DEFAULTS.hub, ...fleet?.hub },
+    notify: fleet?.notify ?? [],
+  };
 }

@@ -9,9 +9,9 @@ import type {
 import {
   AGENT_DEFAULTS,
   canonicalJson,
-  FLEET_DEFAULTS,
   parseDuration,
   parseSize,
+  resolveSettings,
   SNAPSHOT_DEFAULTS,
   sorted,
 } from "./desired-values.ts";
@@ -291,26 +291,4 @@ function resolveSnapshots(
     }
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, snapshot]) => snapshot);
-}
-
-/** The settings of a fleet; with no document, the defaults. */
-export function resolveSettings(fleet: FleetDocument | undefined): FleetSettings {
-  const { memory, disk } = fleet?.limits ?? {};
-  const { interval = FLEET_DEFAULTS.git.interval, ...git } = fleet?.git ?? {};
-  return {
-    driver: fleet?.driver ?? FLEET_DEFAULTS.driver,
-    parallelism: fleet?.parallelism ?? FLEET_DEFAULTS.parallelism,
-    interval: parseDuration(fleet?.interval ?? FLEET_DEFAULTS.interval),
-    prune: fleet?.prune ?? FLEET_DEFAULTS.prune,
-    maxDeletes: fleet?.maxDeletes ?? FLEET_DEFAULTS.maxDeletes,
-    drift: { mode: fleet?.drift?.mode ?? FLEET_DEFAULTS.drift.mode },
-    limits: {
-      ...(fleet?.limits?.cpu === undefined ? {} : { cpu: fleet.limits.cpu }),
-      ...(memory === undefined ? {} : { memory: parseSize(memory) }),
-      ...(disk === undefined ? {} : { disk: parseSize(disk) }),
-    },
-    git: { follow: FLEET_DEFAULTS.git.follow, ...git, interval: parseDuration(interval) },
-    hub: { ...FLEET_DEFAULTS.hub, ...fleet?.hub },
-    notify: fleet?.notify ?? [],
-  };
 }

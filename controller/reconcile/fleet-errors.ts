@@ -61,12 +61,17 @@ export function compareErrors(a: FleetError, b: FleetError): number {
   return a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }
 
+/** What the message says something of: a field, a document, or nothing beside the file's name. */
+export function subjectOf(error: FleetError): string {
+  return error.path === "" && error.line > 0 ? "the document" : error.path;
+}
+
 /** One line: `agents/builder.yaml:7:1 /memroy is not a field of an Agent; did you mean "memory"?` */
 export function errorLine(error: FleetError): string {
   const place = error.line === 0 ? error.file : `${error.file}:${error.line}:${error.column}`;
-  const subject = error.path === "" ? "" : `${error.path} `;
+  const subject = subjectOf(error);
   const tail = error.suggestion === null ? "" : `; ${error.suggestion}`;
-  return `${place === "" ? "" : `${place} `}${subject}${error.message}${tail}`;
+  return `${place === "" ? "" : `${place} `}${subject === "" ? "" : `${subject} `}${error.message}${tail}`;
 }
 
 const CONTEXT = 2;

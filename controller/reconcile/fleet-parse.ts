@@ -10,6 +10,7 @@ import {
   LineCounter,
   type Pair,
   parseAllDocuments,
+  visit,
   type YAMLMap,
 } from "yaml";
 import type { Span } from "./fleet-errors.ts";
@@ -94,11 +95,38 @@ export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "
         problems.push({ message: tooDeep(null), suggestion: null, span: { ...start, length: 1 } });
       else documents.push({ index, value, ...start });
     } catch (error) {
-      problems.push({ message: tooDeep(error), suggestion: null, span: { ...start, length: 1 } });
+      problems.push(
+        unresolvedAlias(text, document, error) ?? {
+          message: tooDeep(error),
+          suggestion: null,
+          span: { ...start, length: 1 },
+        },
+      );
     }
   }
   const perLine = new Map(problems.map((problem) => [problem.span.line, problem] as const).reverse());
   return { documents, problems: [...perLine.values()].reverse().slice(0, MAX_SYNTAX_ERRORS) };
+}
+
+function unresolvedAlias(text: string, document: Document, error: unknown): SyntaxProblem | null {
+  const name =
+    error instanceof ReferenceError ? /^Unresolved alias.*: (\S+)$/.exec(error.message)?.[1] : undefined;
+  if (name === undefined) return null;
+  const offset = offsetOfAlias(document, name);
+  const span = { ...positionAt(text, offset), length: name.length + 1 };
+  return { message: `has the alias *${name}, but no anchor &${name} before it`, suggestion: null, span };
+}
+
+function offsetOfAlias(document: Document, name: string): number {
+  let offset = 0;
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.source !== name) return undefined;
+      offset = alias.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 function tooDeep(error: unknown): string {
@@ -149,6 +177,7 @@ function syntaxProblem(
       const words = error.message
         .replace(/ in YAML stream.*/s, "")
         .replace(/: .*$/s, "")
+        .replace(/ ["'](\w+)/, " $1")
         .replace(/\.$/, "");
       return {
         message: `is not valid YAML: ${words[0]?.toLowerCase() ?? ""}${words.slice(1)}`,

@@ -161,10 +161,11 @@ function readCloudInit(
     bytes = readFileSync(absolute);
   } catch (error) {
     if (state.needs.at(-1)?.absolute !== absolute) state.needs.push({ absolute, stamp: null });
-    const why = errnoOf(error) === "ENOENT" ? "no file is there" : `it cannot be read (${errnoOf(error)})`;
+    const missing = errnoOf(error) === "ENOENT";
+    const why = missing ? `there is no file ${shown}` : `${shown} cannot be read (${errnoOf(error)})`;
     const problem: Problem = {
       pointer: "/provision/cloudInit",
-      message: `is ${JSON.stringify(written)}, which is ${shown}, but ${why}`,
+      message: `is ${JSON.stringify(written)}; ${why}`,
       found: JSON.stringify(written),
       allowed: "the path of a cloud-init file",
       suggestion: null,

@@ -1,6 +1,6 @@
 /** Errors of fleet files as text for people: place, code frame, caret, what was probably meant. */
 import { styleText } from "node:util";
-import type { Excerpt, FleetError } from "./fleet-errors.ts";
+import { type Excerpt, type FleetError, subjectOf } from "./fleet-errors.ts";
 
 export interface ReportOptions {
   readonly color: boolean;
@@ -36,9 +36,10 @@ function reportOne(error: FleetError, paint: Paint, width: number, folder: strin
       ? error.file
       : `${folder}/${error.file}`;
   const place = error.line === 0 ? file : `${file}:${error.line}:${error.column}`;
+  const subject = subjectOf(error);
   const words = [
     ...(place === "" ? [] : [place]),
-    ...(error.path === "" ? [] : [error.path]),
+    ...(subject === "" ? [] : subject.split(" ")),
     ...error.message.split(" "),
   ];
   const head = wrap(
