@@ -23,6 +23,8 @@ export interface Command {
   readonly options: readonly Option[];
   /** Positional arguments in the help text. */
   readonly synopsis?: string;
+  /** Positional arguments explained in the help text. */
+  readonly arguments?: Readonly<Record<string, string>>;
   readonly summary: string;
   /** Names of instances in its arguments, for fault rules and for what is shown while waiting. */
   names?(args: Arguments): readonly string[];

@@ -1,10 +1,10 @@
 // The daemon as a client meets it: one call at a time, sometimes away, sometimes wedged.
 import { existsSync, rmSync } from "node:fs";
-import { DaemonDown, unhandled } from "./failure.ts";
+import { DaemonDown, Exit } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { acquire } from "./lock.ts";
 import { inState } from "./paths.ts";
-import { isFrozen, type ProcessMark } from "./processes.ts";
+import { isFrozen, type ProcessMark, sleep } from "./processes.ts";
 
 /** A running command's way to the daemon. */
 export interface Call {
@@ -23,7 +23,7 @@ export interface CallFault {
 }
 
 const lockDir = (): string => inState("daemon");
-const wedgeFile = (): string => inState("daemon", "wedged");
+const busyFile = (): string => inState("daemon", "busy");
 const downFile = (): string => inState("daemon", "down");
 
 /** The address must make sense, and be one where we can be reached: there is no socket, so only the default one is. */
@@ -33,7 +33,10 @@ export function checkAddress(): void {
   if (address.startsWith("unix:")) {
     if (!existsSync(address.slice(5))) throw new DaemonDown();
   } else if (!address.includes(":")) {
-    throw unhandled(`missing port number in address '${address}'`);
+    throw new Exit(
+      1,
+      `[error] [client] Caught an unhandled exception: missing port number in address '${address}'\n`,
+    );
   } else {
     throw new DaemonDown();
   }
@@ -46,7 +49,7 @@ export function openCall(command: string, fault: CallFault | undefined): Call {
     fault,
     async request(work) {
       checkAddress();
-      if (!asked && fault) {
+      if (fault && (!asked || fault.fault === "daemon-down")) {
         asked = true;
         const { beforeRequest } = await import("./fault-effects.ts");
         await beforeRequest(fault);
@@ -62,18 +65,26 @@ export function openCall(command: string, fault: CallFault | undefined): Call {
   };
 }
 
-/** A guest that stopped answering holds up everybody, until somebody thaws or kills it. */
+/** What keeps the daemon busy after its client was killed: a frozen guest that it asked, or a wait that takes until a time. */
+type Busy = { readonly guest: ProcessMark } | { readonly until: number };
+
 function mayEnter(names: readonly string[]): boolean {
-  if (!names.includes("wedged")) return true;
-  const guest = readJson<ProcessMark>(wedgeFile());
-  if (guest && isFrozen(guest)) return false;
-  rmSync(wedgeFile(), { force: true });
+  if (!names.includes("busy")) return true;
+  const busy = readJson<Busy>(busyFile());
+  if (busy && ("guest" in busy ? isFrozen(busy.guest) : Date.now() < busy.until)) return false;
+  rmSync(busyFile(), { force: true });
   return true;
 }
 
-/** From now on the daemon waits for this frozen guest, whatever becomes of the client that made it ask. */
-export function wedge(guest: ProcessMark): void {
-  writeJson(wedgeFile(), guest);
+/** From now on the daemon waits for this frozen guest, until somebody thaws or kills it. */
+export function waitForGuest(guest: ProcessMark): void {
+  writeJson(busyFile(), { guest } satisfies Busy);
+}
+
+/** From now on the daemon does nothing else for some milliseconds. */
+export async function waitInVain(ms: number): Promise<void> {
+  writeJson(busyFile(), { until: Date.now() + ms } satisfies Busy);
+  await sleep(ms);
 }
 
 /** The daemon is away for a moment, as after a crash or a change of its settings. */

@@ -1,4 +1,6 @@
 // How long the pretended parts of an instance's life take. Short by default; the real work comes on top.
+import { readText } from "./files.ts";
+import { inState } from "./paths.ts";
 
 /** Greater is faster: 1 boots in about 150 ms, 0.01 in 15 s. */
 export const SPEED_VARIABLE = "VM_AGENT_SANDBOX_SPEED";
@@ -29,4 +31,9 @@ export function duration(what: keyof typeof MILLISECONDS): number {
 function speed(): number {
   const value = Number(process.env[SPEED_VARIABLE] ?? "1");
   return Number.isFinite(value) && value > 0 ? value : 1;
+}
+
+/** The phases in which boots stay for as long as the file `hold` in the state folder names them: for tests, and for looking on. */
+export function heldPhases(): readonly string[] {
+  return readText(inState("hold"))?.trim().split(/\s+/) ?? [];
 }

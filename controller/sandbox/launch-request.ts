@@ -101,9 +101,10 @@ async function readUserData(file: string | undefined): Promise<Readonly<Record<s
   const document = parseDocument(text, { version: "1.1", prettyErrors: false, lineCounter: lines });
   const error = document.errors[0];
   if (error) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    const unclosed = error.code === "MISSING_CHAR" && /flow sequence/i.test(error.message);
-    const what = unclosed ? "end of sequence flow not found" : error.message;
+    const unclosed = /flow (sequence|map)/i.exec(error.message)?.[1]?.toLowerCase();
+    // yaml-cpp notices a missing bracket at the end of the text.
+    const { line, col } = lines.linePos(unclosed ? text.length : error.pos[0]);
+    const what = unclosed ? `end of ${unclosed} flow not found` : error.message;
     throw badCloudInit(`yaml-cpp: error at line ${line}, column ${col}: ${what}`);
   }
   const value: unknown = document.toJS({ maxAliasCount: 1000 });

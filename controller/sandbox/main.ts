@@ -7,6 +7,11 @@ import { type CallFault, openCall } from "./daemon.ts";
 import { Exit, Refusal, usage } from "./failure.ts";
 import { write } from "./output.ts";
 
+const EXEC_HINT = `
+
+Options to the inner command should come after "--", like this:
+multipass exec <instance> -- <command> <arguments>`;
+
 const started = Date.now();
 const argv = process.argv.slice(2);
 
@@ -67,8 +72,3 @@ async function dispatch(): Promise<number> {
     throw error;
   }
 }
-
-const EXEC_HINT = `
-
-Options to the inner command should come after "--", like this:
-multipass exec <instance> -- <command> <arguments>`;

@@ -28,8 +28,7 @@ export const find: Command = {
         key,
         { aliases, os: "Ubuntu", release: release.title, remote: release.remote, version: release.version },
       ]);
-      const blueprints = args.has("only-images") ? {} : { "blueprints (deprecated)": {} };
-      print(qtJson({ errors: [], ...blueprints, images: Object.fromEntries(images) }));
+      print(qtJson({ errors: [], "blueprints (deprecated)": {}, images: Object.fromEntries(images) }));
     } else {
       const widths = [28, 18, 17, 0];
       const lines = rows.map(({ key, aliases, release }) =>

@@ -63,10 +63,12 @@ export function commandHelp(name: CommandName, command: Command): string {
   ];
   const titles = options.map(optionTitle);
   const width = Math.max(...titles.map((title) => title.length)) + 4;
-  const rows = options.map(
-    (option, at) => `  ${(titles[at] ?? "").padEnd(width - 2)}${wrap(option.help ?? "", width)}\n`,
-  );
-  return `Usage: multipass ${name} [options]${command.synopsis ? ` ${command.synopsis}` : ""}\n${SUMMARIES[name]}.\n\nOptions:\n${rows.join("")}`;
+  const row = (title: string, text: string): string => `  ${title.padEnd(width - 2)}${wrap(text, width)}\n`;
+  const rows = options.map((option, at) => row(titles[at] ?? "", option.help ?? ""));
+  const synopsis = command.synopsis ? ` ${command.synopsis}` : "";
+  const text = `Usage: multipass ${name} [options]${synopsis}\n${command.summary}.\n\nOptions:\n${rows.join("")}`;
+  const positional = Object.entries(command.arguments ?? {}).map(([title, help]) => row(title, help));
+  return positional.length > 0 ? `${text}\nArguments:\n${positional.join("")}\n\n` : text;
 }
 
 function optionTitle({ long, short, value }: Option): string {
@@ -74,20 +76,24 @@ function optionTitle({ long, short, value }: Option): string {
   return `${names.join(", ")}${value === undefined ? "" : ` <${value}>`}`;
 }
 
-/** Words over lines of 79 columns, continued below the first line's beginning. */
+/** Words over lines of 79 columns (80 after the first, as Qt counts), continued below the first line's beginning; a paragraph may begin with blanks. */
 function wrap(text: string, indent: number): string {
   const lines: string[] = [];
   for (const paragraph of text.split("\n")) {
-    let line = "";
-    for (const word of paragraph.split(" ")) {
-      if (line !== "" && line.length + 1 + word.length > 79 - indent) {
+    let line = /^ */.exec(paragraph)?.[0] ?? "";
+    let words = 0;
+    for (const word of paragraph.trim().split(" ")) {
+      if (words > 0 && line.length + 1 + word.length > (lines.length === 0 ? 79 : 80) - indent) {
         lines.push(line);
         line = word;
-      } else line = line === "" ? word : `${line} ${word}`;
+      } else line = words === 0 ? `${line}${word}` : `${line} ${word}`;
+      words += 1;
     }
     lines.push(line);
   }
-  return lines.join(`\n${" ".repeat(indent)}`);
+  return lines
+    .map((line, at) => (at === 0 || line === "" ? line : `${" ".repeat(indent)}${line}`))
+    .join("\n");
 }
 
 export const help: Command = {

@@ -10,6 +10,7 @@ import { userDataFile } from "../guest/cloud-init.ts";
 import { type BootOrder, switchOn } from "../guest/power.ts";
 import { resolveImage } from "../images.ts";
 import { type Instance, preparation, readInstance } from "../instance.ts";
+import { IMAGE_HELP, LAUNCH_OPTIONS } from "../launch-options.ts";
 import { type LaunchRequest, readLaunchRequest } from "../launch-request.ts";
 import { isValidName } from "../names.ts";
 import { instanceDir } from "../paths.ts";
@@ -21,42 +22,10 @@ const MINIMUM_MEMORY = 128 * 1024 * 1024;
 const MINIMUM_DISK = 512 * 1024 * 1024;
 
 export const launch: Command = {
-  options: [
-    { long: "cpus", short: "c", value: "cpus", help: "Number of CPUs to allocate.\nMinimum: 1, default: 1." },
-    {
-      long: "disk",
-      short: "d",
-      value: "disk",
-      help: "Disk space to allocate. Positive integers, in bytes, or decimals, with K, M, G suffix.\nMinimum: 512M, default: 5G.",
-    },
-    {
-      long: "memory",
-      short: "m",
-      value: "memory",
-      help: "Amount of memory to allocate. Positive integers, in bytes, or decimals, with K, M, G suffix.\nMinimum: 128M, default: 1G.",
-    },
-    { long: "mem", value: "memory", hidden: true },
-    { long: "name", short: "n", value: "name", help: "Name for the instance." },
-    {
-      long: "cloud-init",
-      value: "file> | <url",
-      help: "Path or URL to a user-data cloud-init configuration, or '-' for stdin.",
-    },
-    { long: "network", value: "spec", help: "Add a network interface to the instance." },
-    { long: "bridged", help: "Adds one `--network bridged` network." },
-    {
-      long: "mount",
-      value: "local-path>:<instance-path",
-      help: "Mount a local directory inside the instance.",
-    },
-    {
-      long: "timeout",
-      value: "timeout",
-      help: "Maximum time, in seconds, to wait for the command to complete.",
-    },
-  ],
+  options: LAUNCH_OPTIONS,
   synopsis: "[[<remote:>]<image> | <url>]",
-  summary: "Create and start an Ubuntu instance",
+  arguments: { image: IMAGE_HELP },
+  summary: "Create and start a new instance",
   names: (args) => args.values("name"),
   async run(call, args) {
     return launchInstance(call, await readLaunchRequest(args));

@@ -25,9 +25,8 @@ export const restore: Command = {
     const spinner = new Spinner();
     spinner.stop();
     try {
-      const saveFirst =
-        !args.has("destructive") &&
-        (await askToSave(() => call.request(() => restorable(instance, snapshot)), instance));
+      await call.request(() => restorable(instance, snapshot));
+      const saveFirst = !args.has("destructive") && (await askToSave(instance));
       spinner.start("Restoring snapshot");
       const saved = await inBackground(call, { kind: "restore", instance, snapshot, saveFirst });
       if (saved !== "") spinner.print(`Snapshot taken: ${instance}.${saved}\n`);
@@ -39,8 +38,7 @@ export const restore: Command = {
   },
 };
 
-async function askToSave(check: () => Promise<unknown>, instance: string): Promise<boolean> {
-  await check();
+async function askToSave(instance: string): Promise<boolean> {
   const answer = await askYesNo(
     `Do you want to take a snapshot of ${instance} before discarding its current state? (Yes/no): `,
   );

@@ -51,6 +51,12 @@ export function writeFiles(root: string, userData: UserData): void {
   }
 }
 
+/** The keys of whoever may log in; nobody ever does, but programs look at the file. */
+export function writeAuthorizedKeys(root: string, userData: UserData): void {
+  const keys = list(userData.ssh_authorized_keys).map((key) => `${String(key)}\n`);
+  writeFileSync(join(root, "home/ubuntu/.ssh/authorized_keys"), keys.join(""), { mode: 0o600 });
+}
+
 function decode(content: unknown, encoding: string): Buffer {
   const text = content === undefined || content === null ? "" : String(content);
   const kind = encoding.toLowerCase().replaceAll("base64", "b64").replaceAll("gzip", "gz");

@@ -1,7 +1,7 @@
 // An instance's first process: boots it, keeps its services running, and shuts it down. Arguments: the name and the boot's id.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { duration } from "../durations.ts";
+import { duration, heldPhases } from "../durations.ts";
 import { writeJson } from "../files.ts";
 import { type BootReport, type Instance, readInstance, reportFile } from "../instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
@@ -12,6 +12,7 @@ import {
   isFirstBoot,
   readUserData,
   runCommands,
+  writeAuthorizedKeys,
   writeFiles,
   writeStatus,
 } from "./cloud-init.ts";
@@ -48,17 +49,17 @@ async function boot(instance: Instance): Promise<void> {
   if (kind === "launch") {
     tell({ phase: "preparing" });
     rmSync(root, { recursive: true, force: true });
-    await sleep(duration("prepare"));
+    await pass("prepare");
     makeTree(root, instance.image.title);
   }
   tell({ phase: kind === "restart" ? "restarting" : "starting" });
   const patience = setTimeout(() => tell({ phase: "unknown", gaveUp: true }), instance.boot?.patience ?? 0);
   const first = isFirstBoot(name);
-  await sleep(duration(first ? "starting" : "restarting"));
+  await pass(first ? "starting" : "restarting");
   if (instance.boot?.fault === "crashes") process.exit(1);
   if (first) {
     tell({ phase: "unknown" });
-    await sleep(duration("unknown"));
+    await pass("unknown");
   }
   if (instance.boot?.fault === "never-answers") return holdOn();
   await bringUp(instance, first, () => clearTimeout(patience));
@@ -78,6 +79,7 @@ async function bringUp(instance: Instance, first: boolean, answered: () => void)
     beginInstance(root, name);
     makeHostKeys(root, name);
     try {
+      writeAuthorizedKeys(root, userData);
       writeFiles(root, userData);
     } catch (error) {
       failures.push(`('write_files', ${(error as Error).message})`);
@@ -93,6 +95,13 @@ async function bringUp(instance: Instance, first: boolean, answered: () => void)
   }
   tell({ finished: true });
   scheduleShutdown();
+}
+
+/** Spends a phase's time, and more while somebody holds boots in this phase. */
+async function pass(what: "prepare" | "starting" | "restarting" | "unknown"): Promise<void> {
+  const { phase } = report;
+  await sleep(duration(what));
+  while (heldPhases().includes(phase)) await sleep(10);
 }
 
 function tell(change: Partial<BootReport>): void {

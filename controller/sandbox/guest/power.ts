@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { waitInVain } from "../daemon.ts";
 import { duration } from "../durations.ts";
 import { Refusal } from "../failure.ts";
 import { type Boot, bootReport, type Instance, powerState, update } from "../instance.ts";
@@ -48,7 +49,7 @@ export async function switchOff(instance: Instance): Promise<Instance> {
   if (boot && lives(boot.process)) {
     const ignores = powerState(instance) === "Unknown" && bootReport(instance)?.up !== true;
     if (ignores) {
-      await sleep(duration("ignoredPowerdown"));
+      await waitInVain(duration("ignoredPowerdown"));
       throw new Refusal(NOT_FINISHED);
     }
     if (!(await powerDown(boot, duration("powerdown"), sleep))) throw new Refusal(NOT_FINISHED);

@@ -1,0 +1,155 @@
+// For tests: a sandbox of its own in a temporary folder, and commands run in it.
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { killAll } from "./guest/members.ts";
+import type { BootReport, Instance } from "./instance.ts";
+import { program, STATE_DIR_VARIABLE } from "./paths.ts";
+import { removeTree } from "./remove-tree.ts";
+
+export interface RunOptions {
+  readonly stdin?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds after which the client gets SIGTERM; the exit code is then 124, as timeout(1) has it. */
+  readonly killAfter?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const DEADLINE_MS = 30_000;
+
+export class World {
+  /** Temporary folder of this world; the state lies in `state/` below it. */
+  readonly home: string;
+  readonly state: string;
+  readonly env: Readonly<Record<string, string>>;
+
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.home = realpathSync(mkdtempSync(join(tmpdir(), "vm-agent-sandbox-")));
+    this.state = join(this.home, "state");
+    mkdirSync(this.state);
+    this.env = env;
+  }
+
+  /** Runs `multipass ARGS`; a call that does not end within 30 s is killed and gives 124. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    const env: NodeJS.ProcessEnv = { ...process.env };
+    for (const name of Object.keys(env)) if (/^(VM_AGENT_SANDBOX|MULTIPASS)/.test(name)) delete env[name];
+    const child = spawn(process.execPath, [program(import.meta.dirname, "main"), ...args], {
+      cwd: options.cwd ?? this.home,
+      env: { ...env, [STATE_DIR_VARIABLE]: this.state, TZ: "UTC", ...this.env, ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    child.stdin.on("error", () => {}).end(options.stdin ?? "");
+    let late = false;
+    const kill = (): void => {
+      late = true;
+      child.kill(options.killAfter === undefined ? "SIGKILL" : "SIGTERM");
+    };
+    const timer = setTimeout(kill, options.killAfter ?? DEADLINE_MS);
+    options.signal?.addEventListener("abort", () => child.kill("SIGKILL"));
+    const parts = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      parts.stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      parts.stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        clearTimeout(timer);
+        resolve({ code: late ? 124 : (code ?? -1), ...parts });
+      });
+    });
+  }
+
+  /** Runs a command that must succeed; gives its stdout. */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const ran = await this.run(args, options);
+    if (ran.code !== 0)
+      throw new Error(`multipass ${args.join(" ")}: exit ${ran.code}\n${ran.stdout}${ran.stderr}`);
+    return ran.stdout;
+  }
+
+  write(name: string, text: string): string {
+    const path = join(this.home, name);
+    mkdirSync(join(path, ".."), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  }
+
+  /** A file of a guest, or undefined. */
+  guestFile(instance: string, path: string): string | undefined {
+    try {
+      return readFileSync(join(this.state, "instances", instance, "root", path), "utf8");
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The phase that an instance's boot reports, "up" once the guest answers without the daemon's noticing; undefined before any. */
+  bootPhase(instance: string): string | undefined {
+    const path = join(this.state, "instances", instance, "boot.json");
+    const { id, phase, up } = JSON.parse(readFileSync(path, "utf8")) as BootReport;
+    if (id !== this.record(instance).boot?.id) return undefined;
+    return up && phase === "unknown" ? "up" : phase;
+  }
+
+  /** How many instances' boots are in a phase. */
+  instancesIn(phase: string): number {
+    const names = readdirSync(join(this.state, "instances"));
+    return names.filter((name) => {
+      try {
+        return this.bootPhase(name) === phase;
+      } catch {
+        return false;
+      }
+    }).length;
+  }
+
+  record(instance: string): Instance {
+    return JSON.parse(
+      readFileSync(join(this.state, "instances", instance, "state.json"), "utf8"),
+    ) as Instance;
+  }
+
+  /** Ends everything that still runs and removes the folder. */
+  async close(): Promise<void> {
+    const instances = join(this.state, "instances");
+    let names: readonly string[] = [];
+    try {
+      names = readdirSync(instances);
+    } catch {
+      // Nothing was ever launched here.
+    }
+    for (const name of names) {
+      try {
+        const { boot } = this.record(name);
+        if (boot) killAll(boot);
+      } catch {
+        // No record yet.
+      }
+    }
+    removeTree(this.home);
+  }
+}
+
+/** Waits for a condition, within a deadline. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  within = 15_000,
+): Promise<void> {
+  for (const deadline = Date.now() + within; !(await condition()); ) {
+    if (Date.now() > deadline) throw new Error(`still not so after ${within} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
