@@ -28,6 +28,7 @@ export class GroupCommit {
   #pending: Pending[] = [];
   #scheduled: NodeJS.Immediate | null = null;
   #closed = false;
+  #transactions = 0;
 
   constructor(db: Db, path: string) {
     this.#path = path;
@@ -43,6 +44,9 @@ export class GroupCommit {
       this.#pending.push({ run, resolve, reject });
       this.#scheduled ??= setImmediate(this.#turn);
     });
+
+  /** Number of the transaction that runs: what a write read from the database holds as long as it is the same. */
+  readonly transaction = (): number => this.#transactions;
 
   /** Everything asked so far is on disk, or was rejected. */
   flush(): void {
@@ -65,6 +69,7 @@ export class GroupCommit {
   };
 
   #together(batch: readonly Pending[]): void {
+    this.#transactions += 1;
     try {
       this.#begin.run();
     } catch (error) {

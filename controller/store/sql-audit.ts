@@ -6,7 +6,9 @@ import type { AuditEntry, AuditStore } from "./store.ts";
 /** Entries read at a time while verifying. */
 const PAGE = 1000;
 
-export function sqlAudit(db: Db, write: Write): AuditStore {
+/** `transaction`: the number of the running one; inside it the end of the chain is known without asking. */
+export function sqlAudit(db: Db, write: Write, transaction: () => number): AuditStore {
+  let end = { transaction: -1, hash: GENESIS };
   const last = db.prepare("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1");
   const insert = db.prepare(
     "INSERT INTO audit (at, actor, action, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?)",
@@ -16,9 +18,11 @@ export function sqlAudit(db: Db, write: Write): AuditStore {
     append: (entry) => {
       const detail = JSON.stringify(entry.detail);
       return write(() => {
-        const previous = last.get()?.hash;
-        const hash = link(previous === undefined ? GENESIS : String(previous), entry, detail);
+        const now = transaction();
+        const previous = end.transaction === now ? end.hash : String(last.get()?.hash ?? GENESIS);
+        const hash = link(previous, entry, detail);
         insert.run(entry.at, entry.actor, entry.action, entry.subject, detail, hash);
+        end = { transaction: now, hash };
       });
     },
     list: (after, limit) =>

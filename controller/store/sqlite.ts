@@ -121,7 +121,7 @@ function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
     credentials: sqlCredentials(db, write),
     agents,
     messages: sqlMessages(db, write),
-    audit: sqlAudit(db, write),
+    audit: sqlAudit(db, write, group?.transaction ?? (() => -1)),
     kv: sqlKeyValues(db, write),
     nextFence: sqlFence(db, write),
     async flush() {
