@@ -40,7 +40,19 @@ export interface Api {
   post<T>(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
   remove<T>(path: string): Promise<T>;
   /** Server-sent events from `path`; ends when the server ends them. */
-  events(path: string, lastEventId: string | null, signal: AbortSignal): AsyncIterable<ServerEvent>;
+  events(
+    path: string,
+    lastEventId: string | null,
+    signal: AbortSignal,
+    watch?: EventsWatch,
+  ): AsyncIterable<ServerEvent>;
+}
+
+export interface EventsWatch {
+  /** The server answered; the first event may be long in coming. */
+  readonly onOpen?: () => void;
+  /** Milliseconds without a byte (the server sends comments meanwhile) after which the stream counts as lost. */
+  readonly idle?: number;
 }
 
 export function createApi({ url, token }: ApiOptions): Api {
@@ -73,32 +85,52 @@ export function createApi({ url, token }: ApiOptions): Api {
       const answer = await call("DELETE", path);
       return (answer.status === 204 ? null : await answer.json()) as T;
     },
-    events: (path, lastEventId, signal) =>
-      readEvents(() =>
-        call("GET", path, {
-          signal,
-          headers: {
-            accept: "text/event-stream",
-            ...(lastEventId !== null && { "last-event-id": lastEventId }),
-          },
-        }),
+    events: (path, lastEventId, signal, watch = {}) =>
+      readEvents(
+        () =>
+          call("GET", path, {
+            signal,
+            headers: {
+              accept: "text/event-stream",
+              ...(lastEventId !== null && { "last-event-id": lastEventId }),
+            },
+          }),
+        watch,
       ),
   };
 }
 
-async function* readEvents(open: () => Promise<Response>): AsyncGenerator<ServerEvent> {
+async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): AsyncGenerator<ServerEvent> {
   const answer = await open();
+  watch.onOpen?.();
   if (!answer.body) return;
+  // A reader, for not every browser can iterate over a body.
+  const reader = answer.body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) {
-    rest += decoder.decode(part, { stream: true });
-    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
-      const event = parseEvent(rest.slice(0, end));
-      rest = rest.slice(end + 2);
-      if (event) yield event;
+  try {
+    for (;;) {
+      const { done, value } = await within(reader.read(), watch.idle);
+      if (done) return;
+      rest += decoder.decode(value, { stream: true });
+      for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+        const event = parseEvent(rest.slice(0, end));
+        rest = rest.slice(end + 2);
+        if (event) yield event;
+      }
     }
+  } finally {
+    // What broke the stream is told already; a second telling helps nobody.
+    await reader.cancel().catch(() => {});
   }
+}
+
+function within<T>(work: Promise<T>, ms: number | undefined): Promise<T> {
+  if (ms === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`nothing was heard for ${Math.round(ms / 1000)} s`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** One block of the event-stream format (WHATWG HTML, section 9.2); comments and unknown fields are ignored. */

@@ -76,3 +76,66 @@ export interface FleetView {
   /** Nothing to do, or nothing that can be done. */
   readonly settled: boolean;
 }
+
+/** One difference as `GET /plan` tells it; sizes in bytes. */
+export interface ChangeView {
+  readonly agent: string;
+  readonly action: string;
+  readonly patch: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[];
+  readonly before: InstanceView | null;
+  readonly after: InstanceView | null;
+  readonly cause: string;
+  readonly why: readonly string[];
+  readonly consequences: readonly string[];
+  readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
+  readonly waitsFor: readonly string[];
+  readonly source: { readonly file: string; readonly line: number; readonly column: number } | null;
+}
+
+/** The part of an agent that shows on its instance. */
+export interface InstanceView {
+  readonly state: string;
+  readonly image?: string | null;
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly provision?: string;
+  readonly config?: string;
+}
+
+export interface HeldView {
+  readonly agent: string;
+  readonly reason: string;
+  readonly would: ChangeView | null;
+  readonly message: string;
+  readonly release: string;
+}
+
+/** What `GET /plan` answers; null before there is a good fleet. */
+export interface PlanView {
+  readonly at: number;
+  readonly revision: string | null;
+  readonly changes: readonly ChangeView[];
+  readonly held: readonly HeldView[];
+  readonly notes: readonly { readonly agent: string | null; readonly message: string }[];
+  readonly totals: {
+    readonly wanted: { readonly cpu: number; readonly memory: number; readonly disk: number };
+    readonly host: { readonly cpu: number; readonly memory: number; readonly disk: number } | null;
+  };
+  readonly counts: FleetView["counts"];
+}
+
+/** A task as `GET /tasks` lists it. */
+export interface TaskView {
+  readonly id: string;
+  readonly agent: string;
+  readonly type: string;
+  readonly state: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly exitCode: number | null;
+  readonly error: string | null;
+  readonly droppedBytes: number;
+}

@@ -1,0 +1,119 @@
+/** Every event of the live stream as one line for people: what happened, to whom, how it is meant. Pure. */
+import type { ServerEvent } from "./api.ts";
+import { duration } from "./format.ts";
+import type { Tone } from "./tones.ts";
+
+export type EventKind = "agent" | "task" | "fleet" | "command" | "hub";
+
+export interface EventLine {
+  readonly id: string;
+  readonly at: number;
+  readonly name: string;
+  readonly kind: EventKind;
+  readonly agent: string | null;
+  readonly glyph: string;
+  readonly tone: Tone;
+  readonly text: string;
+  /** Happens all the time and says nothing by itself: a look at the world, a turn with nothing to do. */
+  readonly routine: boolean;
+}
+
+type Data = Readonly<Record<string, unknown>>;
+type Told = readonly [kind: EventKind, glyph: string, tone: Tone, text: string, routine?: boolean];
+
+const word = (data: Data, key: string): string => {
+  const value = data[key];
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+};
+const number = (data: Data, key: string): number =>
+  typeof data[key] === "number" ? (data[key] as number) : 0;
+const took = (data: Data): string => duration(number(data, "durationMs"));
+const list = (data: Data, key: string): readonly string[] =>
+  Array.isArray(data[key]) ? (data[key] as readonly unknown[]).map(String) : [];
+
+const TELL: Readonly<Record<string, (data: Data) => Told>> = {
+  "fleet.read": (d) => {
+    const errors = list(d, "errors");
+    if (errors.length > 0) return ["fleet", "✗", "bad", `the fleet files have errors: ${errors[0]}`];
+    return ["fleet", "✓", "good", `the fleet was read: ${word(d, "agents")} agents`];
+  },
+  observed: (d) =>
+    d.reason
+      ? ["fleet", "▲", "bad", `nothing can be seen: ${word(d, "reason")}`]
+      : ["fleet", "·", "dim", `looked at ${word(d, "instances")} instances in ${took(d)}`, true],
+  planned: (d) => [
+    "fleet",
+    "≠",
+    "accent",
+    `plan: ${word(d, "create")} to create, ${word(d, "change")} to change, ${word(d, "destroy")} to destroy, ${word(d, "held")} held`,
+  ],
+  reconciled: (d) => {
+    const outcome = word(d, "outcome");
+    const bad = outcome === "failed" || outcome === "unobservable";
+    return [
+      "fleet",
+      bad ? "✗" : "·",
+      bad ? "bad" : "dim",
+      `a turn of the loop ended: ${outcome}, ${took(d)}`,
+      !bad,
+    ];
+  },
+  "step.started": (d) => ["agent", "◐", "accent", `${word(d, "step")} began${withDetail(word(d, "detail"))}`],
+  "step.done": (d) =>
+    d.skipped === true
+      ? ["agent", "–", "dim", `${word(d, "step")} was not needed`, true]
+      : ["agent", "✓", "good", `${word(d, "step")} done in ${took(d)}`],
+  "step.failed": (d) => [
+    "agent",
+    "✗",
+    "bad",
+    `${word(d, "step")} failed: ${word(d, "message")}${typeof d.retryInMs === "number" ? `; tried again in ${duration(d.retryInMs)}` : ""}`,
+  ],
+  "agent.converged": () => ["agent", "✓", "good", "is as written"],
+  "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
+  "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
+  "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
+  "runtime.suspect": () => ["agent", "▲", "warn", "its runtime missed heartbeats"],
+  "runtime.offline": (d) => ["agent", "✕", "bad", `its runtime is offline${withDetail(word(d, "reason"))}`],
+  "task.changed": (d) => {
+    const state = word(d, "state");
+    const tone = state === "succeeded" ? "good" : /^(failed|timed-out|lost)$/.test(state) ? "bad" : "accent";
+    const glyph = tone === "good" ? "✓" : tone === "bad" ? "✗" : "▸";
+    return ["task", glyph, tone, `task ${shortId(word(d, "taskId"))} (${word(d, "type")}) ${state}`];
+  },
+  command: (d) => {
+    const failure = word(d, "failure");
+    const end = failure || (d.exitCode === 0 ? "" : `exit ${word(d, "exitCode") || "?"}`);
+    const text = `${list(d, "argv").join(" ")}  ${took(d)}${end === "" ? "" : `, ${end}`}`;
+    return ["command", end === "" ? "✓" : "✗", end === "" ? "dim" : "bad", text];
+  },
+  "auth.failed": (d) => [
+    "hub",
+    "✗",
+    "bad",
+    `a wrong token was presented (${word(d, "surface")}, ${word(d, "address")})`,
+  ],
+};
+
+const withDetail = (text: string): string => (text === "" ? "" : `: ${text}`);
+
+export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : id);
+
+export function eventLine({ id, event, data }: ServerEvent, now: number): EventLine {
+  const fields: Data = typeof data === "object" && data !== null ? (data as Data) : {};
+  const tell = TELL[event];
+  const [kind, glyph, tone, text, routine = false] = tell
+    ? tell(fields)
+    : (["hub", "·", "dim", event, true] as const);
+  return {
+    id,
+    at: number(fields, "at") || now,
+    name: event,
+    kind,
+    agent: word(fields, "agent") || null,
+    glyph,
+    tone,
+    text,
+    routine,
+  };
+}

@@ -1,0 +1,94 @@
+/** Which agents a person asked to see: the counts of the header, and the text that was typed. Pure. */
+import { size } from "./format.ts";
+import type { AgentView } from "./types.ts";
+
+export const FILTERS = ["all", "ready", "working", "drifted", "held", "failing"] as const;
+export type Filter = (typeof FILTERS)[number];
+
+export const FILTER_WORDS: Readonly<Record<Filter, string>> = {
+  all: "agents",
+  ready: "ready",
+  working: "in work",
+  drifted: "drifted",
+  held: "held",
+  failing: "failing",
+};
+
+const condition = (agent: AgentView, type: string): boolean =>
+  agent.conditions.some((c) => c.type === type && c.status === "True");
+
+const TESTS: Readonly<Record<Filter, (agent: AgentView) => boolean>> = {
+  all: () => true,
+  ready: (a) => condition(a, "Ready"),
+  working: (a) => a.work !== null,
+  drifted: (a) => condition(a, "Drifted"),
+  held: (a) => holds(a).length > 0,
+  failing: (a) => a.failure !== null,
+};
+
+/** What is held for a reason that a person can release; waiting ends by itself. */
+export const holds = (agent: AgentView): AgentView["held"] =>
+  agent.held.filter((h) => h.reason !== "waiting");
+
+export const isDrifted = TESTS.drifted;
+
+export const counts = (agents: readonly AgentView[]): Readonly<Record<Filter, number>> =>
+  Object.fromEntries(FILTERS.map((f) => [f, agents.filter(TESTS[f]).length])) as Record<Filter, number>;
+
+/** Every word of `text` is found in the name, type, states, labels or capabilities. */
+export function matching(agents: readonly AgentView[], filter: Filter, text: string): readonly AgentView[] {
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((w) => w !== "");
+  return agents.filter((a) => TESTS[filter](a) && words.every((w) => searchable(a).includes(w)));
+}
+
+function searchable(a: AgentView): string {
+  const labels = Object.entries(a.labels).map(([k, v]) => `${k}=${v}`);
+  return [a.name, a.type, a.wanted, a.seen, a.sync, a.health, ...labels, ...a.capabilities, ...a.ipv4]
+    .join(" ")
+    .toLowerCase();
+}
+
+export interface CompareRow {
+  readonly what: string;
+  readonly wanted: string;
+  readonly seen: string;
+  /** null: it cannot be said, for one side is not known. */
+  readonly differs: boolean | null;
+}
+
+/** Wanted beside seen, line by line. */
+export function compare(agent: AgentView): readonly CompareRow[] {
+  const { size: want, seenSize: seen, runtime } = agent;
+  const part = (what: "cpu" | "memory" | "disk"): CompareRow => {
+    const show = (s: AgentView["size"], none: string) =>
+      s === null ? none : what === "cpu" ? String(s.cpu) : size(s[what]);
+    return {
+      what,
+      wanted: show(want, "–"),
+      seen: show(seen, "not read"),
+      differs: want === null || seen === null ? null : want[what] !== seen[what],
+    };
+  };
+  const unseen = agent.seen === "?";
+  const up = agent.wanted === "running";
+  return [
+    {
+      what: "state",
+      wanted: agent.wanted,
+      seen: unseen ? "cannot be seen" : agent.seen,
+      differs: unseen ? null : agent.wanted !== agent.seen.toLowerCase(),
+    },
+    part("cpu"),
+    part("memory"),
+    part("disk"),
+    {
+      what: "runtime",
+      wanted: up ? "online" : "–",
+      seen: runtime === null ? "none" : `${runtime.status}, ${runtime.version || "version not said"}`,
+      differs: up ? runtime?.status !== "online" : null,
+    },
+  ];
+}

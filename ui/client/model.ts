@@ -1,0 +1,169 @@
+/** What a dashboard knows, and how it changes: one pure reducer over snapshots of the fleet, events, tasks and heartbeats. */
+import type { ServerEvent } from "./api.ts";
+import { type EventLine, eventLine } from "./event-lines.ts";
+import { type HealthSample, type HubAgentView, readHealth, withSample } from "./health.ts";
+import type { AgentView, FleetView, TaskView } from "./types.ts";
+
+export interface Link {
+  readonly status: "connecting" | "live" | "lost";
+  readonly since: number;
+  /** Why it was lost, in words; empty while it is not. */
+  readonly message: string;
+  readonly retryAt: number | null;
+  /** When a lost connection came back; null: it was never lost. */
+  readonly foundAt: number | null;
+}
+
+export interface Model {
+  readonly link: Link;
+  readonly fleet: FleetView | null;
+  /** Why there is no newer fleet than this one, in words; null: it is current. */
+  readonly fleetError: string | null;
+  /** The hub's clock less our own. */
+  readonly offset: number;
+  /** Oldest first. */
+  readonly events: readonly EventLine[];
+  /** Newest first. */
+  readonly tasks: readonly TaskView[];
+  readonly health: Readonly<Record<string, readonly HealthSample[]>>;
+}
+
+export type Action =
+  | { readonly type: "fleet"; readonly fleet: FleetView; readonly now: number }
+  | { readonly type: "fleet-failed"; readonly message: string }
+  | { readonly type: "event"; readonly event: ServerEvent; readonly now: number }
+  | { readonly type: "tasks"; readonly tasks: readonly TaskView[] }
+  | { readonly type: "task"; readonly task: TaskView }
+  | { readonly type: "health"; readonly agents: readonly HubAgentView[] }
+  | { readonly type: "connecting"; readonly now: number }
+  | { readonly type: "live"; readonly now: number }
+  | { readonly type: "lost"; readonly now: number; readonly message: string; readonly retryAt: number };
+
+export const EVENTS_KEPT = 1000;
+export const TASKS_KEPT = 500;
+
+export const emptyModel = (now: number): Model => ({
+  link: { status: "connecting", since: now, message: "", retryAt: null, foundAt: null },
+  fleet: null,
+  fleetError: null,
+  offset: 0,
+  events: [],
+  tasks: [],
+  health: {},
+});
+
+export function reduce(model: Model, action: Action): Model {
+  switch (action.type) {
+    case "fleet":
+      return {
+        ...model,
+        fleet: sharing(model.fleet, action.fleet),
+        fleetError: null,
+        offset: action.fleet.at - action.now,
+      };
+    case "fleet-failed":
+      return { ...model, fleetError: action.message };
+    case "event":
+      return withEvent(model, action.event, action.now);
+    case "tasks":
+      return { ...model, tasks: merge(model.tasks, action.tasks) };
+    case "task":
+      return { ...model, tasks: merge(model.tasks, [action.task]) };
+    case "health":
+      return withHealth(model, action.agents);
+    case "connecting":
+    case "live":
+    case "lost":
+      return { ...model, link: nextLink(model.link, action) };
+    default: {
+      const never: never = action;
+      return never;
+    }
+  }
+}
+
+function nextLink(
+  link: Link,
+  action: Extract<Action, { readonly type: "connecting" | "live" | "lost" }>,
+): Link {
+  const { now } = action;
+  if (action.type === "lost") {
+    const { message, retryAt } = action;
+    return { ...link, status: "lost", since: link.status === "lost" ? link.since : now, message, retryAt };
+  }
+  // A try while it is lost does not make it less lost.
+  if (action.type === "connecting") return link.status === "lost" ? { ...link, retryAt: null } : link;
+  const foundAt = link.status === "lost" ? now : link.foundAt;
+  return { status: "live", since: now, message: "", retryAt: null, foundAt };
+}
+
+/** Agents that did not change stay the same objects, so that only what changed is drawn again. */
+function sharing(old: FleetView | null, fresh: FleetView): FleetView {
+  if (old === null) return fresh;
+  const before = new Map(old.agents.map((a) => [a.name, a]));
+  return {
+    ...fresh,
+    agents: fresh.agents.map((a) => {
+      const former = before.get(a.name);
+      return former && JSON.stringify(former) === JSON.stringify(a) ? former : a;
+    }),
+  };
+}
+
+function withEvent(model: Model, event: ServerEvent, now: number): Model {
+  // The hub restarted or forgot: what it still knows follows.
+  if (event.event === "reset") return { ...model, events: [] };
+  const line = eventLine(event, now);
+  // Behind a reconnect the same event may come twice; ids of one run are in order, so the last few are enough to look at.
+  if (model.events.slice(-50).some((e) => e.id === line.id)) return model;
+  const events = [...model.events, line].slice(-EVENTS_KEPT);
+  return {
+    ...model,
+    events,
+    tasks: event.event === "task.changed" ? taskChanged(model.tasks, event, line.at) : model.tasks,
+  };
+}
+
+function taskChanged(tasks: readonly TaskView[], { data }: ServerEvent, at: number): readonly TaskView[] {
+  const { taskId, agent, state, type } = data as Readonly<
+    Record<"taskId" | "agent" | "state" | "type", string>
+  >;
+  const known = tasks.find((t) => t.id === taskId);
+  if (known) return merge(tasks, [{ ...known, state }]);
+  const task: TaskView = {
+    id: taskId,
+    agent,
+    type,
+    state,
+    spec: {},
+    createdAt: at,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    error: null,
+    droppedBytes: 0,
+  };
+  return merge(tasks, [task]);
+}
+
+function merge(old: readonly TaskView[], fresh: readonly TaskView[]): readonly TaskView[] {
+  const all = new Map([...old, ...fresh].map((t) => [t.id, t]));
+  return [...all.values()]
+    .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+    .slice(0, TASKS_KEPT);
+}
+
+function withHealth(model: Model, agents: readonly HubAgentView[]): Model {
+  let health = model.health;
+  for (const agent of agents) {
+    const sample = readHealth(agent);
+    if (sample === null) continue;
+    const before = health[agent.id] ?? [];
+    const after = withSample(before, sample);
+    if (after !== before) health = { ...health, [agent.id]: after };
+  }
+  return health === model.health ? model : { ...model, health };
+}
+
+export const findAgent = (model: Model, name: string): AgentView | undefined =>
+  model.fleet?.agents.find((a) => a.name === name);
