@@ -35,7 +35,8 @@ export const task: CommandRun = async (invocation) => {
 };
 
 export const exec: CommandRun = (invocation) => {
-  const [name = "", ...command] = invocation.args;
+  const [name = "", ...rest] = invocation.args;
+  const command = rest[0] === "--" ? rest.slice(1) : rest;
   if (command.length === 0) {
     throw new VmAgentError({
       code: "usage",

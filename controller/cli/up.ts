@@ -98,14 +98,14 @@ async function listen(system: System, version: string): Promise<Servers> {
 
 function heading({ output, settings, version }: Invocation, system: System): void {
   const { driver, selection } = system;
-  const which = driver.sandbox
-    ? output.paint(
-        "warn",
-        `sandbox: agents are folders and processes of this machine, not virtual machines (${selection.reason})`,
-      )
-    : `${driver.name} ${driver.version} (${selection.reason})`;
   output.out(`${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}`);
-  output.out(which);
+  if (!driver.sandbox) output.out(`${driver.name} ${driver.version} (${selection.reason})`);
+  else {
+    output.out(output.paint("warn", selection.reason));
+    output.out(
+      "  every agent is a folder and some processes of this machine; it behaves like Multipass, and isolates less",
+    );
+  }
 }
 
 function tellFleet(system: System, output: Output): void {

@@ -1,0 +1,91 @@
+/** `kill -9` of `vm-agent up` at every step boundary of creating three agents: a restart makes three agents, none twice, none left over. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import type { FleetView } from "../../ui/client/types.ts";
+import { NAMES, THREE } from "./fleets.ts";
+import { type Fixture, createFixture, until } from "./harness.ts";
+
+const STEPS = ["claim", "launch", "await-ready", "converged"] as const;
+const EDGES = ["before", "after"] as const;
+/** The first to be created, and the one that waits for it. */
+const AGENTS = ["agent-builder", "agent-tester"] as const;
+
+const BOUNDARIES = AGENTS.flatMap((agent) =>
+  STEPS.flatMap((step) => EDGES.map((edge) => `${agent}:${step}:${edge}`)),
+);
+
+describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
+  for (const boundary of BOUNDARIES) {
+    it(`at ${boundary}`, async () => {
+      const fixture = await createFixture(THREE);
+      try {
+        const child = fixture.spawnUp({ VM_AGENT_TEST_BOUNDARY: boundary });
+        const [, signal] = (await once(child, "close")) as [number | null, string | null];
+        assert.equal(signal, "SIGKILL", "it was killed at the boundary");
+        await startsAgain(fixture);
+      } finally {
+        await fixture.close();
+      }
+    });
+  }
+
+  // Between boundaries too: inside a launch, inside a commit, wherever the moment falls.
+  for (const ms of [300, 450, 600, 900, 1300]) {
+    it(`after ${ms} ms, wherever that is`, async () => {
+      const fixture = await createFixture(THREE);
+      try {
+        const child = fixture.spawnUp();
+        const timer = setTimeout(() => child.kill("SIGKILL"), ms);
+        await once(child, "close");
+        clearTimeout(timer);
+        await startsAgain(fixture);
+      } finally {
+        await fixture.close();
+      }
+    });
+  }
+});
+
+async function startsAgain(fixture: Fixture): Promise<void> {
+  const up = await fixture.up();
+  try {
+    await until(
+      "three agents are as written",
+      async () => {
+        const { agents } = await up.api.get<FleetView>("/fleet");
+        return (
+          agents.length === 3 && agents.every((a) => a.sync === "Synced" && a.health === "Healthy" && !a.work)
+        );
+      },
+      90_000,
+    ).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}\n${up.output()}`);
+    });
+    assert.deepEqual(await fixture.states(), Object.fromEntries(NAMES.map((n) => [n, "Running"])));
+    const plan = await fixture.cli("plan", "--detailed-exitcode");
+    assert.equal(plan.code, 0, plan.stdout + plan.stderr);
+    // One launch succeeded for each: what was on its way was adopted.
+    const calls = (await readFile(join(fixture.home, "sandbox", "calls.jsonl"), "utf8")).trim().split("\n");
+    const removed = calls.filter((line) => line.includes('"delete"'));
+    assert.deepEqual(removed, [], "nothing was ever deleted");
+    assert.equal((await runtimesOf(fixture)).length, 3, "one runtime for each");
+  } finally {
+    await up.end();
+  }
+}
+
+/** Processes of this fixture's runtimes, by their settings file on the command line. */
+async function runtimesOf(fixture: Fixture): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const [line, parent] = await Promise.all([
+      readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+      readFile(`/proc/${pid}/environ`, "utf8").catch(() => ""),
+    ]);
+    if (line.includes("guest/init") && `${line}${parent}`.includes(fixture.home)) found.push(pid);
+  }
+  return found;
+}
