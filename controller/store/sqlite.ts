@@ -1,5 +1,6 @@
 /** The store on SQLite: opens the file, refuses what is newer, damaged or not ours, and joins the sub-stores. */
-import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { VmAgentError } from "../base/errors.ts";
 import type { Db } from "./db.ts";
@@ -65,6 +66,7 @@ function inspect(path: string, reading: boolean): void {
       throw corrupt(path, "it is empty, but its log is not");
     return;
   }
+  if (!reading && !writable(path)) throw readOnly(path);
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT });
   try {
     const version = schemaVersion(db);
@@ -75,6 +77,17 @@ function inspect(path: string, reading: boolean): void {
     if (!reading && size <= QUICK_CHECK_BYTES) quickCheck(db, path);
   } finally {
     db.close();
+  }
+}
+
+/** The file and its folder: the log and the index of the log are made beside it. */
+function writable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    accessSync(dirname(path), constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

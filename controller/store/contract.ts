@@ -1,0 +1,277 @@
+/** What every store does, as one table of behaviours; `contract.test.ts` runs it against each implementation. */
+import assert from "node:assert/strict";
+import type { Claim } from "../core/types.ts";
+import { MESSAGES_PER_RECIPIENT, type OutputChunk, type Store, type TaskRecord } from "./store.ts";
+
+export function aTask(id: string, more: Partial<TaskRecord> = {}): TaskRecord {
+  return {
+    id,
+    agent: "agent-1",
+    type: "exec",
+    spec: { type: "exec", command: "echo hi" },
+    state: "queued",
+    epoch: 1,
+    createdAt: 1000,
+    sentAt: null,
+    acceptedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    result: null,
+    error: null,
+    cancelReason: null,
+    droppedBytes: 0,
+    idempotencyKey: null,
+    bodyHash: "h",
+    ...more,
+  };
+}
+
+export function aClaim(name: string): Claim {
+  return {
+    name,
+    nonce: `nonce of ${name}`,
+    phase: "launched",
+    claimedAt: 1,
+    bootAt: 2,
+    image: "24.04",
+    provisionHash: "p",
+    runtimeHash: "r",
+    restoreToken: null,
+    document: name,
+    converged: null,
+    proven: true,
+    protect: false,
+  };
+}
+
+const chunk = (taskId: string, seq: number, data: string): OutputChunk => ({
+  taskId,
+  seq,
+  stream: "stdout",
+  data,
+  at: 5,
+});
+const done: Partial<TaskRecord> = {
+  state: "succeeded",
+  sentAt: 1001,
+  acceptedAt: 1002,
+  startedAt: 1003,
+  finishedAt: 1004,
+  exitCode: 0,
+  result: { stdout: "hi" },
+};
+const ids = (tasks: readonly TaskRecord[]) => tasks.map((t) => t.id);
+const code = (expected: string) => (error: unknown) => {
+  assert.equal((error as { code?: string }).code, expected);
+  return true;
+};
+
+export const CONTRACT: readonly {
+  readonly name: string;
+  readonly run: (store: Store) => Promise<void>;
+}[] = [
+  {
+    name: "a task comes back as it was written, new and finished",
+    async run({ tasks }) {
+      await tasks.insert(aTask("a"));
+      assert.deepEqual(tasks.get("a"), aTask("a"));
+      const finished = aTask("a", { ...done, cancelReason: "why", droppedBytes: 7 });
+      await tasks.update(finished);
+      assert.deepEqual(tasks.get("a"), finished);
+      await tasks.insert(aTask("b", { ...done, idempotencyKey: "k" }));
+      assert.deepEqual(tasks.get("b"), aTask("b", { ...done, idempotencyKey: "k" }));
+      assert.equal(tasks.get("c"), null);
+    },
+  },
+  {
+    name: "an id, and a key of one agent, exist once",
+    async run({ tasks }) {
+      await tasks.insert(aTask("a", { idempotencyKey: "k" }));
+      await assert.rejects(tasks.insert(aTask("a")), code("conflict"));
+      await assert.rejects(tasks.insert(aTask("b", { idempotencyKey: "k" })), code("conflict"));
+      await tasks.insert(aTask("c", { agent: "agent-2", idempotencyKey: "k" }));
+      assert.equal(tasks.byIdempotencyKey("agent-2", "k")?.id, "c");
+      assert.equal(tasks.byIdempotencyKey(null, "k")?.id, "a");
+      assert.equal(tasks.byIdempotencyKey("agent-3", "k"), null);
+    },
+  },
+  {
+    name: "writes of one batch fail one by one",
+    async run({ tasks }) {
+      const results = await Promise.allSettled([
+        tasks.insert(aTask("a")),
+        tasks.insert(aTask("a")),
+        tasks.insert(aTask("b")),
+      ]);
+      assert.deepEqual(
+        results.map((r) => r.status),
+        ["fulfilled", "rejected", "fulfilled"],
+      );
+      assert.deepEqual(ids(tasks.open()), ["a", "b"]);
+    },
+  },
+  {
+    name: "lists are newest first, filtered, and go on behind a cursor",
+    async run({ tasks }) {
+      for (const id of ["a", "b", "c", "d"]) {
+        await tasks.insert(
+          aTask(id, { agent: id === "d" ? "agent-2" : "agent-1", type: id === "c" ? "test" : "exec" }),
+        );
+      }
+      await tasks.update(aTask("b", done));
+      assert.deepEqual(ids(tasks.list({})), ["d", "c", "b", "a"]);
+      assert.deepEqual(ids(tasks.list({ agent: "agent-1", limit: 2 })), ["c", "b"]);
+      assert.deepEqual(ids(tasks.list({ agent: "agent-1", before: "b" })), ["a"]);
+      assert.deepEqual(ids(tasks.list({ states: ["succeeded", "failed"] })), ["b"]);
+      assert.deepEqual(ids(tasks.list({ type: "test" })), ["c"]);
+      assert.deepEqual(ids(tasks.open()), ["a", "c", "d"]);
+    },
+  },
+  {
+    name: "output is kept once by number, read from a number on, and trimmed at its head",
+    async run({ tasks }) {
+      await tasks.insert(aTask("a"));
+      await tasks.appendOutput([chunk("a", 1, "one"), chunk("a", 2, "two")]);
+      await tasks.update(aTask("a", done), [
+        chunk("a", 2, "again"),
+        { ...chunk("a", 3, "AA=="), encoding: "base64" },
+      ]);
+      assert.deepEqual(
+        tasks.output("a", 1).map((c) => [c.seq, c.data, c.encoding]),
+        [
+          [2, "two", undefined],
+          [3, "AA==", "base64"],
+        ],
+      );
+      await tasks.trimOutput("a", 3);
+      assert.deepEqual(
+        tasks.output("a", -1).map((c) => c.seq),
+        [3],
+      );
+    },
+  },
+  {
+    name: "pruning takes old and surplus finished tasks with their output, never open ones",
+    async run({ tasks }) {
+      await tasks.insert(aTask("open"));
+      for (const [id, finishedAt] of [
+        ["old", 10],
+        ["new", 5000],
+        ["newer", 6000],
+      ] as const) {
+        await tasks.insert(aTask(id, { ...done, finishedAt }));
+        await tasks.appendOutput([chunk(id, 1, "x")]);
+      }
+      assert.equal(await tasks.prune(100, 100), 1);
+      assert.equal(tasks.get("old"), null);
+      assert.deepEqual(tasks.output("old", -1), []);
+      assert.equal(await tasks.prune(0, 1), 1);
+      assert.deepEqual(ids(tasks.list({})), ["newer", "open"]);
+    },
+  },
+  {
+    name: "claims are fenced: a former writer changes nothing",
+    async run(store) {
+      const first = await store.nextFence();
+      await store.claims.put(aClaim("a"), first);
+      const second = await store.nextFence();
+      assert.equal(second, first + 1);
+      await assert.rejects(store.claims.put(aClaim("b"), first), code("fenced"));
+      await assert.rejects(store.claims.remove("a", first), code("fenced"));
+      assert.deepEqual(store.claims.list(), [aClaim("a")]);
+      await store.claims.put({ ...aClaim("a"), phase: "removing" }, second);
+      assert.equal(store.claims.list()[0]?.phase, "removing");
+      await store.claims.remove("a", second);
+      assert.deepEqual(store.claims.list(), []);
+    },
+  },
+  {
+    name: "credentials and small values are replaced, found by prefix and removed",
+    async run({ credentials, kv }) {
+      const record = {
+        agent: "a",
+        nonce: "n",
+        joinHash: "j",
+        joinExpiresAt: 5,
+        credentialHash: null,
+        pendingHash: null,
+        olderHashes: ["x"],
+      };
+      await credentials.put({ ...record, joinHash: null });
+      await credentials.put(record);
+      assert.deepEqual(credentials.get("a"), record);
+      await credentials.remove("a");
+      assert.equal(credentials.get("a"), null);
+      await kv.put("size/b", 2);
+      await kv.put("size/a", { n: 1 });
+      await kv.put("si%e", 3);
+      assert.deepEqual(
+        [...kv.all("size/")],
+        [
+          ["size/a", { n: 1 }],
+          ["size/b", 2],
+        ],
+      );
+      await kv.remove("size/a");
+      assert.equal(kv.get("size/a"), undefined);
+    },
+  },
+  {
+    name: "agents are seen at once and survive a flush",
+    async run(store) {
+      const put = store.agents.put({ id: "a", registeredAt: 1, lastSeen: 2, json: { n: 1 } });
+      const again = store.agents.put({ id: "a", registeredAt: 1, lastSeen: 3, json: { n: 2 } });
+      assert.deepEqual(store.agents.list(), [{ id: "a", registeredAt: 1, lastSeen: 3, json: { n: 2 } }]);
+      await store.flush();
+      await Promise.all([put, again]);
+      assert.equal(store.agents.list()[0]?.lastSeen, 3);
+      await store.agents.remove("a");
+      assert.deepEqual(store.agents.list(), []);
+    },
+  },
+  {
+    name: "messages wait in order, expire, and are bounded per recipient",
+    async run({ messages }) {
+      const message = (id: string, to: string, expiresAt: number) => ({
+        id,
+        to,
+        json: "{}",
+        at: 1,
+        expiresAt,
+      });
+      await messages.enqueue(message("a", "x", 100));
+      await messages.enqueue(message("b", "x", 10));
+      await messages.enqueue(message("c", "x", 100));
+      assert.deepEqual(
+        messages.pending("x", 50).map((m) => m.id),
+        ["a", "c"],
+      );
+      assert.equal(await messages.expire(50), 1);
+      await messages.remove(["a"]);
+      assert.deepEqual(
+        messages.pending("x", 0).map((m) => m.id),
+        ["c"],
+      );
+      const many = Array.from({ length: MESSAGES_PER_RECIPIENT }, (_, i) =>
+        messages.enqueue(message(`m${i}`, "y", 100)),
+      );
+      await Promise.all(many);
+      await assert.rejects(messages.enqueue(message("over", "y", 100)), code("queue-full"));
+      await messages.enqueue(message("other", "z", 100));
+    },
+  },
+  {
+    name: "the audit is chained",
+    async run({ audit }) {
+      const entry = (n: number) => ({ at: n, actor: "loop", action: "step", subject: "a", detail: { n } });
+      await Promise.all([audit.append(entry(1)), audit.append(entry(2))]);
+      await audit.append(entry(3));
+      const [first, second] = audit.list(0, 2);
+      assert.deepEqual([first?.seq, first?.detail, second?.seq], [1, { n: 1 }, 2]);
+      assert.notEqual(first?.hash, second?.hash);
+      assert.equal(audit.list(2, 10).length, 1);
+      assert.equal(audit.verify(), null);
+    },
+  },
+];

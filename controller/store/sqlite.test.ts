@@ -1,0 +1,258 @@
+/** What only a file can do wrong: newer, damaged, foreign, read-only, full, shared by two processes, killed in the middle. */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { hash } from "node:crypto";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { VmAgentError } from "../base/errors.ts";
+import { aTask } from "./contract.ts";
+import { openStore } from "./sqlite.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "vm-agent-sqlite-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+let count = 0;
+const freshPath = () => join(folder, `${++count}.db`);
+const withCode = (expected: string) => (error: unknown) => {
+  assert.ok(error instanceof VmAgentError, String(error));
+  assert.equal(error.code, expected);
+  assert.ok(error.next.length > 10, "says what to do next");
+  return true;
+};
+/** Hashes of the file and its log; a log that is empty says as much as none. */
+const bytes = (path: string) =>
+  [path, `${path}-wal`].map((p) =>
+    existsSync(p) && statSync(p).size > 0 ? hash("sha256", readFileSync(p)) : "none",
+  );
+
+async function filled(path: string, tasks = 50): Promise<void> {
+  const store = openStore(path);
+  await Promise.all(
+    Array.from({ length: tasks }, (_, i) =>
+      store.tasks.insert(aTask(`t${i}`, { spec: { x: "y".repeat(500) } })),
+    ),
+  );
+  await store.close();
+}
+
+describe("a database file", () => {
+  it("is private to its owner and remembers after a close", async () => {
+    const path = freshPath();
+    await filled(path, 3);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    const store = openStore(path);
+    assert.equal(store.tasks.open().length, 3);
+    await store.close();
+    await store.close();
+    await assert.rejects(store.kv.put("a", 1));
+  });
+
+  it("of a newer vm-agent is refused and not touched, its log neither", async () => {
+    const path = freshPath();
+    await filled(path);
+    const db = new DatabaseSync(path);
+    db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 99; INSERT INTO kv VALUES ('future', '1')");
+    // As a crash leaves it: the newer version number is only in the log.
+    const copy = freshPath();
+    copyFileSync(path, copy);
+    copyFileSync(`${path}-wal`, `${copy}-wal`);
+    db.close();
+    const before = bytes(copy);
+    assert.notEqual(before[1], "none", "there is a log");
+    assert.throws(() => openStore(copy), withCode("database-newer"));
+    assert.throws(() => openStore(copy, { readOnly: true }), withCode("database-newer"));
+    assert.deepEqual(bytes(copy), before);
+  });
+
+  it("that is damaged, cut short, no database, or another program's is refused and not touched", async () => {
+    const path = freshPath();
+    await filled(path, 200);
+    const cases: Record<string, (p: string) => void> = {
+      "no database": (p) =>
+        writeFileSync(p, "this is a text file, and long enough to be taken for one\n".repeat(100)),
+      "cut short": (p) => truncateSync(p, Math.floor(statSync(p).size / 2)),
+      damaged: (p) => {
+        const content = readFileSync(p);
+        content.fill(0xa5, 4096 * 3, 4096 * 12);
+        writeFileSync(p, content);
+      },
+      "another program's": (p) => {
+        rmSync(p);
+        const db = new DatabaseSync(p);
+        db.exec("CREATE TABLE theirs (a)");
+        db.close();
+      },
+      "emptied beside its log": (p) => {
+        writeFileSync(p, "");
+        writeFileSync(`${p}-wal`, "log");
+      },
+    };
+    for (const [what, spoil] of Object.entries(cases)) {
+      const copy = freshPath();
+      copyFileSync(path, copy);
+      spoil(copy);
+      const before = bytes(copy);
+      assert.throws(() => openStore(copy), withCode("database-corrupt"), what);
+      assert.deepEqual(bytes(copy), before, what);
+    }
+  });
+
+  it("that cannot be written is refused, or opened for reading when asked", async () => {
+    const path = freshPath();
+    await filled(path, 2);
+    const reading = openStore(path, { readOnly: true });
+    assert.equal(reading.tasks.open().length, 2);
+    await assert.rejects(reading.kv.put("a", 1), withCode("database-read-only"));
+    await reading.close();
+    assert.throws(() => openStore(freshPath(), { readOnly: true }), withCode("database-missing"));
+
+    const readOnlyFolder = join(folder, "read-only");
+    mkdirSync(readOnlyFolder);
+    const copy = join(readOnlyFolder, "vm-agent.db");
+    if (process.getuid?.() === 0) {
+      // Rights do not bind root: a file system that is mounted read-only does.
+      if (!mount(["-t", "tmpfs", "tmpfs", readOnlyFolder])) return;
+      try {
+        copyFileSync(path, copy);
+        execFileSync("mount", ["-o", "remount,ro", readOnlyFolder]);
+        assert.throws(() => openStore(copy), withCode("database-read-only"));
+      } finally {
+        execFileSync("umount", [readOnlyFolder]);
+      }
+      return;
+    }
+    copyFileSync(path, copy);
+    chmodSync(copy, 0o400);
+    assert.throws(() => openStore(copy), withCode("database-read-only"));
+  });
+
+  it("that may not grow refuses with disk-full, and works again when there is room", async () => {
+    const path = freshPath();
+    await filled(path, 1);
+    const pages = Math.ceil(statSync(path).size / 4096) + 4;
+    const store = openStore(path, { maxPages: pages });
+    const big = (id: string) => store.tasks.insert(aTask(id, { spec: { x: "y".repeat(100_000) } }));
+    const results = await Promise.allSettled([big("big-1"), store.kv.put("small", 1), big("big-2")]);
+    assert.deepEqual(
+      results.map((r) => r.status),
+      ["rejected", "fulfilled", "rejected"],
+    );
+    const [first] = results;
+    assert.ok(first?.status === "rejected" && withCode("disk-full")(first.reason));
+    assert.ok(first.reason.transient);
+    assert.equal(store.kv.get("small"), 1);
+    await store.close();
+  });
+
+  it("on a full disk refuses with disk-full, loses nothing, and works again when there is room", async (t) => {
+    const small = join(folder, "small");
+    mkdirSync(small);
+    if (process.getuid?.() !== 0 || !mount(["-t", "tmpfs", "-o", "size=1m", "tmpfs", small])) {
+      return t.skip("needs root to mount a small file system");
+    }
+    try {
+      const store = openStore(join(small, "vm-agent.db"));
+      await store.kv.put("before", 1);
+      writeFileSync(join(small, "ballast"), "");
+      execFileSync("sh", ["-c", `cat /dev/zero > ${join(small, "ballast")} 2>/dev/null || true`]);
+      const big = () => store.tasks.insert(aTask("big", { spec: { x: "y".repeat(50_000) } }));
+      await assert.rejects(big(), withCode("disk-full"));
+      assert.equal(store.kv.get("before"), 1);
+      rmSync(join(small, "ballast"));
+      await big();
+      assert.equal(store.tasks.get("big")?.state, "queued");
+      await store.close();
+    } finally {
+      execFileSync("umount", ["-l", small]);
+    }
+  });
+
+  it("shows a broken link of the audit where it is", async () => {
+    const path = freshPath();
+    const store = openStore(path);
+    for (const n of [1, 2, 3, 4])
+      await store.audit.append({ at: n, actor: "loop", action: "step", subject: "a", detail: { n } });
+    await store.close();
+    const verify = async (sql: string) => {
+      const copy = freshPath();
+      copyFileSync(path, copy);
+      const db = new DatabaseSync(copy);
+      db.exec(sql);
+      db.close();
+      const spoiled = openStore(copy);
+      const broken = spoiled.audit.verify();
+      await spoiled.close();
+      return broken;
+    };
+    assert.equal(await verify("SELECT 1"), null);
+    assert.equal(await verify("UPDATE audit SET detail = '{\"n\":9}' WHERE seq = 3"), 3);
+    assert.equal(await verify("DELETE FROM audit WHERE seq = 2"), 2);
+  });
+});
+
+describe("several processes", () => {
+  const child = fileURLToPath(new URL("./testing-writer.js", import.meta.url));
+
+  it("one reads while the other writes", async () => {
+    const path = freshPath();
+    const store = openStore(path);
+    const reader = openStore(path, { readOnly: true });
+    await store.tasks.insert(aTask("seen"));
+    assert.equal(reader.tasks.get("seen")?.id, "seen");
+    const script = `import { openStore } from ${JSON.stringify(new URL("./sqlite.js", import.meta.url).href)};
+      const s = openStore(${JSON.stringify(path)}, { readOnly: true }); console.log(s.tasks.open().length); await s.close();`;
+    await store.tasks.insert(aTask("more"));
+    assert.equal(
+      execFileSync(process.execPath, ["--input-type=module", "-e", script]).toString().trim(),
+      "2",
+    );
+    await reader.close();
+    await store.tasks.insert(aTask("after"));
+    await store.close();
+  });
+
+  it("nothing that was acknowledged is lost by kill -9", async () => {
+    const path = freshPath();
+    for (let round = 0; round < 3; round++) {
+      const writer = spawn(process.execPath, [child, path, String(round)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      let said = "";
+      writer.stdout.on("data", (part: Buffer) => {
+        said += part.toString();
+        if (said.length > 20_000) writer.kill("SIGKILL");
+      });
+      await new Promise((resolve) => writer.once("close", resolve));
+      const acknowledged = said.slice(0, said.lastIndexOf("\n")).split("\n");
+      assert.ok(acknowledged.length > 100);
+      const store = openStore(path);
+      const missing = acknowledged.filter((id) => store.tasks.get(id) === null);
+      assert.deepEqual(missing, []);
+      assert.equal(store.audit.verify(), null);
+      await store.close();
+    }
+  });
+});
+
+function mount(args: readonly string[]): boolean {
+  try {
+    execFileSync("mount", args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
