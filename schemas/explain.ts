@@ -105,7 +105,7 @@ function explainOne(error: RawError): Problem {
       );
     }
     default: {
-      const found = secret ? HIDDEN : describe(error.data);
+      const found = secret && error.data !== null ? HIDDEN : describe(error.data);
       return wrongValue(
         instancePath,
         found,
@@ -208,7 +208,7 @@ function hint(value: unknown, schema: Readonly<Record<string, unknown>>): string
 
 /** `did you mean "memory"?`, or null when nothing is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | null {
-  const limit = Math.max(1, Math.min(3, Math.floor(word.length * 0.4)));
+  const limit = word.length < 3 ? 0 : word.length < 4 ? 1 : word.length < 8 ? 2 : 3;
   let best: string | null = null;
   let distance = limit + 1;
   for (const candidate of candidates) {
@@ -229,5 +229,5 @@ export function escapePointer(token: string): string {
 
 /** The value itself is never shown, wherever a path leads through `secrets`. */
 export function isSecret(pointer: string): boolean {
-  return /(?:^|\/)secrets\/./.test(pointer);
+  return /(?:^|\/)secrets(?:\/|$)/.test(pointer);
 }

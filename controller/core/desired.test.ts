@@ -174,8 +174,12 @@ const anyAgent = fc.record(
     cpu: fc.integer({ min: 1, max: 8 }),
     memory: fc.constantFrom("4G", "512M", 2 ** 31),
     replicas: fc.integer({ min: 1, max: 3 }),
-    labels: fc.dictionary(fc.constantFrom("team", "tier", "__proto__"), fc.string({ maxLength: 5 })),
-    env: fc.dictionary(fc.constantFrom("A", "B", "C"), fc.string({ maxLength: 5 })),
+    labels: fc.dictionary(fc.constantFrom("team", "tier", "__proto__"), fc.string({ maxLength: 5 }), {
+      noNullPrototype: true,
+    }),
+    env: fc.dictionary(fc.constantFrom("A", "B", "C"), fc.string({ maxLength: 5 }), {
+      noNullPrototype: true,
+    }),
     profile: fc.constantFrom("p", "q"),
     dependsOn: fc.uniqueArray(fc.constantFrom("a0", "a1", "a2")),
     provision: fc.record(
