@@ -110,7 +110,7 @@ interface Import {
 
 /** Tests, their data and helpers, contracts and benchmarks may import anything, and nothing else may import them. */
 const isTest = (file: string): boolean =>
-  /\.test\.tsx?$|\/(testdata|testing)\/|\/contract\.ts$|\/(test|replay)-[^/]+\.tsx?$/.test(file) ||
+  /\.test\.tsx?$|\/(testdata|testing)\/|\/contract\.ts$|\/(test|testing|replay)-[^/]+\.tsx?$/.test(file) ||
   file.startsWith("controller/e2e/") ||
   file.startsWith("controller/bench/");
 
