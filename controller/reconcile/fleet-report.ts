@@ -77,8 +77,8 @@ function wrap(
 
 function frame(excerpt: Excerpt, suggestion: string | null, paint: Paint, width: number): readonly string[] {
   const { caret, firstLine } = excerpt;
-  const digits = Math.max(3, String(firstLine + excerpt.lines.length - 1).length);
-  const room = Math.max(20, width - digits - 5);
+  const digits = String(firstLine + excerpt.lines.length - 1).length;
+  const room = Math.max(20, width - digits - 7);
   const target = excerpt.lines[caret.line - firstLine] ?? "";
   // A long line is shown from where the caret is in view.
   const before = displayWidth(expand(target.slice(0, caret.column - 1)));
