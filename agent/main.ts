@@ -1,4 +1,5 @@
 /** The runtime's program: arguments, files, signals and exit codes around one session with the hub. */
+import "./frugal.ts";
 import { realpathSync } from "node:fs";
 import { Channel } from "./channel.ts";
 import {

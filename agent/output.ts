@@ -143,8 +143,13 @@ export class TaskOutput {
     }
     this.#late.push({ stream, bytes });
     this.#lateBytes += bytes.length;
-    while (this.#lateBytes > late && this.#late.length > 0) {
-      const gone = this.#late.shift()!.bytes.length;
+    while (this.#lateBytes > late) {
+      const first = this.#late[0]!;
+      const excess = this.#lateBytes - late;
+      // Cut the oldest rather than lose it whole: something always remains to carry the count.
+      const gone = first.bytes.length <= excess ? first.bytes.length : startAt(first.bytes, excess);
+      if (gone === first.bytes.length) this.#late.shift();
+      else this.#late[0] = { stream: first.stream, bytes: first.bytes.subarray(gone) };
       this.#lateBytes -= gone;
       this.#lateDropped += gone;
     }
