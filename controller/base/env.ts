@@ -1,4 +1,5 @@
 /** Settings of one invocation: flag, then environment, then default. The fleet's own settings come between (SPEC section 4). */
+import { EXIT, VmAgentError } from "./errors.ts";
 import { isAbsolute, join, resolve, dirname } from "node:path";
 
 export interface Settings {
@@ -29,14 +30,14 @@ export interface Flags {
 
 export type EnvRecord = Readonly<Record<string, string | undefined>>;
 
-/** Throws RangeError-like plain Errors with the variable's name when a value is not allowed. */
+/** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
-  const fleet = path(flags.fleet ?? env.VM_AGENT_FLEET ?? "fleet");
-  const home = path(flags.home ?? env.VM_AGENT_HOME ?? join(dirname(fleet), ".vm-agent"));
-  const driver = flags.driver ?? env.VM_AGENT_DRIVER ?? null;
+  const fleet = path(flags.fleet ?? (env.VM_AGENT_FLEET || "fleet"));
+  const home = path(flags.home ?? (env.VM_AGENT_HOME || join(dirname(fleet), ".vm-agent")));
+  const driver = flags.driver ?? (env.VM_AGENT_DRIVER || null);
   if (driver !== null && driver !== "auto" && driver !== "multipass" && driver !== "sandbox") {
-    throw new Error(`VM_AGENT_DRIVER or --driver is "${driver}"; allowed: auto, multipass, sandbox`);
+    throw wrong("VM_AGENT_DRIVER or --driver", driver, "auto, multipass, sandbox");
   }
   return {
     fleet,
@@ -57,7 +58,14 @@ function port(env: EnvRecord, name: string): number | null {
   const value = env[name];
   if (value === undefined || value === "") return null;
   const n = Number(value);
-  if (!Number.isInteger(n) || n < 0 || n > 65535)
-    throw new Error(`${name} is "${value}"; allowed: a port from 0 to 65535`);
+  if (!Number.isInteger(n) || n < 0 || n > 65535) throw wrong(name, value, "a port from 0 to 65535");
   return n;
 }
+
+const wrong = (name: string, found: string, allowed: string): VmAgentError =>
+  new VmAgentError({
+    code: "usage",
+    message: `${name} is "${found}"`,
+    next: `allowed: ${allowed}`,
+    exit: EXIT.usage,
+  });

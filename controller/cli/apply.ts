@@ -34,6 +34,7 @@ export const apply: CommandRun = async (invocation) => {
     if (!output.json) await show(invocation, world, found);
   }
   const { plan } = found;
+  if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
   if (plan.changes.length === 0) return finish(invocation, { held: plan.counts.held, failed: [] }, plan);
   if (!options.yes) await confirm(invocation);
   const order: Order = { ...scope, changes: plan.changes.map(({ agent, action }) => ({ agent, action })) };

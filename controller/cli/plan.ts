@@ -25,6 +25,7 @@ export const plan: CommandRun = async (invocation) => {
   const found = await planNow(world, { targets: list(options.target), allowDelete: [] });
   if (output.json) output.out(JSON.stringify(found.plan, null, 2));
   else await show(invocation, world, found);
+  if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
   if (!options.detailedExitcode) return EXIT.done;
   if (found.plan.changes.length > 0) return EXIT.differs;
   return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;

@@ -4,7 +4,7 @@ import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { systemClock } from "../base/clock.ts";
 import type { EnvRecord, Settings } from "../base/env.ts";
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import type { Desired } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
@@ -74,8 +74,13 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     store.claims.list().length > 0
       ? ((store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null)
       : null;
-  const selection = await selectDriver(settings, desired()?.settings.driver ?? null, { bus, env, claimed });
-  const driver = await selection.driver.info();
+  const selection = await selectDriver(
+    // With instances in it, Multipass is waited for, not asked whether it answers.
+    claimed === "multipass" && settings.driver === null ? { ...settings, driver: "multipass" } : settings,
+    desired()?.settings.driver ?? null,
+    { bus, env, claimed },
+  );
+  const driver = await aboutDriver(selection, claimed, options.onError);
   if (claimed !== null && claimed !== (driver.sandbox ? "sandbox" : "multipass")) {
     throw new VmAgentError({
       code: "driver-mismatch",
@@ -156,6 +161,23 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     missingSecrets: () => missing,
     stop: () => owned.disposeAsync(),
   };
+}
+
+/** Who answers. One that does not is worked with all the same: nothing is done until it can be seen. */
+async function aboutDriver(
+  selection: Selection,
+  claimed: Selection["kind"] | null,
+  onError: (error: unknown) => void,
+): Promise<DriverInfo> {
+  try {
+    return await selection.driver.info();
+  } catch (error) {
+    const known = toVmAgentError(error);
+    if (known.code === "driver-missing") throw error;
+    onError(new Error(`${known.message}; ${known.next}`));
+    const kind = claimed ?? selection.kind;
+    return { name: kind, version: "that does not answer", daemonAnswers: false, sandbox: kind === "sandbox" };
+  }
 }
 
 async function openFleet(

@@ -78,10 +78,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     selection: once(async () => {
       const read = await fleet().catch(() => null);
       const wanted = read?.ok ? read.desired.settings.driver : null;
-      const claimed =
-        store().claims.list().length > 0
-          ? ((store().kv.get(DRIVER_KEY) as "multipass" | "sandbox" | undefined) ?? null)
-          : null;
+      const claimed = claimedKind(store);
       return selectDriver(settings, wanted, { bus, env: process.env, claimed });
     }),
     host: once(() => readHost(settings.home)),
@@ -104,6 +101,17 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     },
   };
   return world;
+}
+
+/** The kind of driver in which claimed instances live; a store that cannot be read tells when it is really needed. */
+function claimedKind(store: () => Store): "multipass" | "sandbox" | null {
+  try {
+    return store().claims.list().length > 0
+      ? ((store().kv.get(DRIVER_KEY) as "multipass" | "sandbox" | undefined) ?? null)
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 export async function readHost(folder: string): Promise<Host> {
