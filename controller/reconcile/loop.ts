@@ -51,6 +51,8 @@ export class Loop {
   #timer: NodeJS.Timeout | null = null;
   #lastTurn = 0;
   #turns = 0;
+  /** The last look found nothing in flight, and nothing that could be begun. */
+  #settledTurn = false;
   #stopping = false;
   #started = false;
 
@@ -116,6 +118,7 @@ export class Loop {
   ): void {
     for (const { agent, action } of changes) this.#approved.set(agent, action);
     for (const name of allowDelete) this.#allowDelete.add(name);
+    this.#settledTurn = false;
     this.nudge(changes.map((c) => c.agent));
   }
 
@@ -126,7 +129,7 @@ export class Loop {
 
   /** True when there is nothing to do, or nothing that can be done. */
   get isSettled(): boolean {
-    return this.#turn !== null && this.#isSettled(this.#turn);
+    return this.#turn !== null && this.#settledTurn && this.#isSettled(this.#turn);
   }
 
   /** Looks and plans now, and begins what may be begun. Turns never overlap. */
@@ -149,7 +152,9 @@ export class Loop {
       this.#turns++;
       const { create, change, destroy, held } = turn.plan.counts;
       bus.emit("planned", { create, change, destroy, held });
-      this.#dispatch(desired, turn);
+      // What was in flight when we looked is judged by the next look: this one saw it half done.
+      this.#dispatch(desired, turn, busy);
+      this.#settledTurn = busy.size === 0 && this.#isSettled(turn);
       return turn;
     } catch (error) {
       const known = toVmAgentError(error);
@@ -202,11 +207,11 @@ export class Loop {
     return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
   }
 
-  #dispatch(desired: Desired, turn: Turn): void {
+  #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>): void {
     const agents = new Map(desired.agents.map((a) => [a.name, a]));
     for (const change of this.#runnable(turn)) {
       if (this.#stopping || this.queue.size >= desired.settings.parallelism) return;
-      if (change.waitsFor.length > 0) continue;
+      if (change.waitsFor.length > 0 || busy.has(change.agent)) continue;
       if (!this.queue.ready(change.agent, wantedKey(change), this.#deps.clock.now())) continue;
       this.#begin(change, agents.get(change.agent) ?? null);
     }
@@ -260,11 +265,7 @@ export class Loop {
   async settled(signal: AbortSignal): Promise<Turn> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#turn && this.#isSettled(this.#turn)) {
-        const before = this.#turns;
-        const turn = await this.turn();
-        if (turn && this.#turns > before && this.#isSettled(turn)) return turn;
-      }
+      if (this.#turn && this.#settledTurn && this.#isSettled(this.#turn)) return this.#turn;
       await this.#nextTurn(signal);
     }
   }
