@@ -7,6 +7,7 @@ import fc from "fast-check";
 import type { FleetDocument } from "../../schemas/types.ts";
 import { packageRoot } from "../base/paths.ts";
 import {
+  createResolveMemo,
   type FleetDocuments,
   mergeProfile,
   type PreparedAgent,
@@ -218,7 +219,7 @@ test("the order of documents and of keys never matters", () => {
             .map((item) => [random.next().value, item] as const)
             .sort(([a], [b]) => a - b)
             .map(([, item]) => item);
-        const memo = new Map();
+        const memo = createResolveMemo();
         const first = resolveFleet(fleet({ agents, profiles, snapshots }), sha256, memo).desired;
         const mixed = {
           agents: shuffled(agents),

@@ -12,16 +12,11 @@ import {
   parseDuration,
   parseSize,
   resolveSettings,
-  SNAPSHOT_DEFAULTS,
   sorted,
 } from "./desired-values.ts";
-import type { Desired, DesiredAgent, DesiredSnapshot, FleetSettings, Provision, SourceRef } from "./types.ts";
-
-/** A document and where it was written. */
-export interface Sourced<T> {
-  readonly value: T;
-  readonly source: SourceRef;
-}
+import { resolveSnapshots, type Sourced } from "./desired-snapshots.ts";
+export type { Sourced } from "./desired-snapshots.ts";
+import type { Desired, DesiredAgent, FleetSettings, Provision } from "./types.ts";
 
 /** A document whose paths are absolute and whose cloud-init file was read. */
 type Prepared<T extends { provision?: unknown }> = Omit<T, "provision"> & {
@@ -43,14 +38,28 @@ export interface FleetDocuments {
 /** SHA-256 as hex. The core has no node:crypto. */
 export type Hash = (text: string) => string;
 
-/** Remembers what a document resolved to, so that an edit of one costs one. Keep it as long as the documents. */
-export type ResolveMemo = Map<string, MemoEntry>;
+/** Remembers what documents resolved to, so that an edit of one costs one. Start with `createResolveMemo`. */
+export interface ResolveMemo {
+  index: AgentIndex;
+  /** One for each of `index.order`. */
+  entries: readonly MemoEntry[];
+}
 interface MemoEntry {
   readonly value: PreparedAgent;
-  readonly names: readonly string[];
   readonly profile: PreparedProfile | undefined;
   readonly context: string;
   readonly resolved: ResolvedDocument;
+}
+interface AgentIndex {
+  readonly documents: readonly Sourced<PreparedAgent>[];
+  /** Positions of the documents that count, in the order of their names. */
+  readonly order: readonly number[];
+  readonly instances: ReadonlyMap<string, readonly string[]>;
+  readonly replicated: boolean;
+}
+
+export function createResolveMemo(): ResolveMemo {
+  return { index: { documents: [], order: [], instances: new Map(), replicated: false }, entries: [] };
 }
 
 /** The instances of one document, with the hash of what they mean. */
@@ -106,51 +115,45 @@ function isObject(value: unknown): value is Json {
 }
 
 const NONE: readonly string[] = [];
+const NOBODY = { name: "" };
 
 /** Never fails: names that lead nowhere are left out, and reported by the check that runs over the same documents. */
 export function resolveFleet(
   documents: FleetDocuments,
   hash: Hash,
-  memo: ResolveMemo = new Map(),
+  memo: ResolveMemo = createResolveMemo(),
 ): Resolution {
   const settings = resolveSettings(documents.fleet?.value);
   const profiles = new Map<string, PreparedProfile>();
   for (const { value } of documents.profiles) if (!profiles.has(value.name)) profiles.set(value.name, value);
-  const instances = new Map<string, readonly string[]>();
-  const first: Sourced<PreparedAgent>[] = [];
-  let replicated = false;
-  for (const document of documents.agents) {
-    const { value } = document;
-    if (instances.has(value.name)) continue;
-    const known = memo.get(value.name);
-    const names = known?.value === value ? known.names : instanceNames(value.name, value.replicas);
-    instances.set(value.name, names);
-    first.push(document);
-    replicated ||= names.length > 1;
-  }
-  if (replicated) addReplicas(instances);
-  for (const name of memo.keys()) if (!instances.has(name)) memo.delete(name);
-  first.sort((a, b) => compareNames(a.value, b.value));
+  const index = indexAgents(documents.agents, memo.index);
+  const { instances } = index;
+  const known =
+    index.order === memo.index.order ? null : new Map(memo.entries.map((entry) => [entry.value.name, entry]));
+  const entries: MemoEntry[] = [];
   const agents: DesiredAgent[] = [];
   const hashes: string[] = [];
-  for (const document of first) {
+  for (const [rank, position] of index.order.entries()) {
+    const document = documents.agents[position] as Sourced<PreparedAgent>;
     const { value } = document;
     const profile = value.profile === undefined ? undefined : profiles.get(value.profile);
     const wanted = value.dependsOn ?? profile?.dependsOn;
     const dependsOn = wanted === undefined ? NONE : wanted.flatMap((name) => instances.get(name) ?? []);
     const context =
       dependsOn === NONE ? settings.drift.mode : `${settings.drift.mode} ${dependsOn.join(" ")}`;
-    let entry = memo.get(value.name);
+    let entry = known === null ? memo.entries[rank] : known.get(value.name);
     if (entry?.value !== value || entry.profile !== profile || entry.context !== context) {
       const names = instances.get(value.name) ?? NONE;
       const resolved = resolveAgent(document, names, profile, dependsOn, settings, hash);
-      entry = { value, names, profile, context, resolved };
-      memo.set(value.name, entry);
+      entry = { value, profile, context, resolved };
     }
+    entries.push(entry);
     for (const agent of entry.resolved.agents) agents.push(agent);
     hashes.push(entry.resolved.hash);
   }
-  agents.sort(compareNames);
+  memo.index = index;
+  memo.entries = entries;
+  if (index.replicated) agents.sort(compareNames);
   const snapshots = resolveSnapshots(documents.snapshots, agents, instances);
   const meaning = canonicalJson([settings, snapshots.map(({ source: _source, ...rest }) => rest)]);
   return {
@@ -164,11 +167,34 @@ export function resolveFleet(
   };
 }
 
-/** One replica may be meant by its own name. */
-function addReplicas(instances: Map<string, readonly string[]>): void {
-  for (const names of [...instances.values()]) {
+/** The former index serves again where documents changed, but neither their names nor their number of instances. */
+function indexAgents(documents: readonly Sourced<PreparedAgent>[], former: AgentIndex): AgentIndex {
+  if (
+    documents.length === former.documents.length &&
+    documents.every((document, i) => isAlike(document, former.documents[i]))
+  ) {
+    return { ...former, documents };
+  }
+  const instances = new Map<string, readonly string[]>();
+  const order: number[] = [];
+  let replicated = false;
+  for (const [position, { value }] of documents.entries()) {
+    if (instances.has(value.name)) continue;
+    const names = instanceNames(value.name, value.replicas);
+    instances.set(value.name, names);
+    order.push(position);
+    replicated ||= names.length > 1;
+  }
+  order.sort((a, b) => compareNames(documents[a]?.value ?? NOBODY, documents[b]?.value ?? NOBODY));
+  // One replica may be meant by its own name.
+  for (const names of replicated ? [...instances.values()] : []) {
     if (names.length > 1) for (const name of names) if (!instances.has(name)) instances.set(name, [name]);
   }
+  return { documents, order, instances, replicated };
+}
+
+function isAlike(a: Sourced<PreparedAgent>, b: Sourced<PreparedAgent> | undefined): boolean {
+  return a === b || (a.value.name === b?.value.name && a.value.replicas === b.value.replicas);
 }
 
 function compareNames(a: { readonly name: string }, b: { readonly name: string }): number {
@@ -248,47 +274,4 @@ function resolveProvision(block: PreparedAgent["provision"] = {}, hash: Hash): P
     onChange: block.onChange ?? AGENT_DEFAULTS.onChange,
     hash: hash(canonicalJson(content)),
   };
-}
-
-/** Instances that a snapshot document means, in the order of their names. */
-export function snapshotTargets(
-  snapshot: SnapshotDocument,
-  agents: readonly DesiredAgent[],
-  instances: ReadonlyMap<string, readonly string[]>,
-): readonly string[] {
-  const { agent, selector } = snapshot;
-  if (agent !== undefined) return instances.get(agent) ?? [];
-  if (selector === undefined) return [];
-  const labels = Object.entries(selector.labels ?? {});
-  const { type, capability } = selector;
-  const matches = (candidate: DesiredAgent) =>
-    (type === undefined || candidate.type === type) &&
-    (capability === undefined || candidate.capabilities.includes(capability)) &&
-    labels.every(([key, value]) => Object.hasOwn(candidate.labels, key) && candidate.labels[key] === value);
-  return agents.filter(matches).map((candidate) => candidate.name);
-}
-
-function resolveSnapshots(
-  documents: readonly Sourced<SnapshotDocument>[],
-  agents: readonly DesiredAgent[],
-  instances: ReadonlyMap<string, readonly string[]>,
-): readonly DesiredSnapshot[] {
-  const found = new Map<string, DesiredSnapshot>();
-  for (const { value, source } of documents) {
-    for (const agent of snapshotTargets(value, agents, instances)) {
-      const key = `${agent}.${value.name}`;
-      if (found.has(key)) continue;
-      found.set(key, {
-        name: value.name,
-        agent,
-        comment: value.comment ?? SNAPSHOT_DEFAULTS.comment,
-        ...(value.schedule === undefined
-          ? {}
-          : { schedule: value.schedule, keep: value.keep ?? SNAPSHOT_DEFAULTS.keep }),
-        whenRunning: value.whenRunning ?? SNAPSHOT_DEFAULTS.whenRunning,
-        source,
-      });
-    }
-  }
-  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, snapshot]) => snapshot);
 }

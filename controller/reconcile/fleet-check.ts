@@ -1,15 +1,8 @@
 /** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles. */
 import { didYouMean, type Problem } from "../../schemas/explain.ts";
-import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
-import {
-  type FleetDocuments,
-  instanceNames,
-  type PreparedAgent,
-  type PreparedProfile,
-  type Resolution,
-  type Sourced,
-  snapshotTargets,
-} from "../core/desired.ts";
+import type { SnapshotDocument } from "../../schemas/types.ts";
+import { instanceNames, type PreparedAgent, type PreparedProfile, type Resolution } from "../core/desired.ts";
+import { snapshotTargets } from "../core/desired-snapshots.ts";
 import { findCycles } from "./fleet-cycles.ts";
 import type { EntryDocument } from "./fleet-read.ts";
 
@@ -33,12 +26,18 @@ interface State extends CheckInput {
   readonly problems: CrossProblem[];
   readonly agents: Map<string, EntryDocument>;
   readonly profiles: Map<string, EntryDocument>;
-  /** Instance name to the document that declares it. */
-  readonly owners: Map<string, EntryDocument>;
+  /** Name of a replica to the document that declares it. */
+  readonly replicas: Map<string, EntryDocument>;
 }
 
 export function checkFleet(input: CheckInput): readonly CrossProblem[] {
-  const state: State = { ...input, problems: [], agents: new Map(), profiles: new Map(), owners: new Map() };
+  const state: State = {
+    ...input,
+    problems: [],
+    agents: new Map(),
+    profiles: new Map(),
+    replicas: new Map(),
+  };
   checkNames(state);
   checkReplicas(state);
   const previous = new Map<string, EntryDocument>();
@@ -54,7 +53,7 @@ export function checkFleet(input: CheckInput): readonly CrossProblem[] {
     if (dependsOn.length > 0 && state.agents.get(agent.name) === document) {
       edges.set(
         agent.name,
-        dependsOn.map((name) => state.owners.get(name)?.name ?? name),
+        dependsOn.map((name) => ownerOf(state, name)?.name ?? name),
       );
     }
   }
@@ -106,19 +105,24 @@ function checkNames(state: State): void {
   }
 }
 
+/** The document that declares an instance of this name, or the agent that has it as the stem of its replicas. */
+function ownerOf(state: State, name: string): EntryDocument | undefined {
+  return state.agents.get(name) ?? state.replicas.get(name);
+}
+
+function isReplicated(document: EntryDocument | undefined): boolean {
+  return ((document?.value as PreparedAgent | null | undefined)?.replicas ?? 1) > 1;
+}
+
 function checkReplicas(state: State): void {
-  for (const document of state.agents.values()) {
-    const replicas = (document.value as PreparedAgent | null)?.replicas;
-    if (document.name !== undefined && (replicas === undefined || replicas === 1))
-      state.owners.set(document.name, document);
-  }
   for (const document of state.agents.values()) {
     const agent = document.value as PreparedAgent | null;
     if (agent?.replicas === undefined || agent.replicas === 1) continue;
     let told = false;
     for (const name of instanceNames(agent.name, agent.replicas)) {
-      const other = state.owners.get(name);
-      if (other === undefined) state.owners.set(name, document);
+      const namesake = state.agents.get(name);
+      const other = state.replicas.get(name) ?? (isReplicated(namesake) ? undefined : namesake);
+      if (other === undefined) state.replicas.set(name, document);
       if (told) continue;
       if (other !== undefined) {
         told = true;
@@ -167,7 +171,7 @@ function checkPreviousName(
   previous: Map<string, EntryDocument>,
 ): void {
   const found = `"${name}"`;
-  const owner = state.owners.get(name) ?? state.agents.get(name);
+  const owner = ownerOf(state, name);
   const first = previous.get(name);
   if ((agent.replicas ?? 1) > 1) {
     report(state, document, "/previousName", {
@@ -184,7 +188,7 @@ function checkPreviousName(
 }
 
 function isKnown(state: State, name: string): boolean {
-  return state.owners.has(name) || state.agents.has(name);
+  return ownerOf(state, name) !== undefined;
 }
 
 function checkDependencies(state: State, document: EntryDocument, dependsOn: readonly string[]): void {
@@ -204,10 +208,7 @@ function warnOfStopped(state: State, document: EntryDocument, agent: PreparedAge
   const profile = profileOf(state, agent);
   if ((agent.state ?? profile?.state ?? "running") !== "running") return;
   for (const [index, name] of (agent.dependsOn ?? []).entries()) {
-    const other = (state.owners.get(name) ?? state.agents.get(name))?.value as
-      | PreparedAgent
-      | null
-      | undefined;
+    const other = ownerOf(state, name)?.value as PreparedAgent | null | undefined;
     if (!other) continue;
     const power = other.state ?? profileOf(state, other)?.state ?? "running";
     if (power === "running") continue;
@@ -279,21 +280,4 @@ function checkSnapshots(state: State): void {
       break;
     }
   }
-}
-
-/** The documents that count, in the shape that the core resolves. */
-export function documentsOf(documents: readonly EntryDocument[]): FleetDocuments {
-  const agents: Sourced<PreparedAgent>[] = [];
-  const profiles: Sourced<PreparedProfile>[] = [];
-  const snapshots: Sourced<SnapshotDocument>[] = [];
-  let fleet: Sourced<FleetDocument> | null = null;
-  for (const document of documents) {
-    if (document.value === null) continue;
-    // An EntryDocument with a value is a Sourced of its kind; the kind was what its schema was chosen by.
-    if (document.kind === "Agent") agents.push(document as Sourced<PreparedAgent>);
-    else if (document.kind === "Profile") profiles.push(document as Sourced<PreparedProfile>);
-    else if (document.kind === "Snapshot") snapshots.push(document as Sourced<SnapshotDocument>);
-    else fleet ??= document as Sourced<FleetDocument>;
-  }
-  return { agents, profiles, snapshots, fleet };
 }

@@ -3,9 +3,19 @@ import { hash } from "node:crypto";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { type Resolution, type ResolveMemo, resolveFleet } from "../core/desired.ts";
+import {
+  createResolveMemo,
+  type FleetDocuments,
+  type PreparedAgent,
+  type PreparedProfile,
+  type Resolution,
+  type ResolveMemo,
+  resolveFleet,
+  type Sourced,
+} from "../core/desired.ts";
+import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
 import type { Desired } from "../core/types.ts";
-import { checkFleet, documentsOf } from "./fleet-check.ts";
+import { checkFleet } from "./fleet-check.ts";
 import { compareErrors, type FleetError } from "./fleet-errors.ts";
 import { type FoundFile, isFleetPath, listFleetFiles, stampAt } from "./fleet-files.ts";
 import { createLocator } from "./fleet-parse.ts";
@@ -64,7 +74,7 @@ const sha256 = (text: string) => hash("sha256", text);
 export function createFleetReader(folder: string, options: LoadOptions = {}): FleetReader {
   const context: ReadContext = { folder: resolve(folder), userHome: options.userHome ?? homedir() };
   const revision = options.revision ?? (async () => null);
-  const memo: ResolveMemo = new Map();
+  const memo = createResolveMemo();
   let entries = new Map<string, FileEntry>();
   let listingErrors: readonly FleetError[] = [];
 
@@ -144,17 +154,23 @@ function assemble(
   assembly: Assembly,
 ): FleetRead {
   // A cloud-init file may lie among the fleet files; being named as one, it is none of them.
-  const cloudInit = new Set(all.flatMap((entry) => entry.needs.map(({ absolute }) => absolute)));
+  const cloudInit = new Set<string>();
+  for (const { needs } of all) for (const { absolute } of needs) cloudInit.add(absolute);
   const entries = cloudInit.size === 0 ? all : all.filter((entry) => !cloudInit.has(entry.file.absolute));
-  const documents = entries.flatMap((entry) => entry.documents);
+  const documents: EntryDocument[] = [];
+  const own: FleetError[] = [];
+  const files: string[] = [];
+  let complete = listingErrors.length === 0;
+  for (const entry of entries) {
+    for (const document of entry.documents) documents.push(document);
+    for (const error of entry.errors) own.push(error);
+    files.push(entry.file.path);
+    complete &&= entry.understood;
+  }
   const resolution = resolveFleet(documentsOf(documents), sha256, assembly.memo);
-  const complete = listingErrors.length === 0 && entries.every((entry) => entry.understood);
   const cross = crossErrors(entries, documents, resolution, complete);
-  const errors = [...listingErrors, ...entries.flatMap((entry) => entry.errors), ...cross.errors].sort(
-    compareErrors,
-  );
+  const errors = [...listingErrors, ...own, ...cross.errors].sort(compareErrors);
   const warnings = [...cross.warnings].sort(compareErrors);
-  const files = entries.map((entry) => entry.file.path);
   if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors) };
   const desired: Desired = { ...resolution.desired, revision: assembly.revision };
   if (documents.length > 0) return { ok: true, desired, warnings, files };
@@ -205,4 +221,21 @@ function guardOf(errors: readonly FleetError[]): NonNullable<Desired["guard"]> {
   const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
   const where = files.size === 1 ? [...files][0] : `${files.size} files`;
   return { reason: "invalid", message: `${count} in ${where}; the last good state stays in force` };
+}
+
+/** The documents that count, in the shape that the core resolves. */
+function documentsOf(documents: readonly EntryDocument[]): FleetDocuments {
+  const agents: Sourced<PreparedAgent>[] = [];
+  const profiles: Sourced<PreparedProfile>[] = [];
+  const snapshots: Sourced<SnapshotDocument>[] = [];
+  let fleet: Sourced<FleetDocument> | null = null;
+  for (const document of documents) {
+    if (document.value === null) continue;
+    // An EntryDocument with a value is a Sourced of its kind; the kind was what its schema was chosen by.
+    if (document.kind === "Agent") agents.push(document as Sourced<PreparedAgent>);
+    else if (document.kind === "Profile") profiles.push(document as Sourced<PreparedProfile>);
+    else if (document.kind === "Snapshot") snapshots.push(document as Sourced<SnapshotDocument>);
+    else fleet ??= document as Sourced<FleetDocument>;
+  }
+  return { agents, profiles, snapshots, fleet };
 }
