@@ -46,7 +46,15 @@ export const FIRST_SESSION: Scenario = {
       073_set_cpus_ok 073_set_cpus_zero 073_set_disk_grow 073_set_disk_shrink 073_set_driver_bad 073_set_mem_bad
       073_set_mem_low 073_set_mem_ok 073_set_mem_zero 073_set_noargs 073_set_noval 073_set_two_eq 073_get_cpus 073_get_disk
       073_get_mem 073_set_mem_back`),
-    prepare("set local.t1.cpus=1"),
+  ],
+};
+
+export const SNAPSHOTS_AND_CLONES: Scenario = {
+  name: "snapshots and clones",
+  steps: [
+    prepare("launch file:///srv/images/debian-12.img --name t1 --memory 512M --disk 3.5G"),
+    prepare("stop t1"),
+    prepare("launch noble --name t2 --memory 512M --disk 3G"),
     ...replayAll(`080_snapshot_default 080_snapshot_named 080_snapshot_bad_name 080_snapshot_missing_inst 080_snapshot_two
       081_get_comment 081_get_snap_missing 081_info_snap_json 081_info_snap_table 081_info_snapshots_json 081_info_t1_json
       081_info_t1_snapshots_json 081_keys 081_list_snapshots_json 081_list_snapshots_table 081_rename_snap

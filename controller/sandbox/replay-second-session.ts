@@ -44,7 +44,7 @@ export const TOO_SLOW: Scenario = {
     // The client waits for 3 s in the recording; a little more gives the second one time to come on a busy machine.
     replay("104_start_timeout_client", { args: ["start", "t2", "--timeout", "5"], aside: true }),
     replay("104_exec_nostart_while_starting", { when: inPhase("t2", "starting") }),
-    replay("104_list_mid", { when: inPhase("t2", "unknown") }),
+    replay("104_list_mid", { when: inPhase("t2", "given up") }),
     replay("104_restart_while_starting"),
     replay("104_delete_while_starting", { run: { killAfter: 800 }, args: ["delete", "t2"] }),
     ...replayAll(

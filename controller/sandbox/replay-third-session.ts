@@ -18,7 +18,7 @@ export const TIMEOUTS: Scenario = {
     replay("122_launch_client_timeout", {
       args: "launch noble --name lt -m 384M -d 2G --timeout 2".split(" "),
     }),
-    replay("122_list_after", { when: inPhase("lt", "unknown") }),
+    replay("122_list_after", { when: inPhase("lt", "given up") }),
     hold(),
     replay("122_list_later", { when: inPhase("lt", "up") }),
     ...replayAll(

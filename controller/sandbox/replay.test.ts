@@ -1,7 +1,7 @@
 // Replays what was recorded with Multipass 1.16.3: same exit codes, same words, same JSON.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FIRST_SESSION } from "./replay-first-session.ts";
+import { FIRST_SESSION, SNAPSHOTS_AND_CLONES } from "./replay-first-session.ts";
 import { NO_DAEMON, REFUSALS } from "./replay-refusals.ts";
 import { LAUNCHING, LAUNCHING_TWO, SUSPENDED_AND_DELAYED, TOO_SLOW } from "./replay-second-session.ts";
 import { play, prepareWorld, RECORDINGS } from "./replay-run.ts";
@@ -10,6 +10,7 @@ import { MOUNTS_AND_STATES, TIMEOUTS } from "./replay-third-session.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   FIRST_SESSION,
+  SNAPSHOTS_AND_CLONES,
   MOUNTS_AND_STATES,
   TIMEOUTS,
   SUSPENDED_AND_DELAYED,
@@ -42,7 +43,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "139_native_mount_qemu_refuses_write": "an option that the recording host's QEMU does not know",
 };
 
-describe("replay", { concurrency: 3 }, () => {
+describe("replay", { concurrency: 4 }, () => {
   for (const scenario of SCENARIOS) {
     test(scenario.name, async () => {
       const world = prepareWorld(scenario);

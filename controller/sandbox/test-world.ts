@@ -95,24 +95,32 @@ export class World {
     }
   }
 
-  /** The phase that an instance's boot reports, "up" once the guest answers without the daemon's noticing; undefined before any. */
+  /** The phase that an instance's boot reports, "given up" once the daemon waits no longer, and "up" when the guest answers after that. */
   bootPhase(instance: string): string | undefined {
     const path = join(this.state, "instances", instance, "boot.json");
-    const { id, phase, up } = JSON.parse(readFileSync(path, "utf8")) as BootReport;
+    const { id, phase, up, gaveUp } = JSON.parse(readFileSync(path, "utf8")) as BootReport;
     if (id !== this.record(instance).boot?.id) return undefined;
-    return up && phase === "unknown" ? "up" : phase;
+    if (gaveUp) return up ? "up" : "given up";
+    return phase;
   }
 
   /** How many instances' boots are in a phase. */
   instancesIn(phase: string): number {
-    const names = readdirSync(join(this.state, "instances"));
-    return names.filter((name) => {
+    return this.#names().filter((name) => {
       try {
         return this.bootPhase(name) === phase;
       } catch {
         return false;
       }
     }).length;
+  }
+
+  #names(): readonly string[] {
+    try {
+      return readdirSync(join(this.state, "instances"));
+    } catch {
+      return []; // Nothing was ever launched here.
+    }
   }
 
   record(instance: string): Instance {
@@ -123,14 +131,7 @@ export class World {
 
   /** Ends everything that still runs and removes the folder. */
   async close(): Promise<void> {
-    const instances = join(this.state, "instances");
-    let names: readonly string[] = [];
-    try {
-      names = readdirSync(instances);
-    } catch {
-      // Nothing was ever launched here.
-    }
-    for (const name of names) {
+    for (const name of this.#names()) {
       try {
         const { boot } = this.record(name);
         if (boot) killAll(boot);

@@ -3,11 +3,13 @@ import type { Arguments, Command } from "../command.ts";
 import type { Call } from "../daemon.ts";
 import { collected, Exit, Refusal, usage } from "../failure.ts";
 import { isolation } from "../guest/isolation.ts";
+import { hostWord } from "../guest/program.ts";
 import { runInGuest } from "../guest/run.ts";
 import { type Instance, powerState } from "../instance.ts";
 import { findInstance, isDeleted, missing } from "../instances.ts";
 import { readTimeout } from "../launch-request.ts";
 import { write } from "../output.ts";
+import { guestRoot } from "../paths.ts";
 import { primaryName } from "../settings.ts";
 
 export const exec: Command = {
@@ -27,10 +29,13 @@ export const exec: Command = {
     if (name === undefined || command.length === 0) throw usage("Wrong number of arguments");
     const directory = await workingDirectory(call, args, name);
     const instance = await readyInstance(call, name, undefined);
+    const cage = isolation();
+    const place = (word: string): string => (cage.bwrap ? word : hostWord(guestRoot(name), word));
+    const words = command.map(place);
     const quoted =
-      directory !== undefined && command[0] === "sudo" ? command.join(" ") : command.map(quote).join(" ");
-    const line = directory === undefined ? quoted : `cd ${quote(directory)} && ${quoted}`;
-    return runInGuest(instance, isolation(), ["bash", "-c", line]);
+      directory !== undefined && words[0] === "sudo" ? words.join(" ") : words.map(quote).join(" ");
+    const line = directory === undefined ? quoted : `cd ${quote(place(directory))} && ${quoted}`;
+    return runInGuest(instance, cage, ["bash", "-c", line]);
   },
 };
 

@@ -68,7 +68,7 @@ export function commandHelp(name: CommandName, command: Command): string {
   const synopsis = command.synopsis ? ` ${command.synopsis}` : "";
   const text = `Usage: multipass ${name} [options]${synopsis}\n${command.summary}.\n\nOptions:\n${rows.join("")}`;
   const positional = Object.entries(command.arguments ?? {}).map(([title, help]) => row(title, help));
-  return positional.length > 0 ? `${text}\nArguments:\n${positional.join("")}\n\n` : text;
+  return positional.length > 0 ? `${text}\nArguments:\n${positional.join("")}\n` : text;
 }
 
 function optionTitle({ long, short, value }: Option): string {

@@ -21,6 +21,8 @@ import { Services } from "./services.ts";
 import { answerRequests } from "./systemctl.ts";
 import { makeHostKeys, makeTree, nameTree } from "./tree.ts";
 
+const RECORD_CHECK_MS = 2000;
+
 const [name = "", id = ""] = process.argv.slice(2);
 const root = guestRoot(name);
 let report: BootReport = { id, phase: "starting", up: false, finished: false, gaveUp: false };
@@ -117,8 +119,11 @@ function scheduleShutdown(): void {
     shutdownTimer = setTimeout(() => void shutDown(), Math.max(0, Math.min(at - Date.now(), 2 ** 31 - 1)));
 }
 
+/** Lives until told otherwise, or until the record is gone or names another boot: nobody would ever end it then. */
 function holdOn(): void {
-  setInterval(() => {}, 2 ** 30);
+  setInterval(() => {
+    if (readInstance(name)?.boot?.id !== id) void shutDown();
+  }, RECORD_CHECK_MS);
 }
 
 async function shutDown(): Promise<void> {

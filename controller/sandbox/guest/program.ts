@@ -72,7 +72,12 @@ function mountsOf(instance: Instance): ReadonlyMap<string, string> {
   return new Map(entries.filter(([, source]) => existsSync(source)));
 }
 
-/** Without isolation a guest path means the path below the guest's folder, wherever there is one. */
+/** Without isolation: a guest's path as the host's, wherever the guest's folder has it; also behind an option's `=`. */
+export function hostWord(root: string, word: string): string {
+  const [, option = "", path = ""] = /^(--?[\w-]+=)?(\/.*)?$/s.exec(word) ?? [];
+  return path.length > 1 && existsSync(join(root, path)) ? `${option}${join(root, path)}` : word;
+}
+
 function onHost(
   instance: Instance,
   root: string,
@@ -80,8 +85,6 @@ function onHost(
   guestEnv: Readonly<Record<string, string>>,
   cwd: string,
 ): Program {
-  const inside = (path: string): string =>
-    path.startsWith("/") && path !== "/" && existsSync(join(root, path)) ? join(root, path) : path;
   const [file = "true", ...rest] = options.argv;
   const env = {
     ...guestEnv,
@@ -89,12 +92,13 @@ function onHost(
     PATH: `${join(root, "opt/sandbox/bin")}:${nodeFolder(instance)}:${SYSTEM_PATH}`,
     [ROOT_VARIABLE]: root,
   };
-  const args = rest.map((word) => {
-    const option = /^(--?[\w-]+=)(\/.*)$/s.exec(word);
-    return option ? `${option[1]}${inside(option[2] ?? "")}` : inside(word);
-  });
-  const folder = inside(cwd);
-  return { file: inside(file), args, env, cwd: existsSync(folder) ? folder : root };
+  const folder = hostWord(root, cwd);
+  return {
+    file: hostWord(root, file),
+    args: rest.map((word) => hostWord(root, word)),
+    env,
+    cwd: existsSync(folder) ? folder : root,
+  };
 }
 
 /** A folder with nothing but `node` in it. */
