@@ -25,7 +25,6 @@ export interface AppDeps {
   readonly agentUrl?: () => string;
   /** Served after the guard and before the routes here, e.g. the dashboard's files. */
   readonly extra?: readonly Koa.Middleware[];
-  readonly streams?: Streams;
   /** Run before the guard, so without a token: the dashboard's own files, which hold nothing secret. */
   readonly before?: readonly Koa.Middleware[];
 }
@@ -49,7 +48,7 @@ export function createApp(deps: AppDeps): Koa {
   const routeDeps: RouteDeps = {
     hub,
     controller: deps.controller ?? null,
-    streams: deps.streams ?? new Streams(hub.limits),
+    streams: new Streams(hub.limits),
     agentUrl: deps.agentUrl ?? (() => `ws://${hub.addresses()[0] ?? "localhost"}`),
   };
   const router = new Router();

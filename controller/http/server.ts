@@ -1,5 +1,5 @@
 /** An HTTP server for a koa application: bounded in time, with the runtimes' WebSocket upgrade on the same port. */
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type Koa from "koa";
 import { type Hub, listenError } from "../hub/hub.ts";
@@ -26,7 +26,17 @@ export async function listenHttp({ app, hub, bind, port }: HttpServerDeps): Prom
     requestTimeout: hub.limits.bodyDeadline,
     keepAliveTimeout: 30_000,
   };
-  const server: Server = createServer(options, app.callback());
+  const server: Server = createServer(options);
+  const answering = new Set<ServerResponse>();
+  let idle = () => {};
+  server.on("request", (_, response) => {
+    answering.add(response);
+    response.once("close", () => {
+      answering.delete(response);
+      if (answering.size === 0) idle();
+    });
+  });
+  server.on("request", app.callback());
   server.on("upgrade", hub.handleUpgrade);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, port, bind)));
@@ -34,14 +44,21 @@ export async function listenHttp({ app, hub, bind, port }: HttpServerDeps): Prom
   });
   return {
     port: (server.address() as AddressInfo).port,
-    stop: (deadline = 2000) =>
-      new Promise((resolve) => {
-        const cut = setTimeout(() => server.closeAllConnections(), deadline);
-        server.close(() => {
-          clearTimeout(cut);
-          resolve();
+    async stop(deadline = 2000) {
+      server.close();
+      server.closeIdleConnections();
+      // Live streams never end by themselves. Upgraded connections are the hub's, which ends them with its own code.
+      for (const response of answering) if (response.headersSent) response.end();
+      if (answering.size > 0) {
+        await new Promise<void>((resolve) => {
+          const cut = setTimeout(resolve, deadline);
+          idle = () => {
+            clearTimeout(cut);
+            resolve();
+          };
         });
-        server.closeIdleConnections();
-      }),
+      }
+      server.closeAllConnections();
+    },
   };
 }

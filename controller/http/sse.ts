@@ -59,10 +59,6 @@ export class Streams {
       onClose: (listener) => void res.once("close", listener),
     };
   }
-
-  closeAll(): void {
-    for (const res of this.#open) res.end();
-  }
 }
 
 /** `Last-Event-ID`, or the query of the same meaning for programs that cannot set headers. */

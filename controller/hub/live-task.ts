@@ -66,7 +66,7 @@ export function readAnswer(payload: Payload): Answer {
 }
 
 function answerEvent(payload: Payload, result: Payload | null, code: string): TaskEvent {
-  if (code === "lost") return "forgotten";
+  if (code === "lost" || code === "interrupted") return "forgotten";
   if (result?.cancelled === true || code === "cancelled") return "cancelled";
   if (result?.timedOut === true || code === "timed-out" || code === "timeout") return "timed-out";
   return payload.success === true ? "succeeded" : "failed";

@@ -49,8 +49,9 @@ export class Registry {
     return created;
   }
 
-  /** Written behind: a heartbeat is no reason for an fsync. */
+  /** Written behind: a heartbeat is no reason for an fsync. A removed agent, whose connection ends later, stays removed. */
   save(agent: Agent): void {
+    if (this.#agents.get(agent.id) !== agent) return;
     this.#deps.agents.put(agent.toRow()).catch(this.#deps.onStoreError);
   }
 
