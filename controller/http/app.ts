@@ -27,6 +27,8 @@ export interface AppDeps {
   readonly extra?: readonly Koa.Middleware[];
   /** Run before the guard, so without a token: the dashboard's own files, which hold nothing secret. */
   readonly before?: readonly Koa.Middleware[];
+  /** Shared by applications of one process, so that the limit counts for all of them. */
+  readonly streams?: Streams;
 }
 
 const ALL_ROUTES = [
@@ -48,7 +50,7 @@ export function createApp(deps: AppDeps): Koa {
   const routeDeps: RouteDeps = {
     hub,
     controller: deps.controller ?? null,
-    streams: new Streams(hub.limits),
+    streams: deps.streams ?? new Streams(hub.limits),
     agentUrl: deps.agentUrl ?? (() => `ws://${hub.addresses()[0] ?? "localhost"}`),
   };
   const router = new Router();

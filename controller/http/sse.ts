@@ -59,6 +59,11 @@ export class Streams {
       onClose: (listener) => void res.once("close", listener),
     };
   }
+
+  /** Ends all; readers come back by their last id. */
+  closeAll(): void {
+    for (const res of this.#open) res.end();
+  }
 }
 
 /** `Last-Event-ID`, or the query of the same meaning for programs that cannot set headers. */
