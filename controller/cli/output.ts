@@ -1,4 +1,5 @@
 /** What commands print: tables, colour where the terminal has it, errors in three parts. */
+import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
 
@@ -71,6 +72,12 @@ export function reportError(error: unknown, output: Output, debug: boolean): num
   if (known.next) output.err(`  ${known.next}`);
   if (debug && known.stack) output.err(known.stack);
   return known.exit;
+}
+
+/** A path as a person would type it here: relative where that is shorter. */
+export function shownPath(path: string): string {
+  const here = relative(process.cwd(), path) || ".";
+  return here.length < path.length ? here : path;
 }
 
 /** `4 s`, `3 min`, `2 h`, `5 d`: how long ago, for people. */

@@ -2,12 +2,11 @@
 import { EXIT } from "../base/errors.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
-import { Streams } from "../http/sse.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
 import { controllerPort } from "./controller-port.ts";
 import { removeHubFile, writeHubFile } from "./home.ts";
-import { type Output, age } from "./output.ts";
+import { type Output, age, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type System, createSystem } from "./system.ts";
@@ -47,13 +46,11 @@ export const up: CommandRun = async (invocation) => {
     );
     await ended.promise;
     output.out("stopping; the agents stay as they are");
-    servers.streams.closeAll();
     await Promise.all([http.stop(), dashboard.stop()]);
     return EXIT.done;
   } finally {
     progress.close();
     removeHubFile(settings.home);
-    servers?.streams.closeAll();
     await system.stop();
   }
 };
@@ -61,7 +58,6 @@ export const up: CommandRun = async (invocation) => {
 interface Servers {
   readonly http: HttpServer;
   readonly dashboard: HttpServer;
-  readonly streams: Streams;
   readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
 }
 
@@ -71,10 +67,9 @@ async function listen(system: System, version: string): Promise<Servers> {
   const ports = system.source.current().desired?.settings.hub;
   const bind = settings.bind;
   const host = bind.includes(":") ? `[${bind}]` : bind;
-  const streams = new Streams(hub.limits);
   const controller = controllerPort(system, version);
   const http = await listenHttp({
-    app: createApp({ hub, controller, streams }),
+    app: createApp({ hub, controller }),
     hub,
     bind,
     port: settings.httpPort ?? ports?.httpPort ?? 9091,
@@ -82,7 +77,7 @@ async function listen(system: System, version: string): Promise<Servers> {
   let origin = "";
   const { page } = await import("../http/web.ts");
   const dashboard = await listenHttp({
-    app: createApp({ hub, controller, streams, origins: () => [origin], before: [page()] }),
+    app: createApp({ hub, controller, origins: () => [origin], before: [page()] }),
     hub,
     bind,
     port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
@@ -93,7 +88,7 @@ async function listen(system: System, version: string): Promise<Servers> {
     agent: `ws://${host}:${hub.agentPort}`,
     dashboard: origin,
   };
-  return { http, dashboard, streams, urls };
+  return { http, dashboard, urls };
 }
 
 function heading({ output, settings, version }: Invocation, system: System): void {
@@ -112,7 +107,13 @@ function tellFleet(system: System, output: Output): void {
   const tell = () => {
     const { errors, stale, desired } = system.source.current();
     if (errors.length > 0) {
-      output.err(reportErrors(errors, { color: output.color, width: output.width }));
+      output.err(
+        reportErrors(errors, {
+          color: output.color,
+          width: output.width,
+          folder: shownPath(system.settings.fleet),
+        }),
+      );
       output.err(
         stale
           ? "\nThe last good fleet stays in force. Mend the files; they are read again as soon as they are saved."

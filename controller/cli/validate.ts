@@ -2,6 +2,7 @@
 import { EXIT } from "../base/errors.ts";
 import { errorsAsJson, reportErrors } from "../reconcile/fleet-report.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
+import { shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 
 export const validate: CommandRun = async ({ settings, output }) => {
@@ -17,14 +18,26 @@ export const validate: CommandRun = async ({ settings, output }) => {
     return read.ok ? EXIT.done : EXIT.invalidFleet;
   }
   if (!read.ok) {
-    output.err(reportErrors(read.errors, { color: output.color, width: output.width }));
+    output.err(
+      reportErrors(read.errors, {
+        color: output.color,
+        width: output.width,
+        folder: shownPath(settings.fleet),
+      }),
+    );
     output.err(
       `\n${read.errors.length} ${read.errors.length === 1 ? "error" : "errors"} in ${settings.fleet}`,
     );
     return EXIT.invalidFleet;
   }
   if (read.warnings.length > 0)
-    output.err(reportErrors(read.warnings, { color: output.color, width: output.width }));
+    output.err(
+      reportErrors(read.warnings, {
+        color: output.color,
+        width: output.width,
+        folder: shownPath(settings.fleet),
+      }),
+    );
   const { agents, snapshots, guard } = read.desired;
   if (guard) output.err(`${output.paint("warn", "warning:")} ${guard.message}`);
   output.out(

@@ -15,6 +15,7 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
+import { shownPath } from "./output.ts";
 import type { Api } from "../../ui/client/api.ts";
 
 /** kv key: the kind of driver in which this store's instances live. */
@@ -69,7 +70,11 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
       if (read.ok) return read.desired;
       throw new VmAgentError({
         code: "fleet-invalid",
-        message: reportErrors(read.errors, { color: options.color ?? false, width: options.width ?? 100 }),
+        message: reportErrors(read.errors, {
+          color: options.color ?? false,
+          width: options.width ?? 100,
+          folder: shownPath(settings.fleet),
+        }),
         next: `mend ${read.errors.length === 1 ? "it" : "them"}; vm-agent validate checks without looking at Multipass`,
         exit: EXIT.invalidFleet,
       });

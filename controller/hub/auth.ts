@@ -29,7 +29,10 @@ export class RuntimeAuth {
     this.#deps = deps;
   }
 
-  /** A fresh join token for this name and nonce; a former one dies. */
+  /**
+   * A fresh join token for this name and nonce. Former ones of the same nonce live until they expire or one of them is used:
+   * the launch that carries one may not have been heard of again, and may yet come up.
+   */
   async enrol(agent: string, nonce: string): Promise<string> {
     const { credentials, random, clock, limits } = this.#deps;
     const token = random.token();
@@ -38,8 +41,10 @@ export class RuntimeAuth {
     await credentials.put({
       agent,
       nonce,
-      joinHash: hashToken(token),
-      joinExpiresAt: clock.now() + limits.joinTokenLife,
+      joins: [
+        { hash: hashToken(token), expiresAt: clock.now() + limits.joinTokenLife },
+        ...(same?.joins ?? []).filter((join) => join.expiresAt > clock.now()),
+      ].slice(0, limits.joinTokens),
       credentialHash: same?.credentialHash ?? null,
       pendingHash: same?.pendingHash ?? null,
       olderHashes: same?.olderHashes ?? [],
@@ -53,8 +58,7 @@ export class RuntimeAuth {
     await this.#deps.credentials.put({
       agent,
       nonce: "",
-      joinHash: null,
-      joinExpiresAt: null,
+      joins: [],
       credentialHash: hashToken(token),
       pendingHash: null,
       olderHashes: [],
@@ -72,8 +76,9 @@ export class RuntimeAuth {
     if (sameHash(record.pendingHash, presented)) return { ok: true, nonce, renew: false };
     if (record.olderHashes.some((older) => sameHash(older, presented)))
       return { ok: true, nonce, renew: true };
-    if (!sameHash(record.joinHash, presented)) return { ok: false, reason: "wrong-token" };
-    if ((record.joinExpiresAt ?? 0) <= this.#deps.clock.now()) return { ok: false, reason: "expired" };
+    const join = record.joins.find(({ hash }) => sameHash(hash, presented));
+    if (!join) return { ok: false, reason: "wrong-token" };
+    if (join.expiresAt <= this.#deps.clock.now()) return { ok: false, reason: "expired" };
     return { ok: true, nonce, renew: true };
   }
 
@@ -106,8 +111,7 @@ export function confirmed(record: CredentialRecord, keep: number): CredentialRec
   const older = [...former, ...record.olderHashes.filter((h) => h !== record.pendingHash)];
   return {
     ...record,
-    joinHash: null,
-    joinExpiresAt: null,
+    joins: [],
     credentialHash: record.pendingHash,
     pendingHash: null,
     olderHashes: older.slice(0, keep),

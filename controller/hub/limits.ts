@@ -25,6 +25,8 @@ export const LIMITS = {
 
   /** A join token is good for this long, once. */
   joinTokenLife: 15 * 60_000,
+  /** Join tokens of one claim that may be on their way at once: a launch, and its repetitions after a crash. */
+  joinTokens: 4,
   /** Earlier credentials of a claim that a restored snapshot may still hold. */
   olderCredentials: 8,
   /** Wrong tokens from one address (for runtimes: one address and name) within the window that lead to a lockout. */

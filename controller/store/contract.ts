@@ -192,13 +192,12 @@ export const CONTRACT: readonly {
       const record = {
         agent: "a",
         nonce: "n",
-        joinHash: "j",
-        joinExpiresAt: 5,
+        joins: [{ hash: "j", expiresAt: 1 }],
         credentialHash: null,
         pendingHash: null,
         olderHashes: ["x"],
       };
-      await credentials.put({ ...record, joinHash: null });
+      await credentials.put({ ...record, joins: [] });
       await credentials.put(record);
       assert.deepEqual(credentials.get("a"), record);
       await credentials.remove("a");

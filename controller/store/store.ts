@@ -84,8 +84,8 @@ export interface TaskStore {
 export interface CredentialRecord {
   readonly agent: string;
   readonly nonce: string;
-  readonly joinHash: string | null;
-  readonly joinExpiresAt: Instant | null;
+  /** A launch that is tried again has a second token, while the first one may still be on its way into the guest. */
+  readonly joins: readonly { readonly hash: string; readonly expiresAt: Instant }[];
   /** Hash of the credential that the runtime confirmed. */
   readonly credentialHash: string | null;
   /** Issued, not confirmed yet: the join token stays good until it is. */
