@@ -1,7 +1,7 @@
 // Long work belongs to the daemon, not to the client: it runs in a process of its own that goes on when the client is killed.
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { type Call, checkAddress } from "./daemon.ts";
+import { type Call, checkAddress, dieAfterwards } from "./daemon.ts";
 import { Refusal } from "./failure.ts";
 import { inState, program, stateDir } from "./paths.ts";
 import type { Work, WorkResult } from "./worker.ts";
@@ -31,5 +31,6 @@ export async function inBackground(call: Call, work: Work): Promise<string> {
   const result: WorkResult =
     text === "" ? { refusal: "the sandbox's worker ended early, see worker.log" } : JSON.parse(text);
   if ("refusal" in result) throw new Refusal(result.refusal);
+  if (call.fault?.fault === "kill-daemon") dieAfterwards(call.fault.ms);
   return result.done;
 }

@@ -20,6 +20,8 @@ export interface CallFault {
   readonly fault: string;
   readonly ms: number;
   readonly message: string | undefined;
+  /** Pattern of the instances that it concerns. */
+  readonly name: string;
 }
 
 const lockDir = (): string => inState("daemon");
@@ -57,7 +59,9 @@ export function openCall(command: string, fault: CallFault | undefined): Call {
       const release = await acquire(lockDir(), { mayEnter });
       try {
         if (isDown()) throw new DaemonDown();
-        return await work();
+        const result = await work();
+        if (fault?.fault === "kill-daemon") dieAfterwards(fault.ms);
+        return result;
       } finally {
         release();
       }
@@ -90,6 +94,12 @@ export async function waitInVain(ms: number): Promise<void> {
 /** The daemon is away for a moment, as after a crash or a change of its settings. */
 export function goDown(ms: number): void {
   writeJson(downFile(), { until: Date.now() + ms });
+}
+
+/** The work is done, but the client never hears of it. */
+export function dieAfterwards(ms: number): never {
+  goDown(ms || 1000);
+  throw new DaemonDown();
 }
 
 function isDown(): boolean {

@@ -15,7 +15,7 @@ const MILLISECONDS = {
   /** A later boot's time as Starting (the lease is known), and as Restarting. */
   restarting: 100,
   /** How long a normal stop waits for the guest before it gives up (300 s in Multipass). */
-  powerdown: 10_000,
+  powerdown: 60_000,
   /** How long the daemon waits in vain for a guest that ignores the power button while it boots (300 s in Multipass). */
   ignoredPowerdown: 3_000,
   /** How long the daemon waits for a guest to answer, when no --timeout is given (300 s in Multipass). */

@@ -1,5 +1,5 @@
 // What the faults do; those that concern a guest's boot or the rows of an answer are carried out where these are made.
-import { type Call, type CallFault, goDown } from "./daemon.ts";
+import type { Call, CallFault } from "./daemon.ts";
 import { collected, DaemonDown, Exit, logLine, Refusal } from "./failure.ts";
 import { cutAnswersShort, write } from "./output.ts";
 import { sleep } from "./processes.ts";
@@ -46,12 +46,15 @@ export async function beforeRequest(fault: CallFault): Promise<void> {
       throw new Refusal(fault.message ?? "Could not write image: No space left on device");
     case "daemon-down":
       throw new DaemonDown();
-    case "kill-daemon":
-      goDown(fault.ms || 1000);
-      throw new DaemonDown();
     default:
       return;
   }
+}
+
+/** Faults after the command has done its work. */
+export async function afterCommand(fault: CallFault): Promise<void> {
+  if (fault.fault === "fail-after") throw new Refusal(fault.message ?? "the connection was lost");
+  if (fault.fault === "hang-after") await forever(fault.ms);
 }
 
 /** Until the client is killed, or as long as the rule says. */

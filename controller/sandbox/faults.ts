@@ -16,11 +16,13 @@ export const FAULT_KINDS = [
   "fail",
   "fail-after",
   "hang",
+  "hang-after",
   "kill-daemon",
   "lost-address",
   "no-root-certificate",
   "noise",
   "slow",
+  "slow-boot",
   "timeout-leaves-instance",
   "truncate-json",
   "unknown-state",
@@ -32,7 +34,10 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface FaultRule {
   /** A command's canonical name, or a pattern with `*`. */
   readonly command: string;
-  /** A pattern that one of the call's instance names must match; without it every call does. */
+  /**
+   * A pattern that one of the call's instance names must match; without it every call does. A call that names none (`list`) is met only by
+   * faults that can be confined to rows: `lost-address` and `unknown-state` then change the rows that match.
+   */
   readonly name?: string;
   /** How often at most. */
   readonly times?: number;
@@ -87,7 +92,9 @@ export async function chooseFault(command: string, names: readonly string[]): Pr
     const rule = script.rules[index];
     if (rule) struck[index] = (struck[index] ?? 0) + 1;
     writeJson(file, { script: version, struck, asked });
-    return rule && { fault: checked(rule.fault), ms: rule.ms ?? 0, message: rule.message };
+    return (
+      rule && { fault: checked(rule.fault), ms: rule.ms ?? 0, message: rule.message, name: rule.name ?? "*" }
+    );
   } finally {
     release();
   }
@@ -96,10 +103,12 @@ export async function chooseFault(command: string, names: readonly string[]): Pr
 function matches(rule: FaultRule, command: string, names: readonly string[]): boolean {
   if (!like(rule.command, command)) return false;
   const { name } = rule;
+  if (names.length === 0 && (rule.fault === "lost-address" || rule.fault === "unknown-state")) return true;
   return name === undefined || names.some((it) => like(name, it));
 }
 
-function like(pattern: string, text: string): boolean {
+/** Whether a text is as a pattern with `*` says. */
+export function like(pattern: string, text: string): boolean {
   const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`).test(text);
 }

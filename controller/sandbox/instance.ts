@@ -49,6 +49,8 @@ export interface Boot {
   /** Milliseconds after which the daemon gives up waiting and leaves the state Unknown. */
   readonly patience: number;
   readonly fault?: "never-answers" | "crashes";
+  /** Milliseconds that it takes longer. */
+  readonly delay?: number;
 }
 
 /** `state.json`: written only by who holds the daemon's lock. */

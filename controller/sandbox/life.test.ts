@@ -118,6 +118,18 @@ describe("life of an instance", { concurrency: false }, () => {
     await until("the service is back", () => starts("a1") > before);
   });
 
+  test("a delayed shutdown happens at its time", async () => {
+    await world.ok(["stop", "a1", "--time", "5"]);
+    assert.match(await world.ok(["list"]), /a1 +Delayed Shutdown/);
+    const record = world.record("a1");
+    assert.ok(record.boot);
+    world.write("state/instances/a1/state.json", JSON.stringify({ ...record, shutdownAt: Date.now() + 100 }));
+    signal(record.boot.process.pid, "SIGUSR2");
+    await until("it is off", async () => /a1 +Stopped/.test(await world.ok(["list"])));
+    assert.deepEqual(members(record.boot), []);
+    await world.ok(["start", "a1"]);
+  });
+
   test("a suspended instance does nothing, and goes on where it was", async () => {
     await world.ok(["suspend", "a1"]);
     const { boot } = world.record("a1");
@@ -172,8 +184,9 @@ describe("life of an instance", { concurrency: false }, () => {
     await world.ok(["start", "a2"]);
     await until(
       "cloud-init has run",
-      () => world.guestFile("a2", "var/lib/cloud/data/instance-id") === "a2\n",
+      () => world.guestFile("a2", "var/lib/cloud/instance/boot-finished") !== undefined,
     );
+    assert.equal(world.guestFile("a2", "var/lib/cloud/data/instance-id"), "a2\n");
     assert.equal(world.guestFile("a2", "etc/machine-id"), world.guestFile("a1", "etc/machine-id"));
     assert.notEqual(world.record("a2").address, world.record("a1").address);
     await until("its service runs", () => processesOf("a2").length > 1);

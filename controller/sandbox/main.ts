@@ -65,7 +65,10 @@ async function dispatch(): Promise<number> {
       await beforeCommand(call, fault);
     }
     const code = await command.run(call, args);
-    if (fault?.fault === "fail-after") throw new Refusal(fault.message ?? "the connection was lost");
+    if (fault) {
+      const { afterCommand } = await import("./fault-effects.ts");
+      await afterCommand(fault);
+    }
     return code;
   } catch (error) {
     if (error instanceof Refusal) throw new Exit(2, `${name} failed: ${error.message}\n`);

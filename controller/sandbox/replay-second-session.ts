@@ -85,7 +85,7 @@ export const LAUNCHING_TWO: Scenario = {
     ...replayAll("110_delete_preparing 110_get_preparing 110_info_preparing 112_list_after_daemon_restart"),
     hold(),
     replay("110_p1_marker", {
-      when: (world) => world.guestFile("p1", "var/lib/cloud/data/instance-id") !== undefined,
+      when: (world) => world.guestFile("p1", "var/lib/cloud/instances/p1/boot-finished") !== undefined,
       guest: true,
     }),
   ],

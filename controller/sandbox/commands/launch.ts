@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { freeAddress } from "../addresses.ts";
 import type { Command } from "../command.ts";
-import { type Call, goDown } from "../daemon.ts";
+import type { Call } from "../daemon.ts";
 import { duration } from "../durations.ts";
 import { Refusal } from "../failure.ts";
 import { writeJson } from "../files.ts";
@@ -78,9 +78,7 @@ function begin(call: Call, request: LaunchRequest, name: string): Instance {
     head: "",
     shutdownAt: null,
   };
-  const started = switchOn(instance, bootOrder("launch", request.timeout, call));
-  if (call.fault?.fault === "kill-daemon") goDown(call.fault.ms || 1000);
-  return started;
+  return switchOn(instance, bootOrder("launch", request.timeout, call));
 }
 
 /** How a boot is to go; faults that concern the guest are handed on to it. */
@@ -90,6 +88,8 @@ export function bootOrder(kind: BootOrder["kind"], timeout: number | undefined, 
     case "timeout-leaves-instance":
     case "unknown-state":
       return { kind, patience: Math.min(patience, call.fault.ms || 300), fault: "never-answers" };
+    case "slow-boot":
+      return { kind, patience, delay: call.fault.ms };
     case "boot-crash":
       return { kind, patience, fault: "crashes" };
     default:

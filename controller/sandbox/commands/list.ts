@@ -1,5 +1,6 @@
 // `list`: instances, or all their snapshots.
 import { type Command, FORMAT } from "../command.ts";
+import type { CallFault } from "../daemon.ts";
 import { usage } from "../failure.ts";
 import { type Format, formatOf } from "../format.ts";
 import { type Instance, type State, stateOf } from "../instance.ts";
@@ -62,12 +63,13 @@ export function addresses(instance: Instance, state: State): readonly string[] {
   return [instance.addressLost ? "N/A" : instance.address];
 }
 
-async function faulty(rows: readonly Row[], fault: { readonly fault: string }): Promise<readonly Row[]> {
-  if (fault.fault === "lost-address")
-    return rows.map((it) => (it.ipv4.length > 0 ? { ...it, ipv4: ["N/A"] } : it));
-  if (fault.fault === "unknown-state")
-    return rows.map((it) => ({ ...it, ipv4: [], state: "Unknown" as const }));
-  return rows;
+async function faulty(rows: readonly Row[], fault: CallFault): Promise<readonly Row[]> {
+  const { like } = await import("../faults.ts");
+  return rows.map((it) => {
+    if (!like(fault.name, it.name)) return it;
+    if (fault.fault === "lost-address" && it.ipv4.length > 0) return { ...it, ipv4: ["N/A"] };
+    return fault.fault === "unknown-state" ? { ...it, ipv4: [], state: "Unknown" as const } : it;
+  });
 }
 
 const WIDTHS = [24, 18, 17, 0];

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -12,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { readJson, readText, writeJson } from "../files.ts";
+import { readJson, writeJson } from "../files.ts";
 import type { Instance } from "../instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
 import { insideGuest } from "./inside.ts";
@@ -28,9 +29,9 @@ export const userDataFile = (name: string): string => join(instanceDir(name), "u
 
 const LOG = "var/log/cloud-init-output.log";
 
-/** Whether cloud-init has not run under this name in this tree: after a launch, in a clone, after a restore of something older. */
+/** Whether cloud-init has not finished under this name in this tree: after a launch, in a clone, after a restore of something older. */
 export function isFirstBoot(name: string): boolean {
-  return readText(join(guestRoot(name), "var/lib/cloud/data/instance-id"))?.trim() !== name;
+  return !existsSync(join(guestRoot(name), "var/lib/cloud/instances", name, "boot-finished"));
 }
 
 export function readUserData(name: string): UserData {
@@ -151,14 +152,12 @@ export function beginInstance(root: string, name: string): void {
   mkdirSync(join(cloud, "data"), { recursive: true });
   rmSync(join(cloud, "instance"), { recursive: true, force: true });
   symlinkSync(`instances/${name}`, join(cloud, "instance"));
-  rmSync(join(cloud, "instance", "boot-finished"), { force: true });
+  writeFileSync(join(cloud, "data/instance-id"), `${name}\n`);
   mkdirSync(join(root, "var/log"), { recursive: true });
 }
 
-export function endInstance(root: string, name: string): void {
-  const cloud = join(root, "var/lib/cloud");
-  writeFileSync(join(cloud, "data/instance-id"), `${name}\n`);
-  writeFileSync(join(cloud, "instance", "boot-finished"), `${new Date().toISOString()}\n`);
+export function endInstance(root: string): void {
+  writeFileSync(join(root, "var/lib/cloud/instance/boot-finished"), `${new Date().toISOString()}\n`);
 }
 
 /** What `cloud-init status` shows. */

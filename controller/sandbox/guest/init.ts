@@ -29,6 +29,7 @@ let report: BootReport = { id, phase: "starting", up: false, finished: false, ga
 let services: Services | undefined;
 let shutdownTimer: NodeJS.Timeout | undefined;
 
+process.umask(0o022);
 process.on("SIGTERM", () => void shutDown());
 process.on("SIGUSR2", scheduleShutdown);
 // Started by a client that holds the daemon's lock, so it must outlive that client's terminal.
@@ -58,6 +59,7 @@ async function boot(instance: Instance): Promise<void> {
   const patience = setTimeout(() => tell({ phase: "unknown", gaveUp: true }), instance.boot?.patience ?? 0);
   const first = isFirstBoot(name);
   await pass(first ? "starting" : "restarting");
+  await sleep(instance.boot?.delay ?? 0);
   if (instance.boot?.fault === "crashes") process.exit(1);
   if (first) {
     tell({ phase: "unknown" });
@@ -92,7 +94,7 @@ async function bringUp(instance: Instance, first: boolean, answered: () => void)
   tell(report.gaveUp ? { up: true } : { phase: "running", up: true });
   if (first) {
     failures.push(...(await runCommands(instance, userData, cage, services)));
-    endInstance(root, name);
+    endInstance(root);
     writeStatus(root, failures.length > 0 ? "error" : "done", failures);
   }
   tell({ finished: true });

@@ -15,7 +15,8 @@ export interface BootOrder {
   readonly kind: Boot["kind"];
   /** Milliseconds. */
   readonly patience: number;
-  readonly fault?: Boot["fault"];
+  readonly fault?: NonNullable<Boot["fault"]>;
+  readonly delay?: number;
 }
 
 /** Starts the instance's init in a session of its own and saves the record that it waits for. */
@@ -39,6 +40,7 @@ export function switchOn(instance: Instance, order: BootOrder): Instance {
     kind: order.kind,
     patience: order.patience,
     ...(order.fault ? { fault: order.fault } : {}),
+    ...(order.delay ? { delay: order.delay } : {}),
   };
   return update(instance, { power: "on", boot, shutdownAt: null });
 }

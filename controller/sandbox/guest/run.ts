@@ -21,6 +21,7 @@ export function runInGuest(
 ): Promise<number> {
   const keepTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const { file, args, env, cwd } = guestProgram(instance, isolation, { argv, user: UBUNTU, keepTerminal });
+  process.umask(0o022);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, cwd, stdio: "inherit" });
     for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => child.kill(name));

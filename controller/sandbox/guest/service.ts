@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { processStat, signal } from "../processes.ts";
+import { lives, type ProcessStat, processStat, signal } from "../processes.ts";
 import { descendants } from "./members.ts";
 import type { Program } from "./program.ts";
 import type { Unit } from "./unit-file.ts";
@@ -52,10 +52,12 @@ export class Service {
     this.#timer = undefined;
     const child = this.#child;
     if (child?.pid !== undefined) {
-      terminate(child.pid, "SIGTERM");
-      const kill = setTimeout(() => terminate(child.pid ?? 0, "SIGKILL"), this.unit.stopPatience);
+      const group = processesBelow(child.pid);
+      for (const { pid } of this.unit.killMain ? group.slice(0, 1) : group) signal(pid, "SIGTERM");
+      const kill = setTimeout(() => child.kill("SIGKILL"), this.unit.stopPatience);
       await this.#ended;
       clearTimeout(kill);
+      for (const mark of group) if (lives(mark)) signal(mark.pid, "SIGKILL");
     }
     this.state = "inactive";
   }
@@ -134,20 +136,13 @@ function openLog(path: string): number {
 }
 
 /**
- * Signals a service's processes. bubblewrap itself must not be hit by SIGTERM: it would die at once and take its guest with it, unasked.
+ * A service's processes, the first one first. bubblewrap's own are not among them: hit by SIGTERM it would die at once and take its guest
+ * with it, unasked.
  */
-function terminate(pid: number, name: "SIGTERM" | "SIGKILL"): void {
-  if (name === "SIGKILL") {
-    signal(pid, name);
-    return;
-  }
-  const own = processStat(pid)?.command === "bwrap" ? [] : [pid];
-  const targets = [
-    ...own,
-    ...descendants(pid)
-      .filter((it) => it.command !== "bwrap")
-      .map((it) => it.pid),
-  ];
-  if (targets.length === 0) signal(pid, name);
-  for (const target of targets) signal(target, name);
+function processesBelow(pid: number): readonly ProcessStat[] {
+  const own = processStat(pid);
+  const all = [...(own ? [own] : []), ...descendants(pid)].filter(({ command }) => command !== "bwrap");
+  const main = all.find(({ parent }) => !all.some((it) => it.pid === parent));
+  if (main) return [main, ...all.filter((it) => it !== main)];
+  return own ? [own] : [];
 }

@@ -11,6 +11,8 @@ export interface Unit {
   readonly restart: "no" | "always" | "on-failure" | "on-success";
   /** Milliseconds. */
   readonly restartDelay: number;
+  /** Whether a stop signals the first process alone, or all of them. */
+  readonly killMain: boolean;
   /** Milliseconds given to SIGTERM. */
   readonly stopPatience: number;
   /** So many starts within so many milliseconds, then no more; 0 means no limit. */
@@ -61,6 +63,7 @@ export function readUnit(name: string, text: string): Unit {
     restart:
       restart === "always" || restart === "on-success" ? restart : restart === "no" ? "no" : "on-failure",
     restartDelay: timeSpan(last("Service.RestartSec"), 100),
+    killMain: ["mixed", "process"].includes(last("Service.KillMode") ?? ""),
     stopPatience: timeSpan(last("Service.TimeoutStopSec"), 5_000),
     startLimit: {
       count: Number(last("Unit.StartLimitBurst") ?? "5"),
