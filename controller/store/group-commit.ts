@@ -19,6 +19,12 @@ interface Pending {
 
 /** Writes in one transaction; bounds how long the event loop stands still. */
 const MAX_BATCH = 2000;
+/**
+ * Under load a commit waits while every turn of the event loop brings more writes, but no longer than so many turns: fewer
+ * and larger transactions. A batch smaller than CROWD never waits, so a single write is as fast as it can be.
+ */
+const MAX_TURNS = 4;
+const CROWD = 16;
 
 export class GroupCommit {
   readonly #begin;
@@ -29,6 +35,8 @@ export class GroupCommit {
   #scheduled: NodeJS.Immediate | null = null;
   #closed = false;
   #transactions = 0;
+  #turns = 0;
+  #seen = 0;
 
   constructor(db: Db, path: string) {
     this.#path = path;
@@ -61,8 +69,17 @@ export class GroupCommit {
   }
 
   readonly #turn = (): void => {
+    const { length } = this.#pending;
+    if (length >= CROWD && length > this.#seen && length < MAX_BATCH && this.#turns < MAX_TURNS) {
+      this.#turns += 1;
+      this.#seen = length;
+      this.#scheduled = setImmediate(this.#turn);
+      return;
+    }
     this.#scheduled = null;
-    const batch = this.#pending.length > MAX_BATCH ? this.#pending.splice(0, MAX_BATCH) : this.#pending;
+    this.#turns = 0;
+    this.#seen = 0;
+    const batch = length > MAX_BATCH ? this.#pending.splice(0, MAX_BATCH) : this.#pending;
     if (batch === this.#pending) this.#pending = [];
     else this.#scheduled = setImmediate(this.#turn);
     this.#together(batch);
