@@ -1,0 +1,82 @@
+/** A task's output as text to show: both streams in order, control codes taken out, bounded with the tail kept. Pure. */
+
+export interface OutputPart {
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+}
+
+export interface OutputEnd {
+  readonly state: string;
+  readonly exitCode: number | null;
+  readonly error: string | null;
+  readonly droppedBytes: number;
+}
+
+export interface OutputText {
+  readonly state: string;
+  readonly parts: readonly OutputPart[];
+  /** The beginning was too much to show. */
+  readonly cut: boolean;
+  readonly end: OutputEnd | null;
+}
+
+export const emptyOutput: OutputText = { state: "queued", parts: [], cut: false, end: null };
+
+/** Characters that are kept. */
+const KEPT = 200_000;
+
+type Data = Readonly<Record<string, unknown>>;
+
+/** `event` as the hub names it: `output` or `state`. */
+export function withChunk(output: OutputText, event: string, data: unknown): OutputText {
+  const fields = (data ?? {}) as Data;
+  if (event === "state") return { ...output, state: String(fields.state) };
+  if (event !== "output" || typeof fields.data !== "string") return output;
+  const stream = fields.stream === "stderr" ? "stderr" : "stdout";
+  const text =
+    fields.encoding === "base64" ? `[${bytesOf(fields.data)} bytes that are no text]\n` : fields.data;
+  return bounded({ ...output, state: "running", parts: joined(output.parts, { stream, text }) });
+}
+
+export function withEnd(output: OutputText, data: unknown): OutputText {
+  const { state, exitCode, error, droppedBytes } = (data ?? {}) as Data;
+  const end: OutputEnd = {
+    state: String(state),
+    exitCode: typeof exitCode === "number" ? exitCode : null,
+    error: typeof error === "string" ? error : null,
+    droppedBytes: typeof droppedBytes === "number" ? droppedBytes : 0,
+  };
+  return { ...output, state: end.state, end };
+}
+
+const bytesOf = (base64: string): number =>
+  Math.floor((base64.length * 3) / 4) - (base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0);
+
+function joined(parts: readonly OutputPart[], part: OutputPart): readonly OutputPart[] {
+  const last = parts.at(-1);
+  if (last?.stream !== part.stream) return [...parts, { ...part, text: plain(part.text) }];
+  return [...parts.slice(0, -1), { stream: part.stream, text: plain(last.text + part.text) }];
+}
+
+function bounded(output: OutputText): OutputText {
+  let over = output.parts.reduce((sum, p) => sum + p.text.length, 0) - KEPT;
+  if (over <= 0) return output;
+  const parts: OutputPart[] = [];
+  for (const part of output.parts) {
+    if (over >= part.text.length) over -= part.text.length;
+    else {
+      parts.push({ ...part, text: part.text.slice(over) });
+      over = 0;
+    }
+  }
+  return { ...output, parts, cut: true };
+}
+
+/** Colours and cursor moves mean nothing on a page; a carriage return begins the line anew, as on a terminal. */
+export function plain(text: string): string {
+  if (!/[\x1b\r]/.test(text)) return text;
+  return text
+    .replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g, "")
+    .replace(/\r\n/g, "\n")
+    .replace(/[^\n]*\r(?=[^\n])/g, "");
+}

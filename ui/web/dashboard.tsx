@@ -1,0 +1,104 @@
+/** The frame of every view: header, navigation, banners, and the view that the address names. */
+/** @jsxImportSource preact */
+import { useEffect, useRef } from "preact/hooks";
+import { AgentPage } from "./agent.tsx";
+import { Banners } from "./banners.tsx";
+import { EventsView } from "./events.tsx";
+import { FleetViewPage } from "./fleet.tsx";
+import { Header } from "./header.tsx";
+import { type Route, useModel, useRoute } from "./hooks.ts";
+import { PlanPage } from "./plan.tsx";
+import { TaskPage, TasksView } from "./tasks.tsx";
+
+const VIEWS = [
+  { view: "fleet", word: "Fleet", glyph: "▦" },
+  { view: "plan", word: "Plan", glyph: "±" },
+  { view: "tasks", word: "Tasks", glyph: "▸" },
+  { view: "events", word: "Events", glyph: "≡" },
+  { view: "commands", word: "Commands", glyph: "❯" },
+] as const;
+
+export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
+  const route = useRoute();
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  const where = JSON.stringify(route);
+  useEffect(() => {
+    document.title = `${titleOf(route)} – vm-agent`;
+    // A reader of the screen is told of the new view; the first one is read anyway.
+    if (!first.current) main.current?.focus();
+    first.current = false;
+    scrollTo(0, 0);
+  }, [where]);
+  return (
+    <div class="shell">
+      <a class="skip" href="#main" onClick={(e) => skip(e, main.current)}>
+        Skip to the content
+      </a>
+      <Header onLeave={onLeave} />
+      <Navigation route={route} />
+      <main id="main" ref={main} tabIndex={-1}>
+        <Banners />
+        <View route={route} />
+      </main>
+    </div>
+  );
+}
+
+function skip(event: Event, main: HTMLElement | null): void {
+  event.preventDefault();
+  main?.focus();
+}
+
+function Navigation({ route }: { readonly route: Route }) {
+  const counts = useModel((m) => m.fleet?.counts);
+  const open = counts ? counts.create + counts.change + counts.destroy + counts.snapshot + counts.held : 0;
+  const here = route.view === "agent" ? "fleet" : route.view === "task" ? "tasks" : route.view;
+  return (
+    <nav aria-label="Views">
+      {VIEWS.map(({ view, word, glyph }) => (
+        <a key={view} href={`#/${view}`} {...(here === view ? { "aria-current": "page" as const } : {})}>
+          <span class="nav-glyph" aria-hidden="true">
+            {glyph}
+          </span>
+          {word}
+          {view === "plan" && open > 0 && (
+            <span class="badge">
+              {open}
+              <span class="sr"> open</span>
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function View({ route }: { readonly route: Route }) {
+  switch (route.view) {
+    case "fleet":
+      return <FleetViewPage />;
+    case "agent":
+      return <AgentPage key={route.name} name={route.name} />;
+    case "plan":
+      return <PlanPage />;
+    case "tasks":
+      return <TasksView />;
+    case "task":
+      return <TaskPage key={route.id} id={route.id} />;
+    case "events":
+      return <EventsView key="events" commands={false} />;
+    case "commands":
+      return <EventsView key="commands" commands />;
+    default: {
+      const never: never = route;
+      return never;
+    }
+  }
+}
+
+function titleOf(route: Route): string {
+  if (route.view === "agent") return route.name;
+  if (route.view === "task") return "Task";
+  return VIEWS.find((v) => v.view === route.view)?.word ?? "Fleet";
+}

@@ -1,0 +1,112 @@
+/** What happens, newest first, as lines; and the calls of the multipass command line. */
+/** @jsxImportSource preact */
+import { useState } from "preact/hooks";
+import type { EventKind, EventLine } from "../client/event-lines.ts";
+import { clock, dateTime } from "../client/format.ts";
+import { Empty } from "./bits.tsx";
+import { agentLink, useModel } from "./hooks.ts";
+
+/** Lines that are drawn. */
+const SHOWN = 300;
+
+const KINDS: readonly { readonly kind: EventKind | "all"; readonly word: string }[] = [
+  { kind: "all", word: "All" },
+  { kind: "agent", word: "Agents" },
+  { kind: "task", word: "Tasks" },
+  { kind: "fleet", word: "Fleet" },
+  { kind: "hub", word: "Hub" },
+];
+
+export function EventList({ events }: { readonly events: readonly EventLine[] }) {
+  if (events.length === 0) return <p class="dim">Nothing happened yet.</p>;
+  return (
+    <ol class="events">
+      {events.toReversed().map((e) => (
+        <li key={e.id} class={`tone-${e.tone}`}>
+          <time dateTime={new Date(e.at).toISOString()} title={dateTime(e.at)}>
+            {clock(e.at)}
+          </time>
+          <span class="glyph" aria-hidden="true">
+            {e.glyph}
+          </span>
+          <span class="event-text">
+            {e.agent !== null && (
+              <>
+                <a href={agentLink(e.agent)}>{e.agent}</a>{" "}
+              </>
+            )}
+            {e.text}
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+export function EventsView({ commands }: { readonly commands: boolean }) {
+  const all = useModel((m) => m.events);
+  const [kind, setKind] = useState<EventKind | "all">("all");
+  const [routine, setRoutine] = useState(false);
+  const [text, setText] = useState("");
+  const needle = text.toLowerCase();
+  const events = all.filter(
+    (e) =>
+      (commands
+        ? e.kind === "command"
+        : e.kind !== "command" && (kind === "all" || e.kind === kind) && (routine || !e.routine)) &&
+      `${e.agent ?? ""} ${e.text}`.toLowerCase().includes(needle),
+  );
+  return (
+    <>
+      <h1>{commands ? "Commands" : "Events"}</h1>
+      {commands && (
+        <p class="dim">Every call of the multipass command line, how long it took and how it ended.</p>
+      )}
+      <div class="toolbar">
+        {!commands && (
+          <fieldset class="counts">
+            <legend class="sr">Show</legend>
+            {KINDS.map(({ kind: k, word }) => (
+              <button
+                key={k}
+                type="button"
+                class="count"
+                aria-pressed={kind === k}
+                onClick={() => setKind(k)}
+              >
+                {word}
+              </button>
+            ))}
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={routine}
+                onChange={(e) => setRoutine(e.currentTarget.checked)}
+              />
+              routine too
+            </label>
+          </fieldset>
+        )}
+        <label class="search">
+          <span class="sr">Filter</span>
+          <input
+            type="search"
+            placeholder="Filter"
+            value={text}
+            onInput={(e) => setText(e.currentTarget.value)}
+          />
+        </label>
+      </div>
+      {events.length === 0 ? (
+        <Empty title={all.length === 0 ? "Nothing happened since the hub began." : "Nothing here matches."} />
+      ) : (
+        <EventList events={events.slice(-SHOWN)} />
+      )}
+      {events.length > SHOWN && (
+        <p class="dim">
+          The newest {SHOWN} of {events.length} are shown.
+        </p>
+      )}
+    </>
+  );
+}

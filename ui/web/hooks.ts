@@ -1,0 +1,78 @@
+/** How components reach the store, the clock and the address bar. */
+import { createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import type { Model } from "../client/model.ts";
+import type { Live } from "./live.ts";
+
+export const LiveContext = createContext<Live | null>(null);
+
+export function useLive(): Live {
+  const live = useContext(LiveContext);
+  if (live === null) throw new Error("no store above this component");
+  return live;
+}
+
+/** Draws again only when what is selected is another value. */
+export function useModel<T>(select: (model: Model) => T): T {
+  const live = useLive();
+  const [, draw] = useState(0);
+  const value = select(live.model());
+  const shown = useRef(value);
+  const how = useRef(select);
+  shown.current = value;
+  how.current = select;
+  useEffect(() => {
+    const check = () => {
+      if (!Object.is(how.current(live.model()), shown.current)) draw((n) => n + 1);
+    };
+    check();
+    return live.subscribe(check);
+  }, [live]);
+  return value;
+}
+
+/** The hub's time, each second anew. */
+export function useNow(): number {
+  const offset = useModel((m) => m.offset);
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return now + offset;
+}
+
+export type Route =
+  | { readonly view: "fleet" | "plan" | "tasks" | "events" | "commands" }
+  | { readonly view: "agent"; readonly name: string }
+  | { readonly view: "task"; readonly id: string };
+
+export function parseRoute(hash: string): Route {
+  const [view = "", rest = ""] = hash.replace(/^#\/?/, "").split("/", 2);
+  const name = decode(rest);
+  if (view === "agent" && name !== "") return { view, name };
+  if (view === "tasks" && name !== "") return { view: "task", id: name };
+  if (view === "plan" || view === "tasks" || view === "events" || view === "commands") return { view };
+  return { view: "fleet" };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export const agentLink = (name: string): string => `#/agent/${encodeURIComponent(name)}`;
+export const taskLink = (id: string): string => `#/tasks/${encodeURIComponent(id)}`;
+
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const onChange = () => setHash(location.hash);
+    addEventListener("hashchange", onChange);
+    return () => removeEventListener("hashchange", onChange);
+  }, []);
+  return parseRoute(hash);
+}

@@ -1,0 +1,155 @@
+/** The page's one store: follows the hub's events, reads what they make stale again, tells who listens. */
+import { type Api, ApiError } from "../client/api.ts";
+import { follow, lostWords } from "../client/follow.ts";
+import type { HubAgentView } from "../client/health.ts";
+import { type Action, type Model, emptyModel, reduce } from "../client/model.ts";
+import type { FleetView, TaskView } from "../client/types.ts";
+
+export interface Live {
+  readonly api: Api;
+  model(): Model;
+  subscribe(listener: () => void): () => void;
+  /** Reads the tasks now, and again whenever one changes, until the returned function is called. */
+  watchTasks(): () => void;
+  refresh(): void;
+  /** Does not wait for the next try. */
+  reconnect(): void;
+  dispatch(action: Action): void;
+  stop(): void;
+}
+
+/** Between two readings of the same thing. */
+const SPACING = 300;
+/** While the loop works on something, its progress is read at this pace; else the fleet is read again this often. */
+const WORKING = 1000;
+const RESTING = 15_000;
+/** Runtimes report every 30 s. */
+const HEARTBEATS = 15_000;
+
+const SAYS_NOTHING = new Set(["command", "auth.failed"]);
+
+export function createLive(api: Api, onRefused: (message: string) => void): Live {
+  let model = emptyModel(Date.now());
+  let taskWatchers = 0;
+  /** An id of no run: the hub answers with all that it still remembers. */
+  let lastId = "0-0";
+  const listeners = new Set<() => void>();
+  const over = new AbortController();
+  let stream = new AbortController();
+
+  const dispatch = (action: Action): void => {
+    const next = reduce(model, action);
+    if (next === model) return;
+    model = next;
+    for (const listener of listeners) listener();
+  };
+  const failed = (error: unknown): void => {
+    if (over.signal.aborted) return;
+    if (error instanceof ApiError && error.status === 401) onRefused(error.message);
+    else dispatch({ type: "fleet-failed", message: lostWords(error) });
+  };
+
+  const readFleet = coalesced(async () => {
+    const fleet = await api.get<FleetView>("/fleet").catch(failed);
+    if (fleet) dispatch({ type: "fleet", fleet, now: Date.now() });
+  });
+  const readTasks = coalesced(async () => {
+    const found = await api.get<{ readonly tasks: readonly TaskView[] }>("/tasks?limit=200").catch(failed);
+    if (found) dispatch({ type: "tasks", tasks: found.tasks });
+  });
+  const readHeartbeats = coalesced(async () => {
+    const found = await api.get<{ readonly agents: readonly HubAgentView[] }>("/agents").catch(failed);
+    if (found) dispatch({ type: "health", agents: found.agents });
+  });
+
+  const connect = (): void => {
+    stream.abort();
+    stream = new AbortController();
+    follow(api, {
+      path: "/events",
+      from: lastId,
+      signal: AbortSignal.any([stream.signal, over.signal]),
+      onEvent: (event) => {
+        lastId = event.id || lastId;
+        dispatch({ type: "event", event, now: Date.now() });
+        if (!SAYS_NOTHING.has(event.event)) readFleet();
+        if (event.event === "runtime.online") readHeartbeats();
+        if (event.event === "task.changed" && taskWatchers > 0) readTasks();
+      },
+      onConnecting: () => dispatch({ type: "connecting", now: Date.now() }),
+      onLive: () => {
+        dispatch({ type: "live", now: Date.now() });
+        refresh();
+      },
+      onLost: (message, retryIn) => {
+        const now = Date.now();
+        dispatch({ type: "lost", now, message, retryAt: now + retryIn });
+      },
+    }).catch(failed);
+  };
+  const refresh = (): void => {
+    readFleet();
+    readHeartbeats();
+    if (taskWatchers > 0) readTasks();
+  };
+
+  let fleetRead = 0;
+  const timer = setInterval(() => {
+    if (document.hidden || model.link.status !== "live") return;
+    const pace = model.fleet?.agents.some((a) => a.work !== null) ? WORKING : RESTING;
+    if (Date.now() - fleetRead < pace) return;
+    fleetRead = Date.now();
+    readFleet();
+  }, WORKING);
+  const heartbeats = setInterval(() => {
+    if (!document.hidden && model.link.status === "live") readHeartbeats();
+  }, HEARTBEATS);
+  const onVisible = (): void => {
+    if (!document.hidden) refresh();
+  };
+  document.addEventListener("visibilitychange", onVisible);
+  connect();
+
+  return {
+    api,
+    dispatch,
+    refresh,
+    reconnect: connect,
+    model: () => model,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    watchTasks() {
+      taskWatchers += 1;
+      readTasks();
+      return () => {
+        taskWatchers -= 1;
+      };
+    },
+    stop() {
+      over.abort();
+      clearInterval(timer);
+      clearInterval(heartbeats);
+      document.removeEventListener("visibilitychange", onVisible);
+      listeners.clear();
+    },
+  };
+}
+
+/** At most one at a time and not too often; what is asked meanwhile is done once more afterwards. */
+function coalesced(work: () => Promise<void>): () => void {
+  let state: "idle" | "busy" | "again" = "idle";
+  const run = async (): Promise<void> => {
+    state = "busy";
+    await work();
+    await new Promise((resolve) => setTimeout(resolve, SPACING));
+    const again = (state as string) === "again";
+    state = "idle";
+    if (again) void run();
+  };
+  return () => {
+    if (state === "idle") void run();
+    else state = "again";
+  };
+}

@@ -1,0 +1,141 @@
+/** The plan as `vm-agent plan` tells it: every change and why, everything held and what releases it; Apply, after a yes. */
+/** @jsxImportSource preact */
+import { useEffect, useState } from "preact/hooks";
+import { count, revision } from "../client/format.ts";
+import { hostRows, releasedByName, summary } from "../client/plan-view.ts";
+import type { HeldView, PlanView } from "../client/types.ts";
+import { Apply } from "./apply.tsx";
+import { Ago, Empty, Problem, problemWords } from "./bits.tsx";
+import { useLive, useModel } from "./hooks.ts";
+import { Change, Held } from "./plan-change.tsx";
+
+export function PlanPage() {
+  const { plan, error, read } = usePlan();
+  const live = useLive();
+  const [allowed, setAllowed] = useState<readonly string[]>([]);
+  const [asking, setAsking] = useState(false);
+  const [told, setTold] = useState("");
+  const agents = useModel((m) => m.fleet?.agents.length ?? 0);
+  if (plan === undefined) {
+    return error === "" ? <Empty title="Waiting for the plan…" /> : <Problem>{error}</Problem>;
+  }
+  if (plan === null) return <Empty title="There is no plan: there is no good fleet yet." />;
+  const released = plan.held.filter((h) => allowed.includes(h.agent) && releasedByName(h));
+  const open = plan.changes.length + released.length;
+  const nothing = plan.changes.length === 0 && plan.held.length === 0;
+  const allow = (name: string, yes: boolean) =>
+    setAllowed(yes ? [...allowed, name] : allowed.filter((n) => n !== name));
+  return (
+    <>
+      <div class="toolbar">
+        <h1>Plan</h1>
+        <span class="dim">
+          of {revision(plan.revision)}, made <Ago at={plan.at} />
+        </span>
+        <span class="grow" />
+        <button type="button" onClick={() => (live.api.post("/reconcile", {}).catch(() => {}), read())}>
+          Look again
+        </button>
+        <button type="button" class="primary" disabled={open === 0} onClick={() => setAsking(true)}>
+          {open === 0 ? "Nothing to apply" : `Apply ${count(open, "change")}…`}
+        </button>
+      </div>
+      <p class="plan-summary" role="status">
+        {nothing ? `No changes. ${count(agents, "agent is", "agents are")} as written.` : summary(plan)}
+      </p>
+      {error !== "" && <Problem>{error}</Problem>}
+      {told !== "" && (
+        <p class="banner tone-good" role="status">
+          ✓ {told}
+        </p>
+      )}
+      {plan.changes.map((change) => (
+        <Change key={`${change.agent} ${change.action}`} change={change} />
+      ))}
+      {groups(plan.held).map((group) => (
+        <Held key={key(group[0] as HeldView)} group={group} allowed={allowed} onAllow={allow} />
+      ))}
+      {plan.notes.length > 0 && (
+        <ul class="dim">
+          {plan.notes.map((n) => (
+            <li key={`${n.agent} ${n.message}`}>
+              {n.agent !== null && `${n.agent}: `}
+              {n.message}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Host plan={plan} />
+      {asking && (
+        <Apply
+          changes={[...plan.changes, ...released.flatMap((h) => h.would ?? [])]}
+          allowDelete={released.map((h) => h.agent)}
+          onClose={(message) => {
+            setAsking(false);
+            setTold(message);
+            if (message !== "") setAllowed([]);
+            read();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** Read again after every turn of the loop, and when the fleet or what is held changed. undefined: not read yet. */
+function usePlan() {
+  const live = useLive();
+  const [plan, setPlan] = useState<PlanView | null | undefined>(undefined);
+  const [error, setError] = useState("");
+  const [asked, setAsked] = useState(0);
+  const version = useModel((m) =>
+    m.fleet ? `${m.fleet.turns} ${m.fleet.revision} ${JSON.stringify(m.fleet.counts)}` : "",
+  );
+  const foundAt = useModel((m) => m.link.foundAt);
+  useEffect(() => {
+    let over = false;
+    live.api
+      .get<PlanView | null>("/plan")
+      .then((found) => {
+        if (over) return;
+        setPlan(found);
+        setError("");
+      })
+      .catch((e: unknown) => {
+        if (!over) setError(problemWords(e));
+      });
+    return () => {
+      over = true;
+    };
+  }, [live, version, asked, foundAt]);
+  return { plan, error, read: () => setAsked((n) => n + 1) };
+}
+
+const key = (h: HeldView): string =>
+  h.would ? `${h.agent} ${h.reason}` : `${h.reason} ${h.message} ${h.release}`;
+
+/** What says the very same of several agents is told once. */
+function groups(held: readonly HeldView[]): readonly (readonly HeldView[])[] {
+  return [...Map.groupBy(held, key).values()];
+}
+
+function Host({ plan }: { readonly plan: PlanView }) {
+  const rows = hostRows(plan);
+  if (rows.length === 0) return null;
+  return (
+    <section class="card host" aria-labelledby="host">
+      <h2 id="host">The host after this</h2>
+      <dl class="pairs">
+        {rows.map(({ what, wanted, host, over }) => (
+          <div key={what}>
+            <dt>{what}</dt>
+            <dd {...(over ? { class: "tone-warn" } : {})}>
+              {wanted} of {host}
+              {over && " ▲ more than it has"}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
