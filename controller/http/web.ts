@@ -1,31 +1,48 @@
 /** The dashboard's own files: nothing secret, so served before the guard; everything they show comes from the API, with the token. */
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Koa from "koa";
 import { packageRoot } from "../base/paths.ts";
 
-const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
-  "/": { file: "index.html", type: "text/html; charset=utf-8" },
-  "/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
-  "/app.css": { file: "app.css", type: "text/css; charset=utf-8" },
-};
+/** All that is ever served: a path that is not written here is not looked for on the disk. */
+const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
+  ["/", { file: "index.html", type: "text/html; charset=utf-8" }],
+  ["/app.js", { file: "app.js", type: "text/javascript; charset=utf-8" }],
+  ["/app.css", { file: "app.css", type: "text/css; charset=utf-8" }],
+]);
 
-const CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HEADERS = {
+  "content-security-policy": [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  // A new version of vm-agent is a new page.
+  "cache-control": "no-cache",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
 
-export function page(): Koa.Middleware {
-  const folder = join(packageRoot(), "dist", "ui", "web");
+export function page(folder: string = join(packageRoot(), "dist", "ui", "web")): Koa.Middleware {
   return async (ctx, next) => {
-    const found = ctx.method === "GET" || ctx.method === "HEAD" ? FILES[ctx.path] : undefined;
+    const found = ctx.method === "GET" || ctx.method === "HEAD" ? FILES.get(ctx.path) : undefined;
     if (!found) return next();
-    ctx.set({
-      "content-security-policy": CSP,
-      "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
-      "cache-control": "no-cache",
-      "cross-origin-opener-policy": "same-origin",
-    });
-    ctx.type = found.type;
-    ctx.body = readFileSync(join(folder, found.file));
+    ctx.set(HEADERS);
+    try {
+      ctx.body = await readFile(join(folder, found.file));
+      ctx.type = found.type;
+    } catch {
+      ctx.status = 503;
+      ctx.type = "text/plain; charset=utf-8";
+      ctx.body = "The dashboard's files are not there. Build them: npm run build\n";
+    }
   };
 }

@@ -23,18 +23,20 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const where = JSON.stringify(route);
+  const title = titleOf(route);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another place of the same title is another view
   useEffect(() => {
-    document.title = `${titleOf(route)} – vm-agent`;
+    document.title = `${title} – vm-agent`;
     // A reader of the screen is told of the new view; the first one is read anyway.
     if (!first.current) main.current?.focus();
     first.current = false;
     scrollTo(0, 0);
-  }, [where]);
+  }, [where, title]);
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(e) => skip(e, main.current)}>
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <Header onLeave={onLeave} />
       <Navigation route={route} />
       <main id="main" ref={main} tabIndex={-1}>
@@ -43,11 +45,6 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
       </main>
     </div>
   );
-}
-
-function skip(event: Event, main: HTMLElement | null): void {
-  event.preventDefault();
-  main?.focus();
 }
 
 function Navigation({ route }: { readonly route: Route }) {

@@ -20,6 +20,10 @@ export function FleetViewPage() {
   const [text, setText] = useState("");
   const [shown, setShown] = useState(PAGE);
   if (!fleet) return <Empty title="Waiting for the hub's first answer…" />;
+  const showAll = () => {
+    setFilter("all");
+    setText("");
+  };
   const agents = matching(fleet.agents, filter, text);
   return (
     <>
@@ -53,7 +57,7 @@ export function FleetViewPage() {
           ))}
         </table>
       ) : (
-        <NoAgents fleet={fleet} onAll={() => (setFilter("all"), setText(""))} />
+        <NoAgents fleet={fleet} onAll={showAll} />
       )}
       {agents.length > shown && (
         <button type="button" onClick={() => setShown(shown + PAGE)}>

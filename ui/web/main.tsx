@@ -17,7 +17,11 @@ function App() {
 
   useEffect(() => {
     if (token === null) return;
-    const store = createLive(createApi({ url: location.origin, token }), (message) => leave(message));
+    const store = createLive(createApi({ url: location.origin, token }), (message) => {
+      sessionStorage.removeItem(KEY);
+      setRefused(message);
+      setToken(null);
+    });
     setLive(store);
     return () => {
       store.stop();
@@ -30,9 +34,8 @@ function App() {
     setRefused("");
     setToken(given);
   };
-  const leave = (message: string) => {
+  const leave = () => {
     sessionStorage.removeItem(KEY);
-    setRefused(message);
     setToken(null);
   };
 
@@ -40,7 +43,7 @@ function App() {
   if (live === null) return null;
   return (
     <LiveContext.Provider value={live}>
-      <Dashboard onLeave={() => leave("")} />
+      <Dashboard onLeave={leave} />
     </LiveContext.Provider>
   );
 }

@@ -15,6 +15,7 @@ export function Output({ taskId }: { readonly taskId: string }) {
   const { text, lost, error, cancel } = useOutput(taskId);
   const box = useRef<HTMLPreElement>(null);
   const pinned = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every new text is scrolled to
   useEffect(() => {
     if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [text]);

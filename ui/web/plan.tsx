@@ -10,7 +10,7 @@ import { useLive, useModel } from "./hooks.ts";
 import { Change, Held } from "./plan-change.tsx";
 
 export function PlanPage() {
-  const { plan, error, read } = usePlan();
+  const { plan, error, read, fail } = usePlan();
   const live = useLive();
   const [allowed, setAllowed] = useState<readonly string[]>([]);
   const [asking, setAsking] = useState(false);
@@ -23,6 +23,9 @@ export function PlanPage() {
   const released = plan.held.filter((h) => allowed.includes(h.agent) && releasedByName(h));
   const open = plan.changes.length + released.length;
   const nothing = plan.changes.length === 0 && plan.held.length === 0;
+  const lookAgain = () => {
+    live.api.post("/reconcile", {}).then(read, fail);
+  };
   const allow = (name: string, yes: boolean) =>
     setAllowed(yes ? [...allowed, name] : allowed.filter((n) => n !== name));
   return (
@@ -33,7 +36,7 @@ export function PlanPage() {
           of {revision(plan.revision)}, made <Ago at={plan.at} />
         </span>
         <span class="grow" />
-        <button type="button" onClick={() => (live.api.post("/reconcile", {}).catch(() => {}), read())}>
+        <button type="button" onClick={lookAgain}>
           Look again
         </button>
         <button type="button" class="primary" disabled={open === 0} onClick={() => setAsking(true)}>
@@ -92,6 +95,7 @@ function usePlan() {
     m.fleet ? `${m.fleet.turns} ${m.fleet.revision} ${JSON.stringify(m.fleet.counts)}` : "",
   );
   const foundAt = useModel((m) => m.link.foundAt);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what the plan depends on is in the hub; these say when it changed
   useEffect(() => {
     let over = false;
     live.api
@@ -108,7 +112,12 @@ function usePlan() {
       over = true;
     };
   }, [live, version, asked, foundAt]);
-  return { plan, error, read: () => setAsked((n) => n + 1) };
+  return {
+    plan,
+    error,
+    read: () => setAsked((n) => n + 1),
+    fail: (e: unknown) => setError(problemWords(e)),
+  };
 }
 
 const key = (h: HeldView): string =>
