@@ -4,6 +4,7 @@ import { type Cell, type Is, type Ownership, cellOf } from "./actions.ts";
 import type { Note } from "./diff.ts";
 import { HOW, type Field, desiredView, differing, observedView } from "./drift.ts";
 import { at, consequences, notSupported, reasons } from "./explain-change.ts";
+import { missingSnapshots } from "./diff-snapshots.ts";
 import { bytes } from "./explain-values.ts";
 import { proves } from "./ownership.ts";
 import type {
@@ -215,6 +216,14 @@ function unknown(
   if (c.runtime?.status !== "online" || !c.claim || !proves(c.claim, c.runtime))
     return hold("unknown-state", "Multipass shows it as Unknown and its runtime is silent", force);
   const found = existing(c, "none");
+  // A launch that timed out leaves its instance Unknown for good, however well it came up; a clean stop is the way out, and
+  // works once the guest is up (CONTRACT section 5). Ours by its nonce, up by its heartbeat, and nothing of anybody's in it yet.
+  if (c.claim.converged === null && found.change) {
+    const why = [
+      "its launch timed out and Multipass lost track of it; its runtime answers, so it is stopped and started once",
+    ];
+    return { ...found, change: { ...found.change, action: "restart-update", cause: "interrupted", why } };
+  }
   if (c.agent.state === "running" && !found.change) return { held: found.held, notes: found.notes };
   return hold(
     "unknown-state",
@@ -272,29 +281,5 @@ function build(
     waitsFor: [],
     seen: c.instance?.state ?? null,
     source: c.agent.source,
-  };
-}
-
-function missingSnapshots(c: AgentCase): {
-  readonly take: Change["snapshots"];
-  readonly held: readonly Held[];
-} {
-  const known = c.instance?.snapshots;
-  // A snapshot is of an agent that was Ready once; before that there is nothing worth keeping.
-  if (!known || !c.claim?.converged || (c.is !== "Running" && c.is !== "Stopped"))
-    return { take: [], held: [] };
-  const have = new Set(known.map((s) => s.name));
-  const missing = c.snapshots.filter((s) => s.schedule === undefined && !have.has(s.name));
-  const busy = c.is === "Running" && (c.runtime?.runningTasks ?? 0) > 0;
-  const waits = missing.filter((s) => s.whenRunning === "wait" && busy);
-  return {
-    take: missing.filter((s) => !waits.includes(s)).map(({ name, comment }) => ({ name, comment })),
-    held: waits.map((s) => ({
-      agent: c.agent.name,
-      reason: "waiting" as const,
-      would: null,
-      message: `snapshot "${s.name}" waits until no task runs`,
-      release: "nothing to do, or write whenRunning: stop",
-    })),
   };
 }

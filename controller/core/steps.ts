@@ -11,7 +11,7 @@ export function steps(change: Change): readonly Step[] {
     satisfied: Step["satisfied"] = [],
   ): Step => ({ kind, agent, requires, satisfied });
   const start = s("start", ["Stopped", "Suspended", "Delayed Shutdown"], ["Running"]);
-  const stop = s("stop", SEEN_UP, ["Stopped"]);
+  const stop = s("stop", change.seen === "Unknown" ? [...SEEN_UP, "Unknown"] : SEEN_UP, ["Stopped"]);
   const suspend = s("suspend", ["Running"], ["Suspended"]);
   const drain = s("drain");
   const ready = s("await-ready");
@@ -68,7 +68,7 @@ function inPlace(
   const resizes = (["cpu", "memory", "disk"] as const).filter(
     (f) => after?.[f] !== undefined && before?.[f] !== after[f],
   );
-  const needsStopped = resizes.length > 0 || snapshots.length > 0;
+  const needsStopped = resizes.length > 0 || snapshots.length > 0 || change.seen === "Unknown";
   const want = after?.state ?? "running";
   let state: "up" | "stopped" | "suspended" = "up";
   if (change.seen === "Deleted") {

@@ -1,7 +1,7 @@
 /** `kill -9` of `vm-agent up` at every step boundary of creating three agents: a restart makes three agents, none twice, none left over. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
@@ -32,6 +32,41 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
     });
   }
 
+  // Inside a launch, where Multipass goes on without us: not listed yet, and listed but not up.
+  for (const phase of ["preparing", "unknown"]) {
+    it(`while Multipass is in the phase "${phase}" of a launch`, async () => {
+      const fixture = await createFixture(THREE);
+      try {
+        const sandbox = join(fixture.home, "sandbox");
+        await mkdir(sandbox, { recursive: true });
+        await writeFile(join(sandbox, "hold"), phase);
+        const first = fixture.spawnUp();
+        await until("a launch is under way", async () =>
+          phase === "preparing"
+            ? (await readdir(join(sandbox, "instances")).catch(() => [])).length > 0
+            : Object.values(await fixture.states()).includes("Unknown"),
+        );
+        first.kill("SIGKILL");
+        await once(first, "close");
+        await startsAgain(fixture, () => rm(join(sandbox, "hold")));
+      } finally {
+        await rm(join(fixture.home, "sandbox", "hold"), { force: true });
+        await fixture.close();
+      }
+    });
+  }
+
+  it("a launch that timed out and left an instance is adopted, not doubled", async () => {
+    const fixture = await createFixture(THREE);
+    try {
+      // The guests come up after Multipass gave up on them, and stay Unknown to it.
+      const env = { VM_AGENT_SANDBOX_SPEED: "0.03", VM_AGENT_LAUNCH_TIMEOUT: "2", VM_AGENT_BOOT_GRACE: "8" };
+      await startsAgain(fixture, undefined, env);
+    } finally {
+      await fixture.close();
+    }
+  });
+
   // Between boundaries too: inside a launch, inside a commit, wherever the moment falls.
   for (const ms of [300, 450, 600, 900, 1300]) {
     it(`after ${ms} ms, wherever that is`, async () => {
@@ -49,9 +84,14 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
   }
 });
 
-async function startsAgain(fixture: Fixture): Promise<void> {
-  const up = await fixture.up();
+async function startsAgain(
+  fixture: Fixture,
+  then?: () => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const up = await fixture.up(env);
   try {
+    await then?.();
     await until(
       "three agents are as written",
       async () => {

@@ -166,7 +166,9 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
       if (state === "Deleted" || state === "Unknown" || state === "Suspending") return illegal();
       return to("Running");
     case "stop":
-      if (state !== "Running" && state !== "Delayed Shutdown") return illegal();
+      // In Unknown a clean stop works once the guest is up (CONTRACT section 5).
+      if (state !== "Running" && state !== "Delayed Shutdown" && !(state === "Unknown" && world.runtimes.has(name)))
+        return illegal();
       return to("Stopped");
     case "suspend":
       return state === "Running" ? to("Suspended") : illegal();
