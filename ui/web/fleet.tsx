@@ -48,7 +48,7 @@ export function FleetViewPage() {
               <th scope="col">Wanted → seen</th>
               <th scope="col">Sync</th>
               <th scope="col">Health</th>
-              <th scope="col">Load, last hour</th>
+              <th scope="col">Load</th>
               <th scope="col">Tasks</th>
             </tr>
           </thead>
