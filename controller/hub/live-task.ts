@@ -10,13 +10,49 @@ export interface LiveTask {
   deliveredAt: number | null;
   /** An answer is on its way to the disk: nothing else may change the task. */
   settling: boolean;
+  /** Set while an answer is on its way: true once it is on disk. */
+  ending: Promise<boolean> | null;
   /** Bytes of each kept output chunk, oldest first, for the cap. */
   readonly chunks: { readonly seq: number; readonly bytes: number }[];
   outputBytes: number;
 }
 
 export function liveTask(record: TaskRecord): LiveTask {
-  return { record, deliveredAt: null, settling: false, chunks: [], outputBytes: 0 };
+  return { record, deliveredAt: null, settling: false, ending: null, chunks: [], outputBytes: 0 };
+}
+
+export interface NewTask {
+  readonly id: string;
+  readonly agent: string;
+  readonly spec: Payload;
+  readonly now: number;
+  /** There is room: it is written to the runtime as soon as it is on disk. */
+  readonly direct: boolean;
+  readonly idempotencyKey: string | null;
+  readonly bodyHash: string;
+}
+
+export function newRecord({ id, agent, spec, now, direct, idempotencyKey, bodyHash }: NewTask): TaskRecord {
+  return {
+    id,
+    agent,
+    type: String(spec.type),
+    spec,
+    state: direct ? "sent" : "queued",
+    epoch: 1,
+    createdAt: now,
+    sentAt: direct ? now : null,
+    acceptedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    result: null,
+    error: null,
+    cancelReason: null,
+    droppedBytes: 0,
+    idempotencyKey,
+    bodyHash,
+  };
 }
 
 export interface Timeouts {

@@ -3,53 +3,29 @@
  * and its result is on disk before the runtime may forget it; the runtime's journal keeps a second delivery from being a
  * second run. All decisions come from the table in tasks.ts.
  */
-import type { Clock } from "../base/clock.ts";
-import type { Bus } from "../base/events.ts";
-import type { OutputChunk, Store, TaskRecord } from "../store/store.ts";
+import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import type { Payload } from "./frames.ts";
-import type { Limits } from "./limits.ts";
-import { chunkSeq, type LiveTask, liveTask, mayRetry, moved, readAnswer } from "./live-task.ts";
-import { orderedId, type Random } from "./random.ts";
-import type { Registry } from "./registry.ts";
+import { chunkSeq, type LiveTask, liveTask, mayRetry, moved, newRecord, readAnswer } from "./live-task.ts";
+import { orderedId } from "./random.ts";
 import { refuse } from "./refusals.ts";
 import { isFinal, next, type TaskEvent } from "./tasks.ts";
+import { TaskDisk } from "./task-disk.ts";
+import type { EngineDeps, Submission } from "./task-ports.ts";
 import { TaskWatchers } from "./task-watchers.ts";
-
-export interface EngineDeps {
-  readonly store: Store;
-  readonly registry: Registry;
-  readonly bus: Bus;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: Limits;
-  readonly onStoreError: (error: unknown) => void;
-  /** How long a finished task took from its creation, in milliseconds. */
-  readonly onFinished: (type: string, state: string, durationMs: number) => void;
-}
-
-export interface Submission {
-  readonly agent: Agent;
-  readonly spec: Payload;
-  readonly actor: string;
-  readonly idempotencyKey: string | null;
-  readonly bodyHash: string;
-}
 
 export class TaskEngine {
   readonly watchers = new TaskWatchers();
   /** Answers of an epoch that is over, and of tasks that nobody knows. */
   lateAnswers = 0;
   readonly #live = new Map<string, LiveTask>();
-  readonly #progress = new Set<LiveTask>();
+  readonly #disk: TaskDisk;
   readonly #deps: EngineDeps;
-  #progressTimer: NodeJS.Timeout | null = null;
-  readonly #retries = new Set<NodeJS.Timeout>();
-  #stopped = false;
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    this.#disk = new TaskDisk(deps);
     for (const record of deps.store.tasks.open()) {
       const task = liveTask(record);
       this.#live.set(record.id, task);
@@ -65,9 +41,7 @@ export class TaskEngine {
 
   /** Tasks sent or running. */
   get activeCount(): number {
-    let active = 0;
-    for (const agent of this.#deps.registry.all()) active += agent.queue.inFlight.size;
-    return active;
+    return [...this.#deps.registry.all()].reduce((sum, agent) => sum + agent.queue.inFlight.size, 0);
   }
 
   live(): IterableIterator<LiveTask> {
@@ -85,41 +59,19 @@ export class TaskEngine {
 
   /** Resolves when the task is on disk; delivery follows at once where there is room. */
   async submit({ agent, spec, actor, idempotencyKey, bodyHash }: Submission): Promise<TaskRecord> {
-    const { clock, random, store, limits } = this.#deps;
+    const { clock, random, limits } = this.#deps;
     if (agent.queue.waiting >= limits.maxQueuedTasks) throw refuse.queueFull(agent.id, limits.maxQueuedTasks);
     if (this.#live.size >= limits.maxOpenTasks) throw refuse.queueFull("all agents", limits.maxOpenTasks);
     const now = clock.now();
     const direct = agent.ready !== null && agent.queue.hasRoom && agent.queue.waiting === 0;
-    const record: TaskRecord = {
-      id: orderedId(random, now),
-      agent: agent.id,
-      type: String(spec.type),
-      spec,
-      state: direct ? "sent" : "queued",
-      epoch: 1,
-      createdAt: now,
-      sentAt: direct ? now : null,
-      acceptedAt: null,
-      startedAt: null,
-      finishedAt: null,
-      exitCode: null,
-      result: null,
-      error: null,
-      cancelReason: null,
-      droppedBytes: 0,
-      idempotencyKey,
-      bodyHash,
-    };
+    const id = orderedId(random, now);
+    const record = newRecord({ id, agent: agent.id, spec, now, direct, idempotencyKey, bodyHash });
     const task = liveTask(record);
     task.settling = true;
     this.#live.set(record.id, task);
     if (direct) agent.queue.reserve(record.id);
     try {
-      const detail = { agent: agent.id, type: record.type, bodyHash };
-      await Promise.all([
-        store.tasks.insert(record),
-        store.audit.append({ at: now, actor, action: "task.submit", subject: record.id, detail }),
-      ]);
+      await this.#disk.submitted(record, actor);
     } catch (error) {
       this.#live.delete(record.id);
       agent.queue.release(record.id);
@@ -184,24 +136,12 @@ export class TaskEngine {
     epoch: number,
     dropped: number,
   ): void {
-    const { clock, store, limits, onStoreError } = this.#deps;
     const task = this.#own(agent, taskId);
-    if (!task || epoch !== task.record.epoch) return;
+    if (!task || task.settling || epoch !== task.record.epoch) return;
     if (task.record.state !== "running") this.#move(task, "started");
-    const stored: OutputChunk = { ...chunk, taskId, seq: chunkSeq(epoch, chunk.seq), at: clock.now() };
-    store.tasks.appendOutput([stored]).catch(onStoreError);
-    task.chunks.push({ seq: stored.seq, bytes: chunk.data.length });
-    task.outputBytes += chunk.data.length;
-    let lost = dropped;
-    // Trimmed by the quarter, so that a long output does not cost a delete for each chunk.
-    if (task.outputBytes > limits.maxOutputBytes * 1.25) {
-      while (task.outputBytes > limits.maxOutputBytes && task.chunks.length > 1) {
-        const oldest = task.chunks.shift();
-        task.outputBytes -= oldest?.bytes ?? 0;
-        lost += oldest?.bytes ?? 0;
-      }
-      store.tasks.trimOutput(taskId, task.chunks[0]?.seq ?? 0).catch(onStoreError);
-    }
+    const seq = chunkSeq(epoch, chunk.seq);
+    const stored: OutputChunk = { ...chunk, taskId, seq, at: this.#deps.clock.now() };
+    const lost = dropped + this.#disk.output(task, stored);
     if (lost > 0) this.#change(task, { ...task.record, droppedBytes: task.record.droppedBytes + lost });
     this.watchers.chunk(stored);
   }
@@ -210,10 +150,12 @@ export class TaskEngine {
   async answered(agent: Agent, taskId: string, epoch: number | null, payload: Payload): Promise<boolean> {
     const task = this.#own(agent, taskId);
     if (!task || (epoch !== null && epoch !== task.record.epoch)) {
-      await this.#late(agent, taskId, epoch, payload);
+      this.lateAnswers += 1;
+      await this.#disk.late(agent, taskId, epoch, payload);
       return true;
     }
-    if (task.settling) return false;
+    // The same answer on a newer connection, while the first one is still on its way to the disk.
+    if (task.settling) return task.ending ?? false;
     const { event, exitCode, result, error } = readAnswer(payload);
     if (event !== "succeeded" && event !== "cancelled" && mayRetry(task.record)) {
       await this.#again(task, agent, error ?? event);
@@ -222,7 +164,8 @@ export class TaskEngine {
     const to = next(task.record.state, event);
     if (to === "ignore" || to === "late") return true;
     agent.stats[to === "succeeded" ? "tasksCompleted" : "tasksFailed"] += 1;
-    return this.#finish(task, to, { exitCode, result, error });
+    task.ending = this.#finish(task, to, { exitCode, result, error });
+    return task.ending;
   }
 
   /** Asks to end a task. Resolves with the record as it is then: only a queued task ends at once. */
@@ -287,14 +230,9 @@ export class TaskEngine {
     for (const task of this.inFlight(agent)) task.deliveredAt = null;
   }
 
-  /** Writes what is pending and lets go of the timers; open tasks stay open in the store. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    if (this.#progressTimer) clearTimeout(this.#progressTimer);
-    for (const timer of this.#retries) clearTimeout(timer);
-    this.#retries.clear();
-    this.#flushProgress();
-    await this.#deps.store.flush();
+  /** Writes what is pending; open tasks stay open in the store. */
+  stop(): Promise<void> {
+    return this.#disk.stop();
   }
 
   /** A task of this agent: no agent can answer for another. */
@@ -313,46 +251,21 @@ export class TaskEngine {
     if (before !== to) this.#announce(task.record);
   }
 
-  /** Progress goes to the disk a moment later, and not at all when the result comes first. */
   #change(task: LiveTask, record: TaskRecord): void {
     task.record = record;
-    this.#progress.add(task);
-    if (!this.#stopped)
-      this.#progressTimer ??= setTimeout(() => this.#flushProgress(), this.#deps.limits.progressDelay);
-  }
-
-  #flushProgress(): void {
-    this.#progressTimer = null;
-    for (const task of this.#progress)
-      this.#deps.store.tasks.update(task.record).catch(this.#deps.onStoreError);
-    this.#progress.clear();
+    this.#disk.progress(task);
   }
 
   /** The end: on disk first, then announced. When it cannot be written it is tried again; the runtime keeps its copy. */
   async #finish(task: LiveTask, state: TaskRecord["state"], more: Partial<TaskRecord>): Promise<boolean> {
-    const { store, clock, registry, onFinished, onStoreError, limits } = this.#deps;
+    const { clock, registry, onFinished } = this.#deps;
     const record = moved(task.record, state, clock.now(), more);
     const agent = registry.get(record.agent);
     task.settling = true;
-    this.#progress.delete(task);
+    this.#disk.forget(task);
     agent?.queue.release(record.id);
     if (agent) this.pump(agent);
-    for (;;) {
-      try {
-        await store.tasks.update(record);
-        break;
-      } catch (error) {
-        onStoreError(error);
-        if (this.#stopped) return false;
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(() => {
-            this.#retries.delete(timer);
-            resolve();
-          }, limits.storeRetry);
-          this.#retries.add(timer);
-        });
-      }
-    }
+    if (!(await this.#disk.end(record))) return false;
     task.record = record;
     this.#live.delete(record.id);
     onFinished(record.type, record.state, (record.finishedAt ?? 0) - record.createdAt);
@@ -362,22 +275,12 @@ export class TaskEngine {
 
   /** Another run: back to the queue under a new epoch, which fences the old one's answers off. */
   async #again(task: LiveTask, agent: Agent, why: string): Promise<void> {
-    const { store, clock } = this.#deps;
     const { id, epoch } = task.record;
-    const record = moved(task.record, "queued", clock.now(), { epoch: epoch + 1, error: why });
+    const record = moved(task.record, "queued", this.#deps.clock.now(), { epoch: epoch + 1, error: why });
     task.settling = true;
-    this.#progress.delete(task);
+    this.#disk.forget(task);
     try {
-      await Promise.all([
-        store.tasks.update(record),
-        store.audit.append({
-          at: clock.now(),
-          actor: "hub",
-          action: "task.retry",
-          subject: id,
-          detail: { epoch: epoch + 1, why },
-        }),
-      ]);
+      await this.#disk.retried(record, why);
     } finally {
       task.settling = false;
     }
@@ -387,35 +290,6 @@ export class TaskEngine {
     agent.queue.push(id);
     this.#announce(record);
     this.pump(agent);
-  }
-
-  async #late(agent: Agent, taskId: string, epoch: number | null, payload: Payload): Promise<void> {
-    const { store, clock } = this.#deps;
-    this.lateAnswers += 1;
-    const known = store.tasks.get(taskId);
-    // The same answer once more (its acknowledgement got lost) is no news.
-    if (
-      known &&
-      known.agent === agent.id &&
-      isFinal(known.state) &&
-      (epoch === null || epoch === known.epoch)
-    ) {
-      const repeated = known.result !== null && payload.success === (known.state === "succeeded");
-      if (repeated) return;
-    }
-    const detail = {
-      epoch,
-      current: known?.epoch ?? null,
-      state: known?.state ?? null,
-      success: payload.success === true,
-    };
-    await store.audit.append({
-      at: clock.now(),
-      actor: `runtime:${agent.id}`,
-      action: "task.late-answer",
-      subject: taskId,
-      detail,
-    });
   }
 
   #announce(record: TaskRecord): void {
