@@ -1,7 +1,7 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
 import { EXIT } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
-import { fleetStatus, foreignInstances } from "../core/conditions.ts";
+import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { type Output, table } from "./output.ts";
 import { planNow } from "./plan.ts";
@@ -28,17 +28,19 @@ export async function readFleet(world: World): Promise<Fleet> {
   const { desired, observed, plan } = await planNow(world, { targets: [], allowDelete: [] });
   const seen = observed.instances;
   return {
-    agents: fleetStatus(desired, observed, plan, [], systemClock.now()).map((s) => ({
-      ...s,
-      work: null,
-      failure: null,
-    })),
+    agents: fleetStatus(desired, observed, plan, [], systemClock.now()).map(unheard),
     foreign: foreignInstances(desired, observed),
     sandbox: (await world.selection()).kind === "sandbox",
     errors: [],
     unobservable: seen.kind === "unobservable" ? seen.reason : null,
     live: false,
   };
+}
+
+/** Without a hub nobody hears the runtimes, so a silent one says nothing about the health of what runs. */
+function unheard(status: AgentStatus): AgentView {
+  const silent = status.seen === "Running" && status.wanted === "running";
+  return { ...status, work: null, failure: null, ...(silent && { health: "Unknown", runtime: null }) };
 }
 
 export const list: CommandRun = async ({ settings, output, options }) => {
