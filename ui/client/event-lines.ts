@@ -79,7 +79,13 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     const state = word(d, "state");
     const tone = state === "succeeded" ? "good" : /^(failed|timed-out|lost)$/.test(state) ? "bad" : "accent";
     const glyph = tone === "good" ? "✓" : tone === "bad" ? "✗" : "▸";
-    return ["task", glyph, tone, `task ${shortId(word(d, "taskId"))} (${word(d, "type")}) ${state}`];
+    return [
+      "task",
+      glyph,
+      tone,
+      `task ${shortId(word(d, "taskId"))} (${word(d, "type")}) ${state}`,
+      state === "queued" || state === "sent",
+    ];
   },
   command: (d) => {
     const failure = word(d, "failure");

@@ -21,7 +21,7 @@ const DAY = 24 * HOUR;
 /** A length of time in at most two units: `4s`, `3m 20s`, `2h 5m`, `3d 4h`. */
 export function duration(ms: number): string {
   const t = Math.max(0, ms);
-  if (t < SECOND) return `${Math.round(t)}ms`;
+  if (t < SECOND) return `${Math.floor(t)}ms`;
   if (t < MINUTE) return `${Math.floor(t / SECOND)}s`;
   if (t < HOUR) return two(t, MINUTE, "m", SECOND, "s");
   if (t < DAY) return two(t, HOUR, "h", MINUTE, "m");

@@ -15,15 +15,24 @@ type Field = (typeof FIELDS)[number];
 
 export function fieldRows({ before, after }: ChangeView): readonly FieldRow[] {
   if (after === null) return [];
-  return FIELDS.filter((f) =>
-    before === null ? worthSaying(after, f) : before[f] !== after[f] && after[f] !== undefined,
-  ).map((f) => ({ field: f, old: before === null ? null : text(before, f), new: text(after, f) }));
+  if (before === null) return chosen(after);
+  return FIELDS.filter((f) => before[f] !== after[f] && after[f] !== undefined).map((f) => ({
+    field: f,
+    old: text(before, f),
+    new: text(after, f),
+  }));
 }
 
 /** Of a creation: what a person chose. Hashes mean nothing without another to compare with. */
-function worthSaying(after: InstanceView, field: Field): boolean {
-  if (field === "provision" || field === "config") return false;
-  return after[field] !== undefined && after[field] !== null;
+function chosen(after: InstanceView): readonly FieldRow[] {
+  const sizes = (["cpu", "memory", "disk"] as const)
+    .filter((f) => after[f] !== undefined)
+    .map((f) => `${text(after, f)} ${f}`);
+  return [
+    ...(after.image ? [{ field: "image", old: null, new: after.image }] : []),
+    ...(sizes.length > 0 ? [{ field: "size", old: null, new: sizes.join(", ") }] : []),
+    ...(after.state === "running" ? [] : [{ field: "state", old: null, new: after.state }]),
+  ];
 }
 
 function text(view: InstanceView, field: Field): string {

@@ -72,7 +72,7 @@ function Runtime({ agent: { runtime } }: { readonly agent: AgentView }) {
 
 function Load({ name }: { readonly name: string }) {
   const history = useModel((m) => m.health[name]);
-  if (!history) return <span class="dim">no heartbeat yet</span>;
+  if (!history) return <span class="dim nothing">no heartbeat yet</span>;
   return (
     <span class="sparks">
       <Spark label="cpu" values={history.map((s) => s.cpu)} />
@@ -83,7 +83,7 @@ function Load({ name }: { readonly name: string }) {
 }
 
 function Tasks({ agent: { tasks } }: { readonly agent: AgentView }) {
-  if (tasks.running === 0 && tasks.queued === 0) return <span class="dim">none</span>;
+  if (tasks.running === 0 && tasks.queued === 0) return <span class="dim nothing">none</span>;
   return (
     <>
       {tasks.running > 0 && <span class="tone-accent">{tasks.running} running</span>}

@@ -88,7 +88,7 @@ function Agent({ agent }: { readonly agent: AgentView }) {
       </section>
       <section class="card" aria-labelledby="agent-events">
         <h2 id="agent-events">What happened to it</h2>
-        <EventList events={told} />
+        <EventList events={told} of={agent.name} />
       </section>
     </>
   );

@@ -61,7 +61,7 @@ function LinkBanner() {
         glyph="✕"
         title={
           <>
-            The hub is lost since <Elapsed since={link.since + offset} />: {link.message}.
+            The hub has been lost for <Elapsed since={link.since + offset} />: {link.message}.
           </>
         }
       >

@@ -28,7 +28,7 @@ export function Ago({ at }: { readonly at: number }) {
 }
 
 export function Elapsed({ since }: { readonly since: number }) {
-  return <span class="figure">{duration(Math.max(0, useNow() - since))}</span>;
+  return <span class="figure">{duration(Math.max(1000, useNow() - since))}</span>;
 }
 
 export interface SparkProps {

@@ -17,10 +17,17 @@ const KINDS: readonly { readonly kind: EventKind | "all"; readonly word: string 
   { kind: "hub", word: "Hub" },
 ];
 
-export function EventList({ events }: { readonly events: readonly EventLine[] }) {
+export interface EventListProps {
+  readonly events: readonly EventLine[];
+  /** Whose page this is: its name is not said again. */
+  readonly of?: string;
+  readonly calls?: boolean;
+}
+
+export function EventList({ events, of = "", calls = false }: EventListProps) {
   if (events.length === 0) return <p class="dim">Nothing happened yet.</p>;
   return (
-    <ol class="events">
+    <ol class={calls ? "events calls" : "events"}>
       {events.toReversed().map((e) => (
         <li key={e.id} class={`tone-${e.tone}`}>
           <time dateTime={new Date(e.at).toISOString()} title={dateTime(e.at)}>
@@ -30,7 +37,7 @@ export function EventList({ events }: { readonly events: readonly EventLine[] })
             {e.glyph}
           </span>
           <span class="event-text">
-            {e.agent !== null && (
+            {e.agent !== null && e.agent !== of && (
               <>
                 <a href={agentLink(e.agent)}>{e.agent}</a>{" "}
               </>
@@ -100,7 +107,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
       {events.length === 0 ? (
         <Empty title={all.length === 0 ? "Nothing happened since the hub began." : "Nothing here matches."} />
       ) : (
-        <EventList events={events.slice(-SHOWN)} />
+        <EventList events={events.slice(-SHOWN)} calls={commands} />
       )}
       {events.length > SHOWN && (
         <p class="dim">

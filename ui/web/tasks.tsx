@@ -122,8 +122,6 @@ export function TaskPage({ id }: { readonly id: string }) {
             {task.type} on <a href={agentLink(task.agent)}>{task.agent}</a>
           </h1>
           <p class="chips">
-            <Chip mark={taskMark(task.state)} />
-            {task.exitCode !== null && <span>exit code {task.exitCode}</span>}
             <span>
               took <Took task={task} />
             </span>
