@@ -41,12 +41,14 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     d.reason
       ? ["fleet", "▲", "bad", `nothing can be seen: ${word(d, "reason")}`]
       : ["fleet", "·", "dim", `looked at ${word(d, "instances")} instances in ${took(d)}`, true],
-  planned: (d) => [
-    "fleet",
-    "≠",
-    "accent",
-    `plan: ${word(d, "create")} to create, ${word(d, "change")} to change, ${word(d, "destroy")} to destroy, ${word(d, "held")} held`,
-  ],
+  planned: (d) => {
+    const parts = ["create", "change", "destroy"].flatMap((k) =>
+      number(d, k) > 0 ? [`${word(d, k)} to ${k}`] : [],
+    );
+    if (number(d, "held") > 0) parts.push(`${word(d, "held")} held`);
+    if (parts.length === 0) return ["fleet", "✓", "good", "plan: nothing is left to do"];
+    return ["fleet", "≠", "accent", `plan: ${parts.join(", ")}`];
+  },
   reconciled: (d) => {
     const outcome = word(d, "outcome");
     const bad = outcome === "failed" || outcome === "unobservable";
