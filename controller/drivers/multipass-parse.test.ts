@@ -130,6 +130,13 @@ test("sizes: Multipass's own grammar and no other", () => {
   for (const text of ["0", "1.5", "two", "", "1e3"]) assert.equal(parseCpus(text).ok, false, text);
 });
 
+test("noise around an answer is ignored, a control character inside it makes the answer unreadable", () => {
+  const row = (name: string) =>
+    `{"list": [{"ipv4": [], "name": "${name}", "release": "", "state": "Stopped"}]}`;
+  assert.equal(parseList(`\u001b[2K\u001b[0E${row("a1")}\n`).ok, true);
+  assert.equal(parseList(row("a\u001b[2K1")).ok, false);
+});
+
 test("shownSize is what get leads to, and showing twice changes nothing", () => {
   const gib = 1024 ** 3;
   assert.equal(shownSize(1280 * 1024 ** 2), 1288490188);

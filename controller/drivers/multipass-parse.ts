@@ -172,8 +172,15 @@ function parseInfoRoot(stdout: string): Parsed<Readonly<Record<string, unknown>>
 }
 
 function parseObject(stdout: string): Parsed<Readonly<Record<string, unknown>>> {
-  const json = stripControls(stdout).trim();
-  if (json === "") return bad("the answer is empty");
+  // Noise may stand around the object; inside it a control character is a fault, not something to be put right.
+  const start = stdout.indexOf("{");
+  const json = (start < 0 ? stripControls(stdout) : stdout.slice(start, stdout.lastIndexOf("}") + 1)).trim();
+  if (json === "")
+    return bad(
+      stripControls(stdout).trim() === ""
+        ? "the answer is empty"
+        : `the answer is cut off or not JSON: ${quote(stdout.slice(-40))}`,
+    );
   try {
     const value: unknown = JSON.parse(json);
     return isRecord(value) ? ok(value) : bad("the answer is not a JSON object");
