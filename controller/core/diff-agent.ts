@@ -2,7 +2,7 @@
 import jsonpatch from "fast-json-patch";
 import { type Cell, type Is, type Ownership, cellOf } from "./actions.ts";
 import type { Note } from "./diff.ts";
-import { HOW, type Field, desiredView, differing, observedView } from "./drift.ts";
+import { HOW, type Field, desiredView, differing, isDesiredView, observedView } from "./drift.ts";
 import { at, consequences, notSupported, reasons } from "./explain-change.ts";
 import { missingSnapshots } from "./diff-snapshots.ts";
 import { bytes } from "./explain-values.ts";
@@ -140,6 +140,15 @@ function existing(c: AgentCase, cell: "none" | "start" | "stop" | "suspend" | "r
   if (!instance || !claim) return { held: [], notes: [] };
   const held: Held[] = [];
   let before = observedView(agent, instance, claim, c.runtime);
+  // The way of nearly all agents in nearly all turns; what follows would find the same, at four times the cost.
+  if (
+    cell === "none" &&
+    c.snapshots.length === 0 &&
+    claim.phase !== "removing" &&
+    claim.converged !== null &&
+    isDesiredView(agent, before)
+  )
+    return { held: [], notes: notSupported(agent, c.snapshots), asWritten: true };
   const target = desiredView(agent);
   let after = target;
   const kept = new Set<Field>();

@@ -1,7 +1,8 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
-import { type Is, cellOf } from "./actions.ts";
+import { cellOf } from "./actions.ts";
 import { type AgentCase, diffAgent } from "./diff-agent.ts";
-import { desiredView, differing } from "./drift.ts";
+import { desiredView, isDesiredView } from "./drift.ts";
+import { createLookup } from "./lookup.ts";
 import { ownershipOf, proves } from "./ownership.ts";
 import type {
   Change,
@@ -18,6 +19,8 @@ import type {
 } from "./types.ts";
 
 export { ownershipOf, proves } from "./ownership.ts";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export interface Note {
   readonly agent: string | null;
@@ -48,58 +51,52 @@ export interface Remember {
 /** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
 export function diff(desired: Desired, observed: Observed, now: Instant, bootGrace: number): Diff {
   const seen = observed.instances;
-  const instances = new Map<string, ObservedInstance>(
-    seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : [],
-  );
-  const claims = new Map<string, Claim>(observed.claims.map((c) => [c.name, c]));
-  const runtimes = new Map<string, RuntimeReading>(observed.runtimes.map((r) => [r.agent, r]));
+  const list = seen.kind === "seen" ? seen.list : [];
+  const instanceOf = createLookup(list, (i) => i.name);
+  const claimOf = createLookup(observed.claims, (c) => c.name);
+  const runtimeOf = createLookup(observed.runtimes, (r) => r.agent);
   const snapshots = groupByAgent(desired.snapshots);
   const vanished = new Set(observed.vanished);
-  const wanted = new Set<string>();
   const result = { changes: [] as Change[], held: [] as Held[], notes: [] as Note[], forget: [] as string[] };
   const remember: Remember[] = [];
 
-  const caseOf = (name: string): Omit<AgentCase, "agent"> => {
-    const instance = instances.get(name);
-    const claim = claims.get(name);
-    const runtime = runtimes.get(name);
-    const is: Is = seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent");
-    return {
-      is,
+  const caseOf = (name: string, claim: Claim | undefined): Omit<AgentCase, "agent"> => {
+    const instance = instanceOf(name);
+    const runtime = runtimeOf(name);
+    const found: Writable<Omit<AgentCase, "agent">> = {
+      is: seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent"),
       ownership: ownershipOf(claim, runtime),
-      ...(instance && { instance }),
-      ...(claim && { claim }),
-      ...(runtime && { runtime }),
-      snapshots: snapshots.get(name) ?? [],
+      snapshots: snapshots.get(name) ?? NONE,
       vanished: vanished.has(name),
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       booting: claim !== undefined && now - claim.bootAt < bootGrace,
     };
+    if (instance) found.instance = instance;
+    if (claim) found.claim = claim;
+    if (runtime) found.runtime = runtime;
+    return found;
   };
 
+  let matched = 0;
   for (const agent of desired.agents) {
-    wanted.add(agent.name);
-    const found = diffAgent({ agent, ...caseOf(agent.name) });
+    const claim = claimOf(agent.name);
+    const found = diffAgent({ agent, ...caseOf(agent.name, claim) });
     if (found.change) result.changes.push(found.change);
-    result.held.push(...found.held);
-    result.notes.push(...found.notes);
-    const claim = claims.get(agent.name);
-    const fact = claim && toRemember(agent, claim, found.asWritten ?? false);
+    for (const held of found.held) result.held.push(held);
+    for (const note of found.notes) result.notes.push(note);
+    if (!claim) continue;
+    matched += 1;
+    const fact = toRemember(agent, claim, found.asWritten ?? false);
     if (fact) remember.push(fact);
   }
-  const ready = readyAgents(desired, instances, claims, runtimes);
-  const waiting = new Map(desired.agents.map((a) => [a.name, a.dependsOn.filter((d) => !ready.has(d))]));
-  const withWaits = (change: Change): Change => {
-    const waitsFor =
-      change.action === "create" || change.action === "start" ? (waiting.get(change.agent) ?? []) : [];
-    return waitsFor.length > 0 ? { ...change, waitsFor } : change;
-  };
+  const withWaits = waits(desired, observed);
   result.changes = result.changes.map(withWaits);
   result.held = result.held.map((h) => (h.would ? { ...h, would: withWaits(h.would) } : h));
 
-  for (const claim of observed.claims) {
-    if (wanted.has(claim.name)) continue;
-    const found = diffRemoved(claim, caseOf(claim.name));
+  const wanted = matched === observed.claims.length ? null : new Set(desired.agents.map((a) => a.name));
+  for (const claim of wanted === null ? [] : observed.claims) {
+    if (wanted?.has(claim.name)) continue;
+    const found = diffRemoved(claim, caseOf(claim.name, claim));
     if (found.forget) result.forget.push(claim.name);
     if (found.change) result.changes.push(found.change);
     if (found.held) result.held.push(found.held);
@@ -115,17 +112,34 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   };
 }
 
+/** Fills in for which agents a creation or a start has to wait; who waits for nobody costs nothing. */
+function waits(desired: Desired, observed: Observed): (change: Change) => Change {
+  const dependent = desired.agents.filter((a) => a.dependsOn.length > 0);
+  if (dependent.length === 0) return (change) => change;
+  const seen = observed.instances;
+  const ready = readyAgents(
+    desired,
+    new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : []),
+    new Map(observed.claims.map((c) => [c.name, c])),
+    new Map(observed.runtimes.map((r) => [r.agent, r])),
+  );
+  const waiting = new Map(dependent.map((a) => [a.name, a.dependsOn.filter((d) => !ready.has(d))]));
+  return (change) => {
+    const waitsFor =
+      change.action === "create" || change.action === "start" ? (waiting.get(change.agent) ?? []) : [];
+    return waitsFor.length > 0 ? { ...change, waitsFor } : change;
+  };
+}
+
 function toRemember(agent: DesiredAgent, claim: Claim, asWritten: boolean): Remember | null {
   const last = claim.converged;
-  const target = desiredView(agent);
-  const stale =
-    asWritten && last !== null && (last.state !== target.state || differing(last, target).length > 0);
+  const stale = asWritten && last !== null && !isDesiredView(agent, last);
   if (!stale && claim.protect === agent.protect && claim.document === agent.document) return null;
   return {
     agent: agent.name,
     protect: agent.protect,
     document: agent.document,
-    converged: stale ? target : last,
+    converged: stale ? desiredView(agent) : last,
   };
 }
 
@@ -153,6 +167,8 @@ export function readyAgents(
   }
   return ready;
 }
+
+const NONE: readonly DesiredSnapshot[] = [];
 
 function groupByAgent(
   snapshots: readonly DesiredSnapshot[],
