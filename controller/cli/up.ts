@@ -74,19 +74,21 @@ async function listen(system: System, version: string): Promise<Servers> {
     bind,
     port: settings.httpPort ?? ports?.httpPort ?? 9091,
   });
-  let origin = "";
+  const origins: string[] = [];
   const { page } = await import("../http/web.ts");
   const dashboard = await listenHttp({
-    app: createApp({ hub, controller, origins: () => [origin], before: [page()] }),
+    app: createApp({ hub, controller, origins: () => origins, before: [page()] }),
     hub,
     bind,
     port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
   });
-  origin = `http://${host}:${dashboard.port}`;
+  // The same page under each name that this machine's own browser has for it.
+  const names = [host, "localhost", "127.0.0.1", "[::1]"];
+  origins.push(...names.map((name) => `http://${name}:${dashboard.port}`));
   const urls = {
     http: `http://${host}:${http.port}`,
     agent: `ws://${host}:${hub.agentPort}`,
-    dashboard: origin,
+    dashboard: `http://${host}:${dashboard.port}`,
   };
   return { http, dashboard, urls };
 }
