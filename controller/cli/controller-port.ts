@@ -21,6 +21,8 @@ export function controllerPort(system: System, version: string): ControllerPort 
       driver: { name: driver.name, version: driver.version, sandbox: driver.sandbox },
     },
   });
+  // Conditions say since when they are so: they are taken at every look, not only when somebody asks.
+  system.bus.on("planned", () => void report());
   return {
     fleet: () => report() satisfies FleetView,
     async plan(): Promise<Plan | null> {

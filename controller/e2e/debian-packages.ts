@@ -1,0 +1,38 @@
+/** Installs what the tests use of Debian where that is allowed, else says what is left out; run before the tests. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Program to look for, package that has it, what is left out without it. */
+const WANTED = [
+  ["bwrap", "bubblewrap", "the sandbox isolates nothing, and the tests of its isolation are skipped"],
+  ["chromium", "chromium", "the dashboard is not tested in a browser"],
+  ["git", "git", "fleets in git repositories are not tested"],
+] as const;
+
+const present = (program: string): boolean =>
+  (process.env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+const missing = WANTED.filter(([program]) => !present(program));
+if (missing.length > 0) {
+  const names = missing.map(([, name]) => name);
+  if (process.getuid?.() === 0 && present("apt-get")) {
+    console.log(`installing for the tests: ${names.join(", ")}`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const apt = (...args: readonly string[]) =>
+      spawnSync("apt-get", [...args], { env, stdio: ["ignore", "ignore", "inherit"], timeout: 300_000 });
+    apt("update", "-qq");
+    apt("install", "-y", "-qq", "--no-install-recommends", ...names);
+  }
+  for (const [program, name, consequence] of missing) {
+    if (!present(program))
+      console.log(`not installed: ${name}; ${consequence} (as root: apt-get install ${name})`);
+  }
+}
