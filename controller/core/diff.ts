@@ -80,7 +80,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   let matched = 0;
   for (const agent of desired.agents) {
     const claim = claimOf(agent.name);
-    const found = diffAgent({ agent, ...caseOf(agent.name, claim) });
+    const found = diffAgent(Object.assign(caseOf(agent.name, claim), { agent }));
     if (found.change) result.changes.push(found.change);
     for (const held of found.held) result.held.push(held);
     for (const note of found.notes) result.notes.push(note);
