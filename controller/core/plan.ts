@@ -2,7 +2,6 @@
 import { type Diff, compareText, diff } from "./diff.ts";
 import type {
   Change,
-  Claim,
   Counts,
   Desired,
   Held,
