@@ -7,7 +7,7 @@ import { desiredView } from "../core/drift.ts";
 import type { Change, Claim, DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { type SizeRow, SNAPSHOTS_KEY, sizeKey, vanishedKey } from "./observe.ts";
+import { type SizeRow, SNAPSHOTS_KEY, sizeKey, vanishedKey } from "./keys.ts";
 import type { RuntimePort } from "./ports.ts";
 
 export interface EffectDeps {
@@ -54,12 +54,16 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       await putClaim(deps, name, { bootAt: deps.clock.now() });
       return driver.start(name);
     case "stop":
+      await reaffirm(deps, name);
       return driver.stop(name, { force: false });
     case "suspend":
+      await reaffirm(deps, name);
       return driver.suspend(name);
     case "recover":
+      await reaffirm(deps, name);
       return driver.recover(name);
     case "resize":
+      await reaffirm(deps, name);
       await driver.resize(name, step.field ?? "cpu", step.value ?? 0);
       return store.kv.remove(sizeKey(name));
     case "snapshot":
@@ -70,7 +74,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       await putClaim(deps, name, { phase: "removing" });
       return runtime.revoke(name);
     case "remove":
-      owned(deps, name);
+      await reaffirm(deps, name);
       return driver.remove(name);
     case "forget":
       await store.claims.remove(name, fence);
@@ -80,6 +84,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       const agent = need(context.agent, step);
       runtime.undrain(name);
       return putClaim(deps, name, {
+        phase: "launched",
         converged: desiredView(agent),
         protect: agent.protect,
         document: agent.document,
@@ -117,9 +122,10 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
 
 async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const mine = owned(deps, agent.name);
+  // First of all, because it refuses a writer whose time is over: a new join token would take the place of another's.
+  await putClaim(deps, agent.name, { bootAt: deps.clock.now() });
   const token = await deps.runtime.enrol(agent.name, mine.nonce);
   const userData = await deps.userData(agent, mine.nonce, token);
-  await putClaim(deps, agent.name, { bootAt: deps.clock.now() });
   const spec = {
     name: agent.name,
     ...(agent.image !== undefined && { image: agent.image }),
@@ -141,7 +147,8 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
     throw error;
   }
   await putClaim(deps, agent.name, { phase: "launched" });
-  const row: SizeRow = { size: agent.size, nonce: mine.nonce, state: "Running", bootId: null };
+  const at = deps.clock.now();
+  const row: SizeRow = { size: agent.size, nonce: mine.nonce, state: "Running", bootId: null, at };
   await deps.store.kv.put(sizeKey(agent.name), row);
   await deps.store.kv.remove(vanishedKey(agent.name));
 }
@@ -185,6 +192,7 @@ async function snapshot(deps: EffectDeps, step: Step): Promise<void> {
   if (!step.snapshot) throw new Error("a snapshot step without a snapshot");
   const seen = (await deps.driver.snapshots()).get(step.agent) ?? [];
   if (!seen.some((s) => s.name === step.snapshot?.name)) {
+    await reaffirm(deps, step.agent);
     await deps.driver.snapshot(step.agent, step.snapshot.name, step.snapshot.comment);
   }
   await deps.store.kv.remove(SNAPSHOTS_KEY);
@@ -201,6 +209,9 @@ function owned(deps: EffectDeps, name: string): Claim {
     transient: true,
   });
 }
+
+/** The claim as it is, written once more: what is not ours, and a writer whose time is over, are refused before anything is done. */
+const reaffirm = (deps: EffectDeps, name: string): Promise<void> => putClaim(deps, name, {});
 
 async function putClaim(deps: EffectDeps, name: string, change: Partial<Claim>): Promise<void> {
   await deps.store.claims.put({ ...owned(deps, name), ...change }, deps.fence);

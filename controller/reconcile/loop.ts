@@ -3,13 +3,18 @@
  * what the plan allows, each agent once at a time, `parallelism` at once. Level-triggered: a lost or doubled wake is harmless.
  */
 import { setMaxListeners } from "node:events";
-import { toVmAgentError } from "../base/errors.ts";
+import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
-import type { Change, Desired, DesiredAgent, Policy, StepKind } from "../core/types.ts";
-import { type ApplyDeps, applyChange, detail, stopped } from "./apply.ts";
+import type { Change, Desired, DesiredAgent, Held, Policy, StepKind } from "../core/types.ts";
+import { type ApplyDeps, applyChange, stopped } from "./apply.ts";
+import { Approvals } from "./approvals.ts";
 import type { ObserveDeps } from "./observe.ts";
 import { KeyQueue } from "./queue.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
+import { isSettled } from "./settled.ts";
+import { Waiters } from "./waiters.ts";
+import { WakeTimer } from "./wake-timer.ts";
+import { Work, type Working } from "./work.ts";
 
 export interface LoopDeps extends ObserveDeps, ApplyDeps {
   /** What is wanted now; null: nothing is known yet, so nothing is done. */
@@ -21,16 +26,6 @@ export interface LoopDeps extends ObserveDeps, ApplyDeps {
   readonly retryFirstMs?: number;
 }
 
-/** What is being done to one agent now. */
-export interface Working {
-  readonly change: Change;
-  readonly since: number;
-  readonly step: StepKind | null;
-  readonly stepSince: number;
-  readonly detail: string;
-  readonly progress: string;
-}
-
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
 /** Turns follow each other at least this far apart, so that a storm of events costs one look. */
 const TURN_GAP_MS = 50;
@@ -40,15 +35,19 @@ export class Loop {
   readonly #deps: LoopDeps;
   readonly #abort = new AbortController();
   readonly #jobs = new Map<string, Promise<void>>();
-  readonly #working = new Map<string, Working>();
-  readonly #waiters = new Set<() => void>();
-  /** Agents for which a person has said yes to a change of this action. */
-  readonly #approved = new Map<string, Change["action"]>();
-  readonly #allowDelete = new Set<string>();
+  readonly #work = new Work();
+  /** Those who wait for the end of a turn. */
+  readonly #waiters = new Waiters();
+  readonly #approvals = new Approvals();
   #only: ReadonlySet<string> | null = null;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #timer: WakeTimer;
+  /** Somebody woke us during a turn, which may have looked already. */
+  #again = false;
+  /** A newer controller has taken over: nothing more is begun. */
+  #fenced: VmAgentError | null = null;
+  readonly #since: number;
   #lastTurn = 0;
   #turns = 0;
   /** The last look found nothing in flight, and nothing that could be begun. */
@@ -58,15 +57,12 @@ export class Loop {
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
+    this.#since = deps.clock.now();
+    this.#timer = new WakeTimer(deps.clock, () => void this.turn());
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
     setMaxListeners(0, this.#abort.signal);
-    deps.bus.on("step.started", (e) =>
-      this.#note(e.agent, {
-        step: e.step as StepKind,
-        detail: e.detail,
-        stepSince: deps.clock.now(),
-        progress: "",
-      }),
+    deps.bus.on("step.started", (e, stepSince) =>
+      this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
     );
     deps.bus.on("runtime.online", () => this.wake());
     deps.bus.on("runtime.offline", () => this.wake());
@@ -82,7 +78,7 @@ export class Loop {
   }
 
   get working(): ReadonlyMap<string, Working> {
-    return this.#working;
+    return this.#work.all;
   }
 
   start(): void {
@@ -91,18 +87,20 @@ export class Loop {
   }
 
   progress(agent: string, text: string): void {
-    this.#note(agent, { progress: text });
+    this.#work.note(agent, { progress: text });
   }
 
   /** Take a turn soon; many wakes make one turn. */
-  wake(delay = 0): void {
+  wake(): void {
+    if (this.#turning) this.#again = true;
+    else this.#schedule(0);
+  }
+
+  #schedule(delay: number): void {
     if (this.#stopping || !this.#started) return;
-    if (this.#timer) clearTimeout(this.#timer);
-    const gap = Math.max(delay, this.#lastTurn + TURN_GAP_MS - this.#deps.clock.now(), 0);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      void this.turn();
-    }, gap);
+    // At most the gap itself: the clock may have been set back since the last turn.
+    const gap = Math.min(TURN_GAP_MS, this.#lastTurn + TURN_GAP_MS - this.#deps.clock.now());
+    this.#timer.in(Math.max(delay, gap));
   }
 
   /** Somebody asked: forget failures of these names (all, if none is given) and look again now. */
@@ -116,8 +114,7 @@ export class Loop {
     changes: readonly { readonly agent: string; readonly action: Change["action"] }[],
     allowDelete: readonly string[],
   ): void {
-    for (const { agent, action } of changes) this.#approved.set(agent, action);
-    for (const name of allowDelete) this.#allowDelete.add(name);
+    this.#approvals.give(changes, allowDelete);
     this.#settledTurn = false;
     this.nudge(changes.map((c) => c.agent));
   }
@@ -127,34 +124,59 @@ export class Loop {
     this.#only = names.length > 0 ? new Set(names) : null;
   }
 
-  /** True when there is nothing to do, or nothing that can be done. */
   get isSettled(): boolean {
     return this.#turn !== null && this.#settledTurn && this.#isSettled(this.#turn);
   }
 
   /** Looks and plans now, and begins what may be begun. Turns never overlap. */
   turn(): Promise<Turn | null> {
-    this.#turning ??= this.#take().finally(() => {
-      this.#turning = null;
-    });
+    this.#turning ??= this.#take();
     return this.#turning;
   }
 
   async #take(): Promise<Turn | null> {
+    // Never in the same breath: whoever wakes us from now on has to see that a turn is being taken.
+    await null;
+    this.#again = false;
     const desired = this.#deps.desired();
-    if (!desired || this.#stopping) return null;
-    const { clock, bus, fence } = this.#deps;
+    const turn = desired && !this.#stopping ? await this.#look(desired) : null;
+    this.#lastTurn = this.#deps.clock.now();
+    this.#turning = null;
+    if (desired) this.#schedule(this.#again ? 0 : this.#untilNext(desired));
+    this.#waiters.tell();
+    return turn;
+  }
+
+  async #look(desired: Desired): Promise<Turn | null> {
+    const { bus, fence } = this.#deps;
     try {
       const busy = new Set(this.queue.keys());
-      const options = { fence, busy, snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS, signal: this.#abort.signal };
-      const turn = await reconcile(this.#deps, desired, this.#policy(), options);
+      const { given } = this.#approvals;
+      const { allowDelete } = this.#approvals;
+      const policy: Policy = { actor: "loop", allowDelete, targets: [], bootGrace: this.#deps.bootGrace };
+      const options = {
+        fence,
+        busy,
+        snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
+        signal: this.#abort.signal,
+        correct: (held: Held) => this.#approvals.covers(held),
+      };
+      const turn = await reconcile(this.#deps, desired, policy, options);
       this.#turn = turn;
       this.#turns++;
       const { create, change, destroy, held } = turn.plan.counts;
       bus.emit("planned", { create, change, destroy, held });
+      if (turn.observed.instances.kind === "seen")
+        this.queue.forgiveOthers(new Set([...turn.plan.changes, ...turn.plan.held].map((x) => x.agent)));
+      // The fleet was edited while we looked: what was planned for the one before is not begun.
+      const current = this.#deps.desired()?.hash === desired.hash;
       // What was in flight when we looked is judged by the next look: this one saw it half done.
-      this.#dispatch(desired, turn, busy);
-      this.#settledTurn = busy.size === 0 && this.#isSettled(turn);
+      if (current) this.#dispatch(desired, turn, busy);
+      else this.#again = true;
+      // A yes that was given while we looked is for what the next look sees.
+      if (current && given === this.#approvals.given)
+        this.#approvals.expire(turn, (name) => this.queue.has(name));
+      this.#settledTurn = current && busy.size === 0 && this.#isSettled(turn);
       return turn;
     } catch (error) {
       const known = toVmAgentError(error);
@@ -165,28 +187,23 @@ export class Loop {
         next: known.next,
         retryInMs: desired.settings.interval,
       });
-      if (known.code === "fenced") this.#stopping = true;
+      if (known.code === "fenced") this.#giveWay(known);
       return null;
-    } finally {
-      this.#lastTurn = clock.now();
-      if (!this.#timer) this.wake(this.#untilNext(desired));
-      for (const waiter of [...this.#waiters]) waiter();
     }
   }
 
-  #policy(): Policy {
-    return {
-      actor: "loop",
-      allowDelete: [...this.#allowDelete],
-      targets: [],
-      bootGrace: this.#deps.bootGrace,
-    };
+  /** A newer controller works now: what runs here ends with its step, and whoever waits is told. */
+  #giveWay(error: VmAgentError): void {
+    this.#fenced ??= error;
+    this.#stopping = true;
+    this.#abort.abort(stopped());
+    this.#waiters.tell();
   }
 
   #untilNext(desired: Desired): number {
     const { clock, random } = this.#deps;
     const interval = jittered(desired.settings.interval, random());
-    const retry = this.queue.nextRetry();
+    const retry = this.queue.nextRetry(clock.now());
     // What is on its way is looked at again soon; nobody tells us when a boot or a shutdown is over.
     const settling = this.#turn?.plan.held.some((h) => h.reason === "waiting") ? 1000 : interval;
     return Math.max(0, Math.min(interval, settling, retry === null ? interval : retry - clock.now()));
@@ -194,13 +211,8 @@ export class Loop {
 
   /** Changes of the plan, and those held only for want of a yes that was given. */
   #runnable(turn: Turn): readonly Change[] {
-    const released = turn.plan.held.filter(
-      (h) =>
-        h.would &&
-        this.#approved.get(h.agent) === h.would.action &&
-        (h.reason === "prune-off" || h.reason === "data-loss" || h.reason === "drift-mode"),
-    );
-    const all = [...turn.plan.changes, ...released.map((h) => h.would as Change)].filter(
+    const released = turn.plan.held.flatMap((h) => this.#approvals.releases(h) ?? []);
+    const all = [...turn.plan.changes, ...released].filter(
       (c) => this.#only === null || this.#only.has(c.agent),
     );
     // Removals first: they make room.
@@ -221,95 +233,63 @@ export class Loop {
     const { clock } = this.#deps;
     const name = change.agent;
     this.queue.begin(name, clock.now());
-    this.#working.set(name, {
-      change,
-      since: clock.now(),
-      step: null,
-      stepSince: clock.now(),
-      detail: "",
-      progress: "",
-    });
+    this.#work.begin(change, clock.now());
     this.#jobs.set(
       name,
-      this.#work(change, agent).finally(() => {
+      this.#carryOut(change, agent).finally(() => {
         this.#jobs.delete(name);
-        this.#working.delete(name);
+        this.#work.end(name);
         this.wake();
       }),
     );
   }
 
-  async #work(change: Change, agent: DesiredAgent | null): Promise<void> {
+  async #carryOut(change: Change, agent: DesiredAgent | null): Promise<void> {
     const { bus, clock } = this.#deps;
     const name = change.agent;
     try {
       await applyChange(this.#deps, change, agent, this.#abort.signal);
       this.queue.done(name);
-      this.#approved.delete(name);
-      this.#allowDelete.delete(name);
+      this.#approvals.done(name);
       bus.emit("agent.converged", { agent: name });
     } catch (error) {
       const known = toVmAgentError(error);
       if (known.code === "stopped") return this.queue.abandon(name);
-      const step = this.#working.get(name)?.step ?? "";
+      const step = this.#work.all.get(name)?.step ?? "";
       const failure = this.queue.failed(name, wantedKey(change), known, clock.now());
       const retryInMs = Number.isFinite(failure.retryAt) ? failure.retryAt - clock.now() : null;
       bus.emit("step.failed", { agent: name, step, message: known.message, next: known.next, retryInMs });
+      if (known.code === "fenced") this.#giveWay(known);
     }
   }
 
   /**
    * Resolves when nothing is in flight, nothing can be begun and nothing is on its way; failures that will be tried again
-   * count as work. Rejects with the signal's reason.
+   * count as work. Rejects with the signal's reason; with `fenced` when a newer controller has taken over.
    */
   async settled(signal: AbortSignal): Promise<Turn> {
     for (;;) {
       signal.throwIfAborted();
+      if (this.#fenced) throw this.#fenced;
       if (this.#turn && this.#settledTurn && this.#isSettled(this.#turn)) return this.#turn;
-      await this.#nextTurn(signal);
+      await this.#waiters.next(signal);
     }
   }
 
   #isSettled(turn: Turn): boolean {
     if (this.queue.size > 0) return false;
-    const now = this.#deps.clock.now();
-    const failing = (c: Change) =>
+    const { clock, bootGrace } = this.#deps;
+    const now = clock.now();
+    const hasFailed = (c: Change) =>
       this.queue.failure(c.agent)?.retryAt === Number.POSITIVE_INFINITY &&
       !this.queue.ready(c.agent, wantedKey(c), now);
-    const stuck = new Set(turn.plan.held.map((h) => h.agent));
-    for (const c of this.#runnable(turn)) if (failing(c)) stuck.add(c.agent);
-    const open = this.#runnable(turn).filter(
-      (c) => !stuck.has(c.agent) && !c.waitsFor.some((d) => stuck.has(d)),
-    );
-    return open.length === 0 && !turn.plan.held.some((h) => h.reason === "waiting");
-  }
-
-  #nextTurn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        this.#waiters.delete(done);
-        signal.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const onAbort = () => {
-        this.#waiters.delete(done);
-        reject(signal.reason as Error);
-      };
-      this.#waiters.add(done);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-  }
-
-  #note(agent: string, part: Partial<Working>): void {
-    const working = this.#working.get(agent);
-    if (working) this.#working.set(agent, { ...working, ...part });
+    return isSettled(turn, { runnable: this.#runnable(turn), hasFailed, since: this.#since, now, bootGrace });
   }
 
   /** Begins nothing more; resolves when the steps that are running are done. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer.stop();
     this.#abort.abort(stopped());
     await this.#turning?.catch(() => null);
     await Promise.allSettled(this.#jobs.values());
@@ -318,5 +298,3 @@ export class Loop {
 
 /** What would be done, so that a failure counts for this and not for what an edit wants next. */
 const wantedKey = (change: Change): string => JSON.stringify([change.action, change.after]);
-
-export { detail };

@@ -5,7 +5,6 @@ import type {
   Claim,
   Desired,
   Host,
-  InstanceState,
   Observed,
   ObservedInstance,
   ObservedSnapshot,
@@ -14,6 +13,10 @@ import type {
 } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
+import { bury, vanishedNames } from "./bury.ts";
+import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "./keys.ts";
+
+export { sizeKey } from "./keys.ts";
 
 export interface ObserveDeps {
   readonly driver: Driver;
@@ -34,22 +37,13 @@ export interface ObserveOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A configured size as it was read, and what it is valid for. */
-export interface SizeRow {
-  readonly size: Size;
-  readonly nonce: string;
-  readonly state: InstanceState;
-  readonly bootId: string | null;
-}
+/** How long the size of a stopped instance is taken for what was read: anybody may set another, and no list tells. */
+export const STOPPED_SIZE_MAX_AGE_MS = 10 * 60_000;
 
 interface SnapshotRow {
   readonly at: number;
   readonly all: Readonly<Record<string, readonly ObservedSnapshot[]>>;
 }
-
-export const sizeKey = (name: string): string => `size/${name}`;
-export const vanishedKey = (name: string): string => `vanished/${name}`;
-export const SNAPSHOTS_KEY = "snapshots";
 
 export async function observe(
   deps: ObserveDeps,
@@ -77,13 +71,15 @@ export async function observe(
   const running = new Map(runtimes.map((r) => [r.agent, r]));
   const sizes = deps.store.kv.all("size/");
   const instances: ObservedInstance[] = [];
+  const stale = oldestStopped(list.instances, sizes, at);
   for (const instance of list.instances) {
     const claim = claims.get(instance.name);
     if (!claim) {
       instances.push(instance);
       continue;
     }
-    const known = sizes.get(sizeKey(instance.name)) as SizeRow | undefined;
+    const known =
+      instance.name === stale ? undefined : (sizes.get(sizeKey(instance.name)) as SizeRow | undefined);
     const size = await sizeOf(deps, instance, claim, running.get(instance.name), known, options);
     instances.push({
       ...instance,
@@ -106,37 +102,24 @@ export async function observe(
   };
 }
 
-/** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows the name absent. */
-async function bury(
-  deps: ObserveDeps,
-  claims: readonly Claim[],
-  names: ReadonlySet<string>,
-  options: ObserveOptions,
-): Promise<{ alive: readonly Claim[]; vanished: readonly string[] }> {
-  const dead = claims.filter(
-    (c) => c.phase === "launched" && !names.has(c.name) && !options.busy.has(c.name),
-  );
-  const vanished = new Set([...vanishedNames(deps.store), ...dead.map((c) => c.name)]);
-  if (options.fence !== null && dead.length > 0) {
-    for (const claim of dead) {
-      await deps.store.kv.put(vanishedKey(claim.name), { at: deps.clock.now() });
-      await deps.store.claims.remove(claim.name, options.fence);
-      await deps.store.kv.remove(sizeKey(claim.name));
-      deps.bus.emit("agent.drifted", { agent: claim.name, message: "its instance is gone" });
-    }
+/** The one whose size is to be read again in this look; one at a time, so that a look stays cheap. */
+function oldestStopped(
+  instances: readonly ObservedInstance[],
+  sizes: ReadonlyMap<string, unknown>,
+  now: number,
+): string | null {
+  let oldest: { readonly name: string; readonly at: number } | null = null;
+  for (const { name, state } of instances) {
+    const row = sizes.get(sizeKey(name)) as SizeRow | undefined;
+    if (state !== "Stopped" || row?.state !== "Stopped" || now - row.at < STOPPED_SIZE_MAX_AGE_MS) continue;
+    if (oldest === null || row.at < oldest.at) oldest = { name, at: row.at };
   }
-  return {
-    alive: dead.length === 0 ? claims : claims.filter((c) => !dead.includes(c)),
-    vanished: [...vanished],
-  };
+  return oldest?.name ?? null;
 }
-
-const vanishedNames = (store: Store): readonly string[] =>
-  [...store.kv.all("vanished/").keys()].map((k) => k.slice("vanished/".length));
 
 /**
  * Configured size. `get` costs three calls, so a reading is kept: `set` needs a stopped instance (CONTRACT section 7), so it
- * stays true for as long as the instance is in the state, and in the boot, in which it was read.
+ * stays true for as long as the instance is in the state, and in the boot, in which it was read; while stopped, for a while.
  */
 async function sizeOf(
   deps: ObserveDeps,
@@ -158,7 +141,7 @@ async function sizeOf(
   if (options.busy.has(name)) return undefined;
   try {
     const size = await deps.driver.size(name, options.signal);
-    const row: SizeRow = { size, nonce: claim.nonce, state, bootId };
+    const row: SizeRow = { size, nonce: claim.nonce, state, bootId, at: deps.clock.now() };
     if (options.fence !== null) await deps.store.kv.put(sizeKey(name), row);
     return size;
   } catch {

@@ -89,11 +89,17 @@ export class KeyQueue {
     for (const key of keys) this.#failures.delete(key);
   }
 
-  /** The nearest instant at which something may be tried again, or null. */
-  nextRetry(): number | null {
+  /** What failed and is as written now, or not ours to do any more, has not failed. */
+  forgiveOthers(open: ReadonlySet<string>): void {
+    for (const key of this.#failures.keys())
+      if (!open.has(key) && !this.#inFlight.has(key)) this.#failures.delete(key);
+  }
+
+  /** The nearest instant after `now` at which something may be tried again, or null. */
+  nextRetry(now: number): number | null {
     let next: number | null = null;
     for (const { retryAt } of this.#failures.values()) {
-      if (Number.isFinite(retryAt) && (next === null || retryAt < next)) next = retryAt;
+      if (retryAt > now && Number.isFinite(retryAt) && (next === null || retryAt < next)) next = retryAt;
     }
     return next;
   }

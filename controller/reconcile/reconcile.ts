@@ -1,28 +1,44 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
-import { type Diff, diff } from "../core/diff.ts";
+import { type Diff, diff, proves } from "../core/diff.ts";
 import { plan } from "../core/plan.ts";
-import type { Desired, Observed, Plan, Policy } from "../core/types.ts";
-import { type ObserveDeps, type ObserveOptions, observe, vanishedKey } from "./observe.ts";
+import type { Desired, Held, Observed, Plan, Policy } from "../core/types.ts";
+import { vanishedKey } from "./keys.ts";
+import { type ObserveDeps, type ObserveOptions, observe } from "./observe.ts";
 
 export interface Turn {
   readonly observed: Observed;
   readonly plan: Plan;
 }
 
+export interface TurnOptions extends ObserveOptions {
+  /** True for drift that a person wants to have corrected, although its document only warns of it. */
+  readonly correct?: (held: Held) => boolean;
+}
+
 export async function reconcile(
   deps: ObserveDeps,
   desired: Desired,
   policy: Policy,
-  options: ObserveOptions,
+  options: TurnOptions,
 ): Promise<Turn> {
   const observed = await observe(deps, desired, options);
-  const found = diff(desired, observed, deps.clock.now(), policy.bootGrace);
+  const seen = diff(desired, observed, deps.clock.now(), policy.bootGrace);
+  const found = options.correct ? corrected(seen, options.correct) : seen;
   const turn = { observed, plan: plan(found, desired, observed, policy, deps.clock.now()) };
   if (options.fence !== null) {
     await remember(deps, found.remember, options.busy, options.fence);
+    await prove(deps, observed, options.busy, options.fence);
     await forget(deps, desired, found.forget, observed, options.fence);
   }
   return turn;
+}
+
+/** What a person wants corrected is a change like any other: every guard of the plan stands before it still. */
+function corrected(found: Diff, correct: (held: Held) => boolean): Diff {
+  const asked = found.held.filter((h) => h.reason === "drift-mode" && correct(h));
+  if (asked.length === 0) return found;
+  const held = found.held.filter((h) => !asked.includes(h));
+  return { ...found, held, changes: [...found.changes, ...asked.flatMap((h) => h.would ?? [])] };
 }
 
 /** Claims learn what their documents say now; an agent that is being worked on learns it when that is done. */
@@ -36,6 +52,24 @@ async function remember(
   for (const { agent, ...fact } of facts) {
     const claim = claims.get(agent);
     if (claim && !busy.has(agent)) await deps.store.claims.put({ ...claim, ...fact }, fence);
+  }
+}
+
+/** A launch whose end we did not see, and whose runtime has proven itself since, is a launch that succeeded. */
+async function prove(
+  deps: ObserveDeps,
+  observed: Observed,
+  busy: ReadonlySet<string>,
+  fence: number,
+): Promise<void> {
+  const seen = observed.instances;
+  if (seen.kind === "unobservable" || observed.claims.every((c) => c.phase !== "launching")) return;
+  const there = new Set(seen.list.map((i) => i.name));
+  const online = new Map(observed.runtimes.filter((r) => r.status === "online").map((r) => [r.agent, r]));
+  for (const claim of deps.store.claims.list()) {
+    const { name } = claim;
+    if (claim.phase === "launching" && there.has(name) && !busy.has(name) && proves(claim, online.get(name)))
+      await deps.store.claims.put({ ...claim, phase: "launched", proven: true }, fence);
   }
 }
 

@@ -1,0 +1,54 @@
+/** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows absent what a former one showed present. */
+import type { Claim } from "../core/types.ts";
+import type { Store } from "../store/store.ts";
+import { listedKey, sizeKey, vanishedKey } from "./keys.ts";
+import type { ObserveDeps, ObserveOptions } from "./observe.ts";
+
+/**
+ * `before`: the claims as they were before the list was asked for. One that changed since is in motion, and is left to the
+ * next look; so is one that we are removing ourselves.
+ */
+export async function bury(
+  deps: ObserveDeps,
+  before: readonly Claim[],
+  names: ReadonlySet<string>,
+  options: ObserveOptions,
+): Promise<{ readonly alive: readonly Claim[]; readonly vanished: readonly string[] }> {
+  const { store } = deps;
+  const { fence } = options;
+  const listed = store.kv.all("listed/");
+  const now = new Map(store.claims.list().map((c) => [c.name, c]));
+  const unchanged = before.filter((c) => {
+    const current = now.get(c.name);
+    return current?.nonce === c.nonce && current.phase === c.phase;
+  });
+  const dead = unchanged.filter((c) => {
+    if (names.has(c.name)) return false;
+    if (c.phase === "launching") return listed.get(listedKey(c.name)) === c.nonce;
+    return c.phase === "launched" || !options.busy.has(c.name);
+  });
+  // Only what was known to be there can be missed.
+  const missed = dead.filter((c) => c.phase === "launched");
+  if (fence !== null) {
+    for (const c of unchanged)
+      if (c.phase === "launching" && names.has(c.name) && listed.get(listedKey(c.name)) !== c.nonce)
+        await store.kv.put(listedKey(c.name), c.nonce);
+    for (const claim of dead) {
+      // Written once more, so that a writer whose time is over is refused before it notes anything.
+      await store.claims.put(claim, fence);
+      if (missed.includes(claim)) await store.kv.put(vanishedKey(claim.name), { at: deps.clock.now() });
+      await store.claims.remove(claim.name, fence);
+      await store.kv.remove(sizeKey(claim.name));
+      await store.kv.remove(listedKey(claim.name));
+      if (missed.includes(claim))
+        deps.bus.emit("agent.drifted", { agent: claim.name, message: "its instance is gone" });
+    }
+  }
+  return {
+    alive: dead.length === 0 ? before : before.filter((c) => !dead.includes(c)),
+    vanished: [...new Set([...vanishedNames(store), ...missed.map((c) => c.name)])],
+  };
+}
+
+export const vanishedNames = (store: Store): readonly string[] =>
+  [...store.kv.all("vanished/").keys()].map((k) => k.slice("vanished/".length));

@@ -1,0 +1,45 @@
+/** Whether there is anything to wait for: work that can be begun, or something that is on its way by itself. Pure. */
+import type { Change, Instant, InstanceState } from "../core/types.ts";
+import type { Turn } from "./reconcile.ts";
+
+export interface SettledOptions {
+  /** Changes that the loop may begin, those that wait for others among them. */
+  readonly runnable: readonly Change[];
+  /** True for what failed and is not tried again by itself. */
+  readonly hasFailed: (change: Change) => boolean;
+  /** Since when runtimes could have said hello to us. */
+  readonly since: Instant;
+  readonly now: Instant;
+  readonly bootGrace: number;
+}
+
+const COMING_UP: readonly InstanceState[] = ["Running", "Starting", "Restarting", "Unknown"];
+
+/** False while something can be begun or is on its way; what waits for something that will not come is neither. */
+export function isSettled({ observed, plan }: Turn, options: SettledOptions): boolean {
+  if (plan.held.some((h) => h.reason === "waiting")) return false;
+  const stuck = new Set(plan.held.map((h) => h.agent));
+  for (const change of options.runnable) if (options.hasFailed(change)) stuck.add(change.agent);
+  const changes = new Map(options.runnable.map((c) => [c.agent, c]));
+  const seen = observed.instances.kind === "seen" ? observed.instances.list : [];
+  const states = new Map(seen.map((i) => [i.name, i.state]));
+  const claims = new Map(observed.claims.map((c) => [c.name, c]));
+
+  /** As written, and not Ready: its runtime may say hello yet, for as long as a boot may take. */
+  const mayComeUp = (name: string): boolean => {
+    const state = states.get(name);
+    const claim = claims.get(name);
+    if (!claim || state === undefined || !COMING_UP.includes(state)) return false;
+    return options.now - Math.max(claim.bootAt, options.since) < options.bootGrace;
+  };
+  const asked = new Set<string>();
+  const isComing = (name: string): boolean => {
+    if (stuck.has(name) || asked.has(name)) return false;
+    asked.add(name);
+    const change = changes.get(name);
+    const coming = change ? change.waitsFor.every(isComing) : mayComeUp(name);
+    asked.delete(name);
+    return coming;
+  };
+  return !options.runnable.some((c) => isComing(c.agent));
+}
