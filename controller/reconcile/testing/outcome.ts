@@ -1,0 +1,71 @@
+/** What must be true of the world when nothing goes wrong any more: it is as written, or rightly held. */
+import { sameSize } from "../../core/drift.ts";
+import type { Claim, Desired, Plan } from "../../core/types.ts";
+import type { SimulatedMultipass } from "./simulated-multipass.ts";
+
+const AT_REST = { running: "Running", stopped: "Stopped", suspended: "Suspended" } as const;
+
+/** Reasons that may remain: each waits for a person who decides, none for something that should have come by itself. */
+const REMAINING: readonly string[] = [
+  "paused",
+  "protected",
+  "prune-off",
+  "max-deletes",
+  "nothing-left",
+  "fleet-empty",
+  "data-loss",
+  "impossible",
+  "limits",
+  "drift-mode",
+];
+
+export function wrongInTheEnd(
+  world: SimulatedMultipass,
+  claims: readonly Claim[],
+  desired: Desired,
+  plan: Plan,
+): readonly string[] {
+  const wrong: string[] = [];
+  for (const held of plan.held)
+    if (!REMAINING.includes(held.reason))
+      wrong.push(`${held.agent} is held: ${held.reason}: ${held.message}`);
+  const agents = new Map(desired.agents.map((a) => [a.name, a]));
+  const stuck = new Set(plan.held.map((h) => h.agent));
+  const isStuck = (name: string): boolean => {
+    const agent = agents.get(name);
+    if (!agent || stuck.has(name) || agent.paused || agent.drift.mode !== "correct") return true;
+    return agent.dependsOn.some(isStuck);
+  };
+  for (const change of plan.changes)
+    if (!isStuck(change.agent) || change.waitsFor.length === 0)
+      wrong.push(`${change.action} of ${change.agent} is still to be done: ${change.why.join("; ")}`);
+  for (const claim of claims) {
+    if (!agents.has(claim.name) && !stuck.has(claim.name))
+      wrong.push(`the claim of ${claim.name} is left over`);
+    if (!world.get(claim.name) && !isStuck(claim.name)) wrong.push(`${claim.name} is claimed and not there`);
+  }
+  const claimed = new Map(claims.map((c) => [c.name, c]));
+  for (const instance of world.all())
+    if (instance.maker === "fleet" && !claimed.has(instance.name))
+      wrong.push(`${instance.name} is an orphan`);
+  for (const agent of desired.agents) {
+    if (isStuck(agent.name)) continue;
+    const { name, size } = agent;
+    const instance = world.get(name);
+    const claim = claimed.get(name);
+    if (instance?.state !== AT_REST[agent.state]) wrong.push(`${name} is ${instance?.state ?? "absent"}`);
+    if (!instance) continue;
+    const shown = world.shownSize(instance.size);
+    if (shown.cpu !== size.cpu || !sameSize(size.memory, shown.memory) || !sameSize(size.disk, shown.disk))
+      wrong.push(`${name} has ${JSON.stringify(shown)}, wanted ${JSON.stringify(size)}`);
+    const unproven = agent.state === "running" && !claim?.proven;
+    if (claim?.phase !== "launched" || unproven || claim.converged === null)
+      wrong.push(`${name} has a claim that is not converged: ${JSON.stringify(claim)}`);
+    if (claim && claim.nonce !== instance.nonce) wrong.push(`${name} has another nonce than its claim`);
+    const have = new Set(instance.snapshots.map((s) => s.name));
+    for (const s of desired.snapshots)
+      if (s.agent === name && !have.has(s.name) && agent.state !== "suspended")
+        wrong.push(`${name} has no snapshot ${s.name}`);
+  }
+  return wrong;
+}

@@ -1,0 +1,32 @@
+/** `node dist/controller/reconcile/testing/simulate.js [--seeds N] [--from S]`: many lives of a fleet; those that broke a rule are printed whole. */
+import { parseArgs } from "node:util";
+import { simulate } from "./simulation.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1000" },
+    from: { type: "string", default: "1" },
+    /** Print the log of each. */
+    log: { type: "boolean", default: false },
+  },
+});
+const from = Number(values.from);
+const seeds = Number(values.seeds);
+const began = performance.now();
+let turns = 0;
+let lasted = 0;
+const failed: number[] = [];
+for (let seed = from; seed < from + seeds; seed++) {
+  const result = await simulate(seed);
+  turns += result.turns;
+  lasted += result.lasted;
+  if (values.log) console.log(result.log.join("\n"));
+  if (result.violations.length === 0) continue;
+  failed.push(seed);
+  console.log(`seed ${seed} (again: --from ${seed} --seeds 1 --log): ${result.violations.join(" | ")}`);
+}
+const seconds = (performance.now() - began) / 1000;
+console.log(
+  `${seeds} seeds from ${from}: ${failed.length} failed; ${turns} turns, ${Math.round(lasted / 86_400_000)} simulated days in ${seconds.toFixed(1)} s`,
+);
+process.exitCode = failed.length > 0 ? 1 : 0;

@@ -1,0 +1,249 @@
+/** The Driver of one controller over the modelled Multipass, with faults on order and a ledger of every call that changes something. */
+import type { Size } from "../../core/types.ts";
+import type { Driver } from "../../drivers/driver.ts";
+import { type SimulatedInstance, type SimulatedMultipass, failure } from "./simulated-multipass.ts";
+
+/**
+ * What goes wrong with one call. `refuse`: nothing happens. `fail`: the same, for good. `lie`: it happens and is reported as
+ * failed. `wedge`: the daemon takes this many milliseconds longer; what it was asked for happens then, whoever still waits.
+ */
+export type Fault = "none" | "refuse" | "fail" | "lie" | { readonly wedge: number };
+
+export interface Call {
+  readonly kind: string;
+  readonly name: string;
+  /** Null: there was none. */
+  readonly instance: SimulatedInstance | null;
+}
+
+export interface SimulatedDriverOptions {
+  readonly fault?: (kind: string, name: string) => Fault;
+  /** Called when a call that changes something is made, before anything happens. */
+  readonly onCall?: (call: Call) => void;
+  /** Called when the daemon does it, maybe long after. */
+  readonly onEffect?: (call: Call) => void;
+  readonly onList?: (seen: boolean) => void;
+}
+
+const LOOK_DEADLINE = 30_000;
+const CHANGE_DEADLINE = 330_000;
+
+/** How long the daemon is busy with each, milliseconds (CONTRACT sections 9 to 12). */
+const TAKES = {
+  list: 30,
+  size: 90,
+  snapshots: 40,
+  launch: 100,
+  start: 100,
+  stop: 2000,
+  suspend: 3000,
+  recover: 50,
+  resize: 50,
+  snapshot: 60,
+  removeSnapshot: 60,
+  restore: 500,
+  remove: 200,
+} as const;
+
+export function createSimulatedDriver(
+  world: SimulatedMultipass,
+  options: SimulatedDriverOptions = {},
+): Driver {
+  const { clock } = world;
+  const faultOf = options.fault ?? (() => "none");
+
+  /** The daemon does it in its turn, whether or not the client still waits for it. */
+  async function ask<T>(kind: keyof typeof TAKES, name: string, deadline: number, work: () => T): Promise<T> {
+    const fault = faultOf(kind, name);
+    const done = world.occupy(TAKES[kind] + (typeof fault === "object" ? fault.wedge : 0));
+    const ms = done - clock.now();
+    let answer: { readonly value: T } | { readonly error: unknown } | null = null;
+    const act = () => {
+      try {
+        answer = { value: work() };
+      } catch (error) {
+        answer = { error };
+      }
+    };
+    if (fault !== "refuse" && fault !== "fail") clock.call(ms, act);
+    await clock.sleep(Math.min(ms, deadline));
+    if (ms > deadline) throw failure("driver-timeout", `${kind} ${name}: no answer`, true);
+    if (fault === "fail") throw failure("driver-failed", `${kind} ${name}: no`);
+    if (fault !== "none" && typeof fault !== "object")
+      throw failure("driver-unreachable", `${kind} ${name}: socket closed`, true);
+    const found = answer as { readonly value: T } | { readonly error: unknown } | null;
+    if (found === null) throw new Error("the daemon forgot it");
+    if ("error" in found) throw found.error;
+    return found.value;
+  }
+
+  function change<T>(
+    kind: keyof typeof TAKES,
+    name: string,
+    work: (instance: SimulatedInstance) => T,
+  ): Promise<T> {
+    options.onCall?.({ kind, name, instance: world.get(name) ?? null });
+    return ask(kind, name, CHANGE_DEADLINE, () => {
+      const instance = world.get(name);
+      if (!instance) throw failure("instance-missing", `instance "${name}" does not exist`);
+      options.onEffect?.({ kind, name, instance });
+      return work(instance);
+    });
+  }
+
+  const wrong = (instance: SimulatedInstance, what: string) =>
+    failure("wrong-state", `cannot ${what} ${instance.name} while it is ${instance.state}`, true);
+  const stopped = (instance: SimulatedInstance) => {
+    if (instance.state !== "Stopped") throw failure("not-stopped", `${instance.name} is ${instance.state}`);
+  };
+
+  const driver: Driver = {
+    can: { suspend: true, resize: true, mounts: true, snapshots: true },
+    info: async () => ({ name: "multipass", version: "1.16.3", daemonAnswers: true, sandbox: false }),
+    async list() {
+      try {
+        const instances = await ask("list", "", LOOK_DEADLINE, () =>
+          world.all().map(({ name, state }) => ({ name, state, release: "24.04 LTS", ipv4: [] })),
+        );
+        options.onList?.(true);
+        return { kind: "seen", instances };
+      } catch (error) {
+        options.onList?.(false);
+        return { kind: "unobservable", reason: (error as Error).message, next: "nothing" };
+      }
+    },
+    size: (name) =>
+      ask("size", name, LOOK_DEADLINE, () => {
+        const found = world.get(name);
+        if (!found) throw failure("instance-missing", name);
+        return world.shownSize(found.size);
+      }),
+    shownSize: (size) => world.shownSize(size),
+    snapshots: () =>
+      ask("snapshots", "", LOOK_DEADLINE, () => {
+        const having = world.all().filter((i) => i.snapshots.length > 0);
+        return new Map(having.map((i) => [i.name, i.snapshots]));
+      }),
+
+    async launch(spec, userData, onProgress) {
+      const { name, size } = spec;
+      const { nonce } = JSON.parse(userData) as { readonly nonce: string };
+      options.onCall?.({ kind: "launch", name, instance: world.get(name) ?? null });
+      let report: (error: Error | null) => void = () => {};
+      const answered = new Promise<Error | null>((resolve) => {
+        report = resolve;
+      });
+      await ask("launch", name, CHANGE_DEADLINE, () => {
+        if (world.preparing.has(name))
+          throw failure("instance-preparing", `instance "${name}" is being prepared`, true);
+        if (world.get(name)) throw failure("instance-exists", `instance "${name}" already exists`);
+        if (spec.image === "missing") throw failure("image-unknown", "Unable to find an image");
+        world.preparing.add(name);
+        onProgress?.("Retrieving image: 50%");
+        clock.call(world.timing.prepare(), () => {
+          world.preparing.delete(name);
+          launched(world, { name, nonce, size }, spec.timeoutSeconds * 1000, report, options);
+        });
+      });
+      const error = await answered;
+      if (error) throw error;
+    },
+
+    async start(name) {
+      const up = await change("start", name, (instance): number => {
+        const { state } = instance;
+        if (state === "Running" || state === "Starting") return clock.now();
+        if (state === "Delayed Shutdown") {
+          world.put(instance, "Running");
+          return clock.now();
+        }
+        if (state !== "Stopped" && state !== "Suspended") throw wrong(instance, "start");
+        return world.boot(instance);
+      });
+      await clock.sleep(up - clock.now());
+    },
+    stop: (name, { force }) =>
+      change("stop", name, (instance) => {
+        const { state } = instance;
+        if (state === "Stopped") return;
+        // CONTRACT section 9: a guest that is not up ignores it, and the daemon waits five minutes for nothing.
+        if (!force && state === "Unknown" && !world.speaks(instance)) {
+          world.occupy(300_000);
+          throw failure("driver-failed", "The QEMU process did not finish", true);
+        }
+        if (!force && !["Running", "Delayed Shutdown", "Unknown"].includes(state))
+          throw wrong(instance, "shut down");
+        world.put(instance, "Stopped");
+      }),
+    suspend: (name) =>
+      change("suspend", name, (instance) => {
+        if (instance.state !== "Running") throw wrong(instance, "suspend");
+        world.put(instance, "Suspended");
+      }),
+    recover: (name) =>
+      change("recover", name, (instance) => {
+        if (instance.state === "Deleted") world.put(instance, "Stopped");
+      }),
+    resize: (name, field, value) =>
+      change("resize", name, (instance) => {
+        stopped(instance);
+        if (field === "disk" && value < instance.size.disk)
+          throw failure("resize-refused", "Disk can only be expanded");
+        instance.size = { ...instance.size, [field]: value } satisfies Size;
+      }),
+    snapshot: (name, snapshot, comment) =>
+      change("snapshot", name, (instance) => {
+        stopped(instance);
+        if (instance.snapshots.some((s) => s.name === snapshot)) return;
+        instance.snapshots = [...instance.snapshots, { name: snapshot, parent: "", comment }];
+      }),
+    removeSnapshot: (name, snapshot) =>
+      change("removeSnapshot", name, (instance) => {
+        instance.snapshots = instance.snapshots.filter((s) => s.name !== snapshot);
+      }),
+    restore: (name) => change("restore", name, stopped),
+    mount: async () => {},
+    unmount: async () => {},
+    async remove(name) {
+      try {
+        await change("remove", name, () => world.erase(name));
+      } catch (error) {
+        if ((error as { code?: string }).code !== "instance-missing") throw error;
+      }
+    },
+    exec: async () => ({ exitCode: 0, stdout: "", stderr: "" }),
+  };
+  return driver;
+}
+
+/** The image is there: the instance appears, boots, and the launch reports its end or gives up waiting (CONTRACT section 8). */
+function launched(
+  world: SimulatedMultipass,
+  parts: { readonly name: string; readonly nonce: string; readonly size: Size },
+  timeout: number,
+  report: (error: Error | null) => void,
+  options: SimulatedDriverOptions,
+): void {
+  const { clock, timing } = world;
+  const { name } = parts;
+  if (world.get(name)) {
+    report(failure("instance-exists", `instance "${name}" already exists`));
+    return;
+  }
+  const instance = world.add({ ...parts, maker: "fleet" });
+  options.onEffect?.({ kind: "launch", name, instance });
+  const ms = world.boot(instance, true) - clock.now();
+  const { boot } = instance;
+  if (ms <= timeout) {
+    clock.call(ms + timing.cloudInit(), () => {
+      const gone = world.get(name) !== instance;
+      report(gone ? failure("driver-failed", `instance "${name}" does not exist`, true) : null);
+    });
+    return;
+  }
+  clock.call(timeout, () => {
+    // The guest may come up all the same; Multipass does not look again.
+    if (world.get(name) === instance && instance.boot === boot) world.putUnknown(instance);
+    report(failure("launch-timeout", "timed out waiting for response", true));
+  });
+}
