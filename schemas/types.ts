@@ -1808,6 +1808,7 @@ export interface Plan {
   readonly notes: readonly PlanNote[];
   readonly totals: PlanTotals;
   readonly counts: PlanCounts;
+  readonly saved?: PlanSaved;
 }
 /**
  * One difference, and what would be done.
@@ -2181,4 +2182,49 @@ export interface PlanCounts {
    * Held changes.
    */
   readonly held: number;
+}
+/**
+ * What a saved plan was asked for, and how the instances were.
+ */
+export interface PlanSaved {
+  /**
+   * Only these agents; empty: all.
+   *
+   * Items: Name of an instance.
+   */
+  readonly targets: readonly string[];
+  /**
+   * Released for deletion by name.
+   *
+   * Items: Name of an instance.
+   */
+  readonly allowDelete: readonly string[];
+  /**
+   * The fleet's own instances.
+   */
+  readonly seen: readonly PlanSeen[];
+}
+/**
+ * An instance.
+ */
+export interface PlanSeen {
+  /**
+   * Name.
+   */
+  readonly name: string;
+  /**
+   * State; null: absent.
+   */
+  readonly state:
+    | "Running"
+    | "Stopped"
+    | "Deleted"
+    | "Starting"
+    | "Restarting"
+    | "Delayed Shutdown"
+    | "Suspending"
+    | "Suspended"
+    | "Unknown"
+    | "Unavailable"
+    | null;
 }

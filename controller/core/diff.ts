@@ -3,7 +3,7 @@ import { cellOf } from "./actions.ts";
 import { type AgentCase, diffAgent } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
 import { createLookup } from "./lookup.ts";
-import { ownershipOf, proves } from "./ownership.ts";
+import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
 import type {
   Change,
   Claim,
@@ -85,6 +85,8 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     for (const held of found.held) result.held.push(held);
     for (const note of found.notes) result.notes.push(note);
     if (!claim) continue;
+    if (claim.adopted && isEmptyInside(claim, runtimeOf(agent.name)))
+      result.notes.push({ agent: agent.name, message: EMPTY_INSIDE });
     matched += 1;
     const fact = toRemember(agent, claim, found.asWritten ?? false);
     if (fact) remember.push(fact);
@@ -159,7 +161,8 @@ export function readyAgents(
     const claim = claims.get(agent.name);
     const runtime = runtimes.get(agent.name);
     if (!claim || state === undefined) continue;
-    const up = state === "Running" && runtime?.status === "online" && proves(claim, runtime);
+    const answers = isEmptyInside(claim, runtime) || (runtime?.status === "online" && proves(claim, runtime));
+    const up = state === "Running" && answers;
     const down =
       (agent.state === "stopped" && state === "Stopped") ||
       (agent.state === "suspended" && state === "Suspended");

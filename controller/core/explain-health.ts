@@ -1,5 +1,5 @@
 /** How an agent is, from Multipass's list and from its runtime's own heartbeat: the second sensor when the first is silent. */
-import { proves } from "./ownership.ts";
+import { EMPTY_INSIDE, isEmptyInside, proves } from "./ownership.ts";
 import type {
   Change,
   Claim,
@@ -115,6 +115,8 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
       "RuntimeRefused",
       "it runs; the runtime that answers for it is not its own",
     );
+  if (f.claim && isEmptyInside(f.claim, f.runtime))
+    return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? EMPTY_INSIDE);
   if (f.booting)
     return reading("Progressing", "False", "Booting", "it runs; its runtime has not said hello yet");
   return reading("Offline", "False", "RuntimeOffline", "it runs; its runtime is silent");

@@ -12,3 +12,10 @@ export function ownershipOf(claim: Claim | undefined, runtime: RuntimeReading | 
 export function proves(claim: Claim, runtime: RuntimeReading | undefined): boolean {
   return runtime !== undefined && runtime.nonce === claim.nonce && runtime.instanceId === claim.name;
 }
+
+/** Imported, and no runtime of ours is inside: nothing will ever say hello, so nothing waits for it. */
+export function isEmptyInside(claim: Claim, runtime: RuntimeReading | undefined): boolean {
+  return claim.adopted === true && !proves(claim, runtime);
+}
+
+export const EMPTY_INSIDE = "it was imported, and no runtime is inside: tasks cannot run in it";

@@ -12,6 +12,7 @@ import type {
   Policy,
   Size,
 } from "./types.ts";
+import { observedHash } from "./world-hash.ts";
 
 export function makePlan(desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
   return plan(diff(desired, observed, now, policy.bootGrace), desired, observed, policy, now);
@@ -42,7 +43,7 @@ export function plan(found: Diff, desired: Desired, observed: Observed, policy: 
     at: now,
     revision: desired.revision,
     desiredHash: desired.hash,
-    observedHash: observedHash(observed),
+    observedHash: observedHash(observed, policy.targets),
     changes,
     held,
     notes,
@@ -251,47 +252,3 @@ function count(changes: readonly Change[], held: readonly Held[]): Counts {
   }
   return counts;
 }
-
-/**
- * A number for "the world as it was planned upon", so that a saved plan is refused when the world moved: names, states,
- * sizes and claims, not addresses or heartbeats. cyrb53 (public domain, 53 bits): not a secret, only a comparison.
- */
-export function observedHash(observed: Observed): string {
-  const seen = observed.instances;
-  // Sizes repeat, and writing a number in decimal costs ten times what looking its text up does.
-  const decimals = new Map<number, string>();
-  const decimal = (n: number): string => {
-    const known = decimals.get(n);
-    if (known !== undefined) return known;
-    const text = String(n);
-    decimals.set(n, text);
-    return text;
-  };
-  const sizeText = (size: Size) => `${decimal(size.cpu)},${decimal(size.memory)},${decimal(size.disk)}`;
-  const rows =
-    seen.kind === "unobservable"
-      ? ["unobservable"]
-      : seen.list.map(
-          (i) =>
-            `${i.name}|${i.state}|${i.size ? sizeText(i.size) : ""}|${i.snapshots ? namesText(i.snapshots) : ""}`,
-        );
-  const claims = observed.claims.map((c) => `${c.name}|${c.nonce}|${c.phase}`);
-  // One text: joining makes it flat, which reading rows character by character would do 20,000 times.
-  const text = [...rows.sort(), ...claims.sort(), ""].join("\n");
-  let h1 = 0xdeadbeef;
-  let h2 = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const ch = text.charCodeAt(i);
-    h1 = Math.imul(h1 ^ ch, 2654435761);
-    h2 = Math.imul(h2 ^ ch, 1597334677);
-  }
-  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909);
-  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909);
-  return (4294967296 * (2097151 & h2) + (h1 >>> 0)).toString(16).padStart(14, "0");
-}
-
-const namesText = (snapshots: readonly { readonly name: string }[]): string =>
-  snapshots
-    .map((s) => s.name)
-    .sort()
-    .join(",");

@@ -185,6 +185,8 @@ export interface Claim {
   readonly proven: boolean;
   /** Remembered from the document, so that deleting a protected agent's document does not delete it. */
   readonly protect: boolean;
+  /** A person imported the instance: the claim alone is the proof, because nothing of ours was ever put inside. */
+  readonly adopted?: true;
 }
 
 /** The part of an agent that shows on the instance; the same shape for desired, observed and converged. */
@@ -326,6 +328,16 @@ export interface Plan {
   readonly notes: readonly { readonly agent: string | null; readonly message: string }[];
   readonly totals: { readonly wanted: Size; readonly host: Host | null };
   readonly counts: Counts;
+  /** Only in a plan that was written to a file. */
+  readonly saved?: SavedScope;
+}
+
+/** What a saved plan was asked for, and how our instances were, so that it can be told what moved since. */
+export interface SavedScope {
+  readonly targets: readonly string[];
+  readonly allowDelete: readonly string[];
+  /** `state` null: absent. */
+  readonly seen: readonly { readonly name: string; readonly state: InstanceState | null }[];
 }
 
 /** Who asks: the loop is stricter than a person who saw the plan and said yes. */

@@ -161,6 +161,9 @@ async function isListed(deps: EffectDeps, name: string): Promise<boolean> {
 /** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */
 async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): Promise<void> {
   const mine = owned(deps, name);
+  // Nothing inside an imported instance says hello, so nothing waits for it.
+  if (mine.adopted && !deps.runtime.readings().some((r) => r.agent === name && proves(mine, r)))
+    return putClaim(deps, name, { phase: "launched" });
   const isReady = () =>
     deps.runtime.readings().some((r) => r.agent === name && r.status === "online" && proves(mine, r));
   if (!isReady()) {
