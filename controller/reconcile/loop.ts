@@ -11,10 +11,10 @@ import { Approvals } from "./approvals.ts";
 import type { ObserveDeps } from "./observe.ts";
 import { KeyQueue } from "./queue.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
-import { isSettled } from "./settled.ts";
+import { isSettled, untilNext } from "./settled.ts";
 import { Waiters } from "./waiters.ts";
 import { WakeTimer } from "./wake-timer.ts";
-import { Work, type Working } from "./work.ts";
+import { Work, type Working, wantedKey } from "./work.ts";
 
 export interface LoopDeps extends ObserveDeps, ApplyDeps {
   /** What is wanted now; null: nothing is known yet, so nothing is done. */
@@ -36,7 +36,6 @@ export class Loop {
   readonly #abort = new AbortController();
   readonly #jobs = new Map<string, Promise<void>>();
   readonly #work = new Work();
-  /** Those who wait for the end of a turn. */
   readonly #waiters = new Waiters();
   readonly #approvals = new Approvals();
   #only: ReadonlySet<string> | null = null;
@@ -64,9 +63,8 @@ export class Loop {
     deps.bus.on("step.started", (e, stepSince) =>
       this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
     );
-    deps.bus.on("runtime.online", () => this.wake());
-    deps.bus.on("runtime.offline", () => this.wake());
-    deps.bus.on("fleet.read", () => this.wake());
+    for (const event of ["runtime.online", "runtime.offline", "fleet.read"] as const)
+      deps.bus.on(event, () => this.wake());
   }
 
   get last(): Turn | null {
@@ -106,6 +104,7 @@ export class Loop {
   /** Somebody asked: forget failures of these names (all, if none is given) and look again now. */
   nudge(names: readonly string[]): void {
     this.queue.forgive(names);
+    this.#settledTurn = false;
     this.wake();
   }
 
@@ -115,7 +114,6 @@ export class Loop {
     allowDelete: readonly string[],
   ): void {
     this.#approvals.give(changes, allowDelete);
-    this.#settledTurn = false;
     this.nudge(changes.map((c) => c.agent));
   }
 
@@ -125,7 +123,7 @@ export class Loop {
   }
 
   get isSettled(): boolean {
-    return this.#turn !== null && this.#settledTurn && this.#isSettled(this.#turn);
+    return this.#settled() !== null;
   }
 
   /** Looks and plans now, and begins what may be begun. Turns never overlap. */
@@ -142,7 +140,12 @@ export class Loop {
     const turn = desired && !this.#stopping ? await this.#look(desired) : null;
     this.#lastTurn = this.#deps.clock.now();
     this.#turning = null;
-    if (desired) this.#schedule(this.#again ? 0 : this.#untilNext(desired));
+    if (desired) {
+      const { clock, random } = this.#deps;
+      const interval = jittered(desired.settings.interval, random());
+      const retry = this.queue.nextRetry(clock.now());
+      this.#schedule(this.#again ? 0 : untilNext(this.#turn, interval, retry && retry - clock.now()));
+    }
     this.#waiters.tell();
     return turn;
   }
@@ -198,15 +201,6 @@ export class Loop {
     this.#stopping = true;
     this.#abort.abort(stopped());
     this.#waiters.tell();
-  }
-
-  #untilNext(desired: Desired): number {
-    const { clock, random } = this.#deps;
-    const interval = jittered(desired.settings.interval, random());
-    const retry = this.queue.nextRetry(clock.now());
-    // What is on its way is looked at again soon; nobody tells us when a boot or a shutdown is over.
-    const settling = this.#turn?.plan.held.some((h) => h.reason === "waiting") ? 1000 : interval;
-    return Math.max(0, Math.min(interval, settling, retry === null ? interval : retry - clock.now()));
   }
 
   /** Changes of the plan, and those held only for want of a yes that was given. */
@@ -271,9 +265,18 @@ export class Loop {
     for (;;) {
       signal.throwIfAborted();
       if (this.#fenced) throw this.#fenced;
-      if (this.#turn && this.#settledTurn && this.#isSettled(this.#turn)) return this.#turn;
+      const turn = this.#settled();
+      if (turn) return turn;
       await this.#waiters.next(signal);
     }
+  }
+
+  /** The last turn, if it looked at what is written now and left nothing to wait for. */
+  #settled(): Turn | null {
+    const turn = this.#settledTurn ? this.#turn : null;
+    return turn?.plan.desiredHash === this.#deps.desired()?.hash && turn && this.#isSettled(turn)
+      ? turn
+      : null;
   }
 
   #isSettled(turn: Turn): boolean {
@@ -295,6 +298,3 @@ export class Loop {
     await Promise.allSettled(this.#jobs.values());
   }
 }
-
-/** What would be done, so that a failure counts for this and not for what an edit wants next. */
-const wantedKey = (change: Change): string => JSON.stringify([change.action, change.after]);

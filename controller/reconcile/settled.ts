@@ -1,4 +1,4 @@
-/** Whether there is anything to wait for: work that can be begun, or something that is on its way by itself. Pure. */
+/** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
 import type { Change, Instant, InstanceState } from "../core/types.ts";
 import type { Turn } from "./reconcile.ts";
 
@@ -43,3 +43,12 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
   };
   return !options.runnable.some((c) => isComing(c.agent));
 }
+
+/** How long until the next look. `retry`: milliseconds until something may be tried again; null: nothing is to be. */
+export function untilNext(turn: Turn | null, interval: number, retry: number | null): number {
+  // What is on its way is looked at again soon; nobody tells us when a boot or a shutdown is over.
+  const settling = turn?.plan.held.some((h) => h.reason === "waiting") ? SETTLING_MS : interval;
+  return Math.max(0, Math.min(interval, settling, retry ?? interval));
+}
+
+const SETTLING_MS = 1000;

@@ -38,3 +38,6 @@ export class Work {
     this.#all.delete(agent);
   }
 }
+
+/** What would be done, so that a failure counts for this and not for what an edit wants next. */
+export const wantedKey = (change: Change): string => JSON.stringify([change.action, change.after]);

@@ -1,0 +1,94 @@
+/** env.ts: flag before environment before default, paths made absolute, and wrong values named with what is allowed. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type EnvRecord, type Flags, readSettings } from "./env.ts";
+import { EXIT, VmAgentError } from "./errors.ts";
+
+const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/work");
+
+test("defaults", () => {
+  assert.deepEqual(read(), {
+    fleet: "/work/fleet",
+    home: "/work/.vm-agent",
+    driver: null,
+    multipass: null,
+    httpPort: null,
+    wsPort: null,
+    dashboardPort: null,
+    bind: "127.0.0.1",
+    url: null,
+    token: null,
+    color: true,
+  });
+});
+
+test("the environment comes before the default, and a flag before the environment", () => {
+  const env = { VM_AGENT_FLEET: "env-fleet", VM_AGENT_HOME: "env-home", VM_AGENT_DRIVER: "sandbox" };
+  const { fleet, home, driver } = read(env);
+  assert.deepEqual([fleet, home, driver], ["/work/env-fleet", "/work/env-home", "sandbox"]);
+  const flags = { fleet: "../f", home: "/h", driver: "multipass" };
+  const given = read(env, flags);
+  assert.deepEqual([given.fleet, given.home, given.driver], ["/f", "/h", "multipass"]);
+});
+
+test("the state folder lies beside the fleet folder, wherever that was named", () => {
+  assert.equal(read({}, { fleet: "/srv/my/fleet" }).home, "/srv/my/.vm-agent");
+  assert.equal(read({ VM_AGENT_FLEET: "deep/fleet" }).home, "/work/deep/.vm-agent");
+});
+
+test("an empty variable is one that is not set", () => {
+  const names = [
+    "FLEET",
+    "HOME",
+    "DRIVER",
+    "MULTIPASS",
+    "HTTP_PORT",
+    "WS_PORT",
+    "DASHBOARD_PORT",
+    "BIND",
+    "URL",
+    "TOKEN",
+  ];
+  assert.deepEqual(read(Object.fromEntries(names.map((n) => [`VM_AGENT_${n}`, ""]))), read());
+});
+
+test("ports, address, hub and executable", () => {
+  const found = read({
+    VM_AGENT_HTTP_PORT: "0",
+    VM_AGENT_WS_PORT: "65535",
+    VM_AGENT_DASHBOARD_PORT: "9092",
+    VM_AGENT_BIND: "::1",
+    VM_AGENT_URL: "http://h:1",
+    VM_AGENT_TOKEN: "t",
+    VM_AGENT_MULTIPASS: "/opt/multipass",
+  });
+  assert.deepEqual([found.httpPort, found.wsPort, found.dashboardPort, found.bind], [0, 65535, 9092, "::1"]);
+  assert.deepEqual([found.url, found.token, found.multipass], ["http://h:1", "t", "/opt/multipass"]);
+});
+
+test("no colour when asked so, or when the terminal has none", () => {
+  assert.equal(read({ NO_COLOR: "1" }).color, false);
+  assert.equal(read({ NO_COLOR: "" }).color, true);
+  assert.equal(read({ TERM: "dumb" }).color, false);
+});
+
+for (const [env, flags, message, allowed] of [
+  [{ VM_AGENT_DRIVER: "lxd" }, {}, /VM_AGENT_DRIVER or --driver is "lxd"/, /auto, multipass, sandbox/],
+  [{}, { driver: "" }, /--driver is ""/, /auto, multipass, sandbox/],
+  [{ VM_AGENT_HTTP_PORT: "http" }, {}, /VM_AGENT_HTTP_PORT is "http"/, /0 to 65535/],
+  [{ VM_AGENT_WS_PORT: "65536" }, {}, /VM_AGENT_WS_PORT is "65536"/, /0 to 65535/],
+  [{ VM_AGENT_DASHBOARD_PORT: "-1" }, {}, /VM_AGENT_DASHBOARD_PORT is "-1"/, /0 to 65535/],
+  [{ VM_AGENT_HTTP_PORT: "80.5" }, {}, /VM_AGENT_HTTP_PORT is "80.5"/, /0 to 65535/],
+] as const)
+  test(`a wrong value is named with what is allowed: ${JSON.stringify({ ...env, ...flags })}`, () => {
+    assert.throws(
+      () => read(env, flags),
+      (error: unknown) => {
+        assert.ok(error instanceof VmAgentError);
+        assert.deepEqual([error.code, error.exit], ["usage", EXIT.usage]);
+        assert.match(error.message, message);
+        assert.match(error.next, allowed);
+        return true;
+      },
+    );
+  });
