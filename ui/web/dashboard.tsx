@@ -24,7 +24,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const first = useRef(true);
   const where = JSON.stringify(route);
   const title = titleOf(route);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another place of the same title is another view
+  // another place of the same title is another view
   useEffect(() => {
     document.title = `${title} – vm-agent`;
     // A reader of the screen is told of the new view; the first one is read anyway.

@@ -15,7 +15,7 @@ export function Output({ taskId }: { readonly taskId: string }) {
   const { text, lost, error, cancel } = useOutput(taskId);
   const box = useRef<HTMLPreElement>(null);
   const pinned = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: every new text is scrolled to
+  // every new text is scrolled to
   useEffect(() => {
     if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [text]);
@@ -48,7 +48,7 @@ export function Output({ taskId }: { readonly taskId: string }) {
       <pre ref={box} role="log" aria-label="Output" tabIndex={0} onScroll={onScroll}>
         {text.cut && <span class="dim">… the beginning is not shown{"\n"}</span>}
         {text.parts.map((part, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: parts are only ever added at the end
+          // parts are only ever added at the end
           <span key={i} class={part.stream}>
             {part.text}
           </span>

@@ -95,7 +95,7 @@ function usePlan() {
     m.fleet ? `${m.fleet.turns} ${m.fleet.revision} ${JSON.stringify(m.fleet.counts)}` : "",
   );
   const foundAt = useModel((m) => m.link.foundAt);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what the plan depends on is in the hub; these say when it changed
+  // what the plan depends on is in the hub; these say when it changed
   useEffect(() => {
     let over = false;
     live.api
