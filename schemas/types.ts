@@ -1831,7 +1831,8 @@ export interface PlanChange {
     | "stop"
     | "suspend"
     | "restore"
-    | "snapshot";
+    | "snapshot"
+    | "prune";
   /**
    * From before to after.
    */
@@ -1864,6 +1865,13 @@ export interface PlanChange {
    * Snapshots taken on the way.
    */
   readonly snapshots: readonly PlanSnapshot[];
+  /**
+   * Snapshots of ours that are removed on the way.
+   *
+   * Items: Name of a snapshot.
+   */
+  readonly removes?: readonly string[];
+  readonly restore?: PlanRestore;
   /**
    * Instances that must be Ready first.
    *
@@ -2056,6 +2064,31 @@ export interface PlanSnapshot {
    * Comment.
    */
   readonly comment: string;
+  /**
+   * Document whose schedule it is of.
+   */
+  readonly of?: string;
+  /**
+   * When its run was due, in milliseconds since 1970.
+   */
+  readonly at?: number;
+}
+/**
+ * Going back to a snapshot.
+ */
+export interface PlanRestore {
+  /**
+   * Name of the snapshot.
+   */
+  readonly snapshot: string;
+  /**
+   * For which token.
+   */
+  readonly token: string;
+  /**
+   * Name of the snapshot that is taken first.
+   */
+  readonly safety: string;
 }
 /**
  * Where a document was written.
@@ -2104,7 +2137,7 @@ export interface PlanHeld {
     | "limits"
     | "dependency"
     | "drift-mode"
-    | "not-supported";
+    | "not-ready";
   /**
    * What would have been done.
    */

@@ -1,27 +1,94 @@
-/** Declared snapshots that do not exist yet: which can be taken now, and which wait. */
+/** Snapshots of one agent: which are to be taken now, which wait, and which of ours are to be removed. */
 import type { AgentCase } from "./diff-agent.ts";
-import type { Change, Held } from "./types.ts";
+import { isRestorePending } from "./diff-restore.ts";
+import type { DesiredSnapshot, Held, MadeSnapshot, PlannedSnapshot } from "./types.ts";
 
-export function missingSnapshots(c: AgentCase): {
-  readonly take: Change["snapshots"];
+export interface SnapshotWork {
+  readonly take: readonly PlannedSnapshot[];
+  /** Beyond what a schedule keeps. */
+  readonly removes: readonly string[];
+  /** Made for a document that is gone. */
+  readonly orphans: readonly string[];
   readonly held: readonly Held[];
-} {
+  readonly why: readonly string[];
+}
+
+const NOTHING: SnapshotWork = { take: [], removes: [], orphans: [], held: [], why: [] };
+
+export function snapshotWork(c: AgentCase): SnapshotWork {
   const known = c.instance?.snapshots;
   // A snapshot is of an agent that was Ready once; before that there is nothing worth keeping.
-  if (!known || !c.claim?.converged || (c.is !== "Running" && c.is !== "Stopped"))
-    return { take: [], held: [] };
+  if (!known || !c.claim?.converged || (c.is !== "Running" && c.is !== "Stopped")) return NOTHING;
   const have = new Set(known.map((s) => s.name));
-  const missing = c.snapshots.filter((s) => s.schedule === undefined && !have.has(s.name));
   const busy = c.is === "Running" && (c.runtime?.runningTasks ?? 0) > 0;
-  const waits = missing.filter((s) => s.whenRunning === "wait" && busy);
-  return {
-    take: missing.filter((s) => !waits.includes(s)).map(({ name, comment }) => ({ name, comment })),
-    held: waits.map((s) => ({
-      agent: c.agent.name,
-      reason: "waiting" as const,
-      would: null,
-      message: `snapshot "${s.name}" waits until no task runs`,
-      release: "nothing to do, or write whenRunning: stop",
-    })),
+  const take: PlannedSnapshot[] = [];
+  const held: Held[] = [];
+  const why: string[] = [];
+  const wish = (document: DesiredSnapshot, snapshot: PlannedSnapshot, reason: string) => {
+    if (document.whenRunning === "wait" && busy) held.push(waiting(c, snapshot.name));
+    else {
+      take.push(snapshot);
+      why.push(reason);
+    }
   };
+  for (const document of c.snapshots) {
+    const { name, comment, schedule } = document;
+    if (schedule === undefined) {
+      if (!have.has(name))
+        wish(document, { name, comment }, `snapshot "${name}" is written and does not exist`);
+      continue;
+    }
+    const due = c.due.find((d) => d.of === name);
+    if (due && !have.has(due.name))
+      wish(
+        document,
+        { name: due.name, comment, of: name, at: due.at },
+        `snapshot "${name}" is due by its schedule "${schedule}"`,
+      );
+  }
+  const ours = c.made.filter((m) => have.has(m.name) && !isNeeded(c, m.name));
+  // Multipass removes snapshots of stopped instances only, so this waits for the next stop.
+  const removes =
+    c.guarded || (take.length === 0 && c.is !== "Stopped")
+      ? []
+      : c.snapshots.flatMap((document) => beyond(document, ours, take));
+  const orphans = ours.filter((m) => isOrphan(m, c.snapshots)).map((m) => m.name);
+  return { take, removes, orphans: orphans.sort(), held, why };
 }
+
+/** What a document names is not removed, and neither is what a restore is going back to. */
+function isNeeded(c: AgentCase, name: string): boolean {
+  const wanted = isRestorePending(c) ? c.agent.restore?.snapshot : undefined;
+  return (
+    name === wanted ||
+    name === c.claim?.restoring?.snapshot ||
+    c.snapshots.some((s) => s.schedule === undefined && s.name === name)
+  );
+}
+
+/** The oldest of a schedule that are more than it keeps, those counted that are about to be taken. */
+function beyond(
+  { name, schedule, keep }: DesiredSnapshot,
+  ours: readonly MadeSnapshot[],
+  take: readonly PlannedSnapshot[],
+): readonly string[] {
+  if (schedule === undefined || keep === undefined) return [];
+  const mine = ours
+    .filter((m) => m.scheduled && m.of === name)
+    .sort((a, b) => a.at - b.at || (a.name < b.name ? -1 : 1));
+  const coming = take.filter((t) => t.of === name).length;
+  return mine.slice(0, Math.max(0, mine.length + coming - keep)).map((m) => m.name);
+}
+
+/** Those taken before a restore have no document; they stay until a person removes them. */
+const isOrphan = (made: MadeSnapshot, documents: readonly DesiredSnapshot[]): boolean =>
+  made.of !== null &&
+  !documents.some((d) => d.name === made.of && (d.schedule !== undefined) === made.scheduled);
+
+const waiting = (c: AgentCase, name: string): Held => ({
+  agent: c.agent.name,
+  reason: "waiting",
+  would: null,
+  message: `snapshot "${name}" waits until no task runs`,
+  release: "nothing to do, or write whenRunning: stop",
+});

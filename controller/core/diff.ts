@@ -3,6 +3,7 @@ import { cellOf } from "./actions.ts";
 import { type AgentCase, diffAgent } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
 import { createLookup } from "./lookup.ts";
+import { withKeptInstances } from "./renames.ts";
 import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
 import type {
   Change,
@@ -11,8 +12,10 @@ import type {
   Desired,
   DesiredAgent,
   DesiredSnapshot,
+  DueSnapshot,
   Held,
   Instant,
+  MadeSnapshot,
   Observed,
   ObservedInstance,
   RuntimeReading,
@@ -50,12 +53,16 @@ export interface Remember {
 
 /** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
 export function diff(desired: Desired, observed: Observed, now: Instant, bootGrace: number): Diff {
+  desired = withKeptInstances(desired, observed.claims);
   const seen = observed.instances;
   const list = seen.kind === "seen" ? seen.list : [];
   const instanceOf = createLookup(list, (i) => i.name);
   const claimOf = createLookup(observed.claims, (c) => c.name);
   const runtimeOf = createLookup(observed.runtimes, (r) => r.agent);
   const snapshots = groupByAgent(desired.snapshots);
+  const made = Map.groupBy(observed.made ?? [], (m) => m.agent);
+  const due = Map.groupBy(observed.due ?? [], (d) => d.agent);
+  const guarded = desired.guard !== undefined;
   const vanished = new Set(observed.vanished);
   const result = { changes: [] as Change[], held: [] as Held[], notes: [] as Note[], forget: [] as string[] };
   const remember: Remember[] = [];
@@ -67,6 +74,9 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
       is: seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent"),
       ownership: ownershipOf(claim, runtime),
       snapshots: snapshots.get(name) ?? NONE,
+      made: made.get(name) ?? NONE_MADE,
+      due: due.get(name) ?? NONE_DUE,
+      guarded,
       vanished: vanished.has(name),
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       booting: claim !== undefined && now - claim.bootAt < bootGrace,
@@ -91,6 +101,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     const fact = toRemember(agent, claim, found.asWritten ?? false);
     if (fact) remember.push(fact);
   }
+  result.notes.push(...scheduleNotes(desired.snapshots, observed.timeZone));
   const withWaits = waits(desired, observed);
   result.changes = result.changes.map(withWaits);
   result.held = result.held.map((h) => (h.would ? { ...h, would: withWaits(h.would) } : h));
@@ -172,6 +183,20 @@ export function readyAgents(
 }
 
 const NONE: readonly DesiredSnapshot[] = [];
+const NONE_MADE: readonly MadeSnapshot[] = [];
+const NONE_DUE: readonly DueSnapshot[] = [];
+
+/** A schedule does not show until it is due; in which time zone it is meant, nowhere else. */
+function scheduleNotes(snapshots: readonly DesiredSnapshot[], timeZone: string | undefined): readonly Note[] {
+  const texts = new Set<string>();
+  for (const { name, schedule, keep } of snapshots) {
+    if (schedule === undefined) continue;
+    const kept = keep === undefined ? "" : `, the newest ${keep === 1 ? "is" : `${keep} are`} kept`;
+    const text = `"${schedule}"${timeZone === undefined ? "" : ` in the time zone ${timeZone}`}${kept}`;
+    texts.add(`snapshot "${name}" is taken by its schedule ${text}`);
+  }
+  return [...texts].map((message) => ({ agent: null, message }));
+}
 
 function groupByAgent(
   snapshots: readonly DesiredSnapshot[],

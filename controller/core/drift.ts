@@ -1,16 +1,17 @@
 /** How each field of an agent may change on an existing instance, and when two readings of it are the same. */
 import type {
   ConvergedView,
-  DesiredAgent,
   Claim,
+  DesiredAgent,
+  Mount,
   ObservedInstance,
   PowerState,
   RuntimeReading,
 } from "./types.ts";
 
-export type Field = Exclude<keyof ConvergedView, "state" | "mounts">;
+export type Field = Exclude<keyof ConvergedView, "state">;
 
-/** `stopped`: only while the instance is stopped. `grow`: the same, and never smaller. `live`: pushed to the runtime. */
+/** `stopped`: only while the instance is stopped. `grow`: the same, and never smaller. `live`: no restart. */
 export type How = "stopped" | "grow" | "replace" | "live" | "on-change";
 
 export const HOW: Readonly<Record<Field, { readonly how: How; readonly why: string }>> = {
@@ -20,6 +21,7 @@ export const HOW: Readonly<Record<Field, { readonly how: How; readonly why: stri
   image: { how: "replace", why: "an image cannot be changed under an instance" },
   provision: { how: "on-change", why: "provisioning runs at the first boot only" },
   config: { how: "live", why: "pushed to the runtime, no restart" },
+  mounts: { how: "live", why: "mounted and unmounted while it runs, no restart" },
 };
 
 const KIB = 1024;
@@ -43,6 +45,35 @@ export function powerOf(state: ObservedInstance["state"]): PowerState | null {
   return null;
 }
 
+const NO_MOUNTS: readonly Mount[] = [];
+const plain = (path: string): string => path.replace(/(?!^)\/+$/, "");
+const mountKey = (m: Mount): string => `${plain(m.target)}\n${plain(m.source)}`;
+
+/** In one order and one spelling; absent for none, so that most views have no such key. */
+export function mountsOf(mounts: readonly Mount[] | undefined): { readonly mounts?: readonly Mount[] } {
+  if (mounts === undefined || mounts.length === 0) return {};
+  const sorted = mounts
+    .map(({ source, target }) => ({ source: plain(source), target: plain(target) }))
+    .sort((a, b) => (mountKey(a) < mountKey(b) ? -1 : 1));
+  return { mounts: sorted };
+}
+
+export function sameMounts(a: readonly Mount[] = NO_MOUNTS, b: readonly Mount[] = NO_MOUNTS): boolean {
+  if (a === b || (a.length === 0 && b.length === 0)) return true;
+  if (a.length !== b.length) return false;
+  const keys = new Set(a.map(mountKey));
+  return b.every((m) => keys.has(mountKey(m)));
+}
+
+/** What `from` has and `to` has not. */
+export function mountsBeyond(
+  from: readonly Mount[] = NO_MOUNTS,
+  to: readonly Mount[] = NO_MOUNTS,
+): readonly Mount[] {
+  const keys = new Set(to.map(mountKey));
+  return from.filter((m) => !keys.has(mountKey(m)));
+}
+
 export function desiredView(agent: DesiredAgent): ConvergedView {
   return {
     state: agent.state,
@@ -52,6 +83,7 @@ export function desiredView(agent: DesiredAgent): ConvergedView {
     disk: agent.size.disk,
     provision: agent.provision.hash,
     config: agent.configHash,
+    ...mountsOf(agent.mounts),
   };
 }
 
@@ -65,7 +97,8 @@ export function isDesiredView(agent: DesiredAgent, view: ConvergedView): boolean
     view.memory === size.memory &&
     view.disk === size.disk &&
     view.provision === provision.hash &&
-    view.config === agent.configHash
+    view.config === agent.configHash &&
+    sameMounts(view.mounts, agent.mounts)
   );
 }
 
@@ -91,15 +124,27 @@ export function observedView(
     disk: near(agent.size.disk, size?.disk),
     provision: claim.provisionHash,
     config: config ?? claim.converged?.config ?? agent.configHash,
+    // One that was never converged may have none yet, and mounting what is mounted does nothing.
+    ...mountsOf(instance.mounts ?? (claim.converged ? agent.mounts : NO_MOUNTS)),
   };
 }
 
 const FIELDS = Object.keys(HOW) as readonly Field[];
 const NONE: readonly Field[] = [];
 
+const isSame = (from: ConvergedView, to: ConvergedView, field: Field): boolean =>
+  field === "mounts" ? sameMounts(from.mounts, to.mounts) : from[field] === to[field];
+
 /** The fields in which two views differ. */
 export function differing(from: ConvergedView, to: ConvergedView): readonly Field[] {
   // Of ten thousand agents nearly all are the same, and then no list is made.
-  for (const field of FIELDS) if (from[field] !== to[field]) return FIELDS.filter((f) => from[f] !== to[f]);
+  for (const field of FIELDS) if (!isSame(from, to, field)) return FIELDS.filter((f) => !isSame(from, to, f));
   return NONE;
+}
+
+/** `view` with this field as `other` has it. */
+export function withField(view: ConvergedView, field: Field, other: ConvergedView): ConvergedView {
+  if (field !== "mounts") return { ...view, [field]: other[field] };
+  const { mounts: _mounts, ...rest } = view;
+  return { ...rest, ...mountsOf(other.mounts) };
 }

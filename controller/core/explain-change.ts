@@ -1,8 +1,9 @@
-/** Why a change is wanted, what it costs, and what is written but not acted on: sentences for people. */
+/** Why a change is wanted, what it costs, and what goes with it: sentences for people. */
 import type { Cell } from "./actions.ts";
 import type { AgentCase } from "./diff-agent.ts";
 import { HOW, type Field } from "./drift.ts";
-import type { Action, Cause, DesiredAgent, DesiredSnapshot } from "./types.ts";
+import { keptNote } from "./renames.ts";
+import type { Action, Cause, DesiredAgent, Restore } from "./types.ts";
 
 export function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], cause: Cause): readonly string[] {
   const lines: string[] = [];
@@ -14,41 +15,49 @@ export function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], caus
   } else if (cause === "edited" && (fields.length > 0 || cell !== "none"))
     lines.push(`${at(c.agent)} was edited`);
   else if (cause === "interrupted") lines.push("not yet converged since it was created");
-  for (const field of fields) lines.push(HOW[field].why);
+  for (const field of fields)
+    lines.push(field === "provision" && c.agent.provision.onChange === "rerun" ? RERUN : HOW[field].why);
   return [...new Set(lines)];
 }
 
-export function consequences(c: AgentCase, action: Action): readonly string[] {
+const RERUN =
+  "packages, files and run are run again inside, no restart; cloudInit is for the first boot only";
+
+export function consequences(c: AgentCase, action: Action, restore?: Restore): readonly string[] {
   const running = c.runtime?.runningTasks ?? 0;
   const interrupts =
     action === "restart-update" ||
     action === "stop" ||
     action === "suspend" ||
     action === "replace" ||
+    action === "restore" ||
+    action === "prune" ||
     action === "snapshot";
   const lines: string[] = [];
-  if (action === "restart-update" || (action === "snapshot" && c.is === "Running"))
-    lines.push("stops for about a minute");
+  const stops = action === "snapshot" || action === "prune" || action === "restore";
+  if (action === "restart-update" || (stops && c.is === "Running")) lines.push("stops for about a minute");
   if (interrupts && running > 0)
     lines.push(`${running} running task${running === 1 ? " is" : "s are"} waited for (at most 10 min)`);
   if (action === "replace") lines.push("the disk and all snapshots are lost");
+  if (restore) {
+    lines.push(`what was written to its disk since snapshot "${restore.snapshot}" is not there afterwards`);
+    lines.push(`snapshot "${restore.safety}" is taken first, and holds it`);
+  }
   return lines;
 }
 
-export function notSupported(
-  agent: DesiredAgent,
-  snapshots: readonly DesiredSnapshot[],
-): readonly { readonly agent: string; readonly message: string }[] {
-  const note = (what: string) => ({
-    agent: agent.name,
-    message: `not supported yet, so checked and ignored: ${what}`,
-  });
-  return [
-    ...(agent.mounts.length > 0 ? [note("mounts")] : []),
-    ...(agent.restore ? [note("restore")] : []),
-    ...(agent.previousName ? [note("previousName")] : []),
-    ...snapshots.filter((s) => s.schedule !== undefined).map((s) => note(`schedule of snapshot "${s.name}"`)),
-  ];
+type Remarks = readonly { readonly agent: string; readonly message: string }[];
+const NONE: Remarks = [];
+
+/** What goes with every look at an agent that is there. */
+export function remarks({ agent }: AgentCase): Remarks {
+  const message = keptNote(agent);
+  return message === null ? NONE : [{ agent: agent.name, message }];
 }
+
+export const restoreReason = (agent: DesiredAgent, { snapshot, token }: Restore, begun: boolean): string =>
+  begun
+    ? `its restore of "${snapshot}" was begun and interrupted, and it is stopped since`
+    : `${at(agent)} has a new restore.token "${token}": back to snapshot "${snapshot}"`;
 
 export const at = (agent: DesiredAgent): string => `${agent.source.file}:${agent.source.line}`;

@@ -1,5 +1,6 @@
 /** A plan as lines for people: what changes, why, what it costs; what is held and what releases it. Pure. */
 import { compareText } from "./diff.ts";
+import { mountsBeyond } from "./drift.ts";
 import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
 import { bytes } from "./explain-values.ts";
 import type { Action, Change, ConvergedView, Held, Plan, Size } from "./types.ts";
@@ -25,6 +26,7 @@ export const GLYPHS: Readonly<Record<Action | "held" | "waiting", Mark>> = {
   suspend: { text: "z", role: "warn", words: "suspend" },
   restore: { text: "<", role: "bad", words: "restore" },
   snapshot: { text: "*", role: "accent", words: "snapshot" },
+  prune: { text: "-*", role: "bad", words: "remove snapshots" },
   held: { text: "?", role: "warn", words: "held" },
   waiting: { text: "…", role: "dim", words: "waits" },
 };
@@ -101,7 +103,7 @@ const list = (label: string, texts: readonly string[], role?: Role): readonly Ro
   texts.map((text, i) => ({ label: i === 0 ? label : "", text, ...(role && { role }) }));
 
 function changeBlocks(change: Change): readonly Block[] {
-  const { agent, action, snapshots } = change;
+  const { agent, action, snapshots, removes = [] } = change;
   const alone = action === "snapshot";
   // What the opening line says already is not said again.
   const opening = alone ? SNAPSHOT_STOPS : GLYPHS[action].words;
@@ -118,7 +120,7 @@ function changeBlocks(change: Change): readonly Block[] {
     mark,
     title: agent,
     what: mark.words,
-    rows: [...fieldRows(change), ...list("after", waits), ...reasons],
+    rows: [...fieldRows(change), ...list("after", waits), ...list("remove", removes, "bad"), ...reasons],
   };
   const up = change.seen !== "Stopped" && change.seen !== "Deleted";
   const taken = snapshots.map((s, i): Block => {
@@ -134,7 +136,10 @@ function changeBlocks(change: Change): readonly Block[] {
       mark: GLYPHS.snapshot,
       title: `${agent}.${s.name}`,
       what: when,
-      rows: [...list("comment", comment), ...(alone && i === 0 ? reasons : [])],
+      rows: [
+        ...list("comment", comment),
+        ...(alone && i === 0 ? [...list("remove", removes, "bad"), ...reasons] : []),
+      ],
     };
   });
   return alone ? taken : [main, ...taken];
@@ -151,13 +156,21 @@ function fieldRows({ before, after, action }: Change): readonly Row[] {
       ...(after.image ? [{ label: "image", text: after.image }] : []),
       ...(size.length > 0 ? [{ label: "size", text: size.join(", ") }] : []),
       ...(after.state === "running" ? [] : [{ label: "state", text: after.state }]),
+      ...mountRows(before, after),
     ];
   }
   const fields = ["state", "image", "cpu", "memory", "disk", "provision", "config"] as const;
   const changed = fields.filter((f) => before[f] !== after[f]);
   const rows = changed.map((f): Row => ({ label: f, text: `${value(before, f)} → ${value(after, f)}` }));
+  rows.push(...mountRows(before, after));
   if (rows.length > 0 || action !== "update") return rows;
   return [{ label: "state", text: `${after.state}, as written` }];
+}
+
+function mountRows(before: ConvergedView | null, after: ConvergedView): readonly Row[] {
+  const gone = mountsBeyond(before?.mounts, after.mounts).map((m) => `no more ${m.source} at ${m.target}`);
+  const added = mountsBeyond(after.mounts, before?.mounts).map((m) => `${m.source} at ${m.target}`);
+  return list("mounts", [...gone, ...added]);
 }
 
 function value(
@@ -166,7 +179,7 @@ function value(
 ): string {
   const found = view[field];
   if (field === "image") return found == null ? "Multipass's default" : String(found);
-  if (found == null) return "not known";
+  if (found == null || found === "") return "not known";
   if (field === "memory" || field === "disk") return bytes(Number(found));
   // Hashes: enough to see that they differ.
   return field === "provision" || field === "config" ? String(found).slice(0, 8) : String(found);

@@ -1,5 +1,6 @@
 /** What will be done and what is held: the guards of SPEC section 3 over the differences. Pure. */
 import { type Diff, compareText, diff } from "./diff.ts";
+import { withKeptInstances, withKeptTargets } from "./renames.ts";
 import type {
   Change,
   Counts,
@@ -19,6 +20,8 @@ export function makePlan(desired: Desired, observed: Observed, policy: Policy, n
 }
 
 export function plan(found: Diff, desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
+  policy = withKeptTargets(policy, desired, observed.claims);
+  desired = withKeptInstances(desired, observed.claims);
   found = policy.actor === "apply" ? released(found, policy.targets) : found;
   let held: Held[] = [...found.held];
   const guard = guards(found, desired, observed, policy);
@@ -112,16 +115,22 @@ function guards(
           release: `${allow} (each by name), or raise maxDeletes in kind: Fleet`,
         };
       }
-      if (policy.actor === "loop" && !prune) {
-        return {
-          reason: "prune-off",
-          message: "its document is gone, and prune is off",
-          release: "vm-agent apply, or write prune: true in kind: Fleet",
-        };
-      }
-      return null;
+      return policy.actor === "loop" && !prune ? pruneOff("its document is gone") : null;
     }
-    if (change.action === "replace" || change.action === "restore") {
+    if (change.action === "prune" && change.cause === "removed") {
+      if (desired.guard) return guarded(desired.guard, "write the documents again");
+      if (policy.actor === "loop" && !prune) return pruneOff(change.why.join("; "));
+    }
+    if (change.action === "restore") {
+      // One that was begun was let through then, and an instance that waits in the middle of it serves nobody.
+      if (protectedNow && change.cause !== "interrupted")
+        return {
+          reason: "protected",
+          message: "it is protected, and this takes its disk back",
+          release: allow,
+        };
+    }
+    if (change.action === "replace") {
       if (protectedNow)
         return { reason: "protected", message: "it is protected, and this loses its data", release: allow };
       const written = agent?.provision.onChange === "replace" && onlyProvision(change);
@@ -136,6 +145,12 @@ function guards(
     return room(change);
   };
 }
+
+const pruneOff = (what: string): Stop => ({
+  reason: "prune-off",
+  message: `${what}, and prune is off`,
+  release: "vm-agent apply, or write prune: true in kind: Fleet",
+});
 
 const onlyProvision = (change: Change): boolean =>
   change.patch.every((op) => op.path !== "/image") && change.cause !== "interrupted";
@@ -242,6 +257,7 @@ function count(changes: readonly Change[], held: readonly Held[]): Counts {
       case "stop":
       case "suspend":
       case "restore":
+      case "prune":
         counts.change++;
         break;
       default: {

@@ -1,5 +1,6 @@
 /** One change as the effects that bring it about, in order. Each is safe to repeat, so a crash between any two is harmless. */
-import type { Change, InstanceState, Step } from "./types.ts";
+import { mountsBeyond } from "./drift.ts";
+import type { Change, InstanceState, Restore, Step } from "./types.ts";
 
 const SEEN_UP = ["Running", "Delayed Shutdown"] as const satisfies readonly InstanceState[];
 
@@ -28,9 +29,9 @@ export function steps(change: Change): readonly Step[] {
 
   switch (change.action) {
     case "create":
-      return [...create, ...rest, done];
+      return [...create, ...mountSteps(change, s), ...rest, done];
     case "replace":
-      return [...remove, ...create, ...rest, done];
+      return [...remove, ...create, ...mountSteps({ ...change, before: null }, s), ...rest, done];
     case "destroy":
       return remove;
     case "update":
@@ -39,14 +40,29 @@ export function steps(change: Change): readonly Step[] {
     case "stop":
     case "suspend":
     case "snapshot":
+    case "prune":
       return [...inPlace(change, s, { start, stop, suspend, drain, ready }), done];
     case "restore":
-      return [];
+      // What counts as converged is what the restore brought back, and that is written down with it.
+      return inPlace(change, s, { start, stop, suspend, drain, ready });
     default: {
       const never: never = change.action;
       return never;
     }
   }
+}
+
+type MakeStep = (kind: Step["kind"], requires?: Step["requires"]) => Step;
+
+/** Multipass records a mount of an instance that is off, and mounts it at the next start (CONTRACT section 11). */
+const MOUNTABLE = ["Running", "Stopped", "Suspended"] as const satisfies readonly InstanceState[];
+
+/** First what goes: a target is free then for another source. */
+function mountSteps({ before, after }: Change, s: MakeStep): readonly Step[] {
+  return [
+    ...mountsBeyond(before?.mounts, after?.mounts).map((mount) => ({ ...s("unmount", MOUNTABLE), mount })),
+    ...mountsBeyond(after?.mounts, before?.mounts).map((mount) => ({ ...s("mount", MOUNTABLE), mount })),
+  ];
 }
 
 interface Parts {
@@ -57,19 +73,19 @@ interface Parts {
   readonly ready: Step;
 }
 
-/** From the state seen to the state wanted, passing through Stopped where a size or a snapshot needs it. */
-function inPlace(
-  change: Change,
-  s: (kind: Step["kind"], requires?: Step["requires"]) => Step,
-  parts: Parts,
-): readonly Step[] {
-  const { agent, before, after, snapshots } = change;
+/** From the state seen to the state wanted, passing through Stopped where a size, a snapshot or a restore needs it. */
+function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
+  const { before, after, snapshots, removes = [], restore } = change;
   const list: Step[] = [];
   const resizes = (["cpu", "memory", "disk"] as const).filter(
     (f) => after?.[f] !== undefined && before?.[f] !== after[f],
   );
-  const needsStopped = resizes.length > 0 || snapshots.length > 0 || change.seen === "Unknown";
+  const needsStopped =
+    resizes.length + snapshots.length + removes.length > 0 ||
+    restore !== undefined ||
+    change.seen === "Unknown";
   const want = after?.state ?? "running";
+  const mounts = mountSteps(change, s);
   let state: "up" | "stopped" | "suspended" = "up";
   if (change.seen === "Deleted") {
     list.push(s("recover", ["Deleted"]));
@@ -93,14 +109,35 @@ function inPlace(
     goStopped();
     for (const field of resizes)
       list.push({ ...s("resize", ["Stopped"]), field, value: after?.[field] as number });
-    for (const snapshot of snapshots) list.push({ ...s("snapshot", ["Stopped"]), agent, snapshot });
+    for (const snapshot of snapshots) list.push({ ...s("snapshot", ["Stopped"]), snapshot });
+    // After those that are taken: nothing old goes before its successor is there.
+    for (const name of removes)
+      list.push({ ...s("remove-snapshot", ["Stopped"]), snapshot: { name, comment: "" } });
+    if (restore) list.push(...restoring(restore, s));
   }
-  if (want === "stopped") goStopped();
-  else {
-    if (change.seen === "Delayed Shutdown" && !needsStopped) list.push(parts.start);
-    if (want === "running" || state !== "suspended") goUp();
-    if (want === "running") list.push(parts.ready);
-    else if (state !== "suspended") list.push(parts.drain, parts.suspend);
+  if (want === "stopped") {
+    goStopped();
+    return [...list, ...mounts];
   }
+  if (want === "suspended") {
+    // Where it is off, its guest need not answer.
+    if (state === "suspended") return [...list, ...mounts];
+    if (state === "stopped") list.push(...mounts, parts.start);
+    else list.push(...mounts);
+    return [...list, parts.drain, parts.suspend];
+  }
+  if (change.seen === "Delayed Shutdown" && !needsStopped) list.push(parts.start);
+  goUp();
+  list.push(parts.ready, ...mounts);
+  if (before !== null && before.provision !== after?.provision) list.push(s("rerun", ["Running"]));
   return list;
+}
+
+/** The disk as it is now is kept first: going back is not the end of what was there. */
+function restoring({ snapshot, token, safety }: Restore, s: MakeStep): readonly Step[] {
+  const comment = `before going back to ${snapshot}`;
+  return [
+    { ...s("snapshot", ["Stopped"]), snapshot: { name: safety, comment, safety: true } },
+    { ...s("restore", ["Stopped"]), restore: { snapshot, token } },
+  ];
 }

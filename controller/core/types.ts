@@ -1,5 +1,20 @@
 /** The values that the core computes with: what is wanted, what is seen, what would be done. All are plain JSON. */
-import type { Operation } from "fast-json-patch";
+export { ACTIONS, HOLD_REASONS } from "./plan-types.ts";
+export type {
+  Action,
+  Cause,
+  Change,
+  Counts,
+  Held,
+  HoldReason,
+  Plan,
+  PlannedSnapshot,
+  Policy,
+  Restore,
+  SavedScope,
+  Step,
+  StepKind,
+} from "./plan-types.ts";
 
 /** Milliseconds since the Unix epoch. The core never reads a clock: every instant is an argument. */
 export type Instant = number;
@@ -69,11 +84,17 @@ export interface DesiredAgent {
   readonly protect: boolean;
   readonly paused: boolean;
   readonly drift: { readonly mode: DriftMode; readonly ignore: readonly string[] };
-  readonly restore?: { readonly snapshot: string; readonly token: string };
+  readonly restore?: RestoreWish;
   /** Hash of type, capabilities, labels, env, names of secrets and tasks: what is pushed live to the runtime. */
   readonly configHash: string;
   readonly previousName?: string;
   readonly source: SourceRef;
+}
+
+/** Go back to a snapshot, once for each new token. */
+export interface RestoreWish {
+  readonly snapshot: string;
+  readonly token: string;
 }
 
 /** One snapshot wanted of one instance (selectors expanded). */
@@ -119,6 +140,8 @@ export interface Desired {
   readonly hash: string;
   /** Git revision when the folder is in a repository, else null. */
   readonly revision: string | null;
+  /** True: what counts is the working tree, and not all of it is in that revision. */
+  readonly dirty?: boolean;
   readonly settings: FleetSettings;
   readonly agents: readonly DesiredAgent[];
   readonly snapshots: readonly DesiredSnapshot[];
@@ -173,11 +196,17 @@ export interface Claim {
   /** When the launch was last begun; Unknown is normal for a while after it. */
   readonly bootAt: Instant;
   readonly image: string | null;
+  /** Of the provisioning that the instance has been through; empty while one is being run again. */
   readonly provisionHash: string;
   /** Hash of the runtime bundle that the instance was launched with. */
   readonly runtimeHash: string;
-  /** The last restore token that was carried out. */
+  /** The last restore token that was carried out, or that was there when the instance was made. */
   readonly restoreToken: string | null;
+  /**
+   * A restore that was begun. While the instance stays Stopped it may be done again; once it has run it is not known whether
+   * it was done, and nobody but a person decides.
+   */
+  readonly restoring?: RestoreWish | null;
   readonly document: string;
   /** What was last converged, to tell drift from an edit of the fleet; null: never converged. */
   readonly converged: ConvergedView | null;
@@ -199,6 +228,7 @@ export interface ConvergedView {
   readonly provision?: string;
   /** Hash of what is pushed live to the runtime: type, capabilities, labels, env, names of secrets, tasks. */
   readonly config?: string;
+  /** By target; absent: none. */
   readonly mounts?: readonly Mount[];
 }
 
@@ -218,6 +248,27 @@ export interface RuntimeReading {
   readonly configHash: string | null;
 }
 
+/** A snapshot that we made: the only kind that is ever removed. */
+export interface MadeSnapshot {
+  readonly agent: string;
+  readonly name: string;
+  /** Document that it was made for; null: taken before a restore, and kept until a person removes it. */
+  readonly of: string | null;
+  /** True: by the document's schedule, at `at`. */
+  readonly scheduled: boolean;
+  readonly at: Instant;
+}
+
+/** A run of a schedule that is due and not taken: however many were missed, one. */
+export interface DueSnapshot {
+  readonly agent: string;
+  /** Name of the document. */
+  readonly of: string;
+  /** Name of the snapshot to take, such as `clean-20261122-0300`. */
+  readonly name: string;
+  readonly at: Instant;
+}
+
 export interface Host {
   readonly cpu: number;
   readonly memory: number;
@@ -234,148 +285,9 @@ export interface Observed {
   /** Names whose claim died: a trustworthy observation showed the instance absent, and we had not removed it. */
   readonly vanished: readonly string[];
   readonly host?: Host;
-}
-
-/** In Terraform's tradition; glyphs in `explain.ts`. */
-export const ACTIONS = [
-  "create",
-  "update",
-  "restart-update",
-  "replace",
-  "destroy",
-  "start",
-  "stop",
-  "suspend",
-  "restore",
-  "snapshot",
-] as const;
-export type Action = (typeof ACTIONS)[number];
-
-/** Why a change is wanted. */
-export type Cause = "new" | "edited" | "drift" | "removed" | "interrupted";
-
-export interface Change {
-  /** Instance name. */
-  readonly agent: string;
-  readonly action: Action;
-  /** RFC 6902 patch from `before` to `after`. */
-  readonly patch: readonly Operation[];
-  readonly before: ConvergedView | null;
-  readonly after: ConvergedView | null;
-  readonly cause: Cause;
-  /** Sentences for people: why, and what it will cost. */
-  readonly why: readonly string[];
-  readonly consequences: readonly string[];
-  /** Snapshots to take on the way, when the instance is stopped anyway. */
-  readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
-  /** Instances that must be Ready first. */
-  readonly waitsFor: readonly string[];
-  /** The state in which the instance was seen when this was decided; null: absent. Steps re-check it. */
-  readonly seen: InstanceState | null;
-  readonly source: SourceRef | null;
-}
-
-export const HOLD_REASONS = [
-  "foreign",
-  "unproven",
-  "unobservable",
-  "unknown-state",
-  "waiting",
-  "deleted-elsewhere",
-  "paused",
-  "protected",
-  "prune-off",
-  "max-deletes",
-  "nothing-left",
-  "fleet-empty",
-  "fleet-invalid",
-  "data-loss",
-  "impossible",
-  "limits",
-  "dependency",
-  "drift-mode",
-  "not-supported",
-] as const;
-export type HoldReason = (typeof HOLD_REASONS)[number];
-
-export interface Held {
-  readonly agent: string;
-  readonly reason: HoldReason;
-  /** What would have been done; null where nothing is decided (an observation that proves nothing). */
-  readonly would: Change | null;
-  readonly message: string;
-  /** What releases it, as something a person can do. */
-  readonly release: string;
-}
-
-export interface Counts {
-  readonly create: number;
-  readonly change: number;
-  readonly destroy: number;
-  readonly snapshot: number;
-  readonly held: number;
-}
-
-export interface Plan {
-  readonly format: 1;
-  readonly at: Instant;
-  readonly revision: string | null;
-  readonly desiredHash: string;
-  readonly observedHash: string;
-  readonly changes: readonly Change[];
-  readonly held: readonly Held[];
-  /** Things that are written but that this version does not act on yet, and other remarks. */
-  readonly notes: readonly { readonly agent: string | null; readonly message: string }[];
-  readonly totals: { readonly wanted: Size; readonly host: Host | null };
-  readonly counts: Counts;
-  /** Only in a plan that was written to a file. */
-  readonly saved?: SavedScope;
-}
-
-/** What a saved plan was asked for, and how our instances were, so that it can be told what moved since. */
-export interface SavedScope {
-  readonly targets: readonly string[];
-  readonly allowDelete: readonly string[];
-  /** `state` null: absent. */
-  readonly seen: readonly { readonly name: string; readonly state: InstanceState | null }[];
-}
-
-/** Who asks: the loop is stricter than a person who saw the plan and said yes. */
-export interface Policy {
-  readonly actor: "loop" | "apply";
-  /** Names given with `--allow-delete`. */
-  readonly allowDelete: readonly string[];
-  /** Restrict to these names; empty: all. */
-  readonly targets: readonly string[];
-  /** How long after a boot began `Unknown` is normal, and how long a launch may stay invisible. Milliseconds. */
-  readonly bootGrace: number;
-}
-
-export type StepKind =
-  | "claim"
-  | "launch"
-  | "await-ready"
-  | "start"
-  | "stop"
-  | "suspend"
-  | "recover"
-  | "resize"
-  | "snapshot"
-  | "drain"
-  | "revoke"
-  | "remove"
-  | "forget"
-  | "converged";
-
-/** One effect. Every step is idempotent: doing it again after a crash is right. */
-export interface Step {
-  readonly kind: StepKind;
-  readonly agent: string;
-  /** States in which the step may run; the world is read again just before. `absent` stands for no such instance. */
-  readonly requires: readonly (InstanceState | "absent")[];
-  /** States in which there is nothing left to do. */
-  readonly satisfied: readonly (InstanceState | "absent")[];
-  readonly field?: "cpu" | "memory" | "disk";
-  readonly value?: number;
-  readonly snapshot?: { readonly name: string; readonly comment: string };
+  /** Snapshots that we made, whether or not they are still there. */
+  readonly made?: readonly MadeSnapshot[];
+  readonly due?: readonly DueSnapshot[];
+  /** In which schedules are meant, such as `Europe/Vienna`. */
+  readonly timeZone?: string;
 }

@@ -80,13 +80,15 @@ export interface Driver {
   remove(name: string, signal?: AbortSignal): Promise<void>;
   /**
    * Runs a command in a Running instance, wrapped so that the guest's exit code cannot be confused with Multipass's.
-   * Refuses (`not-running`) unless `state` says Running, because `exec` would start a stopped instance.
+   * Refuses (`not-running`) unless `state` says Running, because `exec` would start a stopped instance. `input`: its
+   * standard input, which no list of processes and no event shows.
    */
   exec(
     name: string,
     state: InstanceState,
     argv: readonly string[],
     signal?: AbortSignal,
+    input?: string,
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
   host?(): Promise<Host>;
 }

@@ -189,7 +189,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       await call(["delete", "--purge", name], changing(signal, ["instance-missing"]));
     },
 
-    async exec(name, state, argv, signal) {
+    async exec(name, state, argv, signal, input) {
       check(name);
       if (state !== "Running") {
         throw new VmAgentError({
@@ -204,7 +204,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
       const result = await call(
         ["exec", name, "--no-map-working-directory", "--", ...wrapGuest(argv, marker)],
-        { deadlineMs: exec, signal, onStdout: tail.add },
+        { deadlineMs: exec, signal, onStdout: tail.add, ...(input !== undefined && { input }) },
       );
       return unwrapGuest(result, tail.text(), marker);
     },

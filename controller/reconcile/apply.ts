@@ -16,6 +16,8 @@ export interface ApplyDeps extends EffectDeps {
   readonly runtime: RuntimePort;
   readonly clock: Clock;
   readonly bus: Bus;
+  /** Called just before every effect with the state that was seen: rejects where nothing proves that the instance is ours. */
+  readonly prove?: (step: Step, state: InstanceState | "absent") => Promise<void>;
   /** Called before and after every effect; tests stop the process there. */
   readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
 }
@@ -38,6 +40,7 @@ export async function applyChange(
       const skipped = step.satisfied.length > 0 && step.satisfied.includes(state);
       if (!skipped) {
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
+        await deps.prove?.(step, state);
         deps.bus.emit("step.started", { agent: step.agent, step: step.kind, detail: detail(step) });
         deps.boundary?.(step.agent, step.kind, "before");
         await runEffect(deps, step, { agent, change, signal });
@@ -91,6 +94,8 @@ export const stopped = (): VmAgentError =>
 export function detail(step: Step): string {
   if (step.kind === "resize")
     return `${step.field} ${step.field === "cpu" ? step.value : bytes(step.value ?? 0)}`;
-  if (step.kind === "snapshot") return step.snapshot?.name ?? "";
+  if (step.kind === "snapshot" || step.kind === "remove-snapshot") return step.snapshot?.name ?? "";
+  if (step.kind === "restore") return step.restore?.snapshot ?? "";
+  if (step.kind === "mount" || step.kind === "unmount") return step.mount?.target ?? "";
   return "";
 }

@@ -7,8 +7,12 @@ import { desiredView } from "../core/drift.ts";
 import type { Change, Claim, DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { type SizeRow, SNAPSHOTS_KEY, sizeKey, vanishedKey } from "./keys.ts";
+import { owned, putClaim, reaffirm } from "./claims.ts";
+import { changeMount, rerun } from "./inside-effects.ts";
+import { type SizeRow, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { RuntimePort } from "./ports.ts";
+import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
+import { forgetSnapshots } from "./snapshots.ts";
 
 export interface EffectDeps {
   readonly driver: Driver;
@@ -18,8 +22,8 @@ export interface EffectDeps {
   readonly bus: Bus;
   /** The epoch under which this writer may write. */
   readonly fence: number;
-  /** A fresh nonce: 128 bits, text. */
-  readonly nonce: () => string;
+  /** A fresh nonce for the instance of this name. */
+  readonly nonce: (name: string) => string;
   /** Hash of the runtime bundle that instances are launched with. */
   readonly runtimeHash: string;
   /** cloud-init user data for this agent. */
@@ -67,7 +71,16 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       await driver.resize(name, step.field ?? "cpu", step.value ?? 0);
       return store.kv.remove(sizeKey(name));
     case "snapshot":
-      return snapshot(deps, step);
+      return takeSnapshot(deps, step);
+    case "remove-snapshot":
+      return removeSnapshot(deps, step);
+    case "restore":
+      return restore(deps, step);
+    case "mount":
+    case "unmount":
+      return changeMount(deps, step);
+    case "rerun":
+      return rerun(deps, need(context.agent, step));
     case "drain":
       return runtime.drain(name, deps.drainMs, context.signal);
     case "revoke":
@@ -78,14 +91,15 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       return driver.remove(name);
     case "forget":
       await store.claims.remove(name, fence);
-      await store.kv.remove(sizeKey(name));
+      await forgetReadings(deps, name);
       return store.kv.remove(vanishedKey(name));
     case "converged": {
       const agent = need(context.agent, step);
       runtime.undrain(name);
       return putClaim(deps, name, {
         phase: "launched",
-        converged: desiredView(agent),
+        // What was held stays out of it: it was not converged.
+        converged: context.change.after ?? desiredView(agent),
         protect: agent.protect,
         document: agent.document,
       });
@@ -103,7 +117,7 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const fresh: Claim = {
     name: agent.name,
     // A launch that was begun may still be on its way with this nonce, unlisted; it stays the same until one is seen.
-    nonce: known?.phase === "launching" ? known.nonce : deps.nonce(),
+    nonce: known?.phase === "launching" ? known.nonce : deps.nonce(agent.name),
     phase: "launching",
     claimedAt: now,
     bootAt: now,
@@ -117,7 +131,14 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
     protect: agent.protect,
   };
   await deps.store.claims.put(fresh, deps.fence);
-  await deps.store.kv.remove(sizeKey(agent.name));
+  await forgetReadings(deps, agent.name);
+}
+
+/** All that was noted of an instance that is gone. */
+async function forgetReadings({ store }: EffectDeps, name: string): Promise<void> {
+  await store.kv.remove(sizeKey(name));
+  await store.kv.remove(mountsKey(name));
+  await forgetSnapshots(store, name);
 }
 
 async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
@@ -189,35 +210,6 @@ async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): 
     }
   }
   await putClaim(deps, name, { phase: "launched", proven: true });
-}
-
-async function snapshot(deps: EffectDeps, step: Step): Promise<void> {
-  if (!step.snapshot) throw new Error("a snapshot step without a snapshot");
-  const seen = (await deps.driver.snapshots()).get(step.agent) ?? [];
-  if (!seen.some((s) => s.name === step.snapshot?.name)) {
-    await reaffirm(deps, step.agent);
-    await deps.driver.snapshot(step.agent, step.snapshot.name, step.snapshot.comment);
-  }
-  await deps.store.kv.remove(SNAPSHOTS_KEY);
-}
-
-/** The claim, or the refusal to touch an instance that is not ours. */
-function owned(deps: EffectDeps, name: string): Claim {
-  const mine = deps.store.claims.list().find((c) => c.name === name);
-  if (mine) return mine;
-  throw new VmAgentError({
-    code: "not-ours",
-    message: `"${name}" is not claimed by this fleet`,
-    next: "nothing to do, it is planned anew",
-    transient: true,
-  });
-}
-
-/** The claim as it is, written once more: what is not ours, and a writer whose time is over, are refused before anything is done. */
-const reaffirm = (deps: EffectDeps, name: string): Promise<void> => putClaim(deps, name, {});
-
-async function putClaim(deps: EffectDeps, name: string, change: Partial<Claim>): Promise<void> {
-  await deps.store.claims.put({ ...owned(deps, name), ...change }, deps.fence);
 }
 
 function need(agent: DesiredAgent | null, step: Step): DesiredAgent {

@@ -1,5 +1,5 @@
 /** Keys of what the controller notes down beside its claims, and the shape of what lies under them. */
-import type { InstanceState, Size } from "../core/types.ts";
+import type { InstanceState, Mount, Size } from "../core/types.ts";
 
 /** A configured size as it was read, and what it is valid for. */
 export interface SizeRow {
@@ -17,3 +17,32 @@ export const vanishedKey = (name: string): string => `vanished/${name}`;
 /** The nonce of the claim for whose launch an instance has been listed. */
 export const listedKey = (name: string): string => `listed/${name}`;
 export const SNAPSHOTS_KEY = "snapshots";
+
+/** Mounts as they were read, valid for the same instance in the same state and boot, for a while. */
+export interface MountsRow {
+  readonly mounts: readonly Mount[];
+  readonly nonce: string;
+  readonly state: InstanceState;
+  readonly bootId: string | null;
+  readonly at: number;
+}
+
+/** A snapshot that we made, noted before it is taken: what is not noted is never removed. */
+export interface MadeRow {
+  readonly nonce: string;
+  /** Document; null: taken before a restore. */
+  readonly of: string | null;
+  readonly scheduled: boolean;
+  readonly at: number;
+}
+
+/** Up to when a schedule is done with. A schedule that is new, or written anew, begins when it is first seen. */
+export interface ScheduleRow {
+  readonly nonce: string;
+  readonly schedule: string;
+  readonly since: number;
+}
+
+export const mountsKey = (name: string): string => `mounts/${name}`;
+export const madeKey = (name: string, snapshot: string): string => `made/${name}/${snapshot}`;
+export const scheduleKey = (name: string, document: string): string => `schedule/${name}/${document}`;

@@ -1,6 +1,7 @@
 /** One look at the world: one list, and only what it does not tell and is not known already. Reads, and buries dead claims. */
-import type { Bus } from "../base/events.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Bus } from "../base/events.ts";
+import { withKeptInstances } from "../core/renames.ts";
 import type {
   Claim,
   Desired,
@@ -15,6 +16,9 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { bury, vanishedNames } from "./bury.ts";
 import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "./keys.ts";
+import { readMounts } from "./observe-mounts.ts";
+import { localTimeZone } from "./schedule.ts";
+import { dueSnapshots, forgetGone, madeSnapshots } from "./snapshots.ts";
 
 export { sizeKey } from "./keys.ts";
 
@@ -25,6 +29,8 @@ export interface ObserveDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly host: Host;
+  /** In which schedules are meant; absent: that of this process. */
+  readonly timeZone?: string;
 }
 
 export interface ObserveOptions {
@@ -47,14 +53,18 @@ interface SnapshotRow {
 
 export async function observe(
   deps: ObserveDeps,
-  desired: Desired | null,
+  written: Desired | null,
   options: ObserveOptions,
 ): Promise<Observed> {
   const started = deps.clock.now();
   // Claims are read before the list: one made after it must not be judged by it.
   const before = deps.store.claims.list();
+  const desired = written && withKeptInstances(written, before);
   const runtimes = deps.readings();
-  const wantsSnapshots = desired?.snapshots.some((s) => before.some((c) => c.name === s.agent)) ?? false;
+  const wantsSnapshots = needsSnapshots(deps.store, desired, before);
+  const timeZone = deps.timeZone ?? localTimeZone();
+  const hasSchedule = desired?.snapshots.some((s) => s.schedule !== undefined) ?? false;
+  const zone = hasSchedule ? { timeZone } : {};
   const [list, snapshots] = await Promise.all([
     deps.driver.list(options.signal),
     wantsSnapshots ? readSnapshots(deps, options, started) : null,
@@ -63,13 +73,19 @@ export async function observe(
   if (list.kind === "unobservable") {
     deps.bus.emit("observed", { instances: 0, durationMs: at - started, reason: list.reason });
     const instances = { kind: "unobservable" as const, reason: list.reason };
-    return { at, instances, claims: before, runtimes, vanished: vanishedNames(deps.store), host: deps.host };
+    const vanished = vanishedNames(deps.store);
+    return { at, instances, claims: before, runtimes, vanished, host: deps.host, ...zone };
   }
   const names = new Set(list.instances.map((i) => i.name));
   const { alive, vanished } = await bury(deps, before, names, options);
   const claims = new Map(alive.map((c) => [c.name, c]));
   const running = new Map(runtimes.map((r) => [r.agent, r]));
   const sizes = deps.store.kv.all("size/");
+  const { fence, busy } = options;
+  const mounts = await readMounts(deps, list.instances, {
+    ...{ desired, claims, runtimes: running, busy, fence },
+    ...(options.signal && { signal: options.signal }),
+  });
   const instances: ObservedInstance[] = [];
   const stale = oldestStopped(list.instances, sizes, at);
   for (const instance of list.instances) {
@@ -81,12 +97,19 @@ export async function observe(
     const known =
       instance.name === stale ? undefined : (sizes.get(sizeKey(instance.name)) as SizeRow | undefined);
     const size = await sizeOf(deps, instance, claim, running.get(instance.name), known, options);
+    const mounted = mounts.get(instance.name);
     instances.push({
       ...instance,
       ...(size && { size }),
+      ...(mounted && { mounts: mounted }),
       ...(snapshots && { snapshots: snapshots[instance.name] ?? [] }),
     });
   }
+  const made = madeSnapshots(deps.store, claims);
+  const due =
+    desired && hasSchedule
+      ? await dueSnapshots(deps.store, desired, { claims, made, snapshots, timeZone, now: at, fence })
+      : [];
   deps.bus.emit("observed", {
     instances: instances.length,
     durationMs: deps.clock.now() - started,
@@ -99,7 +122,19 @@ export async function observe(
     runtimes,
     vanished,
     host: deps.host,
+    ...(made.length > 0 && { made }),
+    ...(due.length > 0 && { due }),
+    ...zone,
   };
+}
+
+/** Where a document speaks of them, and where we made some: those may have to go. */
+function needsSnapshots(store: Store, desired: Desired | null, claims: readonly Claim[]): boolean {
+  const claimed = new Map(claims.map((c) => [c.name, c]));
+  if (desired?.snapshots.some((s) => claimed.has(s.agent))) return true;
+  if (desired?.agents.some((a) => a.restore && claimed.get(a.name)?.restoreToken !== a.restore.token))
+    return true;
+  return madeSnapshots(store, claimed).length > 0;
 }
 
 /** The one whose size is to be read again in this look; one at a time, so that a look stays cheap. */
@@ -159,7 +194,11 @@ async function readSnapshots(
   if (known && now - known.at < options.snapshotsMaxAge) return known.all;
   try {
     const all = Object.fromEntries(await deps.driver.snapshots(options.signal));
-    if (options.fence !== null) await deps.store.kv.put(SNAPSHOTS_KEY, { at: now, all });
+    if (options.fence !== null) {
+      await deps.store.kv.put(SNAPSHOTS_KEY, { at: now, all });
+      const claims = new Map(deps.store.claims.list().map((c) => [c.name, c]));
+      await forgetGone(deps.store, madeSnapshots(deps.store, claims), all, options.busy, now);
+    }
     return all;
   } catch {
     return null;

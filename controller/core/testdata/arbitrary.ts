@@ -211,4 +211,7 @@ export const copy = (world: World): World => ({
   claims: new Map(world.claims),
   runtimes: new Map(world.runtimes),
   vanished: new Set(world.vanished),
+  made: new Map(world.made),
+  restores: [...(world.restores ?? [])],
+  reruns: [...(world.reruns ?? [])],
 });

@@ -1,7 +1,8 @@
 /** A small model of Multipass, the store and the hub: what `steps` do to the world, and what `observe` reads of it. */
 import { diff } from "../diff.ts";
-import { desiredView } from "../drift.ts";
+import { desiredView, mountsOf } from "../drift.ts";
 import { makePlan } from "../plan.ts";
+import { withKeptInstances } from "../renames.ts";
 import { steps } from "../steps.ts";
 import type {
   Change,
@@ -9,6 +10,8 @@ import type {
   Desired,
   DesiredAgent,
   InstanceState,
+  MadeSnapshot,
+  Mount,
   Observed,
   Plan,
   Policy,
@@ -18,13 +21,27 @@ import type {
 } from "../types.ts";
 import { MINUTE, runtimeOf } from "./build.ts";
 
+export interface ModelSnapshot {
+  readonly name: string;
+  readonly comment: string;
+  /** What a restore brings back; absent: nothing but the disk. */
+  readonly size?: Size;
+  readonly mounts?: readonly Mount[];
+  readonly disk?: string;
+}
+
 export interface ModelInstance {
   readonly state: InstanceState;
   /** What was set, in bytes; Multipass prints it with one decimal. */
   readonly size: Size;
-  readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
+  readonly snapshots: readonly ModelSnapshot[];
   /** The nonce in the guest. */
   readonly nonce: string;
+  readonly mounts?: readonly Mount[];
+  /** What is written on it, as one word. */
+  readonly disk?: string;
+  /** How often it was started. */
+  readonly starts?: number;
 }
 
 /** The only mutable value of the tests of the core. */
@@ -34,6 +51,12 @@ export interface World {
   readonly claims: Map<string, Claim>;
   readonly runtimes: Map<string, RuntimeReading>;
   readonly vanished: Set<string>;
+  /** What we noted of the snapshots that we made, by `agent/name`. */
+  readonly made?: Map<string, MadeSnapshot>;
+  /** Every restore that Multipass carried out: of which agent, for which token, after how many starts. */
+  readonly restores?: { readonly agent: string; readonly token: string; readonly starts: number }[];
+  /** Every run of the provision block in a guest that is there. */
+  readonly reruns?: { readonly agent: string; readonly hash: string }[];
 }
 
 /** `illegal`: Multipass would refuse, or it is not ours: a bug. `moved`: `apply` looks first and plans anew. `failed`: bad weather. */
@@ -68,7 +91,8 @@ export function observe(world: World): Observed {
       release: "24.04 LTS",
       ipv4: [],
       ...(readable && { size }),
-      snapshots: i.snapshots.map((s) => ({ ...s, parent: "" })),
+      ...(readable && (i.state !== "Running" || world.runtimes.has(name)) && { mounts: i.mounts ?? [] }),
+      snapshots: i.snapshots.map((s) => ({ name: s.name, comment: s.comment, parent: "" })),
     };
   });
   return {
@@ -77,6 +101,7 @@ export function observe(world: World): Observed {
     claims: [...world.claims.values()],
     runtimes: [...world.runtimes.values()],
     vanished: [...world.vanished],
+    made: [...(world.made?.values() ?? [])],
   };
 }
 
@@ -93,7 +118,7 @@ export function settle(world: World, desired: Desired): void {
   };
   for (const [name, instance] of world.instances)
     world.instances.set(name, { ...instance, state: arrives[instance.state] ?? instance.state });
-  for (const agent of desired.agents) connect(world, agent);
+  for (const agent of withKeptInstances(desired, [...world.claims.values()]).agents) connect(world, agent);
 }
 
 /** The hub accepts a runtime only with the nonce of the claim, and pushes the configuration to it. */
@@ -111,8 +136,14 @@ function connect(world: World, agent: DesiredAgent): boolean {
   return true;
 }
 
-/** As `apply`: looks, skips what is satisfied, refuses what moved, then does it. */
-export function runStep(world: World, step: Step, agent: DesiredAgent | undefined): void {
+/** As `apply`: looks, skips what is satisfied, refuses what moved, then does it. `crashInside`: dies in the middle of an effect. */
+export function runStep(
+  world: World,
+  step: Step,
+  change: Change,
+  agent: DesiredAgent | undefined,
+  crashInside = false,
+): void {
   const name = step.agent;
   const state = world.instances.get(name)?.state ?? "absent";
   if (step.satisfied.length > 0 && step.satisfied.includes(state)) return;
@@ -126,9 +157,9 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
   const here = (): ModelInstance => instance ?? illegal();
   const mine = (): Claim => claim ?? illegal();
   const wanted = (): DesiredAgent => agent ?? illegal();
-  const to = (next: InstanceState) => {
+  const to = (next: InstanceState, more: Partial<ModelInstance> = {}) => {
     mine();
-    world.instances.set(name, { ...here(), state: next });
+    world.instances.set(name, { ...here(), ...more, state: next });
     if (next !== "Running") world.runtimes.delete(name);
   };
   switch (step.kind) {
@@ -142,7 +173,7 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
         image: wanted().image ?? null,
         provisionHash: wanted().provision.hash,
         runtimeHash: "r1",
-        restoreToken: null,
+        restoreToken: wanted().restore?.token ?? null,
         document: wanted().document,
         converged: null,
         proven: false,
@@ -154,6 +185,7 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
         state: "Running",
         size: wanted().size,
         snapshots: [],
+        mounts: [],
         nonce: mine().nonce,
       });
       world.vanished.delete(name);
@@ -164,7 +196,7 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
       return void world.claims.set(name, { ...mine(), phase: "launched", proven: true });
     case "start":
       if (state === "Deleted" || state === "Unknown" || state === "Suspending") return illegal();
-      return to("Running");
+      return void to("Running", { starts: (here().starts ?? 0) + 1 });
     case "stop":
       // In Unknown a clean stop works once the guest is up (CONTRACT section 5).
       if (state !== "Running" && state !== "Delayed Shutdown" && !(state === "Unknown" && world.runtimes.has(name)))
@@ -181,11 +213,70 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
       return void world.instances.set(name, { ...here(), size });
     }
     case "snapshot": {
-      const { snapshots } = here();
+      const { snapshots, size, mounts = [], disk = "" } = here();
       if (state !== "Stopped" || !step.snapshot) return illegal();
+      const { name: as, comment, of, at, safety } = step.snapshot;
       mine();
-      if (snapshots.some((s) => s.name === step.snapshot?.name)) return;
-      return void world.instances.set(name, { ...here(), snapshots: [...snapshots, step.snapshot] });
+      if (snapshots.some((s) => s.name === as)) return;
+      world.made?.set(`${name}/${as}`, {
+        agent: name,
+        name: as,
+        of: safety ? null : (of ?? as),
+        scheduled: of !== undefined,
+        at: at ?? world.now,
+      });
+      const taken: ModelSnapshot = { name: as, comment, size, mounts, disk };
+      return void world.instances.set(name, { ...here(), snapshots: [...snapshots, taken] });
+    }
+    case "remove-snapshot": {
+      // Multipass cannot take one off the disk of an instance that runs.
+      if (state !== "Stopped" || !step.snapshot) return illegal();
+      const gone = step.snapshot.name;
+      if (!world.made?.has(`${name}/${gone}`)) return illegal();
+      mine();
+      world.instances.set(name, { ...here(), snapshots: here().snapshots.filter((s) => s.name !== gone) });
+      return void world.made.delete(`${name}/${gone}`);
+    }
+    case "restore": {
+      const wish = step.restore ?? illegal();
+      if (mine().restoreToken === wish.token) return;
+      const back = here().snapshots.find((s) => s.name === wish.snapshot) ?? illegal();
+      if (state !== "Stopped") return illegal();
+      world.claims.set(name, { ...mine(), restoring: wish });
+      world.restores?.push({ agent: name, token: wish.token, starts: here().starts ?? 0 });
+      const { size = here().size, mounts = [], disk = "" } = back;
+      world.instances.set(name, { ...here(), size, mounts, disk });
+      if (crashInside) throw new StepError("failed", "killed between the restore and its record");
+      const { mounts: _former, ...converged } = mine().converged ?? illegal();
+      const seen = { cpu: size.cpu, memory: printed(size.memory), disk: printed(size.disk) };
+      return void world.claims.set(name, {
+        ...mine(),
+        restoring: null,
+        restoreToken: wish.token,
+        converged: { ...converged, ...seen, ...mountsOf(mounts) },
+      });
+    }
+    case "mount":
+    case "unmount": {
+      const { mounts = [] } = here();
+      const mount = step.mount ?? illegal();
+      mine();
+      // Into a running guest it goes by ssh: one that does not answer wedges the daemon.
+      if (state === "Running" && !world.runtimes.has(name)) return illegal();
+      const others = mounts.filter((m) => m.target !== mount.target);
+      if (step.kind === "mount" && others.length < mounts.length && !mounts.some((m) => m.source === mount.source))
+        return illegal();
+      return void world.instances.set(name, {
+        ...here(),
+        mounts: step.kind === "mount" ? [...others, mount] : others,
+      });
+    }
+    case "rerun": {
+      if (state !== "Running" || !world.runtimes.has(name)) return illegal();
+      world.claims.set(name, { ...mine(), provisionHash: "" });
+      world.reruns?.push({ agent: name, hash: wanted().provision.hash });
+      if (crashInside) throw new StepError("failed", "killed between the run and its record");
+      return void world.claims.set(name, { ...mine(), provisionHash: wanted().provision.hash });
     }
     case "drain":
       return;
@@ -197,11 +288,12 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
       return void world.instances.delete(name);
     case "forget":
       world.vanished.delete(name);
+      for (const [key, m] of world.made ?? []) if (m.agent === name) world.made?.delete(key);
       return void world.claims.delete(name);
     case "converged":
       return void world.claims.set(name, {
         ...mine(),
-        converged: desiredView(wanted()),
+        converged: change.after ?? desiredView(wanted()),
         protect: wanted().protect,
         document: wanted().document,
       });
@@ -213,12 +305,14 @@ export function runStep(world: World, step: Step, agent: DesiredAgent | undefine
 }
 
 /** All steps of one change; `crashAt` stops before that step, as `kill -9` would. False: the branch ended early. */
-export function runChange(world: World, desired: Desired, change: Change, crashAt = Infinity): boolean {
+export function runChange(world: World, written: Desired, change: Change, crashAt = Infinity): boolean {
+  const desired = withKeptInstances(written, [...world.claims.values()]);
   const agent = desired.agents.find((a) => a.name === change.agent);
   for (const [i, step] of steps(change).entries()) {
     if (i >= crashAt) return false;
     try {
-      runStep(world, step, agent);
+      // Half a step beyond a whole number: killed in the middle of that step's effect.
+      runStep(world, step, change, agent, crashAt - i === 0.5);
     } catch (error) {
       if (error instanceof StepError && error.kind !== "illegal") return false;
       throw error;

@@ -49,4 +49,15 @@ esac
 [ "$(status)" != error ]
 `;
 
-export const SHIMS = { systemctl: SYSTEMCTL, sudo: SUDO, "cloud-init": CLOUD_INIT } as const;
+/** Packages are never installed: there is no system of the guest's own to install them into. */
+const APT_GET = `#!/bin/sh
+# apt-get of the sandbox: says what it does not do.
+echo "sandbox: packages are never installed, skipped: apt-get $*"
+`;
+
+export const SHIMS = {
+  systemctl: SYSTEMCTL,
+  sudo: SUDO,
+  "cloud-init": CLOUD_INIT,
+  "apt-get": APT_GET,
+} as const;

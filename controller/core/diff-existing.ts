@@ -1,0 +1,238 @@
+/** An instance that is there and ours, against its document: the one change that brings it there, and what of it is held. */
+import jsonpatch from "fast-json-patch";
+import type { Cell } from "./actions.ts";
+import type { AgentCase, AgentDiff } from "./diff-agent.ts";
+import { isRestorePending, restoreCase } from "./diff-restore.ts";
+import { type SnapshotWork, snapshotWork } from "./diff-snapshots.ts";
+import {
+  HOW,
+  type Field,
+  desiredView,
+  differing,
+  isDesiredView,
+  observedView,
+  sameMounts,
+  withField,
+} from "./drift.ts";
+import { at, consequences, reasons, remarks, restoreReason } from "./explain-change.ts";
+import { bytes } from "./explain-values.ts";
+import { proves } from "./ownership.ts";
+import type { Action, Cause, Change, Claim, ConvergedView, Held, HoldReason, Restore } from "./types.ts";
+
+export type ExistingCell = Extract<Cell, "none" | "start" | "stop" | "suspend" | "recover">;
+
+export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
+  const { agent, instance, claim } = c;
+  if (!instance || !claim) return { held: [], notes: [] };
+  let before = observedView(agent, instance, claim, c.runtime);
+  // The way of nearly all agents in nearly all turns; what follows would find the same, at four times the cost.
+  if (
+    cell === "none" &&
+    c.snapshots.length === 0 &&
+    c.made.length === 0 &&
+    claim.phase !== "removing" &&
+    claim.converged !== null &&
+    isDesiredView(agent, before) &&
+    mountsAreKnown(c, claim) &&
+    !isRestorePending(c)
+  )
+    return { held: [], notes: remarks(c), asWritten: true };
+  const target = desiredView(agent);
+  if (claim.phase === "removing") {
+    const change = build(c, "replace", before, target, "interrupted", [
+      "its removal was begun and interrupted, and its document is back",
+    ]);
+    return { change, held: [], notes: [] };
+  }
+  const going = restoreCase(c);
+  if (going.restore)
+    return { change: restoration(c, going.restore, going.begun, before), held: [], notes: remarks(c) };
+  if (going.blocks) return { held: going.held, notes: remarks(c) };
+
+  const held: Held[] = [...going.held];
+  const kept = keptFields(c, claim, before, target, cell);
+  let after = target;
+  for (const { field, ...why } of kept) {
+    held.push({ agent: agent.name, would: null, ...why });
+    // Of mounts that cannot be looked at, what they were last is known.
+    if (field === "mounts" && claim.converged) before = withField(before, field, claim.converged);
+    after = withField(after, field, before);
+  }
+  const mode = agent.drift.mode;
+  const drifted = isDrift(claim, target, new Set(kept.map((k) => k.field)));
+  for (const field of differing(before, after))
+    if (drifted && agent.drift.ignore.includes(`/${field}`)) before = withField(before, field, after);
+  const fields = differing(before, after);
+  const work = snapshotWork(c);
+  held.push(...work.held);
+  // One that was never converged has a change even when nothing differs: its runtime is waited for, and that is recorded.
+  if (cell === "none" && fields.length === 0 && work.take.length === 0 && claim.converged !== null) {
+    const change = pruning(c, work, before, after);
+    return { ...(change && { change }), held, notes: remarks(c), asWritten: held.length === 0 };
+  }
+
+  const action = actionOf(c, cell, fields, work.take.length > 0);
+  const cause: Cause =
+    drifted && (cell !== "none" || fields.length > 0) ? "drift" : claim.converged ? "edited" : "interrupted";
+  const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause);
+  const change = {
+    ...build(c, action, before, after, cause, why),
+    snapshots: action === "replace" ? [] : work.take,
+    ...(work.removes.length > 0 && action !== "replace" && { removes: work.removes }),
+  };
+  if (cause === "drift" && mode !== "correct") {
+    if (mode === "warn") held.push(driftHeld(change));
+    return { held, notes: remarks(c) };
+  }
+  return { change, held, notes: remarks(c) };
+}
+
+interface Kept extends Pick<Held, "reason" | "message" | "release"> {
+  readonly field: Field;
+}
+
+/** Fields that stay as they are, each with why and what releases it. */
+function keptFields(
+  c: AgentCase,
+  claim: Claim,
+  before: ConvergedView,
+  after: ConvergedView,
+  cell: ExistingCell,
+): readonly Kept[] {
+  const { agent } = c;
+  const kept: Kept[] = [];
+  const keep = (field: Field, reason: HoldReason, message: string, release: string) =>
+    kept.push({ field, reason, message, release });
+  if ((after.disk ?? 0) < (before.disk ?? 0)) {
+    const now = bytes(before.disk ?? 0);
+    keep(
+      "disk",
+      "impossible",
+      `disk ${now} cannot shrink to ${bytes(after.disk ?? 0)} (${at(agent)})`,
+      `write disk: ${now}, or replace the agent: remove its document, apply, and add it again`,
+    );
+  }
+  if (after.provision !== before.provision && agent.provision.onChange === "hold")
+    keep(
+      "provision",
+      "data-loss",
+      `the provision block changed after the instance was made (${at(agent)})`,
+      "write provision.onChange: rerun to run it again inside, replace to have the instance made anew (its disk is lost), or undo the edit",
+    );
+  if (after.provision !== before.provision && agent.provision.onChange === "rerun" && !mayRerun(c, cell))
+    keep(
+      "provision",
+      "not-ready",
+      `the provision block changed (${at(agent)}), and is run again inside`,
+      agent.state === "running"
+        ? "nothing to do, it is done once its runtime is online"
+        : "write state: running; it is done once it runs",
+    );
+  if (!mountsAreKnown(c, claim))
+    keep(
+      "mounts",
+      "not-ready",
+      `its mounts changed (${at(agent)}), and cannot be looked at: it is ${c.is}, and its runtime is silent`,
+      "nothing to do, it is done once its runtime is online or it is stopped",
+    );
+  return kept;
+}
+
+const isOnline = ({ claim, runtime }: AgentCase): boolean =>
+  runtime?.status === "online" && claim !== undefined && proves(claim, runtime);
+
+/** It runs, or will on the way; a silent guest is not asked for anything. */
+const mayRerun = (c: AgentCase, cell: ExistingCell): boolean =>
+  c.agent.state === "running" && (cell !== "none" || c.claim?.converged === null || isOnline(c));
+
+/** `info` looks into a running guest, so it is asked only of one that answers; until then no edit of them is decided on. */
+const mountsAreKnown = ({ agent, instance }: AgentCase, claim: Claim): boolean =>
+  instance?.mounts !== undefined ||
+  claim.converged === null ||
+  sameMounts(claim.converged.mounts, agent.mounts);
+
+function restoration(c: AgentCase, restore: Restore, begun: boolean, before: ConvergedView): Change {
+  // Size, mounts and provisioning come back as they were then; the next look tells what of that differs.
+  const after = { ...before, state: c.agent.state };
+  const why = restoreReason(c.agent, restore, begun);
+  return {
+    ...build(c, "restore", before, after, begun ? "interrupted" : "edited", [why], restore),
+    restore,
+  };
+}
+
+function pruning(
+  c: AgentCase,
+  work: SnapshotWork,
+  before: ConvergedView,
+  after: ConvergedView,
+): Change | undefined {
+  const beyond = work.removes.length > 0;
+  const removes = beyond || c.guarded ? work.removes : work.orphans;
+  if (removes.length === 0) return undefined;
+  const why = beyond
+    ? "the schedule keeps fewer"
+    : `${removes.length > 1 ? "the documents they were" : "the document it was"} made for ${removes.length > 1 ? "are" : "is"} gone`;
+  return { ...build(c, "prune", before, after, beyond ? "edited" : "removed", [why]), removes };
+}
+
+export const driftHeld = (change: Change): Held => ({
+  agent: change.agent,
+  reason: "drift-mode",
+  would: change,
+  message: `${change.why.join("; ")}; drift.mode is warn`,
+  release: `vm-agent apply --target ${change.agent}, or write drift.mode: correct`,
+});
+
+/** Drift: nobody edited the fleet since it was last converged, and yet something differs. What is held was not converged. */
+function isDrift(claim: Claim, target: ConvergedView, held: ReadonlySet<Field>): boolean {
+  const last = claim.converged;
+  return last !== null && last.state === target.state && differing(last, target).every((f) => held.has(f));
+}
+
+function actionOf(
+  { agent, instance }: AgentCase,
+  cell: ExistingCell,
+  fields: readonly Field[],
+  snapshot: boolean,
+): Action {
+  const anew = agent.provision.onChange === "replace";
+  if (fields.some((f) => HOW[f].how === "replace" || (HOW[f].how === "on-change" && anew))) return "replace";
+  const needsStop = fields.some((f) => HOW[f].how === "stopped" || HOW[f].how === "grow");
+  // A recovered instance is Stopped (CONTRACT section 9).
+  const stopped = instance?.state === "Stopped" || instance?.state === "Deleted";
+  const onTheWay = fields.length > 0 && cell === "none" && snapshot;
+  if ((needsStop || onTheWay) && !stopped && cell !== "stop") return "restart-update";
+  if (cell === "recover")
+    return agent.state === "running" ? "start" : agent.state === "suspended" ? "suspend" : "update";
+  if (cell === "start") return "start";
+  if (cell === "stop") return "stop";
+  if (cell === "suspend") return "suspend";
+  if (fields.length > 0) return "update";
+  return snapshot ? "snapshot" : "update";
+}
+
+function build(
+  c: AgentCase,
+  action: Action,
+  before: ConvergedView,
+  after: ConvergedView,
+  cause: Cause,
+  why: readonly string[],
+  restore?: Restore,
+): Change {
+  return {
+    agent: c.agent.name,
+    action,
+    patch: jsonpatch.compare(before, after),
+    before,
+    after,
+    cause,
+    why,
+    consequences: consequences(c, action, restore),
+    snapshots: [],
+    waitsFor: [],
+    seen: c.instance?.state ?? null,
+    source: c.agent.source,
+  };
+}

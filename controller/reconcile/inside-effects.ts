@@ -1,0 +1,39 @@
+/** What is done inside an instance, or lies across its border: mounts, and provisioning that is run again. */
+import { VmAgentError } from "../base/errors.ts";
+import type { DesiredAgent, Step } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import { type ClaimDeps, putClaim, reaffirm } from "./claims.ts";
+import { mountsKey } from "./keys.ts";
+import { RERUN_ARGV, RERUN_BUSY, RERUN_ELSEWHERE, outputTail, provisionScript } from "./provision-script.ts";
+
+export interface InsideEffectDeps extends ClaimDeps {
+  readonly driver: Driver;
+}
+
+export async function changeMount(deps: InsideEffectDeps, step: Step): Promise<void> {
+  const { driver, store } = deps;
+  const { agent, mount, kind } = step;
+  if (!mount) throw new Error("a mount step without a mount");
+  await reaffirm(deps, agent);
+  if (kind === "mount") await driver.mount(agent, mount);
+  else await driver.unmount(agent, mount.target);
+  await store.kv.remove(mountsKey(agent));
+}
+
+/** The hash is empty while it runs, so that one that was cut off is run again, whatever is written then. */
+export async function rerun(deps: InsideEffectDeps, agent: DesiredAgent): Promise<void> {
+  const { name, provision } = agent;
+  await putClaim(deps, name, { provisionHash: "" });
+  const script = provisionScript(agent);
+  const { exitCode, stdout, stderr } = await deps.driver.exec(name, "Running", RERUN_ARGV, undefined, script);
+  if (exitCode !== 0) {
+    const said = outputTail(`${stdout}\n${stderr}`);
+    throw new VmAgentError({
+      code: "provision-failed",
+      message: `the provision block of "${name}" was run again and failed (exit ${exitCode})${said === "" ? "" : `:\n${said}`}`,
+      next: `mend the document, or try it once more: vm-agent reconcile ${name}`,
+      transient: exitCode === RERUN_BUSY || exitCode === RERUN_ELSEWHERE,
+    });
+  }
+  await putClaim(deps, name, { provisionHash: provision.hash });
+}

@@ -1,0 +1,90 @@
+/** The provision block as a script that is run again in an instance that is there: the same order as at the first boot. Pure. */
+import { PROVISION_ERRORS_PATH, quote } from "../../provisioning/cloud-init/shell.ts";
+import type { DesiredAgent } from "../core/types.ts";
+
+/** Takes the script by standard input, because files may hold what no list of processes should show; its commands get none. */
+export const RERUN_ARGV: readonly string[] = [
+  "sudo",
+  "-n",
+  "sh",
+  "-c",
+  'f=$(mktemp) || exit 1; trap \'rm -f "$f"\' EXIT; cat > "$f" && sh "$f" < /dev/null',
+];
+
+/** Exit codes of our own: somebody else's run is still going on, and this is not the instance that was meant. */
+export const RERUN_BUSY = 75;
+export const RERUN_ELSEWHERE = 76;
+
+/** How long a run that was begun before is waited for. */
+const BUSY_SECONDS = 240;
+
+/**
+ * Safe to repeat as far as the author's own lines are. Stops at the first failure, says which, and exits with 1. Refuses to
+ * run anywhere but in the instance of this name: cloud-init's own record tells.
+ */
+export function provisionScript({
+  name,
+  provision,
+  tasks,
+}: Pick<DesiredAgent, "name" | "provision" | "tasks">): string {
+  const { packages, files, run } = provision;
+  return [
+    "exec 2>&1",
+    `[ "$(cat /var/lib/cloud/data/instance-id 2>/dev/null)" = ${quote(name)} ] || { echo ${quote(`this is not ${name}`)}; exit ${RERUN_ELSEWHERE}; }`,
+    "cd /",
+    "umask 022",
+    "mkdir -p -m 0700 /var/lib/vm-agent || exit 1",
+    ...LOCK,
+    `rm -f ${PROVISION_ERRORS_PATH}`,
+    FAIL,
+    ...(files.length > 0 ? [PUT] : []),
+    ...(packages.length > 0 ? [install(packages)] : []),
+    ...files.flatMap((file) => put(file, tasks.user)),
+    ...run.map((line, i) => `sh -c ${quote(line)} || fail ${quote(`provision.run[${i}]`)} $?`),
+    "exit 0",
+    "",
+  ].join("\n");
+}
+
+/** A run whose connection broke may still be going on; two at once would meet in the middle of each other's work. */
+const LOCK: readonly string[] = [
+  "exec 9> /var/lib/vm-agent/provision.lock",
+  `! command -v flock > /dev/null || flock -w ${BUSY_SECONDS} 9 || { echo "the run before this one is not over"; exit ${RERUN_BUSY}; }`,
+];
+
+const FAIL = `fail() {
+  echo "$1 exited with $2" | tee -a ${PROVISION_ERRORS_PATH}
+  exit 1
+}`;
+
+/** Beside the target and then in its place, so that nobody reads half a file. */
+const PUT = `put() {
+  mkdir -p "$(dirname "$1")" && t=$(mktemp "$1.XXXXXX") || return 1
+  base64 -d > "$t" && chmod "$2" "$t" && { [ -z "$3" ] || chown "$3" "$t"; } && mv -fT "$t" "$1" && return 0
+  rm -f "$t"
+  return 1
+}`;
+
+function install(packages: readonly string[]): string {
+  const words = packages.map(quote).join(" ");
+  return `{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q -- ${words}; } || fail provision.packages $?`;
+}
+
+/** Below the task user's home the file is the user's, as at the first boot. */
+function put(file: DesiredAgent["provision"]["files"][number], user: string): readonly string[] {
+  const owner = file.path.startsWith(`/home/${user}/`) ? `${user}:${user}` : "";
+  const words = [file.path, (file.mode ?? "0644").padStart(4, "0"), owner].map(quote).join(" ");
+  const content = Buffer.from(file.content, "utf8").toString("base64");
+  const lines = content.match(/.{1,76}/g) ?? [];
+  return [`put ${words} <<'END' || fail ${quote(`provision.files ${file.path}`)} $?`, ...lines, "END"];
+}
+
+/** The last lines of what a failed run printed: enough to see why, little enough to read. */
+export function outputTail(text: string, lines = 12, columns = 300): string {
+  return text
+    .trimEnd()
+    .split("\n")
+    .slice(-lines)
+    .map((line) => (line.length > columns ? `${line.slice(0, columns)}…` : line))
+    .join("\n");
+}

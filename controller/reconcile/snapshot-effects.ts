@@ -1,0 +1,95 @@
+/** Taking, removing and going back to snapshots. What is about to be done is noted before it is done. */
+import { VmAgentError } from "../base/errors.ts";
+import { mountsOf } from "../core/drift.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Claim, ConvergedView, ObservedSnapshot, Step } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import { type ClaimDeps, owned, putClaim, reaffirm } from "./claims.ts";
+import {
+  type MadeRow,
+  type ScheduleRow,
+  SNAPSHOTS_KEY,
+  madeKey,
+  mountsKey,
+  scheduleKey,
+  sizeKey,
+} from "./keys.ts";
+
+export interface SnapshotEffectDeps extends ClaimDeps {
+  readonly driver: Driver;
+  readonly clock: Clock;
+}
+
+const listed = async (deps: SnapshotEffectDeps, name: string): Promise<readonly ObservedSnapshot[]> =>
+  (await deps.driver.snapshots()).get(name) ?? [];
+
+/** One that exists already is left as it is: the step was done before, or it is somebody else's, and then it is not noted as ours. */
+export async function takeSnapshot(deps: SnapshotEffectDeps, step: Step): Promise<void> {
+  const { store, driver, clock } = deps;
+  const { agent, snapshot } = step;
+  if (!snapshot) throw new Error("a snapshot step without a snapshot");
+  const { name, comment, of, at, safety } = snapshot;
+  const { nonce } = owned(deps, agent);
+  if (!(await listed(deps, agent)).some((s) => s.name === name)) {
+    await reaffirm(deps, agent);
+    const row: MadeRow = {
+      nonce,
+      of: safety ? null : (of ?? name),
+      scheduled: of !== undefined,
+      at: at ?? clock.now(),
+    };
+    await store.kv.put(madeKey(agent, name), row);
+    await driver.snapshot(agent, name, comment);
+  }
+  if (of !== undefined && at !== undefined) {
+    const former = store.kv.get(scheduleKey(agent, of)) as ScheduleRow | undefined;
+    if (former) await store.kv.put(scheduleKey(agent, of), { ...former, since: at } satisfies ScheduleRow);
+  }
+  await store.kv.remove(SNAPSHOTS_KEY);
+}
+
+/** Only one that we noted as ours, of this very instance. */
+export async function removeSnapshot(deps: SnapshotEffectDeps, step: Step): Promise<void> {
+  const { store, driver } = deps;
+  const { agent, snapshot } = step;
+  const key = madeKey(agent, snapshot?.name ?? "");
+  const row = store.kv.get(key) as MadeRow | undefined;
+  if (!snapshot || row?.nonce !== owned(deps, agent).nonce) return;
+  await reaffirm(deps, agent);
+  await driver.removeSnapshot(agent, snapshot.name);
+  await store.kv.remove(key);
+  await store.kv.remove(SNAPSHOTS_KEY);
+}
+
+/**
+ * The intent is on disk before, and what came back is written down with the token after: a crash in between leaves the
+ * instance Stopped with the intent, and only so is it done again.
+ */
+export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<void> {
+  const { store, driver } = deps;
+  const { agent, restore: wish } = step;
+  if (!wish) throw new Error("a restore step without a snapshot");
+  const mine = owned(deps, agent);
+  if (mine.restoreToken === wish.token) return;
+  if (!(await listed(deps, agent)).some((s) => s.name === wish.snapshot)) {
+    throw new VmAgentError({
+      code: "world-moved",
+      message: `snapshot "${wish.snapshot}" of "${agent}" is not there any more`,
+      next: "nothing to do, it is planned anew",
+      transient: true,
+    });
+  }
+  await putClaim(deps, agent, { restoring: wish });
+  await driver.restore(agent, wish.snapshot);
+  for (const key of [sizeKey(agent), mountsKey(agent), SNAPSHOTS_KEY]) await store.kv.remove(key);
+  const converged = mine.converged && (await broughtBack(driver, agent, mine.converged));
+  await putClaim(deps, agent, { restoring: null, restoreToken: wish.token, converged });
+}
+
+/** Size and mounts are those of the snapshot now (CONTRACT section 10): what differs from the document is an edit, not drift. */
+async function broughtBack(driver: Driver, name: string, before: ConvergedView): Promise<Claim["converged"]> {
+  const { mounts: former, ...rest } = before;
+  const size = await driver.size(name).catch(() => null);
+  const mounts = (await driver.mounts?.(name).catch(() => former)) ?? former;
+  return { ...rest, ...size, ...mountsOf(mounts) };
+}
