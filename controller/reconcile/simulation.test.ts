@@ -6,13 +6,12 @@ import { simulate } from "./testing/simulation.ts";
 const SEEDS = 500;
 const PARTS = 10;
 
-/** Seeds that broke a rule once; each is named by what it found. */
+/** Seeds that break a rule as soon as what mends it is taken away; each is named by what was wrong. */
 const FOUND: readonly (readonly [seed: number, what: string])[] = [
-  [2, "a controller whose time was over noted that an instance had vanished"],
-  [34, "a controller whose time was over stopped an instance and took a snapshot of it"],
-  [23, "a stopped instance that somebody resized was taken to be as written for good"],
-  [209, "the loop waited for ever for what depends on an agent whose drift is ignored"],
-  [2011, "an instance was purged during its launch, and a stranger of its name taken for it"],
+  [22, "a controller whose time was over noted that an instance had vanished"],
+  [46, "a controller whose time was over stopped an instance"],
+  [16, "an instance was purged while it was worked on, and a stranger of its name was resized"],
+  [36, "an instance was purged during its launch, and a stranger of its name was taken for it"],
 ];
 
 async function check(seed: number): Promise<void> {

@@ -31,9 +31,9 @@ export function meddle(
   const free = NAMES.filter((n) => !world.get(n) && !world.preparing.has(n) && mayAppear(n));
   if (deed === "appear") {
     if (free.length === 0) return "nobody does anything";
-    const instance = world.add({ name: chance.pick(free), maker: "stranger", nonce: "none", size: SIZE });
-    if (chance.happens(0.6)) world.boot(instance, true);
-    return `a stranger launches ${instance.name}`;
+    const name = chance.pick(free);
+    appear(world, chance, name);
+    return `a stranger launches ${name}`;
   }
   if (deed === "reboot") {
     // CONTRACT section 13: what ran is started again.
@@ -44,6 +44,11 @@ export function meddle(
   if (all.length === 0) return "nobody does anything";
   const one = chance.pick(all);
   return act(world, chance, deed, one, free);
+}
+
+export function appear(world: SimulatedMultipass, chance: Chance, name: string): void {
+  const instance = world.add({ name, maker: "stranger", nonce: "none", size: SIZE });
+  if (chance.happens(0.6)) world.boot(instance, true);
 }
 
 type Deed =

@@ -5,7 +5,7 @@ import { type Written, chanceFleet, edited, toDesired } from "./chance-fleet.ts"
 import { createFakeClock } from "./fake-clock.ts";
 import { createHubMemory } from "./fake-runtime-port.ts";
 import { wrongInTheEnd } from "./outcome.ts";
-import { meddle, tidy } from "./people.ts";
+import { appear, meddle, tidy } from "./people.ts";
 import { type SimulatedController, type Stage, startController } from "./simulated-controller.ts";
 import type { Fault } from "./simulated-driver.ts";
 import { SimulatedMultipass } from "./simulated-multipass.ts";
@@ -49,6 +49,7 @@ class Simulation {
   #faults: number;
   #controllers: SimulatedController[] = [];
   #count = 0;
+  #peace = false;
   #launches = 0;
   #turns = 0;
 
@@ -141,6 +142,7 @@ class Simulation {
   async #event(): Promise<void> {
     const chance = this.#chance;
     const kind = chance.weighted({
+      usurp: 2,
       edit: 5,
       meddle: 5,
       crash: 2,
@@ -160,6 +162,9 @@ class Simulation {
         // The daemon does one thing after the other, theirs too.
         if (!this.#world.answers) return;
         return this.#say(meddle(this.#world, chance, (name) => this.#sawGone(name)));
+      case "usurp":
+        if (this.#world.answers) this.#usurp();
+        return;
       case "crash":
         this.#say("kill -9");
         for (const c of this.#controllers) c.life.end();
@@ -197,10 +202,30 @@ class Simulation {
     }
   }
 
+  /** Somebody purges an instance and takes its name, as soon as a controller could see that it was gone. */
+  #usurp(): void {
+    const ours = this.#world.all().filter((i) => i.maker === "fleet");
+    if (ours.length === 0) return;
+    const { name } = this.#chance.pick(ours);
+    this.#say(`somebody purges ${name}, and wants the name`);
+    this.#world.erase(name);
+    const take = () => {
+      if (this.#peace || this.#world.get(name) || this.#world.preparing.has(name)) return;
+      if (!this.#sawGone(name)) {
+        this.#clock.call(250, take);
+        return;
+      }
+      appear(this.#world, this.#chance, name);
+      this.#say(`a stranger takes the name ${name}`);
+    };
+    this.#clock.call(250, take);
+  }
+
   /** Nothing goes wrong any more, and people have tidied up what only they can. */
   async peace(): Promise<void> {
     if (this.#violations.length > 0) return;
     this.#faults = 0;
+    this.#peace = true;
     this.#say("peace");
     this.#edit("mended", { ...this.#written, guard: null, edit: this.#written.edit + 1 });
     if (!this.#now) await this.#begin();
