@@ -6,6 +6,7 @@ import { type Line, explain } from "../core/explain.ts";
 import { makePlan } from "../core/plan.ts";
 import type { Desired, Observed, Plan } from "../core/types.ts";
 import { observe } from "../reconcile/observe.ts";
+import { withEarlyLook } from "./early-look.ts";
 import type { Output } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
@@ -37,13 +38,22 @@ export async function planNow(
   world: World,
   asked: { readonly targets: readonly string[]; readonly allowDelete: readonly string[] },
 ): Promise<Planned> {
+  const early = await world.lookEarly();
   const [desired, readings, host] = await Promise.all([world.desired(), world.readings(), world.host()]);
-  const { driver } = await world.selection();
-  const observed = await observe(
-    { driver, store: world.store(), readings: () => readings, clock: systemClock, bus: world.bus, host },
-    desired,
-    { fence: null, busy: new Set(), snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS },
-  );
+  const selection = await world.selection();
+  const deps = {
+    driver: selection.driver,
+    store: world.store(),
+    readings: () => readings,
+    clock: systemClock,
+    bus: world.bus,
+    host,
+  };
+  const observed = await observe(withEarlyLook(deps, early, selection), desired, {
+    fence: null,
+    busy: new Set(),
+    snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
+  });
   const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
   return {
     plan: makePlan(desired, observed, { actor: "apply", ...asked, bootGrace }, systemClock.now()),

@@ -8,12 +8,12 @@ import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import type { Desired, Host, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
-import { type FleetRead, loadFleet } from "../reconcile/fleet-source.ts";
+import type { FleetRead } from "../reconcile/fleet-load.ts";
 import { gitRevision } from "../reconcile/fleet-git.ts";
-import { reportErrors } from "../reconcile/fleet-report.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createMemoryStore } from "../store/memory.ts";
+import { type EarlyLook, lookEarly } from "./early-look.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
 import { shownPath } from "./output.ts";
 import type { Api } from "../../ui/client/api.ts";
@@ -30,6 +30,8 @@ export interface World extends AsyncDisposable {
   desired(): Promise<Desired>;
   store(): Store;
   selection(): Promise<Selection>;
+  /** A new look each time; to be called before the fleet is asked for. */
+  lookEarly(): Promise<EarlyLook | null>;
   host(): Promise<Host>;
   /** What runtimes were last heard of: from the running hub, else from the store. */
   readings(): Promise<readonly RuntimeReading[]>;
@@ -59,7 +61,11 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     opened = existsSync(path) ? openStore(path, { readOnly: true }) : createMemoryStore();
     return opened;
   });
-  const fleet = once(() => loadFleet(settings.fleet, { revision: () => gitRevision(settings.fleet) }));
+  // Loaded when it is wanted: parser and checks of YAML are half of all code.
+  const fleet = once(async () => {
+    const { loadFleet } = await import("../reconcile/fleet-load.ts");
+    return loadFleet(settings.fleet, { revision: () => gitRevision(settings.fleet) });
+  });
   const hub = once(() => findHub(settings));
   const world: World = {
     bus,
@@ -68,6 +74,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     async desired() {
       const read = await fleet();
       if (read.ok) return read.desired;
+      const { reportErrors } = await import("../reconcile/fleet-report.ts");
       throw new VmAgentError({
         code: "fleet-invalid",
         message: reportErrors(read.errors, {
@@ -86,6 +93,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
       const claimed = claimedKind(store);
       return selectDriver(settings, wanted, { bus, env: process.env, claimed });
     }),
+    lookEarly: () => lookEarly(settings, claimedKind(store), store, bus),
     host: once(() => readHost(settings.home)),
     async readings() {
       const running = await hub();
