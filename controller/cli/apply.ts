@@ -1,12 +1,13 @@
 /** `vm-agent apply`: shows the plan, asks, and has it done: by the loop that runs, or by one of its own for as long as it takes. */
-import { createInterface } from "node:readline/promises";
 import type { AnyEvent } from "../base/events.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Plan } from "../core/types.ts";
 import type { Api } from "../../ui/client/api.ts";
-import { type Planned, list, planNow, show } from "./plan.ts";
+import { confirm } from "./confirm.ts";
+import { type Planned, type Scope, list, planNow, show } from "./plan.ts";
 import { createProgress } from "./progress.ts";
 import type { CommandRun, Invocation } from "./run.ts";
+import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
 import { createSystem } from "./system.ts";
 import { asked } from "./task.ts";
 import { openWorld } from "./world.ts";
@@ -23,24 +24,42 @@ interface Outcome {
 }
 
 export const apply: CommandRun = async (invocation) => {
-  const { settings, output, options } = invocation;
-  const scope = { targets: list(options.target), allowDelete: list(options.allowDelete) };
+  const { settings, output, options, args } = invocation;
+  const typed = { targets: list(options.target), allowDelete: list(options.allowDelete) };
+  const file = args[0] ?? null;
+  const saved = file === null ? null : savedPlan(file, typed);
   let found: Planned;
   let api: Api | null = null;
   {
     await using world = await openWorld(settings, { color: output.color, width: output.width });
-    found = await planNow(world, scope);
+    found = await planNow(world, saved?.saved ?? typed);
+    // What cannot be seen is shown, not compared.
+    if (saved && file !== null && found.observed.instances.kind === "seen")
+      found = { ...found, plan: { ...saved, changes: stillTrue(saved, found, file) } };
     api = (await world.hub())?.api ?? null;
     if (!output.json) await show(invocation, world, found);
   }
-  const { plan } = found;
+  const { plan, scope } = found;
   if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
   if (plan.changes.length === 0) return finish(invocation, { held: plan.counts.held, failed: [] }, plan);
-  if (!options.yes) await confirm(invocation);
-  const order: Order = { ...scope, changes: plan.changes.map(({ agent, action }) => ({ agent, action })) };
+  if (!options.yes) await confirm(output, "Do this?", "vm-agent apply");
+  const changes = plan.changes.map(({ agent, action }) => ({ agent, action }));
+  // A saved plan is these changes and nothing beside them.
+  const targets = saved ? changes.map((c) => c.agent) : scope.targets;
+  const order: Order = { ...scope, targets, changes };
   const outcome = api ? await throughHub(invocation, api, order) : await byOurselves(invocation, order);
   return finish(invocation, outcome, plan);
 };
+
+function savedPlan(file: string, typed: Scope): SavedPlan {
+  if (typed.targets.length === 0 && typed.allowDelete.length === 0) return readSavedPlan(file);
+  throw new VmAgentError({
+    code: "usage",
+    message: "a saved plan says itself for which agents it is and what it may delete",
+    next: `vm-agent apply ${file}, or make another: vm-agent plan -o ${file} with --target or --allow-delete`,
+    exit: EXIT.usage,
+  });
+}
 
 function finish({ output }: Invocation, { held, failed }: Outcome, plan: Plan): number {
   if (output.json) output.out(JSON.stringify({ plan, held, failed }));
@@ -49,26 +68,6 @@ function finish({ output }: Invocation, { held, failed }: Outcome, plan: Plan): 
     return EXIT.failed;
   }
   return held > 0 ? EXIT.held : EXIT.done;
-}
-
-async function confirm({ output }: Invocation): Promise<void> {
-  if (!process.stdin.isTTY || !output.isTTY) {
-    throw new VmAgentError({
-      code: "not-confirmed",
-      message: "nobody can be asked here, because this is not a terminal",
-      next: "look at the plan above, then run vm-agent apply --yes",
-    });
-  }
-  const questions = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await questions
-    .question("\nDo this? Only yes is taken as one: ")
-    .finally(() => questions.close());
-  if (answer.trim() === "yes") return;
-  throw new VmAgentError({
-    code: "not-confirmed",
-    message: "nothing was done",
-    next: "run vm-agent apply again when you want it",
-  });
 }
 
 /** A loop runs already: it does the work, we watch. */

@@ -1,6 +1,7 @@
 /** What the loop offers to HTTP: how the fleet is, the plan, a nudge, and orders that a person gave. */
 import { systemClock } from "../base/clock.ts";
-import { ACTIONS, type Action, type Plan } from "../core/types.ts";
+import { VmAgentError } from "../base/errors.ts";
+import { ACTIONS, type Action, type DesiredAgent, type Plan } from "../core/types.ts";
 import { makePlan } from "../core/plan.ts";
 import type { ControllerPort } from "../http/deps.ts";
 import { createReporter } from "../reconcile/report.ts";
@@ -41,7 +42,41 @@ export function controllerPort(system: System, version: string): ControllerPort 
       loop.approve(changes, allowDelete);
       return { accepted: changes.length };
     },
+    async import(name) {
+      await system.adopt(await inForce(system, name));
+      return { imported: name };
+    },
   };
+}
+
+/** How long a document that was just written may take to be read by the loop. Milliseconds. */
+const READ_MS = 10_000;
+
+/** The agent as the loop wants it; the document may have been written a moment ago. */
+async function inForce({ source, bus, settings }: System, name: string): Promise<DesiredAgent> {
+  const find = () => {
+    const { desired, stale } = source.current();
+    return stale ? undefined : desired?.agents.find((a) => a.name === name);
+  };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = new AbortController();
+  // What the event tells of is in force only after all of its listeners.
+  const off = bus.on("fleet.read", () => setImmediate(() => find() && resolve()));
+  try {
+    if (!find()) await Promise.race([promise, systemClock.sleep(READ_MS, done.signal)]);
+  } finally {
+    off();
+    done.abort();
+  }
+  const agent = find();
+  if (agent) return agent;
+  throw new VmAgentError({
+    code: "not-declared",
+    message: `the loop that runs does not know a document of "${name}"`,
+    next: source.current().desired?.settings.git.follow
+      ? `commit it, since the fleet follows git; then vm-agent import ${name} again`
+      : `see that it is in ${settings.fleet}; then vm-agent import ${name} again`,
+  });
 }
 
 function orderOf(value: unknown): readonly { readonly agent: string; readonly action: Action }[] {

@@ -4,7 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { type Output, table } from "./output.ts";
-import { planNow } from "./plan.ts";
+import { type Planned, planNow } from "./plan.ts";
 import type { CommandRun } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
 
@@ -25,9 +25,18 @@ export async function readFleet(world: World): Promise<Fleet> {
     const fleet = await hub.api.get<Fleet & { driver: { sandbox: boolean } }>("/fleet");
     return { ...fleet, sandbox: fleet.driver.sandbox, live: true };
   }
-  const { desired, observed, plan } = await planNow(world, { targets: [], allowDelete: [] });
+  return (await lookOurselves(world, "apply")).fleet;
+}
+
+/** Without a hub: one look of our own, and what would be done, as a person or as the loop would decide. */
+export async function lookOurselves(
+  world: World,
+  actor: "loop" | "apply",
+): Promise<{ readonly fleet: Fleet; readonly found: Planned }> {
+  const found = await planNow(world, { targets: [], allowDelete: [], actor });
+  const { desired, observed, plan } = found;
   const seen = observed.instances;
-  return {
+  const fleet: Fleet = {
     agents: fleetStatus(desired, observed, plan, [], systemClock.now()).map(unheard),
     foreign: foreignInstances(desired, observed),
     sandbox: (await world.selection()).kind === "sandbox",
@@ -35,6 +44,7 @@ export async function readFleet(world: World): Promise<Fleet> {
     unobservable: seen.kind === "unobservable" ? seen.reason : null,
     live: false,
   };
+  return { fleet, found };
 }
 
 /** Without a hub nobody hears the runtimes, so a silent one says nothing about the health of what runs. */
@@ -100,10 +110,13 @@ function row(agent: AgentView, output: Output): readonly string[] {
     agent.seen,
     output.paint(work ? "accent" : agent.sync === "Synced" ? "good" : "warn", sync),
     output.paint(healthRole(agent.health), agent.health),
-    agent.runtime ? agent.runtime.status : "–",
+    isEmptyInside(agent) ? "none inside" : agent.runtime ? agent.runtime.status : "–",
     `${tasks.running}${tasks.queued > 0 ? ` +${tasks.queued} queued` : ""}`,
   ];
 }
+
+/** Imported, and without a runtime: tasks cannot run in it. */
+const isEmptyInside = (agent: AgentView): boolean => agent.conditions.some((c) => c.reason === "NoRuntime");
 
 export function footer(fleet: Fleet, output: Output): void {
   const lines: string[] = [];
@@ -114,6 +127,9 @@ export function footer(fleet: Fleet, output: Output): void {
     lines.push(
       `${fleet.foreign} more ${fleet.foreign === 1 ? "instance is" : "instances are"} not ours and never touched`,
     );
+  const empty = fleet.agents.filter(isEmptyInside).map((a) => a.name);
+  if (empty.length > 0)
+    lines.push(`imported, without a runtime inside, so tasks cannot run: ${empty.join(", ")}`);
   for (const error of fleet.errors) lines.push(`fleet file not in force: ${error}`);
   if (!fleet.live) lines.push("no loop runs; vm-agent up keeps the fleet as written");
   if (lines.length > 0) output.out(`\n${lines.map((l) => output.paint("dim", l)).join("\n")}`);

@@ -3,6 +3,8 @@ import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
 
+export { age } from "../core/explain-values.ts";
+
 /** What a piece of text means; the one place that turns meaning into colour. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
 
@@ -78,13 +80,4 @@ export function reportError(error: unknown, output: Output, debug: boolean): num
 export function shownPath(path: string): string {
   const here = relative(process.cwd(), path) || ".";
   return here.length < path.length ? here : path;
-}
-
-/** `4 s`, `3 min`, `2 h`, `5 d`: how long ago, for people. */
-export function age(ms: number): string {
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 90) return `${s} s`;
-  if (s < 5400) return `${Math.round(s / 60)} min`;
-  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
-  return `${Math.round(s / 86400)} d`;
 }

@@ -7,6 +7,7 @@ import { makePlan } from "../core/plan.ts";
 import type { Desired, Observed, Plan } from "../core/types.ts";
 import { observe } from "../reconcile/observe.ts";
 import { withEarlyLook } from "./early-look.ts";
+import { resolveNames } from "./names.ts";
 import type { Output } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
@@ -14,8 +15,15 @@ import { type World, openWorld } from "./world.ts";
 /** How long a snapshot reading may be old before a plan asks again. Milliseconds. */
 const SNAPSHOTS_MAX_AGE_MS = 10_000;
 
+export interface Scope {
+  /** Instance names; empty: all. */
+  readonly targets: readonly string[];
+  readonly allowDelete: readonly string[];
+}
+
 export interface Planned {
   readonly plan: Plan;
+  readonly scope: Scope;
   readonly desired: Desired;
   readonly observed: Observed;
 }
@@ -23,10 +31,19 @@ export interface Planned {
 export const plan: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
   await using world = await openWorld(settings, { color: output.color, width: output.width });
-  const found = await planNow(world, { targets: list(options.target), allowDelete: [] });
+  const found = await planNow(world, {
+    targets: list(options.target),
+    allowDelete: list(options.allowDelete),
+  });
   if (output.json) output.out(JSON.stringify(found.plan, null, 2));
   else await show(invocation, world, found);
   if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
+  if (typeof options.out === "string") {
+    const { writeSavedPlan } = await import("./saved-plan.ts");
+    writeSavedPlan(options.out, found);
+    if (!output.json)
+      output.out(`\nSaved. vm-agent apply ${options.out} does exactly this, if nothing moved by then.`);
+  }
   if (!options.detailedExitcode) return EXIT.done;
   if (found.plan.changes.length > 0) return EXIT.differs;
   return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;
@@ -36,10 +53,15 @@ export const list = (value: unknown): readonly string[] => (Array.isArray(value)
 
 export async function planNow(
   world: World,
-  asked: { readonly targets: readonly string[]; readonly allowDelete: readonly string[] },
+  asked: Scope & { readonly actor?: "loop" | "apply" },
 ): Promise<Planned> {
   const early = await world.lookEarly();
   const [desired, readings, host] = await Promise.all([world.desired(), world.readings(), world.host()]);
+  const claims = world.store().claims.list();
+  const scope: Scope = {
+    targets: resolveNames(asked.targets, desired.agents, claims),
+    allowDelete: resolveNames(asked.allowDelete, desired.agents, claims),
+  };
   const selection = await world.selection();
   const deps = {
     driver: selection.driver,
@@ -56,7 +78,13 @@ export async function planNow(
   });
   const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
   return {
-    plan: makePlan(desired, observed, { actor: "apply", ...asked, bootGrace }, systemClock.now()),
+    plan: makePlan(
+      desired,
+      observed,
+      { actor: asked.actor ?? "apply", ...scope, bootGrace },
+      systemClock.now(),
+    ),
+    scope,
     desired,
     observed,
   };
@@ -64,11 +92,21 @@ export async function planNow(
 
 /** The heading and the plan, as people read it. */
 export async function show(
-  { settings, output, version }: Pick<Invocation, "settings" | "output" | "version">,
+  invocation: Pick<Invocation, "settings" | "output" | "version">,
   world: World,
   found: Planned,
 ): Promise<void> {
-  const { observed, desired } = found;
+  const { output } = invocation;
+  await heading(invocation, world, found);
+  print(explain(found.plan, { width: output.width, agents: found.desired.agents.length }), output);
+}
+
+/** What is looked at: the fleet and its revision, where the instances live, how many are not ours. */
+export async function heading(
+  { settings, output, version }: Pick<Invocation, "settings" | "output" | "version">,
+  world: World,
+  { observed, desired }: Planned,
+): Promise<void> {
   const { kind } = await world.selection();
   const claims = new Set(observed.claims.map((c) => c.name));
   const seen = observed.instances;
@@ -84,7 +122,6 @@ export async function show(
   );
   output.out("");
   if (desired.guard) output.out(`${output.paint("warn", "!")} ${desired.guard.message}\n`);
-  print(explain(found.plan, { width: output.width, agents: desired.agents.length }), output);
 }
 
 export function print(lines: readonly Line[], output: Output): void {

@@ -1,7 +1,8 @@
 /** `vm-agent status NAME`: one agent in full. */
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
 import type { AgentView } from "../../ui/client/types.ts";
+import { unknownAgent } from "./names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
 import { type Output, age, table } from "./output.ts";
 import type { CommandRun } from "./run.ts";
@@ -34,16 +35,11 @@ export const status: CommandRun = async ({ settings, output, args, options }) =>
 async function describe(world: World, name: string, output: Output): Promise<string> {
   const fleet = await readFleet(world);
   const agent = fleet.agents.find((a) => a.name === name);
-  if (!agent) {
-    throw new VmAgentError({
-      code: "unknown-agent",
-      message: `there is no agent "${name}"`,
-      next:
-        fleet.agents.length > 0
-          ? `there are: ${fleet.agents.map((a) => a.name).join(", ")}`
-          : "the fleet is empty",
-    });
-  }
+  if (!agent)
+    throw unknownAgent(
+      name,
+      fleet.agents.map((a) => a.name),
+    );
   const hub = await world.hub();
   const known = await hub?.api
     .get<{ agent: HubAgent }>(`/agents/${encodeURIComponent(name)}/status`)

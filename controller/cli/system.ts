@@ -6,12 +6,14 @@ import { systemClock } from "../base/clock.ts";
 import type { EnvRecord, Settings } from "../base/env.ts";
 import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
-import type { Desired } from "../core/types.ts";
+import type { Desired, DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
+import { adopt } from "../reconcile/adopt.ts";
 import { gitRevision } from "../reconcile/fleet-git.ts";
 import { type FleetSource, createFleetSource, loadFleet } from "../reconcile/fleet-source.ts";
+import { keepJournal } from "../reconcile/journal.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
 import { acquireLock } from "../store/lock.ts";
@@ -36,6 +38,8 @@ export interface System {
   /** Milliseconds after the begin of a boot during which silence is normal. */
   readonly bootGrace: number;
   readonly missingSecrets: () => readonly MissingSecret[];
+  /** A person's claim of an instance that is foreign; its document must be in force. */
+  readonly adopt: (agent: DesiredAgent) => Promise<void>;
   /** Begins nothing more, lets running steps end, closes everything. Instances stay as they are. */
   stop(): Promise<void>;
 }
@@ -100,6 +104,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   undo.defer(() => hub.stop());
   await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
 
+  const nonce = () => randomBytes(16).toString("base64url");
   const artifact = loadRuntime();
   const bootGrace = number(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
   const loop: Loop = new Loop({
@@ -113,7 +118,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     readings: hub.readings,
     host: await readHost(settings.home),
     random: Math.random,
-    nonce: () => randomBytes(16).toString("base64url"),
+    nonce,
     runtimeHash: artifact.hash,
     userData: async (agent, nonce, joinToken) =>
       renderUserData({
@@ -132,6 +137,9 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     onProgress: (agent, text) => loop.progress(agent, text),
     ...(env.VM_AGENT_TEST_BOUNDARY !== undefined && { boundary: stopAt(env.VM_AGENT_TEST_BOUNDARY) }),
   });
+  const { onError } = options;
+  const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
+  undo.defer(() => journal.close());
   undo.defer(() => loop.stop());
 
   let missing: readonly MissingSecret[] = [];
@@ -159,6 +167,10 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     settings,
     bootGrace,
     missingSecrets: () => missing,
+    adopt: async (agent) => {
+      await adopt({ driver: selection.driver, store, clock, fence, nonce }, agent);
+      loop.wake();
+    },
     stop: () => owned.disposeAsync(),
   };
 }

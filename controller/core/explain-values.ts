@@ -1,4 +1,4 @@
-/** Values in words for people: sizes as they are written in the fleet files. */
+/** Values in words for people: sizes as they are written in the fleet files, and how long something took. */
 
 const UNITS = [
   ["G", 1024 ** 3],
@@ -18,4 +18,13 @@ export function bytes(n: number): string {
   }
   const [unit, size] = UNITS.find(([, u]) => n >= u) ?? ["", 1];
   return `${(n / size).toFixed(unit === "" ? 0 : 1)}${unit}`;
+}
+
+/** `4 s`, `3 min`, `2 h`, `5 d`: how long ago, for people. */
+export function age(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 90) return `${s} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86400)} d`;
 }

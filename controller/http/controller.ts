@@ -1,5 +1,5 @@
-/** /fleet, /plan, /reconcile, /apply: the loop, where one runs in this process. */
-import { words } from "../hub/frames.ts";
+/** /fleet, /plan, /reconcile, /apply, /import: the loop, where one runs in this process. */
+import { word, words } from "../hub/frames.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes, ControllerPort } from "./deps.ts";
 import { refusal } from "./problem.ts";
@@ -42,5 +42,16 @@ export const addControllerRoutes: AddRoutes = (router, { hub, controller }) => {
       throw refusal("controller-absent", "this loop applies nothing on request", "run vm-agent apply");
     await hub.audit.record("operator", "apply", "*", { targets: words(body.targets) });
     ctx.body = await apply(body);
+  });
+
+  router.post("/import", async (ctx) => {
+    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+    const name = word(body.name);
+    if (name === "")
+      throw refusal("query-invalid", "it is not said which instance", 'send {"name": "my-instance"}');
+    const claim = loop().import;
+    if (!claim) throw refusal("controller-absent", "this loop imports nothing", "run vm-agent import");
+    ctx.body = await claim(name);
+    await hub.audit.record("operator", "import", name, {});
   });
 };

@@ -12,6 +12,8 @@ export interface ControllerPort {
   reconcile(names: readonly string[]): void;
   /** Applies what the loop would hold, because a person saw it and said yes. */
   apply?(request: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Claims a foreign instance that a document names, because a person asked for it. */
+  import?(name: string): Promise<unknown>;
 }
 
 export interface RouteDeps {

@@ -25,6 +25,7 @@ const OPERATIONS: readonly (readonly [string, string, string, string?])[] = [
   ["get", "/plan", "What would be done, and what is held"],
   ["post", "/reconcile", "Nudge the loop; {names} or all"],
   ["post", "/apply", "Apply a plan that was seen"],
+  ["post", "/import", "Claim a foreign instance that a document names; {name}"],
   ["get", "/audit", "The audit; after, limit"],
   ["get", "/audit/verify", "The first broken link of the audit"],
   ["get", "/admin/stats", "Statistics of router and agents"],

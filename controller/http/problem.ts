@@ -16,6 +16,7 @@ const STATUS: Readonly<Record<string, number>> = {
   "agent-declared": 409,
   "agent-name-invalid": 400,
   "agent-unknown": 404,
+  "already-ours": 409,
   "body-not-json": 400,
   "body-too-large": 413,
   "body-too-slow": 408,
@@ -28,11 +29,13 @@ const STATUS: Readonly<Record<string, number>> = {
   held: 409,
   "host-not-allowed": 403,
   "idempotency-conflict": 409,
+  "instance-missing": 404,
   "locked-out": 429,
   "message-invalid": 400,
   "method-not-allowed": 405,
   "no-agent-fits": 404,
   "not-authorised": 401,
+  "not-declared": 409,
   "not-found": 404,
   "origin-not-allowed": 403,
   "plan-stale": 409,
@@ -43,6 +46,9 @@ const STATUS: Readonly<Record<string, number>> = {
   "task-type-not-supported": 422,
   "task-unknown": 404,
   "too-many-streams": 503,
+  unobservable: 503,
+  "world-moved": 409,
+  "wrong-state": 409,
 };
 
 const TITLES: Readonly<Record<number, string>> = {

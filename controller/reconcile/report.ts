@@ -61,6 +61,8 @@ export function createReporter(deps: ReportDeps) {
         failure: failure(status.name),
       })),
       foreign: desired && turn ? foreignInstances(desired, turn.observed) : null,
+      /** When the instances were last looked at; null: not yet. */
+      seenAt: turn?.observed.at ?? null,
       unobservable: seen?.kind === "unobservable" ? seen.reason : null,
       counts: turn?.plan.counts ?? NO_COUNTS,
       held: turn?.plan.counts.held ?? 0,

@@ -1,0 +1,84 @@
+/** The document of an agent in its file, and an edit of it that a person asked for. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../base/env.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import type { Desired, DesiredAgent } from "../core/types.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { loadFleet } from "../reconcile/fleet-source.ts";
+import type { DocumentKey } from "./edit-yaml.ts";
+import { replaceFile } from "./files.ts";
+import { findHub } from "./home.ts";
+import { unknownAgent } from "./names.ts";
+import { type Output, shownPath } from "./output.ts";
+
+export interface AgentDocument {
+  /** Of several replicas, any. */
+  readonly agent: DesiredAgent;
+  readonly key: DocumentKey;
+  readonly path: string;
+  readonly settings: Desired["settings"];
+}
+
+/** The folder as it lies there, committed or not: that is what a person edits. */
+export async function readFolder(settings: Settings, output: Output): Promise<Desired> {
+  const read = await loadFleet(settings.fleet);
+  if (read.ok) return read.desired;
+  const { color, width } = output;
+  throw new VmAgentError({
+    code: "fleet-invalid",
+    message: reportErrors(read.errors, { color, width, folder: shownPath(settings.fleet) }),
+    next: "mend the files first; nothing was written",
+    exit: EXIT.invalidFleet,
+  });
+}
+
+/** Throws for a name that nobody declares, and for a replica: an edit of its document is one of all of them. */
+export async function findDocument(
+  settings: Settings,
+  output: Output,
+  name: string,
+  verb: string,
+): Promise<AgentDocument> {
+  const desired = await readFolder(settings, output);
+  const agent =
+    desired.agents.find((a) => a.document === name) ?? desired.agents.find((a) => a.name === name);
+  if (!agent)
+    throw unknownAgent(
+      name,
+      desired.agents.flatMap((a) => [a.name, a.document]),
+    );
+  const { document } = agent;
+  if (document !== name) {
+    const all = desired.agents.filter((a) => a.document === document).map((a) => a.name);
+    throw new VmAgentError({
+      code: "is-replica",
+      message: `"${name}" is one of the ${all.length} replicas of "${document}" (${shownPath(join(settings.fleet, agent.source.file))}:${agent.source.line}), which share one document`,
+      next: `vm-agent ${verb} ${document} does it for ${all.join(", ")}`,
+    });
+  }
+  return {
+    agent,
+    key: { kind: "Agent", name: document },
+    path: join(settings.fleet, agent.source.file),
+    settings: desired.settings,
+  };
+}
+
+/** True: the file says something else now. It is replaced as a whole, and only its own bytes of the edit differ. */
+export function editFile(path: string, edit: (text: string) => string): boolean {
+  const whole = readFileSync(path, "utf8");
+  const mark = whole.startsWith("\uFEFF") ? "\uFEFF" : "";
+  const text = whole.slice(mark.length);
+  const edited = edit(text);
+  if (edited === text) return false;
+  replaceFile(path, mark + edited);
+  return true;
+}
+
+/** When an edit of the fleet comes into force. */
+export async function whenInForce(settings: Settings, desired: Desired["settings"]): Promise<string> {
+  if (desired.git.follow) return "The fleet follows git (git.follow): this counts once it is committed.";
+  if (await findHub(settings)) return "The running loop sees it at once.";
+  return "No loop runs; the next vm-agent up or vm-agent apply heeds it.";
+}

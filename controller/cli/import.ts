@@ -1,0 +1,132 @@
+/** `vm-agent import NAME`: writes down an instance that vm-agent did not create, asks, and makes it ours. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import type { Settings } from "../base/env.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import type { DesiredAgent, Mount } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import { adopt, importable } from "../reconcile/adopt.ts";
+import { acquireLock } from "../store/lock.ts";
+import { openStore } from "../store/sqlite.ts";
+import type { Store } from "../store/store.ts";
+import { confirm } from "./confirm.ts";
+import { readFolder } from "./fleet-file.ts";
+import { databasePath, prepareHome } from "./home.ts";
+import { type Reading, importedYaml } from "./import-yaml.ts";
+import { shownPath } from "./output.ts";
+import { planNow } from "./plan.ts";
+import type { CommandRun, Invocation } from "./run.ts";
+import { asked } from "./task.ts";
+import { DRIVER_KEY, openWorld } from "./world.ts";
+
+export const importInstance: CommandRun = async (invocation) => {
+  const { settings, output, args, options } = invocation;
+  const name = args[0] ?? "";
+  const path = join(settings.fleet, "agents", `${name}.yaml`);
+  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const { driver, kind } = await world.selection();
+  const reading = await read(driver, world.store(), name);
+  const written = await declared(invocation, name, path);
+  const text = written ?? importedYaml(reading, new Date().toISOString().slice(0, 10));
+  if (!output.json) output.out(`${shownPath(path)}\n\n${text.replaceAll(/^(?=.)/gm, "  ")}`);
+  if (!options.yes) await confirm(output, `Write this, and make "${name}" ours?`, `vm-agent import ${name}`);
+  if (written === null) write(path, text);
+  // First the document, then the claim: a claim without a document would be one to remove.
+  const agent = await wanted(invocation, name).catch((error: unknown) => {
+    if (written === null) rmSync(path, { force: true });
+    throw error;
+  });
+  const hub = await world.hub();
+  if (hub) await asked(() => hub.api.post("/import", { name }));
+  else await claimOurselves(settings, driver, kind, agent);
+  // The first look read the files and the claims as they were before.
+  await using after = await openWorld(settings, { color: output.color, width: output.width });
+  const { changes, held } = (await planNow(after, { targets: [name], allowDelete: [] })).plan;
+  if (output.json) output.out(JSON.stringify({ agent: name, file: path, changes, held }));
+  else {
+    output.out(`${output.paint("good", "✓")} "${name}" is imported; its document is ${shownPath(path)}.`);
+    const left = changes.length + held.length;
+    output.out(
+      left === 0
+        ? "It is as written: there is nothing to do. No runtime is inside, so tasks cannot run in it."
+        : `It is not quite as written; vm-agent plan --target ${name} shows what differs.`,
+    );
+  }
+  return EXIT.done;
+};
+
+/** Everything is read before anything is written. */
+async function read(driver: Driver, store: Store, name: string): Promise<Reading> {
+  const instance = await importable({ driver, store }, name);
+  const size = await driver.size(name);
+  const snapshots = (await driver.snapshots()).get(name) ?? [];
+  const mounts: readonly Mount[] | null =
+    instance.state === "Stopped" && driver.mounts ? await driver.mounts(name) : null;
+  return { instance, size, snapshots, mounts };
+}
+
+/** The text of an import that was written and not claimed, because it was interrupted; null: nothing is there. */
+async function declared(invocation: Invocation, name: string, path: string): Promise<string | null> {
+  const { settings, output } = invocation;
+  const desired = await readFolder(settings, output);
+  const other = desired.agents.find((a) => a.name === name);
+  const text = existsSync(path) ? readFileSync(path, "utf8") : null;
+  if (text?.startsWith("# Imported on ") && other && join(settings.fleet, other.source.file) === path)
+    return text;
+  if (other) {
+    throw new VmAgentError({
+      code: "already-declared",
+      message: `${shownPath(join(settings.fleet, other.source.file))}:${other.source.line} declares "${name}" already, and the instance of that name is not ours`,
+      next: "remove that document or give it another name, then import the instance",
+    });
+  }
+  if (text === null) return null;
+  throw new VmAgentError({
+    code: "file-exists",
+    message: `${shownPath(path)} exists, and does not declare "${name}"`,
+    next: "move it away, then import the instance",
+  });
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text, { flag: "wx" });
+}
+
+/** The agent as the fleet files say it now, with every default filled in. */
+async function wanted({ settings, output }: Invocation, name: string): Promise<DesiredAgent> {
+  const agent = (await readFolder(settings, output)).agents.find((a) => a.name === name);
+  if (agent) return agent;
+  throw new VmAgentError({
+    code: "not-declared",
+    message: `the fleet files do not declare "${name}", although its document was written`,
+    next: "vm-agent validate tells what is in the fleet folder",
+  });
+}
+
+/** Nobody keeps this fleet now: the lock is ours for as long as the claim takes. */
+async function claimOurselves(
+  settings: Settings,
+  driver: Driver,
+  kind: "multipass" | "sandbox",
+  agent: DesiredAgent,
+): Promise<void> {
+  prepareHome(settings.home);
+  const holder = { pid: process.pid, command: "vm-agent import", since: systemClock.now() };
+  const lock = acquireLock(settings.home, holder);
+  try {
+    const store = openStore(databasePath(settings.home));
+    try {
+      const fence = await store.nextFence();
+      await store.kv.put(DRIVER_KEY, kind);
+      const nonce = () => randomBytes(16).toString("base64url");
+      await adopt({ driver, store, clock: systemClock, fence, nonce }, agent);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}

@@ -1,0 +1,95 @@
+/** A person's explicit claim of an instance that this fleet did not create: the one way in which a foreign one becomes ours. */
+import type { Clock } from "../base/clock.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import { desiredView, powerOf } from "../core/drift.ts";
+import type { Claim, DesiredAgent, InstanceState, ObservedInstance } from "../core/types.ts";
+import type { Driver } from "../drivers/driver.ts";
+import type { Store } from "../store/store.ts";
+import { vanishedKey } from "./keys.ts";
+
+export interface AdoptDeps {
+  readonly driver: Driver;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly fence: number;
+  readonly nonce: () => string;
+}
+
+/** States in which it is known what an instance is. */
+const SETTLED: readonly InstanceState[] = ["Running", "Stopped", "Suspended"];
+
+/**
+ * Claims the instance as what its document says, so that a plan has nothing to do. The nonce is fresh and nowhere inside:
+ * the claim alone counts, and no runtime proves itself by it. Rejects when the instance is not there, or is claimed.
+ */
+export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void> {
+  const { store, clock, fence } = deps;
+  const seen = await importable(deps, agent.name);
+  if (powerOf(seen.state) !== agent.state) throw moved(agent, seen.state);
+  const now = clock.now();
+  const claim: Claim = {
+    name: agent.name,
+    nonce: deps.nonce(),
+    phase: "launched",
+    claimedAt: now,
+    bootAt: now,
+    image: agent.image ?? null,
+    provisionHash: agent.provision.hash,
+    runtimeHash: "",
+    restoreToken: agent.restore?.token ?? null,
+    document: agent.document,
+    converged: desiredView(agent),
+    proven: false,
+    protect: agent.protect,
+    adopted: true,
+  };
+  await store.claims.put(claim, fence);
+  await store.kv.remove(vanishedKey(agent.name));
+}
+
+/** The instance, if a person may claim it: there, in a settled state, and claimed by nobody. */
+export async function importable(
+  { driver, store }: Pick<AdoptDeps, "driver" | "store">,
+  name: string,
+): Promise<ObservedInstance> {
+  if (store.claims.list().some((c) => c.name === name)) {
+    throw new VmAgentError({
+      code: "already-ours",
+      message: `"${name}" belongs to this fleet already`,
+      next: `vm-agent why ${name} tells how it is`,
+    });
+  }
+  const seen = await driver.list();
+  if (seen.kind === "unobservable") {
+    throw new VmAgentError({
+      code: "unobservable",
+      message: `nothing can be seen: ${seen.reason}`,
+      next: seen.next,
+      exit: EXIT.unreachable,
+    });
+  }
+  const instance = seen.instances.find((i) => i.name === name);
+  if (!instance) {
+    throw new VmAgentError({
+      code: "instance-missing",
+      message: `Multipass has no instance "${name}"`,
+      next: `there are: ${seen.instances.map((i) => i.name).join(", ") || "none"}`,
+    });
+  }
+  if (SETTLED.includes(instance.state)) return instance;
+  throw new VmAgentError({
+    code: "wrong-state",
+    message: `"${name}" is ${instance.state}, so it is not known what to write down`,
+    next:
+      instance.state === "Deleted"
+        ? `multipass recover ${name} brings it back, then import it`
+        : "import it once it is Running, Stopped or Suspended",
+  });
+}
+
+const moved = (agent: DesiredAgent, state: InstanceState): VmAgentError =>
+  new VmAgentError({
+    code: "world-moved",
+    message: `"${agent.name}" is ${state} now, and its document says ${agent.state}`,
+    next: `remove ${agent.source.file}, then import it again`,
+  });
