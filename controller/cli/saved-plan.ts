@@ -116,6 +116,15 @@ function changesMoved(saved: SavedPlan, { plan }: Planned): readonly string[] {
   });
 }
 
-/** What is done, without why and what it costs. */
-const essence = ({ action, before, after, snapshots }: Change): unknown =>
-  JSON.parse(JSON.stringify({ action, before, after, snapshots }));
+/** What is done, without why, what it costs and what it waits for. */
+function essence(change: Change): unknown {
+  const {
+    why: _why,
+    consequences: _costs,
+    waitsFor: _waits,
+    cause: _cause,
+    source: _source,
+    ...done
+  } = change;
+  return JSON.parse(JSON.stringify(done));
+}

@@ -149,6 +149,11 @@ const DOING: Readonly<Record<string, string>> = {
   recover: "bringing it back from the deleted",
   resize: "resizing",
   snapshot: "taking snapshot",
+  "remove-snapshot": "removing snapshot",
+  restore: "going back to its snapshot",
+  rerun: "running its provisioning again",
+  mount: "mounting",
+  unmount: "unmounting",
   drain: "waiting for its tasks to end",
   remove: "deleting",
 };
@@ -182,6 +187,7 @@ const DONE: Readonly<Record<string, string>> = {
   suspend: "suspended",
   restore: "restored",
   snapshot: "a snapshot was taken",
+  prune: "old snapshots were removed",
 };
 
 function lastText(journal: readonly JournalEntry[], time: (at: Instant) => string): string | null {
