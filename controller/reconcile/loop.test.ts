@@ -1,40 +1,8 @@
-/** loop.ts on a fake clock: when it takes turns, what it begins, what it waits for, and when it says that all is done. */
+/** loop.ts on a fake clock: when it takes turns, what it begins, and what it does about failures. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ShortAgent } from "../core/testdata/build.ts";
-import type { Action, FleetSettings } from "../core/types.ts";
 import { Loop } from "./loop.ts";
-import { type Scene, type SceneOptions, createScene } from "./testing/scene.ts";
-
-interface Running extends Scene {
-  readonly loop: Loop;
-}
-
-async function start(
-  agents: readonly ShortAgent[],
-  settings: Partial<FleetSettings> = {},
-  options: SceneOptions = {},
-): Promise<Running> {
-  const scene = await createScene(agents, settings, options);
-  return Object.assign(scene, { loop: new Loop(scene.deps) });
-}
-
-const settle = (scene: Running, ms?: number) => {
-  scene.loop.wake();
-  return scene.clock.until("the loop is settled", () => scene.loop.isSettled, ms);
-};
-const edit = (scene: Running, agents: readonly ShortAgent[], settings?: Partial<FleetSettings>) => {
-  scene.write(agents, settings);
-  scene.bus.emit("fleet.read", {
-    hash: scene.desired.hash,
-    revision: null,
-    agents: agents.length,
-    errors: [],
-  });
-};
-const failures = (scene: Running) => [...scene.loop.queue.failures().keys()];
-const turned = (scene: Running, n: number) =>
-  scene.clock.until(`${n} more turns`, () => scene.loop.turns >= n, 3_600_000);
+import { edit, failures, settle, start, turned } from "./testing/running-loop.ts";
 
 describe("turns", () => {
   it("many wakes make one; nothing to do costs one list in each interval", async () => {
@@ -186,6 +154,22 @@ describe("work", () => {
     assert.deepEqual([scene.world.get("a")?.state, failures(scene)], ["Running", []]);
   });
 
+  it("a launch for which the name was taken is tried again when the name is free", async () => {
+    const scene = await start([{ name: "a" }]);
+    scene.onCall = ({ kind }) => {
+      if (kind !== "launch" || scene.calls.length > 1) return;
+      scene.world.add({ name: "a", maker: "stranger", nonce: "", size: { cpu: 1, memory: 1, disk: 1 } });
+    };
+    scene.loop.start();
+    await scene.clock.until("it failed", () => failures(scene).length === 1);
+    await settle(scene);
+    assert.deepEqual([scene.calls, scene.world.get("a")?.maker], [["launch a"], "stranger"]);
+    scene.world.erase("a");
+    await scene.clock.advance(60_000);
+    await settle(scene);
+    assert.deepEqual([scene.calls, scene.world.get("a")?.maker], [["launch a", "launch a"], "fleet"]);
+  });
+
   it("shows what it does now, and its progress", async () => {
     const scene = await start([{ name: "a" }]);
     scene.loop.start();
@@ -211,139 +195,6 @@ describe("work", () => {
     scene.loop.wake();
     await scene.clock.advance(100_000);
     assert.deepEqual([scene.calls.length, failures(scene)], [1, []]);
-  });
-});
-
-describe("settled", () => {
-  it("not while something is on its way, or will be tried again", async () => {
-    const scene = await start([{ name: "a" }]);
-    const instance = await scene.running({ name: "a" });
-    scene.world.boot(instance);
-    scene.loop.start();
-    await turned(scene, 2);
-    assert.equal(scene.loop.isSettled, false);
-    await settle(scene);
-    assert.equal(instance.state, "Running");
-  });
-
-  for (const [what, blocked] of [
-    ["is held", { name: "a", paused: true }],
-    ["is not there, and its drift is ignored", { name: "a", drift: "ignore" }],
-  ] as const)
-    it(`what depends on an agent that ${what} is not waited for, however far away`, async () => {
-      const scene = await start([blocked, { name: "b", dependsOn: ["a"] }, { name: "c", dependsOn: ["b"] }]);
-      await scene.running(blocked);
-      scene.loop.start();
-      await scene.clock.advance(100);
-      scene.world.erase("a");
-      scene.loop.wake();
-      await settle(scene, 120_000);
-      assert.deepEqual(
-        scene.calls.filter((c) => c !== "launch a" && !c.endsWith(" b") && !c.endsWith(" c")),
-        [],
-      );
-    });
-
-  it("a dependency that may say hello yet is waited for, but not for ever", async () => {
-    const scene = await start([{ name: "a" }, { name: "b", dependsOn: ["a"] }]);
-    const instance = await scene.running({ name: "a" });
-    instance.helloAt = Number.POSITIVE_INFINITY;
-    scene.loop.start();
-    await scene.clock.advance(100_000);
-    assert.equal(scene.loop.isSettled, false);
-    await settle(scene);
-    assert.equal(scene.world.get("b"), undefined);
-  });
-
-  it("settled() ends with the signal's reason", async () => {
-    const scene = await start([{ name: "a" }]);
-    const abort = new AbortController();
-    const waiting = assert.rejects(scene.loop.settled(abort.signal), /enough/);
-    abort.abort(new Error("enough"));
-    await waiting;
-  });
-
-  for (const when of ["in a turn", "in its work"] as const)
-    it(`settled() tells when a newer controller has taken over ${when}`, async () => {
-      const scene = await start([{ name: "a" }]);
-      if (when === "in a turn") {
-        await scene.running({ name: "a" });
-        scene.world.erase("a");
-        await scene.store.nextFence();
-      } else scene.onCall = () => void scene.store.nextFence();
-      scene.loop.start();
-      const waiting = assert.rejects(scene.loop.settled(new AbortController().signal), { code: "fenced" });
-      await scene.clock.advance(120_000);
-      await waiting;
-      const { turns } = scene.loop;
-      await scene.clock.advance(600_000);
-      assert.equal(scene.loop.turns, turns, "it gives way for good");
-    });
-});
-
-describe("a yes", () => {
-  const yes = (scene: Running, agent: string, action: Action, allowDelete: readonly string[] = []) =>
-    scene.loop.approve([{ agent, action }], allowDelete);
-
-  it("releases what it names, once, and nothing else", async () => {
-    const scene = await start([{ name: "c" }], { maxDeletes: 5 });
-    for (const name of ["a", "b", "c"]) await scene.running({ name });
-    scene.loop.start();
-    await settle(scene);
-    assert.deepEqual(scene.calls, [], "prune is off");
-    yes(scene, "a", "destroy");
-    await settle(scene);
-    assert.deepEqual(scene.calls, ["remove a"]);
-    assert.ok(scene.world.get("b"));
-  });
-
-  it("to another action releases nothing", async () => {
-    const scene = await start([{ name: "c" }], { maxDeletes: 5 });
-    for (const name of ["a", "c"]) await scene.running({ name });
-    scene.loop.start();
-    yes(scene, "a", "replace");
-    await scene.clock.advance(60_000);
-    assert.deepEqual(scene.calls, []);
-  });
-
-  it("does not reach what is protected, unless that is named for deletion", async () => {
-    const scene = await start([{ name: "c" }], { maxDeletes: 5 });
-    await scene.running({ name: "a" }, { protect: true });
-    await scene.running({ name: "c" });
-    scene.loop.start();
-    yes(scene, "a", "destroy");
-    await scene.clock.advance(60_000);
-    assert.deepEqual(scene.calls, []);
-    yes(scene, "a", "destroy", ["a"]);
-    await settle(scene);
-    assert.deepEqual(scene.calls, ["remove a"]);
-  });
-
-  it("to drift that is only warned of passes the other guards: a paused agent stays as it is", async () => {
-    const warned = { name: "a", drift: "warn" } as const;
-    const scene = await start([{ ...warned, paused: true }]);
-    scene.world.put(await scene.running({ ...warned, paused: true }), "Stopped");
-    scene.loop.start();
-    await settle(scene);
-    yes(scene, "a", "start");
-    await scene.clock.advance(60_000);
-    assert.deepEqual(scene.calls, []);
-    edit(scene, [warned]);
-    await settle(scene);
-    assert.deepEqual(scene.calls, ["start a"]);
-  });
-
-  it("is void when what it was for is not to be done any more", async () => {
-    const scene = await start([{ name: "a" }, { name: "c" }]);
-    for (const name of ["a", "c"]) await scene.running({ name });
-    scene.loop.start();
-    await settle(scene);
-    yes(scene, "a", "destroy", ["a"]);
-    await scene.clock.advance(60_000);
-    edit(scene, [{ name: "c" }]);
-    await scene.clock.advance(60_000);
-    assert.deepEqual(scene.calls, []);
-    assert.equal(scene.loop.last?.plan.held[0]?.reason, "prune-off");
   });
 });
 

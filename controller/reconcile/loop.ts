@@ -11,7 +11,7 @@ import { Approvals } from "./approvals.ts";
 import type { ObserveDeps } from "./observe.ts";
 import { KeyQueue } from "./queue.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
-import { isSettled, untilNext } from "./settled.ts";
+import { isSettled, openAgents, untilNext } from "./settled.ts";
 import { Waiters } from "./waiters.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { Work, type Working, wantedKey } from "./work.ts";
@@ -170,7 +170,7 @@ export class Loop {
       const { create, change, destroy, held } = turn.plan.counts;
       bus.emit("planned", { create, change, destroy, held });
       if (turn.observed.instances.kind === "seen")
-        this.queue.forgiveOthers(new Set([...turn.plan.changes, ...turn.plan.held].map((x) => x.agent)));
+        this.queue.forgiveOthers(openAgents(turn.plan));
       // The fleet was edited while we looked: what was planned for the one before is not begun.
       const current = this.#deps.desired()?.hash === desired.hash;
       // What was in flight when we looked is judged by the next look: this one saw it half done.

@@ -89,7 +89,7 @@ export class KeyQueue {
     for (const key of keys) this.#failures.delete(key);
   }
 
-  /** What failed and is as written now, or not ours to do any more, has not failed. */
+  /** `open`: what is still to be done, held or not. What failed and is not among it has not failed: the world has moved. */
   forgiveOthers(open: ReadonlySet<string>): void {
     for (const key of this.#failures.keys())
       if (!open.has(key) && !this.#inFlight.has(key)) this.#failures.delete(key);

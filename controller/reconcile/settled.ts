@@ -1,5 +1,5 @@
 /** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
-import type { Change, Instant, InstanceState } from "../core/types.ts";
+import type { Change, Instant, InstanceState, Plan } from "../core/types.ts";
 import type { Turn } from "./reconcile.ts";
 
 export interface SettledOptions {
@@ -43,6 +43,10 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
   };
   return !options.runnable.some((c) => isComing(c.agent));
 }
+
+/** Agents of which it is decided that something is to be done, held or not. */
+export const openAgents = ({ changes, held }: Plan): ReadonlySet<string> =>
+  new Set([...changes, ...held.flatMap((h) => h.would ?? [])].map((c) => c.agent));
 
 /** How long until the next look. `retry`: milliseconds until something may be tried again; null: nothing is to be. */
 export function untilNext(turn: Turn | null, interval: number, retry: number | null): number {

@@ -55,7 +55,8 @@ describe("the whole controller, simulated", () => {
     // As many lives as it takes, and a bound: a change of the controller moves what happens in which.
     let text = "";
     const missing = () => WORDS.filter((word) => !text.includes(word));
-    for (let seed = 1; seed <= 500 && missing().length > 0; seed++) text += (await simulate(seed)).log.join("\n");
+    for (let seed = 1; seed <= 500 && missing().length > 0; seed++)
+      text += (await simulate(seed)).log.join("\n");
     assert.deepEqual(missing(), [], "it never came to these");
     for (const step of ["recover", "resize", "snapshot", "suspend", "remove", "forget"])
       assert.match(text, new RegExp(`: ${step}$`, "m"));
