@@ -13,6 +13,8 @@ export interface RunOptions {
   /** Added to the environment of this process; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** How standard output becomes text; `latin1` keeps every byte as one character. Default utf8. */
+  readonly encoding?: "utf8" | "latin1";
   /** Gets all of standard output as it comes, also what is beyond `maxOutputBytes`. */
   readonly onStdout?: (text: string) => void;
   /** Milliseconds between SIGTERM and SIGKILL. */
@@ -110,7 +112,7 @@ export const run: Run = (file, args, options = {}) => {
         argv,
         exitCode: exit?.code ?? null,
         signal: exit?.signal ?? null,
-        stdout: out.text(),
+        stdout: out.text(options.encoding),
         stderr: err.text(),
         durationMs: elapsed(),
         timedOut: ending === "deadline",
@@ -168,7 +170,7 @@ function collector(cap: number, listener?: (text: string) => void) {
       if (part.length > 0) chunks.push(part);
       if (decoder !== null) listener?.(decoder.write(chunk));
     },
-    text: () => Buffer.concat(chunks).toString("utf8"),
+    text: (encoding: "utf8" | "latin1" = "utf8") => Buffer.concat(chunks).toString(encoding),
     truncated: () => cut,
   };
 }

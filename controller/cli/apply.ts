@@ -37,7 +37,7 @@ export const apply: CommandRun = async (invocation) => {
     if (saved && file !== null && found.observed.instances.kind === "seen")
       found = { ...found, plan: { ...saved, changes: stillTrue(saved, found, file) } };
     api = (await world.hub())?.api ?? null;
-    if (!output.json) await show(invocation, world, found);
+    if (!output.json && !options.quiet) await show(invocation, world, found);
   }
   const { plan, scope } = found;
   if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;

@@ -143,9 +143,28 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./task.ts")).cancel,
   },
   {
+    usage: "history",
+    summary: "what was in force, when, by whom, and how it ended",
+    options: [["--limit <n>", "how many, the newest first", "20"]],
+    example: ["vm-agent history", "vm-agent history --limit 5 --json"],
+    load: async () => (await import("./history.ts")).history,
+  },
+  {
+    usage: "rollback <rev>",
+    summary: "make the fleet what it was at a revision, as a new commit, and have it done",
+    options: [["--yes", "do not ask"]],
+    example: ["vm-agent rollback HEAD~1", "vm-agent rollback 3f2c1ab --yes"],
+    load: async () => (await import("./rollback.ts")).rollback,
+  },
+  {
     usage: "reconcile [name]",
     summary: "have the running loop look again now, forgetting earlier failures",
-    example: ["vm-agent reconcile", "vm-agent reconcile agent-builder"],
+    options: [["--accept-rewrite", "release a followed branch that was rewritten: its new tip counts"]],
+    example: [
+      "vm-agent reconcile",
+      "vm-agent reconcile agent-builder",
+      "vm-agent reconcile --accept-rewrite",
+    ],
     load: async () => (await import("./reconcile.ts")).reconcile,
   },
   {

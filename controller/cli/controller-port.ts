@@ -16,6 +16,7 @@ export function controllerPort(system: System, version: string): ControllerPort 
     readings: hub.readings,
     now: systemClock.now,
     bootGrace: system.bootGrace,
+    applied: system.applied,
     about: {
       version,
       fleet: settings.fleet,
@@ -33,7 +34,11 @@ export function controllerPort(system: System, version: string): ControllerPort 
       const policy = { actor: "apply", allowDelete: [], targets: [], bootGrace: system.bootGrace } as const;
       return makePlan(desired, turn.observed, policy, systemClock.now());
     },
-    reconcile: (names) => loop.nudge(names),
+    reconcile(names) {
+      loop.nudge(names);
+      // What is followed may have moved; whatever that brings wakes the loop again.
+      void source.refresh().catch(system.onError);
+    },
     async apply(request) {
       const changes = Array.isArray(request.changes) ? request.changes.flatMap(orderOf) : [];
       const allowDelete = Array.isArray(request.allowDelete)

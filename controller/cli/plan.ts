@@ -9,6 +9,7 @@ import { observe } from "../reconcile/observe.ts";
 import { withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
 import type { Output } from "./output.ts";
+import { gitLines, revisionWords } from "./revision.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
 
@@ -116,10 +117,12 @@ export async function heading(
       ? `${seen.list.length} instances${foreign > 0 ? `, ${foreign} not ours` : ""}`
       : "nothing can be seen";
   const fleet = relative(process.cwd(), settings.fleet) || ".";
+  const git = await world.git();
   const note = kind === "sandbox" ? output.paint("warn", "sandbox (not virtual machines)") : kind;
   output.out(
-    `vm-agent ${version}   fleet ${fleet}${desired.revision ? ` at ${desired.revision}` : ""}   ${note}, ${instances}`,
+    `vm-agent ${version}   fleet ${fleet}${revisionWords(desired.revision, git)}   ${note}, ${instances}`,
   );
+  for (const line of gitLines(git, output)) output.out(line);
   output.out("");
   if (desired.guard) output.out(`${output.paint("warn", "!")} ${desired.guard.message}\n`);
 }

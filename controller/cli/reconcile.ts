@@ -1,13 +1,36 @@
-/** `vm-agent reconcile [NAME]`: have the running loop look again now. */
-import { needHub } from "./home.ts";
-import type { CommandRun } from "./run.ts";
+/** `vm-agent reconcile [NAME]`: have the running loop look again now; `--accept-rewrite` releases a branch that was rewritten. */
+import { shortRevision } from "../reconcile/fleet-git.ts";
+import { createGitReader } from "../reconcile/fleet-git-reader.ts";
+import { acceptRewrite, branchName } from "../reconcile/fleet-git-remote.ts";
+import { findHub, needHub } from "./home.ts";
+import type { CommandRun, Invocation } from "./run.ts";
 import { asked } from "./task.ts";
 
-export const reconcile: CommandRun = async ({ settings, output, args }) => {
+export const reconcile: CommandRun = async (invocation) => {
+  const { settings, output, args, options } = invocation;
+  if (options.acceptRewrite) {
+    await accept(invocation);
+    // Without a loop there is nobody to look again, and the next one begins with what was accepted.
+    if ((await findHub(settings)) === null) return 0;
+  }
   const { api } = await needHub(settings);
   const answer = await asked(() => api.post<unknown>("/reconcile", { names: args }));
-  output.out(
-    output.json ? JSON.stringify(answer) : `looking again${args.length > 0 ? ` at ${args.join(", ")}` : ""}`,
-  );
+  if (output.json) output.out(JSON.stringify(answer));
+  else output.out(`looking again${args.length > 0 ? ` at ${args.join(", ")}` : ""}`);
   return 0;
 };
+
+async function accept({ settings, output }: Invocation): Promise<void> {
+  const reader = createGitReader(settings.fleet);
+  await reader.read();
+  const repository = reader.repository();
+  const target = reader.target();
+  const moved = repository && target ? await acceptRewrite(repository, target) : null;
+  if (output.json) return;
+  if (target === null) output.out("no branch of a remote is followed, so none is held");
+  else if (moved === null) output.out(`${branchName(target)} was not rewritten; nothing is held for that`);
+  else
+    output.out(
+      `${branchName(target)}: ${shortRevision(moved.before)} → ${shortRevision(moved.now)}, accepted`,
+    );
+}

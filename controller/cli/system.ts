@@ -11,8 +11,9 @@ import type { DriverInfo } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
 import { adopt } from "../reconcile/adopt.ts";
-import { gitRevision } from "../reconcile/fleet-git.ts";
-import { type FleetSource, createFleetSource, loadFleet } from "../reconcile/fleet-source.ts";
+import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
+import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.ts";
+import { type Applied, recordHistory } from "../reconcile/history.ts";
 import { keepJournal } from "../reconcile/journal.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
@@ -31,12 +32,15 @@ export interface System {
   readonly store: Store;
   readonly hub: Hub;
   readonly loop: Loop;
-  readonly source: Pick<FleetSource, "current" | "close">;
+  readonly source: FleetSource;
   readonly selection: Selection;
   readonly driver: DriverInfo;
   readonly settings: Settings;
   /** Milliseconds after the begin of a boot during which silence is normal. */
   readonly bootGrace: number;
+  readonly onError: (error: unknown) => void;
+  /** Which revision was applied to each agent last. */
+  readonly applied: () => ReadonlyMap<string, Applied>;
   readonly missingSecrets: () => readonly MissingSecret[];
   /** A person's claim of an instance that is foreign; its document must be in force. */
   readonly adopt: (agent: DesiredAgent) => Promise<void>;
@@ -140,6 +144,9 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   const { onError } = options;
   const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
   undo.defer(() => journal.close());
+  const fleet = () => source.current();
+  const history = recordHistory({ store, loop, bus, fleet, folder: settings.fleet, clock, onError });
+  undo.defer(() => history.close());
   undo.defer(() => loop.stop());
 
   let missing: readonly MissingSecret[] = [];
@@ -166,6 +173,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     driver,
     settings,
     bootGrace,
+    onError: options.onError,
+    applied: history.applied,
     missingSecrets: () => missing,
     adopt: async (agent) => {
       await adopt({ driver: selection.driver, store, clock, fence, nonce }, agent);
@@ -192,25 +201,20 @@ async function aboutDriver(
   }
 }
 
-async function openFleet(
-  settings: Settings,
-  watch: boolean,
-  store: Store,
-  bus: Bus,
-): Promise<Pick<FleetSource, "current" | "close">> {
-  const revision = () => gitRevision(settings.fleet);
+async function openFleet(settings: Settings, watch: boolean, store: Store, bus: Bus): Promise<FleetSource> {
   if (watch) {
     const lastGood = {
       load: () => store.kv.get(LAST_GOOD_KEY),
       save: (value: unknown) => store.kv.put(LAST_GOOD_KEY, value),
     };
-    return createFleetSource({ folder: settings.fleet, bus, lastGood, revision });
+    return createFleetSource({ folder: settings.fleet, bus, lastGood, git: true });
   }
-  const read = await loadFleet(settings.fleet, { revision });
+  // The command that asked has shown a plan of what is fetched by now; nothing newer is taken.
+  const { read, git } = await readFleetInGit(settings.fleet);
   const state = read.ok
-    ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false }
-    : { desired: null, errors: read.errors, warnings: read.warnings, stale: false };
-  return { current: () => state, close: async () => {} };
+    ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false, git }
+    : { desired: null, errors: read.errors, warnings: read.warnings, stale: false, git };
+  return { current: () => state, refresh: async () => state, close: async () => {} };
 }
 
 interface HubParts {

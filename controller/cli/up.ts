@@ -2,12 +2,15 @@
 import { EXIT } from "../base/errors.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
+import type { Desired } from "../core/types.ts";
+import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
 import { controllerPort } from "./controller-port.ts";
 import { removeHubFile, writeHubFile } from "./home.ts";
 import { type Output, age, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
+import { gitLines, revisionWords } from "./revision.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type System, createSystem } from "./system.ts";
 
@@ -95,7 +98,9 @@ async function listen(system: System, version: string): Promise<Servers> {
 
 function heading({ output, settings, version }: Invocation, system: System): void {
   const { driver, selection } = system;
-  output.out(`${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}`);
+  const { desired, git = null } = system.source.current();
+  const at = revisionWords(desired?.revision ?? null, git);
+  output.out(`${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}${at}`);
   if (!driver.sandbox) output.out(`${driver.name} ${driver.version} (${selection.reason})`);
   else {
     output.out(output.paint("warn", selection.reason));
@@ -106,8 +111,14 @@ function heading({ output, settings, version }: Invocation, system: System): voi
 }
 
 function tellFleet(system: System, output: Output): void {
+  let told = "";
   const tell = () => {
-    const { errors, stale, desired } = system.source.current();
+    const { errors, stale, desired, git = null } = system.source.current();
+    const lines = gitLines(git, output).join("\n");
+    if (lines !== told) {
+      told = lines;
+      output.err(lines === "" ? "everything is committed" : lines);
+    }
     if (errors.length > 0) {
       output.err(
         reportErrors(errors, {
@@ -117,9 +128,10 @@ function tellFleet(system: System, output: Output): void {
         }),
       );
       output.err(
-        stale
-          ? "\nThe last good fleet stays in force. Mend the files; they are read again as soon as they are saved."
-          : "\nThere is no good fleet yet, so nothing is done. Mend the files; they are read again as soon as they are saved.",
+        `\n${stale ? staysWords(desired, git) : "There is no good fleet yet, so nothing is done."} ` +
+          (git?.follows
+            ? "Mend the files and commit them."
+            : "Mend the files; they are read again as soon as they are saved."),
       );
     } else if (desired?.guard)
       output.err(
@@ -130,6 +142,12 @@ function tellFleet(system: System, output: Output): void {
   };
   tell();
   system.bus.on("fleet.read", () => setImmediate(tell));
+}
+
+function staysWords(desired: Desired | null, git: GitState | null): string {
+  if (!git?.follows || !desired?.revision) return "The last good fleet stays in force.";
+  const broken = git.tip ? `The commit ${shortRevision(git.tip)} cannot be used; ` : "";
+  return `${broken}${shortRevision(desired.revision)}, the last good one, stays in force.`;
 }
 
 function ready(system: System, urls: Servers["urls"], output: Output, ms: number): string {

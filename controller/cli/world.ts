@@ -9,7 +9,7 @@ import { type Bus, createBus } from "../base/events.ts";
 import type { Desired, Host, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import type { FleetRead } from "../reconcile/fleet-load.ts";
-import { gitRevision } from "../reconcile/fleet-git.ts";
+import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createMemoryStore } from "../store/memory.ts";
@@ -26,6 +26,8 @@ export interface World extends AsyncDisposable {
   /** The hub that runs for this fleet, if one does. */
   hub(): Promise<{ readonly api: Api; readonly file: HubFile | null } | null>;
   fleet(): Promise<FleetRead>;
+  /** What git says of the fleet folder; null: it is in no repository. */
+  git(): Promise<GitState | null>;
   /** Throws `fleet-invalid` with the report when the fleet cannot be used. */
   desired(): Promise<Desired>;
   store(): Store;
@@ -40,6 +42,8 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   /** Use this store instead of looking at the one on disk. */
   readonly store?: Store;
+  /** Use this fleet instead of the one that counts now. */
+  readonly fleet?: FleetRead;
   readonly color?: boolean;
   readonly width?: number;
 }
@@ -61,28 +65,38 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     opened = existsSync(path) ? openStore(path, { readOnly: true }) : createMemoryStore();
     return opened;
   });
-  // Loaded when it is wanted: parser and checks of YAML are half of all code.
-  const fleet = once(async () => {
-    const { loadFleet } = await import("../reconcile/fleet-load.ts");
-    return loadFleet(settings.fleet, { revision: () => gitRevision(settings.fleet) });
-  });
   const hub = once(() => findHub(settings));
+  // A running loop fetches; without one, somebody who looks wants to see what is there now.
+  const mayFetch = async () => (await hub()) === null;
+  const loaded = once(async () => {
+    if (options.fleet) return { read: options.fleet, git: null };
+    // Loaded when it is wanted: parser and checks of YAML are half of all code.
+    const { readFleetInGit } = await import("../reconcile/fleet-git-reader.ts");
+    return readFleetInGit(settings.fleet, { mayFetch });
+  });
+  const fleet = once(async () => (await loaded()).read);
   const world: World = {
     bus,
     hub,
     fleet,
+    git: once(async () => (await loaded()).git),
     async desired() {
-      const read = await fleet();
+      const { read, git } = await loaded();
       if (read.ok) return read.desired;
       const { reportErrors } = await import("../reconcile/fleet-report.ts");
+      const at = git?.follows && git.tip ? `the commit ${shortRevision(git.tip)} is broken\n\n` : "";
       throw new VmAgentError({
         code: "fleet-invalid",
-        message: reportErrors(read.errors, {
-          color: options.color ?? false,
-          width: options.width ?? 100,
-          folder: shownPath(settings.fleet),
-        }),
-        next: `mend ${read.errors.length === 1 ? "it" : "them"}; vm-agent validate checks without looking at Multipass`,
+        message:
+          at +
+          reportErrors(read.errors, {
+            color: options.color ?? false,
+            width: options.width ?? 100,
+            folder: shownPath(settings.fleet),
+          }),
+        next:
+          `mend ${read.errors.length === 1 ? "it" : "them"}${at === "" ? "" : " and commit"}; ` +
+          "vm-agent validate checks without looking at Multipass",
         exit: EXIT.invalidFleet,
       });
     },

@@ -1,5 +1,5 @@
 /** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
-import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
+import { type Dirent, readFileSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 
@@ -16,8 +16,27 @@ export interface Listing {
   readonly errors: readonly FleetError[];
 }
 
+/** Where fleet files are read from: the folder on disk, or a commit. */
+export interface FleetFiles {
+  /** Never throws: what cannot be read is an error in the listing. */
+  list(): Listing;
+  /** Changes when the file changes; null: it cannot be read. */
+  stamp(absolute: string): string | null;
+  /** Throws as `node:fs` does. */
+  read(absolute: string): Uint8Array;
+}
+
+/** The working tree. `except`: a folder that is left out. */
+export function filesOnDisk(folder: string, except?: string): FleetFiles {
+  return {
+    list: () => listFleetFiles(folder, except),
+    stamp: stampAt,
+    read: (absolute) => readFileSync(absolute),
+  };
+}
+
 /** Files deeper than this are not looked for. */
-const MAX_DEPTH = 32;
+export const MAX_DEPTH = 32;
 
 /** Hidden files and what editors leave behind: .#x, x~, #x#, .x.swp. */
 export function isIgnoredName(name: string): boolean {
@@ -39,7 +58,7 @@ export function isFleetPath(path: string): boolean {
   return parts.every((part) => !isIgnoredName(part)) && isFleetName(parts.at(-1) ?? "");
 }
 
-export function stampOf(stats: Stats): string {
+function stampOf(stats: Stats): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
 }
 
@@ -147,7 +166,7 @@ export function unreadable(path: string, error: unknown): FleetError {
   return fileError(path, words[code] ?? `cannot be read: ${code}`, "unreadable", next);
 }
 
-function folderError(folder: string, error: unknown): FleetError {
+export function folderError(folder: string, error: unknown): FleetError {
   if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
     return fileError(
       "",

@@ -14,10 +14,10 @@ import {
   type Sourced,
 } from "../core/desired.ts";
 import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
-import type { Desired } from "../core/types.ts";
+import type { Desired, FleetSettings } from "../core/types.ts";
 import { checkFleet } from "./fleet-check.ts";
 import { compareErrors, type FleetError } from "./fleet-errors.ts";
-import { type FoundFile, isFleetPath, listFleetFiles, stampAt } from "./fleet-files.ts";
+import { type FleetFiles, type FoundFile, filesOnDisk, isFleetPath } from "./fleet-files.ts";
 import { createLocator } from "./fleet-parse.ts";
 import {
   type EntryDocument,
@@ -34,6 +34,8 @@ export interface LoadOptions {
   readonly userHome?: string;
   /** Git revision of what was read; default null. */
   readonly revision?: () => Promise<string | null>;
+  /** Where the files are; default: on disk, in the folder. */
+  readonly files?: FleetFiles;
 }
 
 export type FleetRead =
@@ -43,6 +45,8 @@ export type FleetRead =
       readonly warnings: readonly FleetError[];
       /** Fleet files that were read, relative to the folder. */
       readonly files: readonly string[];
+      /** What the Fleet document says of git; null: it is not understood, or what is not may hold one. */
+      readonly git: FleetSettings["git"] | null;
     }
   | {
       readonly ok: false;
@@ -52,6 +56,7 @@ export type FleetRead =
       readonly files: readonly string[];
       /** Why the absence of a document proves nothing now. */
       readonly guard: NonNullable<Desired["guard"]>;
+      readonly git: FleetSettings["git"] | null;
     };
 
 /** Reads a fleet folder again and again, remembering what did not change. */
@@ -72,18 +77,20 @@ export function loadFleet(folder: string, options: LoadOptions = {}): Promise<Fl
 const sha256 = (text: string) => hash("sha256", text);
 
 export function createFleetReader(folder: string, options: LoadOptions = {}): FleetReader {
-  const context: ReadContext = { folder: resolve(folder), userHome: options.userHome ?? homedir() };
+  const root = resolve(folder);
+  const source = options.files ?? filesOnDisk(root, options.home);
+  const context: ReadContext = { folder: root, userHome: options.userHome ?? homedir(), files: source };
   const revision = options.revision ?? (async () => null);
   const memo = createResolveMemo();
   let entries = new Map<string, FileEntry>();
   let listingErrors: readonly FleetError[] = [];
 
   const read = async () => {
-    const listing = listFleetFiles(context.folder, options.home);
+    const listing = source.list();
     const next = new Map<string, FileEntry>();
     await inBatches(listing.files, (file) => {
       const known = entries.get(file.path);
-      const fresh = known?.file.stamp === file.stamp && needsUnchanged(known);
+      const fresh = known?.file.stamp === file.stamp && needsUnchanged(known, source);
       const entry = fresh && known !== undefined ? known : readFleetFile(file, context);
       if (entry !== null) next.set(file.path, entry);
     });
@@ -104,7 +111,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
       return read();
     for (const [path, entry] of entries) {
       if (!touched.has(path) && !entry.needs.some(({ absolute }) => needy.has(absolute))) continue;
-      const stamp = stampAt(entry.file.absolute);
+      const stamp = source.stamp(entry.file.absolute);
       const again = stamp === null ? null : readFleetFile({ ...entry.file, stamp }, context);
       if (again === null) return read();
       entries.set(path, again);
@@ -135,9 +142,9 @@ async function inBatches(files: readonly FoundFile[], work: (file: FoundFile) =>
   }
 }
 
-function needsUnchanged(entry: FileEntry): boolean {
+function needsUnchanged(entry: FileEntry, source: FleetFiles): boolean {
   for (const { absolute, stamp } of entry.needs) {
-    if (stampAt(absolute) !== stamp) return false;
+    if (source.stamp(absolute) !== stamp) return false;
   }
   return true;
 }
@@ -171,11 +178,14 @@ function assemble(
   const cross = crossErrors(entries, documents, resolution, complete);
   const errors = [...listingErrors, ...own, ...cross.errors].sort(compareErrors);
   const warnings = [...cross.warnings].sort(compareErrors);
-  if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors) };
+  const fleets = documents.filter(({ kind }) => kind === "Fleet");
+  const known = fleets.length === 0 ? complete : fleets[0]?.value !== null;
+  const git = known ? resolution.desired.settings.git : null;
+  if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors), git };
   const desired: Desired = { ...resolution.desired, revision: assembly.revision };
-  if (documents.length > 0) return { ok: true, desired, warnings, files };
+  if (documents.length > 0) return { ok: true, desired, warnings, files, git };
   const message = `the fleet folder "${assembly.context.folder}" holds no document`;
-  return { ok: true, desired: { ...desired, guard: { reason: "empty", message } }, warnings, files };
+  return { ok: true, desired: { ...desired, guard: { reason: "empty", message } }, warnings, files, git };
 }
 
 function crossErrors(

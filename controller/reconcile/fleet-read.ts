@@ -1,5 +1,4 @@
 /** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
-import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Problem } from "../../schemas/explain.ts";
 import type { AgentDocument, FleetDocument, ProfileDocument, SnapshotDocument } from "../../schemas/types.ts";
@@ -7,7 +6,7 @@ import { type DocumentKind, validateDocument } from "../../schemas/validate.ts";
 import type { PreparedAgent, PreparedProfile } from "../core/desired.ts";
 import type { SourceRef } from "../core/types.ts";
 import { excerptOf, type FleetError, fileError } from "./fleet-errors.ts";
-import { errnoOf, type FoundFile, stampOf, unreadable } from "./fleet-files.ts";
+import { errnoOf, type FleetFiles, type FoundFile, unreadable } from "./fleet-files.ts";
 import {
   createLocator,
   decodeText,
@@ -45,6 +44,7 @@ export interface ReadContext {
   readonly folder: string;
   /** The user's home folder, for ~. */
   readonly userHome: string;
+  readonly files: FleetFiles;
 }
 
 /** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. */
@@ -59,7 +59,7 @@ export function readFleetFile(file: FoundFile, context: ReadContext): FileEntry 
   });
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(file.absolute);
+    bytes = context.files.read(file.absolute);
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? null : failed(unreadable(file.path, error));
   }
@@ -155,12 +155,12 @@ function readCloudInit(
   state: Reading,
 ): Readonly<Record<string, unknown>> | undefined {
   const shown = shownPath(absolute, state.context.folder);
+  const { files } = state.context;
   let bytes: Uint8Array;
+  state.needs.push({ absolute, stamp: files.stamp(absolute) });
   try {
-    state.needs.push({ absolute, stamp: stampOf(statSync(absolute)) });
-    bytes = readFileSync(absolute);
+    bytes = files.read(absolute);
   } catch (error) {
-    if (state.needs.at(-1)?.absolute !== absolute) state.needs.push({ absolute, stamp: null });
     const missing = errnoOf(error) === "ENOENT";
     const why = missing ? `there is no file ${shown}` : `${shown} cannot be read (${errnoOf(error)})`;
     const problem: Problem = {

@@ -5,6 +5,9 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import type { Desired } from "../core/types.ts";
 import { errorLine, type FleetError } from "./fleet-errors.ts";
 import { isIgnoredName } from "./fleet-files.ts";
+import { type GitState, shortRevision } from "./fleet-git.ts";
+import { startFollowing } from "./fleet-git-follow.ts";
+import { createGitReader } from "./fleet-git-reader.ts";
 import { createFleetReader, type FleetRead, type LoadOptions } from "./fleet-load.ts";
 
 export { type FleetRead, type LoadOptions, loadFleet } from "./fleet-load.ts";
@@ -17,6 +20,8 @@ export interface LastGoodPort {
 
 export interface FleetSourceOptions extends LoadOptions {
   readonly folder: string;
+  /** Look at the repository that the folder is in, and follow it where the fleet says so. */
+  readonly git?: boolean;
   readonly bus?: Bus;
   readonly clock?: Clock;
   readonly lastGood?: LastGoodPort;
@@ -35,11 +40,13 @@ export interface FleetState {
   readonly warnings: readonly FleetError[];
   /** True: `desired` is the last good one, not what the folder says; its guard says why. */
   readonly stale: boolean;
+  /** null or absent: the folder is in no repository. */
+  readonly git?: GitState | null;
 }
 
 export interface FleetSource {
   current(): FleetState;
-  /** Reads everything now. */
+  /** Reads everything now, after a fetch where something is fetched. */
   refresh(): Promise<FleetState>;
   close(): Promise<void>;
 }
@@ -51,9 +58,12 @@ const MAX_WAITS = 10;
 /** Resolves after the first read, with the watch in place. */
 export async function createFleetSource(options: FleetSourceOptions): Promise<FleetSource> {
   const { folder, bus, clock = systemClock, lastGood, debounceMs = 100, resyncMs = 30_000 } = options;
-  const reader = createFleetReader(folder, options);
   const abort = new AbortController();
   let good: Desired | null = loadLastGood(lastGood);
+  const inGit = options.git
+    ? createGitReader(folder, { ...options, remembered: good?.settings.git ?? null })
+    : null;
+  const reader = inGit ?? createFleetReader(folder, options);
   let state: FleetState = { desired: null, errors: [], warnings: [], stale: false };
   let fingerprint = "";
   let working: Promise<void> = Promise.resolve();
@@ -61,20 +71,23 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
   let unsaved: Desired | null = null;
 
   const put = (read: FleetRead) => {
+    const git = inGit?.state() ?? null;
     if (read.ok) {
       if (good?.hash !== read.desired.hash || good.revision !== read.desired.revision) unsaved = read.desired;
       good = read.desired;
-      state = { desired: read.desired, errors: [], warnings: read.warnings, stale: false };
+      state = { desired: read.desired, errors: [], warnings: read.warnings, stale: false, git };
     } else {
-      const desired = good === null ? null : { ...good, guard: read.guard };
-      state = { desired, errors: read.errors, warnings: read.warnings, stale: desired !== null };
+      const desired = good === null ? null : { ...good, guard: guardAt(read.guard, git, good) };
+      state = { desired, errors: read.errors, warnings: read.warnings, stale: desired !== null, git };
     }
     const errors = state.errors.map(errorLine);
     const { desired } = state;
     const next = JSON.stringify([
       desired?.hash,
       desired?.revision,
+      desired?.dirty,
       desired?.guard,
+      git,
       errors,
       state.warnings.map(errorLine),
     ]);
@@ -108,12 +121,14 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
       await clock.sleep(debounceMs, abort.signal).catch(() => {});
       put(await reader.read());
     } else put(first);
+    following?.update();
   };
   const enqueue = (paths: readonly string[] | null) => {
     working = working.then(() => (abort.signal.aborted ? undefined : readNow(paths)));
     return working;
   };
 
+  const following = inGit && startFollowing(inGit, () => void enqueue(null), debounceMs);
   const debounce = createDebounce(debounceMs, (paths) => void enqueue(paths));
   await enqueue(null);
   const watcher = await startWatch(folder, () => reader.needs(), debounce.add);
@@ -125,6 +140,7 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
   return {
     current: () => state,
     refresh: async () => {
+      await following?.fetch();
       await enqueue(null);
       return state;
     },
@@ -133,11 +149,25 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
       debounce.close();
       if (resync !== null) clearInterval(resync);
       await watcher.close();
+      await following?.close();
       await working;
       await saving;
       await saveNow();
     },
   };
+}
+
+/** The same, with the revision that is broken and the one that stays. */
+function guardAt(
+  guard: NonNullable<Desired["guard"]>,
+  git: GitState | null,
+  good: Desired,
+): NonNullable<Desired["guard"]> {
+  if (!git?.follows || git.tip === null || guard.reason !== "invalid") return guard;
+  const stays =
+    good.revision === null ? "the last good state" : `the last good revision ${shortRevision(good.revision)}`;
+  const what = guard.message.split(";")[0];
+  return { ...guard, message: `${what} at ${shortRevision(git.tip)}; ${stays} stays in force` };
 }
 
 function losesAgents(before: Desired, after: Desired): boolean {

@@ -3,6 +3,7 @@ import { type AgentStatus, fleetStatus, foreignInstances, unread } from "../core
 import type { RuntimeReading } from "../core/types.ts";
 import type { FleetState } from "./fleet-source.ts";
 import { errorLine } from "./fleet-errors.ts";
+import type { Applied } from "./history.ts";
 import type { Loop } from "./loop.ts";
 import type { Failure } from "./queue.ts";
 
@@ -12,6 +13,8 @@ export interface ReportDeps {
   readonly readings: () => readonly RuntimeReading[];
   readonly now: () => number;
   readonly bootGrace: number;
+  /** Which revision was applied to each agent last. */
+  readonly applied?: () => ReadonlyMap<string, Applied>;
   readonly about: {
     readonly version: string;
     readonly fleet: string;
@@ -29,7 +32,8 @@ export function createReporter(deps: ReportDeps) {
   return () => {
     const { loop } = deps;
     const now = deps.now();
-    const { desired, errors, stale } = deps.fleet();
+    const { desired, errors, stale, git = null } = deps.fleet();
+    const applied = deps.applied?.();
     const turn = loop.last;
     const failures = [...loop.queue.failures()];
     const failure = (name: string) => {
@@ -52,6 +56,8 @@ export function createReporter(deps: ReportDeps) {
       at: now,
       ...deps.about,
       revision: desired?.revision ?? null,
+      dirty: desired?.dirty ?? false,
+      git,
       errors: errors.map(errorLine),
       stale,
       guard: desired?.guard?.message ?? null,
@@ -59,6 +65,7 @@ export function createReporter(deps: ReportDeps) {
         ...status,
         work: workOf(loop, status.name),
         failure: failure(status.name),
+        applied: applied?.get(status.name) ?? null,
       })),
       foreign: desired && turn ? foreignInstances(desired, turn.observed) : null,
       /** When the instances were last looked at; null: not yet. */
@@ -68,7 +75,8 @@ export function createReporter(deps: ReportDeps) {
       held: turn?.plan.counts.held ?? 0,
       failures: Object.fromEntries(failures.map(([name, f]) => [name, viewOf(f)])),
       turns: loop.turns,
-      settled: loop.isSettled,
+      // A look at the fleet before this one says nothing about this one.
+      settled: loop.isSettled && turn?.plan.desiredHash === desired?.hash,
     };
   };
 }

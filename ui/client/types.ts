@@ -47,6 +47,22 @@ export interface AgentView {
   /** What is being done to it now. */
   readonly work: WorkView | null;
   readonly failure: FailureView | null;
+  /** The revision whose change of this agent was carried out last; null: none that is remembered. */
+  readonly applied?: {
+    readonly revision: string | null;
+    readonly dirty: boolean;
+    readonly at: number;
+  } | null;
+}
+
+/** What git says of the fleet folder; paths are relative to it. */
+export interface GitView {
+  /** `HEAD`, `origin/main` or a local branch; null: the working tree counts as it is saved. */
+  readonly follows: string | null;
+  /** Full hash of the commit that was read last; `revision`, which is in force, may be older. */
+  readonly tip: string | null;
+  readonly uncommitted: readonly string[];
+  readonly problem: { readonly kind: string; readonly message: string; readonly next: string } | null;
 }
 
 export interface FleetView {
@@ -54,6 +70,10 @@ export interface FleetView {
   readonly version: string;
   readonly fleet: string;
   readonly revision: string | null;
+  /** True: the working tree counts, and not all of it is in that revision. */
+  readonly dirty?: boolean;
+  /** null: the fleet folder is in no repository. */
+  readonly git?: GitView | null;
   readonly driver: { readonly name: string; readonly version: string; readonly sandbox: boolean };
   /** One line each; not empty: the last good fleet is in force, or none is. */
   readonly errors: readonly string[];
