@@ -42,7 +42,7 @@ export const apply: CommandRun = async (invocation) => {
   const { plan, scope } = found;
   if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
   if (plan.changes.length === 0) return finish(invocation, { held: plan.counts.held, failed: [] }, plan);
-  if (!options.yes) await confirm(output, "Do this?", "vm-agent apply");
+  if (!options.yes) await confirm(output, "Do this?", `vm-agent apply${file === null ? "" : ` ${file}`}`);
   const changes = plan.changes.map(({ agent, action }) => ({ agent, action }));
   // A saved plan is these changes and nothing beside them.
   const targets = saved ? changes.map((c) => c.agent) : scope.targets;

@@ -38,7 +38,11 @@ export const plan: CommandRun = async (invocation) => {
   });
   if (output.json) output.out(JSON.stringify(found.plan, null, 2));
   else await show(invocation, world, found);
-  if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
+  if (found.observed.instances.kind === "unobservable") {
+    if (options.out)
+      output.err(`${output.paint("warn", "warning:")} nothing can be seen, so no plan is saved`);
+    return EXIT.unreachable;
+  }
   if (typeof options.out === "string") {
     const { writeSavedPlan } = await import("./saved-plan.ts");
     writeSavedPlan(options.out, found);

@@ -65,8 +65,11 @@ describe("why", () => {
     const where = "fleet/agents/builder.yaml:6";
     assert.deepEqual(say({})("Wanted"), [`${sized} (${where} at 3f2c1ab by Ada, 4 min ago)`]);
     assert.deepEqual(say({ written: null })("Wanted"), [`${sized} (${where})`]);
-    const edited = { revision: "3f2c1ab", author: "Ada", at: NOW, edited: true };
-    assert.match(say({ written: edited })("Wanted")[0] ?? "", /edited since, not committed/);
+    const edited = { revision: "3f2c1ab", author: "Ada", at: NOW - 4 * MINUTE, edited: true };
+    assert.match(
+      say({ written: edited })("Wanted")[0] ?? "",
+      /4 min ago; edited since, and not committed\)$/,
+    );
     assert.deepEqual(say({ agent: { wanted: "absent", source: null } })("Wanted"), [
       "nothing: no document wants it",
     ]);
@@ -139,22 +142,22 @@ describe("why", () => {
   });
 
   it("tells what comes next, and what it waits for", () => {
-    const what = "restart-update (cpu 2 → 4, memory 4G → 8G) because agents/builder.yaml:6 was edited";
+    const what = "restart-update (cpu 2 → 4, memory 4G → 8G), because agents/builder.yaml:6 was edited";
     const task = { id: "7f3a0000-0000", what: "npm test", since: NOW - 3 * MINUTE };
     const failure = { message: "no room", next: "make room", count: 2, retryAt: NOW + 8000 };
     const cases: readonly (readonly [Parameters<typeof say>[0], string])[] = [
       [{}, "nothing to do: it is as written, and kept so"],
       [{ live: false }, "nothing to do: it is as written"],
-      [{ change }, `${what}, as soon as it is its turn`],
-      [{ change, live: false }, `${what}, when somebody runs vm-agent apply or vm-agent up`],
-      [{ change: { ...change, waitsFor: ["b", "c"] } }, `${what} as soon as b and c is Ready`],
+      [{ change }, `as soon as it is its turn: ${what}`],
+      [{ change, live: false }, `when somebody runs vm-agent apply or vm-agent up: ${what}`],
+      [{ change: { ...change, waitsFor: ["b", "c"] } }, `as soon as b and c are Ready: ${what}`],
       [
         { change, tasks: [task] },
-        `${what} as soon as task 7f3a0000 (npm test, running 3 min) ends, or 10 min after it is begun at the latest`,
+        `as soon as task 7f3a0000 (npm test, running 3 min) ends, or 10 min after it is begun at the latest: ${what}`,
       ],
       [
         { change: { ...change, action: "update" }, tasks: [task] },
-        `${what.replace("restart-", "")}, as soon as it is its turn`,
+        `as soon as it is its turn: ${what.replace("restart-", "")}`,
       ],
       [{ change, agent: { failure } }, "attempt 3 at +8s; make room"],
       [

@@ -110,7 +110,7 @@ function wantedText({ agent, written, now }: WhyFacts): string {
   if (agent.wanted === "absent" || !agent.source) return "nothing: no document wants it";
   const where = `${agent.source.file}:${agent.source.line}`;
   const by = written
-    ? ` at ${written.revision}${written.edited ? " and edited since, not committed;" : ""} by ${written.author}, ${age(now - written.at)} ago`
+    ? ` at ${written.revision} by ${written.author}, ${age(now - written.at)} ago${written.edited ? "; edited since, and not committed" : ""}`
     : "";
   return `${agent.wanted}${agent.size ? `, ${sizeText(agent.size)}` : ""} (${where}${by})`;
 }
@@ -224,11 +224,12 @@ function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
     return `attempt ${failure.count + 1} at ${time(failure.retryAt ?? facts.now)}; ${failure.next}`;
   if (change) {
     const what = changeText(change);
-    if (change.waitsFor.length > 0) return `${what} as soon as ${change.waitsFor.join(" and ")} is Ready`;
-    if (!live) return `${what}, when somebody runs vm-agent apply or vm-agent up`;
+    if (change.waitsFor.length > 0)
+      return `as soon as ${change.waitsFor.join(" and ")} ${change.waitsFor.length > 1 ? "are" : "is"} Ready: ${what}`;
+    if (!live) return `when somebody runs vm-agent apply or vm-agent up: ${what}`;
     if (facts.tasks.length > 0 && STOPS.has(change.action))
-      return `${what} as soon as ${tasksText(facts)} ends, or ${age(facts.drainMs)} after it is begun at the latest`;
-    return `${what}, as soon as it is its turn`;
+      return `as soon as ${tasksText(facts)} ends, or ${age(facts.drainMs)} after it is begun at the latest: ${what}`;
+    return `as soon as it is its turn: ${what}`;
   }
   const waits = agent.held.find((h) => h.reason === "waiting");
   if (waits) return `looked at again by itself: ${waits.message}`;
@@ -253,5 +254,5 @@ function changeText({
   });
   const taken = snapshots.map((s) => `snapshot ${s.name}`);
   const what = [...fields, ...taken].join(", ");
-  return `${action}${what ? ` (${what})` : ""} because ${reasons.join("; ")}`;
+  return `${action}${what ? ` (${what})` : ""}, because ${reasons.join("; ")}`;
 }

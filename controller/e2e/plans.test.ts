@@ -182,7 +182,7 @@ describe("saved plans, drift and why without a loop", () => {
     );
     assert.match(
       text,
-      /Next restart-update \(cpu 2 → 1\) because .*builder\.yaml:1 was edited.*, when somebody runs vm-agent apply or vm-agent up/,
+      /Next when somebody runs vm-agent apply or vm-agent up: restart-update \(cpu 2 → 1\), because .*builder\.yaml:1 was edited/,
     );
     const unknown = await fixture.cli("why", "agent-bilder");
     assert.equal(unknown.code, 1);

@@ -26,13 +26,13 @@ export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void>
   const { store, clock, fence } = deps;
   const seen = await importable(deps, agent.name);
   if (powerOf(seen.state) !== agent.state) throw moved(agent, seen.state);
-  const now = clock.now();
   const claim: Claim = {
     name: agent.name,
     nonce: deps.nonce(),
     phase: "launched",
-    claimedAt: now,
-    bootAt: now,
+    claimedAt: clock.now(),
+    // No boot of ours: nothing about its state is excused by one.
+    bootAt: 0,
     image: agent.image ?? null,
     provisionHash: agent.provision.hash,
     runtimeHash: "",
