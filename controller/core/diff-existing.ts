@@ -59,7 +59,9 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
     after = withField(after, field, before);
   }
   const mode = agent.drift.mode;
-  const drifted = isDrift(claim, target, new Set(kept.map((k) => k.field)));
+  // Provisioning that was cut off while it was run again is nobody's drift.
+  const isCut = claim.provisionHash === "";
+  const drifted = !isCut && isDrift(claim, target, new Set(kept.map((k) => k.field)));
   for (const field of differing(before, after))
     if (drifted && agent.drift.ignore.includes(`/${field}`)) before = withField(before, field, after);
   const fields = differing(before, after);
@@ -73,7 +75,11 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
 
   const action = actionOf(c, cell, fields, work.take.length > 0);
   const cause: Cause =
-    drifted && (cell !== "none" || fields.length > 0) ? "drift" : claim.converged ? "edited" : "interrupted";
+    drifted && (cell !== "none" || fields.length > 0)
+      ? "drift"
+      : claim.converged && !isCut
+        ? "edited"
+        : "interrupted";
   const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause);
   const change = {
     ...build(c, action, before, after, cause, why),

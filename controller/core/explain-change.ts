@@ -8,13 +8,19 @@ import type { Action, Cause, DesiredAgent, Restore } from "./types.ts";
 export function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], cause: Cause): readonly string[] {
   const lines: string[] = [];
   if (cause === "drift") {
-    const what = [...(cell === "none" ? [] : [`it is ${c.is}`]), ...fields.map((f) => `${f} differs`)].join(
-      ", ",
-    );
+    const what = [
+      ...(cell === "none" ? [] : [`it is ${c.is}`]),
+      ...fields.map((f) => `${f} ${f === "mounts" ? "differ" : "differs"}`),
+    ].join(", ");
     lines.push(`drift: ${what}, and nobody edited the fleet`);
   } else if (cause === "edited" && (fields.length > 0 || cell !== "none"))
     lines.push(`${at(c.agent)} was edited`);
-  else if (cause === "interrupted") lines.push("not yet converged since it was created");
+  else if (cause === "interrupted")
+    lines.push(
+      c.claim?.converged
+        ? "its provisioning was run again and cut off"
+        : "not yet converged since it was created",
+    );
   for (const field of fields)
     lines.push(field === "provision" && c.agent.provision.onChange === "rerun" ? RERUN : HOW[field].why);
   return [...new Set(lines)];

@@ -70,7 +70,7 @@ test("of every plan: no line is wider than asked, words stand beside every glyph
 test("glyphs are those of the contract, and all differ", () => {
   assert.deepEqual(
     ACTIONS.map((a) => GLYPHS[a].text),
-    ["+", "~", "!", "-/+", "-", ">", ".", "z", "<", "*"],
+    ["+", "~", "!", "-/+", "-", ">", ".", "z", "<", "*", "-*"],
   );
   assert.equal(GLYPHS.held.text, "?");
   const glyphs = Object.values(GLYPHS).map((g) => g.text);

@@ -220,7 +220,7 @@ function heldBlock(group: readonly Held[]): Block {
 function wouldText(change: Change): string {
   const fields = change.before === null ? [] : fieldRows(change).map((r) => `${r.label} ${r.text}`);
   const [verb = ""] = GLYPHS[change.action].words.split(/[,:]/);
-  return `${[verb, fields.join(", ")].filter((t) => t !== "").join(" ")}: ${change.why.join("; ")}`;
+  return `${[verb, [...fields, ...(change.removes ?? [])].join(", ")].filter((t) => t !== "").join(" ")}: ${change.why.join("; ")}`;
 }
 
 function hostRow(wanted: Size, host: Size, width: number): readonly Line[] {

@@ -39,11 +39,11 @@ for (const file of files) {
 test("the cases show every action and every reason to hold that this version knows", () => {
   const actions = new Set(plans.flatMap((p) => p.changes.map((c) => c.action)));
   const reasons = new Set(plans.flatMap((p) => p.held.map((h) => h.reason)));
-  // Restores are noted and not acted on; what depends on another waits in the plan and is not held.
   assert.deepEqual(
     ACTIONS.filter((a) => !actions.has(a)),
-    ["restore"],
+    [],
   );
+  // What depends on another waits in the plan and is not held.
   assert.deepEqual(
     HOLD_REASONS.filter((r) => !reasons.has(r)),
     ["dependency"],

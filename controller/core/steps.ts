@@ -29,9 +29,9 @@ export function steps(change: Change): readonly Step[] {
 
   switch (change.action) {
     case "create":
-      return [...create, ...mountSteps(change, s), ...rest, done];
+      return [...create, ...mountSteps(change, s, "Running"), ...rest, done];
     case "replace":
-      return [...remove, ...create, ...mountSteps({ ...change, before: null }, s), ...rest, done];
+      return [...remove, ...create, ...mountSteps({ ...change, before: null }, s, "Running"), ...rest, done];
     case "destroy":
       return remove;
     case "update":
@@ -54,14 +54,20 @@ export function steps(change: Change): readonly Step[] {
 
 type MakeStep = (kind: Step["kind"], requires?: Step["requires"]) => Step;
 
-/** Multipass records a mount of an instance that is off, and mounts it at the next start (CONTRACT section 11). */
-const MOUNTABLE = ["Running", "Stopped", "Suspended"] as const satisfies readonly InstanceState[];
-
-/** First what goes: a target is free then for another source. */
-function mountSteps({ before, after }: Change, s: MakeStep): readonly Step[] {
+/**
+ * First what goes: a target is free then for another source. While it is off Multipass records it, and mounts at the next
+ * start (CONTRACT section 11); into a running guest it reaches by ssh, so only after its runtime has answered.
+ */
+function mountSteps(
+  { before, after }: Change,
+  s: MakeStep,
+  state: "Running" | "Stopped" | "Suspended",
+): readonly Step[] {
+  const gone = mountsBeyond(before?.mounts, after?.mounts);
+  const added = mountsBeyond(after?.mounts, before?.mounts);
   return [
-    ...mountsBeyond(before?.mounts, after?.mounts).map((mount) => ({ ...s("unmount", MOUNTABLE), mount })),
-    ...mountsBeyond(after?.mounts, before?.mounts).map((mount) => ({ ...s("mount", MOUNTABLE), mount })),
+    ...gone.map((mount) => ({ ...s("unmount", [state]), mount })),
+    ...added.map((mount) => ({ ...s("mount", [state]), mount })),
   ];
 }
 
@@ -85,7 +91,7 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
     restore !== undefined ||
     change.seen === "Unknown";
   const want = after?.state ?? "running";
-  const mounts = mountSteps(change, s);
+  const mounts = (where: Parameters<typeof mountSteps>[2]) => mountSteps(change, s, where);
   let state: "up" | "stopped" | "suspended" = "up";
   if (change.seen === "Deleted") {
     list.push(s("recover", ["Deleted"]));
@@ -117,18 +123,21 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
   }
   if (want === "stopped") {
     goStopped();
-    return [...list, ...mounts];
+    return [...list, ...mounts("Stopped")];
   }
+  const cancelled = change.seen === "Delayed Shutdown" && !needsStopped ? [parts.start] : [];
   if (want === "suspended") {
-    // Where it is off, its guest need not answer.
-    if (state === "suspended") return [...list, ...mounts];
-    if (state === "stopped") list.push(...mounts, parts.start);
-    else list.push(...mounts);
+    if (state === "suspended") return [...list, ...mounts("Suspended")];
+    if (state === "stopped") list.push(...mounts("Stopped"), parts.start);
+    else {
+      const live = mounts("Running");
+      list.push(...cancelled, ...(live.length > 0 ? [parts.ready, ...live] : []));
+    }
     return [...list, parts.drain, parts.suspend];
   }
-  if (change.seen === "Delayed Shutdown" && !needsStopped) list.push(parts.start);
+  list.push(...cancelled);
   goUp();
-  list.push(parts.ready, ...mounts);
+  list.push(parts.ready, ...mounts("Running"));
   if (before !== null && before.provision !== after?.provision) list.push(s("rerun", ["Running"]));
   return list;
 }

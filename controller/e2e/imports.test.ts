@@ -52,7 +52,7 @@ const TABLE: readonly Rule[] = [
     files: "controller/reconcile/",
     from: ["controller/base/", "controller/core/", "schemas/", "provisioning/", DRIVER, STORE],
     node: true,
-    packages: ["yaml", "chokidar"],
+    packages: ["yaml", "chokidar", "croner @ controller/reconcile/schedule.ts"],
   },
   {
     files: "controller/http/",

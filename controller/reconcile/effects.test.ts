@@ -1,6 +1,7 @@
 /** effects.ts: launches that end in every way, readiness by proof, and what each effect leaves in the store. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { desiredView } from "../core/drift.ts";
 import type { VmAgentError } from "../base/errors.ts";
 import { agentOf, claimOf } from "../core/testdata/build.ts";
 import type { Step } from "../core/types.ts";
@@ -20,7 +21,7 @@ const step = (kind: Step["kind"], more: Partial<Step> = {}): Step => ({
 /** Runs one effect to its end; the code that it rejected with, or null. */
 async function run(scene: Scene, what: Step, signal = new AbortController().signal): Promise<string | null> {
   let ended: { readonly code: string | null } | null = null;
-  const context = { agent: A, change: changeOf("create", A), signal };
+  const context = { agent: A, change: { ...changeOf("create", A), after: desiredView(A) }, signal };
   void runEffect(scene.deps, what, context).then(
     () => {
       ended = { code: null };

@@ -51,6 +51,7 @@ const ACTIONS: Readonly<Record<string, Mark>> = {
   suspend: mark("z", "suspend", "warn"),
   restore: mark("<", "restore", "bad"),
   snapshot: mark("*", "snapshot", "accent"),
+  prune: mark("-*", "remove snapshots", "bad"),
   held: mark("?", "held", "warn"),
   waiting: mark("…", "waits", "dim"),
 };

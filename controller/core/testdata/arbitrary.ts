@@ -1,6 +1,6 @@
 /** Generated fleets, worlds and policies for the properties of the core. */
 import fc from "fast-check";
-import { desiredView } from "../drift.ts";
+import { desiredView, mountsOf } from "../drift.ts";
 import {
   type Claim,
   type ConvergedView,
@@ -8,6 +8,7 @@ import {
   type DesiredAgent,
   INSTANCE_STATES,
   type InstanceState,
+  type MadeSnapshot,
   type Policy,
   type PowerState,
   type RuntimeReading,
@@ -27,6 +28,23 @@ const sizeArb = fc.record({
   disk: fc.constantFrom(...DISK),
 });
 
+const mountsArb = fc.oneof(
+  fc.constant([]),
+  fc.subarray([
+    { source: "/work", target: "/srv/work" },
+    { source: "/data", target: "/srv/data" },
+  ]),
+  fc.constant([{ source: "/other", target: "/srv/work/" }]),
+);
+const wishArb = fc.option(
+  fc
+    .record({ snapshot: fc.constantFrom("clean", "nightly-1", "gone"), token: fc.constantFrom("t1", "t2") })
+    .map(({ snapshot, token }) => ({ snapshot, token })),
+  { nil: null, freq: 2 },
+);
+/** Beside what documents name: of a schedule, of a document that is gone, of somebody else. */
+const SNAPSHOTS = ["clean", "later", "nightly-1", "nightly-2", "old", "theirs"] as const;
+
 const agentArb = (name: string): fc.Arbitrary<DesiredAgent> =>
   fc
     .record({
@@ -39,12 +57,15 @@ const agentArb = (name: string): fc.Arbitrary<DesiredAgent> =>
       protect: fc.boolean(),
       paused: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
       drift: fc.constantFrom("correct" as const, "correct" as const, "warn" as const, "ignore" as const),
-      ignore: fc.subarray(["/cpu", "/memory", "/config"], { maxLength: 1 }),
+      ignore: fc.subarray(["/cpu", "/memory", "/config", "/mounts"], { maxLength: 1 }),
+      mounts: mountsArb,
+      restore: wishArb,
       // Earlier names only, so that there is no cycle: the loader refuses one.
       dependsOn: fc.subarray(NAMES.filter((n) => n < name)).map((list) => list.slice(0, 2)),
     })
-    .map(({ size: s, image, ...short }) =>
+    .map(({ size: s, image, restore, ...short }) =>
       agentOf({
+        ...(restore !== null && { restore }),
         name,
         cpu: s.cpu,
         memory: s.memory,
@@ -64,8 +85,15 @@ const snapshotsArb = (name: string) =>
             .record({ whenRunning: fc.constantFrom("stop" as const, "wait" as const) })
             .map((more) => snapshotOf({ name: s, agent: name, ...more })),
         ),
+        fc.option(
+          fc
+            .record({ keep: fc.integer({ min: 1, max: 2 }), whenRunning: fc.constantFrom("stop" as const, "wait" as const) })
+            .map((more) => snapshotOf({ name: "nightly", agent: name, schedule: "0 3 * * *", ...more })),
+          { nil: null, freq: 2 },
+        ),
       ),
-    );
+    )
+    .map((all) => all.filter((s) => s !== null));
 
 export interface Scene {
   readonly desired: Desired;
@@ -80,6 +108,8 @@ interface Entry {
   readonly claim: Claim | null;
   readonly runtime: RuntimeReading | null;
   readonly vanished: boolean;
+  readonly made: readonly MadeSnapshot[];
+  readonly due: boolean;
 }
 
 function convergedArb(agent: DesiredAgent | null): fc.Arbitrary<ConvergedView | null> {
@@ -110,6 +140,13 @@ const entryArb = (name: string): fc.Arbitrary<Entry> =>
         config: fc.constantFrom("c1", "c2", null),
         running: fc.integer({ min: 0, max: 2 }),
         vanished: fc.boolean(),
+        mounts: mountsArb,
+        taken: fc.subarray([...SNAPSHOTS]),
+        ours: fc.subarray(SNAPSHOTS.filter((s) => s !== "theirs")),
+        restoreToken: fc.constantFrom(null, "t1", "t2"),
+        restoring: wishArb,
+        cut: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+        due: fc.boolean(),
       })
       .map((e): Entry => {
         const claimed = e.claimed > 0;
@@ -123,15 +160,23 @@ const entryArb = (name: string): fc.Arbitrary<Entry> =>
           claimedAt: NOW,
           bootAt: e.fresh ? NOW - MINUTE : NOW - 60 * MINUTE,
           image: e.converged?.image ?? null,
-          provisionHash: e.converged?.provision ?? "p1",
+          provisionHash: e.cut ? "" : (e.converged?.provision ?? "p1"),
           runtimeHash: "r1",
-          restoreToken: null,
+          restoreToken: e.restoreToken,
+          ...(e.restoring !== null && { restoring: e.restoring }),
           document: name,
           converged: e.phase === "launching" ? null : e.converged,
           proven: e.phase !== "launching" && e.converged !== null,
           protect: e.protect,
         };
-        const instance = e.there > 0 ? { state: e.state, size: at, snapshots: [], nonce: mine ? claim.nonce : "other" } : null;
+        const instance = e.there > 0 ? {
+                state: e.state,
+                size: at,
+                snapshots: e.taken.map((s) => ({ name: s, comment: "", size: e.size, ...mountsOf(e.mounts) })),
+                nonce: mine ? claim.nonce : "other",
+                // Multipass keeps paths in their plain form.
+                mounts: mountsOf(e.asWritten && agent ? agent.mounts : e.mounts).mounts ?? [],
+              } : null;
         const runtime = runtimeOf(name, { configHash: e.config, runningTasks: e.running });
         return {
           agent,
@@ -140,6 +185,16 @@ const entryArb = (name: string): fc.Arbitrary<Entry> =>
           claim: claimed ? claim : null,
           runtime: e.online && instance?.state === "Running" && mine ? runtime : null,
           vanished: e.vanished && !claimed && instance === null,
+          due: e.due,
+          made: claimed
+            ? e.ours.map((s, i) => ({
+                agent: name,
+                name: s,
+                of: s.startsWith("nightly") ? "nightly" : s,
+                scheduled: s.startsWith("nightly"),
+                at: NOW - i,
+              }))
+            : [],
         };
       }),
   );
@@ -190,6 +245,14 @@ export const sceneArb = (guards: typeof guardArb = guardArb): fc.Arbitrary<Scene
           claims: byName((e) => e.claim),
           runtimes: byName((e) => e.runtime),
           vanished: new Set(byName((e) => e.vanished || null).keys()),
+          made: new Map(present.flatMap((e) => e.made.map((m) => [`${m.agent}/${m.name}`, m] as const))),
+          due: present.flatMap((e) =>
+            e.due && e.snapshots.some((s) => s.schedule !== undefined) && e.agent
+              ? [{ agent: e.agent.name, of: "nightly", name: "nightly-3", at: NOW }]
+              : [],
+          ),
+          restores: [],
+          reruns: [],
         },
       };
     });
@@ -212,6 +275,7 @@ export const copy = (world: World): World => ({
   runtimes: new Map(world.runtimes),
   vanished: new Set(world.vanished),
   made: new Map(world.made),
+  due: world.due ?? [],
   restores: [...(world.restores ?? [])],
   reruns: [...(world.reruns ?? [])],
 });

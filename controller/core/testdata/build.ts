@@ -46,6 +46,8 @@ export interface ShortAgent {
   readonly ignore?: readonly string[];
   readonly profile?: string;
   readonly mounts?: DesiredAgent["mounts"];
+  readonly restore?: DesiredAgent["restore"];
+  readonly previousName?: string;
   readonly line?: number;
 }
 
@@ -71,6 +73,8 @@ export function agentOf(a: ShortAgent): DesiredAgent {
     paused: a.paused ?? false,
     drift: { mode: a.drift ?? "correct", ignore: a.ignore ?? [] },
     configHash: a.config ?? "c1",
+    ...(a.restore !== undefined && { restore: a.restore }),
+    ...(a.previousName !== undefined && { previousName: a.previousName }),
     source: { file: `agents/${a.name}.yaml`, line: a.line ?? 1, column: 1 },
   };
 }

@@ -1,7 +1,7 @@
 /** The short form of the golden cases under `plans/`, as whole values and back. */
 import { desiredView } from "../drift.ts";
 import { GLYPHS } from "../explain.ts";
-import type { Claim, ConvergedView, Desired, DesiredAgent, Host, InstanceState, Observed, Plan, Policy, RuntimeReading } from "../types.ts";
+import type { Claim, ConvergedView, Desired, DesiredAgent, Host, InstanceState, Observed, Plan, Policy, RuntimeReading, DueSnapshot, MadeSnapshot, Mount } from "../types.ts";
 import {
   MINUTE,
   NOW,
@@ -23,7 +23,14 @@ interface ShortSize {
   readonly disk?: string;
 }
 
-type ShortInstance = InstanceState | (ShortSize & { readonly state: InstanceState; readonly snapshots?: readonly string[] });
+type ShortInstance =
+  | InstanceState
+  | (ShortSize & {
+      readonly state: InstanceState;
+      readonly snapshots?: readonly string[];
+      /** Absent: not read. */
+      readonly mounts?: readonly Mount[];
+    });
 
 /** `as-written`: converged as the document says. Fields: what it was converged as, where that differs. */
 type ShortClaim =
@@ -34,6 +41,7 @@ type ShortClaim =
       readonly image?: string;
       readonly provision?: string;
       readonly config?: string;
+      readonly mounts?: readonly Mount[];
       readonly claim?: Partial<Claim>;
       /** Minutes since its last boot was begun. */
       readonly boot?: number;
@@ -54,6 +62,9 @@ export interface GoldenCase {
     readonly claims?: Readonly<Record<string, ShortClaim>>;
     readonly runtimes?: Readonly<Record<string, "online" | Partial<RuntimeReading>>>;
     readonly vanished?: readonly string[];
+    readonly made?: readonly MadeSnapshot[];
+    readonly due?: readonly DueSnapshot[];
+    readonly timeZone?: string;
     readonly host?: { readonly cpu: number; readonly memory: string; readonly disk: string };
   };
   readonly policy?: Partial<Policy>;
@@ -102,6 +113,7 @@ export function inputs(c: GoldenCase): { readonly desired: Desired; readonly obs
     return instanceOf(name, typeof i === "string" ? i : i.state, {
       size: { ...at, ...sizes(more) },
       snapshots: taken.map((s) => ({ name: s, parent: "", comment: "" })),
+      ...(typeof i !== "string" && i.mounts && { mounts: i.mounts }),
     });
   });
   const host: Host | undefined = c.observed.host && {
@@ -115,7 +127,13 @@ export function inputs(c: GoldenCase): { readonly desired: Desired; readonly obs
     entries(c.observed.runtimes).map(([name, r]) =>
       runtimeOf(name, { configHash: written.get(name)?.configHash ?? "c1", ...(r === "online" ? {} : r) }),
     ),
-    { vanished: c.observed.vanished ?? [], ...(host && { host }) },
+    {
+      vanished: c.observed.vanished ?? [],
+      ...(host && { host }),
+      ...(c.observed.made && { made: c.observed.made }),
+      ...(c.observed.due && { due: c.observed.due }),
+      ...(c.observed.timeZone && { timeZone: c.observed.timeZone }),
+    },
   );
   return { desired, observed, policy: policyOf(c.policy) };
 }
@@ -124,7 +142,11 @@ export function inputs(c: GoldenCase): { readonly desired: Desired; readonly obs
 export function shortPlan(plan: Plan): Omit<Expected, "text"> {
   const change = (c: Plan["changes"][number]): string => {
     const fields = c.before === null || c.after === null ? [] : c.patch.map((op) => op.path.slice(1));
-    const taken = c.snapshots.map((s) => `*${s.name}`);
+    const taken = [
+      ...c.snapshots.map((s) => `*${s.name}`),
+      ...(c.removes ?? []).map((name) => `-*${name}`),
+      ...(c.restore ? [`<${c.restore.snapshot} after *${c.restore.safety}`] : []),
+    ];
     const waits = c.waitsFor.length > 0 ? [`after ${c.waitsFor.join(",")}`] : [];
     return [GLYPHS[c.action].text, c.agent, ...fields.sort(), ...taken, ...waits, `(${c.cause})`].join(" ");
   };

@@ -9,6 +9,7 @@ import type {
   Claim,
   Desired,
   DesiredAgent,
+  DueSnapshot,
   InstanceState,
   MadeSnapshot,
   Mount,
@@ -53,6 +54,8 @@ export interface World {
   readonly vanished: Set<string>;
   /** What we noted of the snapshots that we made, by `agent/name`. */
   readonly made?: Map<string, MadeSnapshot>;
+  /** Runs of schedules that have come. */
+  readonly due?: readonly DueSnapshot[];
   /** Every restore that Multipass carried out: of which agent, for which token, after how many starts. */
   readonly restores?: { readonly agent: string; readonly token: string; readonly starts: number }[];
   /** Every run of the provision block in a guest that is there. */
@@ -102,6 +105,7 @@ export function observe(world: World): Observed {
     runtimes: [...world.runtimes.values()],
     vanished: [...world.vanished],
     made: [...(world.made?.values() ?? [])],
+    due: (world.due ?? []).filter((d) => !world.made?.has(`${d.agent}/${d.name}`)),
   };
 }
 
@@ -264,8 +268,8 @@ export function runStep(
       // Into a running guest it goes by ssh: one that does not answer wedges the daemon.
       if (state === "Running" && !world.runtimes.has(name)) return illegal();
       const others = mounts.filter((m) => m.target !== mount.target);
-      if (step.kind === "mount" && others.length < mounts.length && !mounts.some((m) => m.source === mount.source))
-        return illegal();
+      // What is mounted there already stays: the driver takes the refusal for done.
+      if (step.kind === "mount" && others.length < mounts.length) return;
       return void world.instances.set(name, {
         ...here(),
         mounts: step.kind === "mount" ? [...others, mount] : others,
