@@ -58,6 +58,7 @@ export class Approvals {
     for (const [agent, action] of this.#actions)
       if (isOver(agent, (a) => a === action)) this.#actions.delete(agent);
     for (const agent of this.#allowDelete)
-      if (isOver(agent, (a) => a === "destroy" || a === "replace")) this.#allowDelete.delete(agent);
+      if (isOver(agent, (a) => a === "destroy" || a === "replace" || a === "restore"))
+        this.#allowDelete.delete(agent);
   }
 }

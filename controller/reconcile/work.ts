@@ -40,4 +40,5 @@ export class Work {
 }
 
 /** What would be done, so that a failure counts for this and not for what an edit wants next. */
-export const wantedKey = (change: Change): string => JSON.stringify([change.action, change.after]);
+export const wantedKey = ({ action, after, snapshots, restore }: Change): string =>
+  JSON.stringify([action, after, snapshots.map((s) => s.name), restore?.token]);
