@@ -255,6 +255,8 @@ class Simulation {
       if (dumb.length > 0) current.loop.nudge([]);
       else if (current.loop.isSettled && current.loop.last?.observed.instances.kind === "seen") {
         if (++quiet > 1) return this.#judge(current);
+        // What was refused for good at the very end of the trouble is asked for once more.
+        current.loop.nudge([]);
         continue;
       }
       quiet = 0;
