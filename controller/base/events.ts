@@ -17,6 +17,8 @@ export interface EventMap {
     readonly change: number;
     readonly destroy: number;
     readonly held: number;
+    /** Agents that differ although nobody edited the fleet. */
+    readonly drifted: number;
   };
   /** One turn of the loop ended. */
   reconciled: {
@@ -40,6 +42,8 @@ export interface EventMap {
   /** An agent reached its desired state after having differed. */
   "agent.converged": { readonly agent: string };
   "agent.drifted": { readonly agent: string; readonly message: string };
+  /** An instance of ours that the store had forgotten has proven itself. */
+  "agent.adopted": { readonly agent: string; readonly message: string };
   "agent.held": {
     readonly agent: string;
     readonly reason: string;
@@ -68,7 +72,13 @@ export interface EventMap {
     readonly agent: string;
     readonly bytes: number;
   };
-  "auth.failed": { readonly surface: string; readonly address: string };
+  /** `agent` and `reason`: a runtime that was let in and then refused for what it said of itself. */
+  "auth.failed": {
+    readonly surface: string;
+    readonly address: string;
+    readonly agent?: string;
+    readonly reason?: string;
+  };
 }
 
 export type EventName = keyof EventMap;

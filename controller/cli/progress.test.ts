@@ -73,7 +73,7 @@ test("drift and what is held are told; nothing else is", (t) => {
   tell("agent.drifted", { agent: "a", message: "its instance is gone" });
   tell("agent.held", { agent: "a", reason: "foreign", message: "it is not ours", release: "rename it" });
   tell("observed", { instances: 1, durationMs: 1, reason: null });
-  tell("planned", { create: 1, change: 0, destroy: 0, held: 0 });
+  tell("planned", { create: 1, change: 0, destroy: 0, held: 0, drifted: 0 });
   assert.deepEqual(lines, ["a: drifted: its instance is gone", "a: ? held: it is not ours", "    rename it"]);
 });
 

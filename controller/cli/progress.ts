@@ -12,8 +12,14 @@ const DOING: Readonly<Record<string, string>> = {
   recover: "bringing it back from the deleted",
   resize: "resizing",
   snapshot: "taking snapshot",
+  "remove-snapshot": "removing snapshot",
+  restore: "going back to snapshot",
+  mount: "mounting",
+  unmount: "unmounting",
+  rerun: "provisioning again",
   drain: "waiting for its tasks to end",
   remove: "deleting",
+  "restart-runtime": "restarting its runtime",
 };
 
 /** Steps that are told only when they take longer than this. Milliseconds. */
@@ -67,6 +73,8 @@ export function createProgress(output: Output): { event(event: AnyEvent): void; 
           if (data.next) output.out(`    ${data.next}`);
           return;
         }
+        case "agent.adopted":
+          return say(data.agent, `${output.paint("good", "taken back")}: ${data.message}`);
         case "agent.drifted":
           return say(data.agent, `${output.paint("warn", "drifted")}: ${data.message}`);
         case "agent.held":

@@ -1,5 +1,4 @@
 /** The composition root: store, lock, driver, hub, fleet source and loop, joined; started in order, stopped in reverse. */
-import { randomBytes } from "node:crypto";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { systemClock } from "../base/clock.ts";
@@ -16,6 +15,7 @@ import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.t
 import { type Applied, recordHistory } from "../reconcile/history.ts";
 import { keepJournal } from "../reconcile/journal.ts";
 import { Loop } from "../reconcile/loop.ts";
+import { isNonceOf, makeNonce, readOrCreateFleetKey } from "../reconcile/ownership-nonce.ts";
 import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
 import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
@@ -108,7 +108,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   undo.defer(() => hub.stop());
   await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
 
-  const nonce = () => randomBytes(16).toString("base64url");
+  const fleetKey = readOrCreateFleetKey(settings.home);
+  const nonce = (name: string) => makeNonce(fleetKey, name);
   const artifact = loadRuntime();
   const bootGrace = number(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
   const loop: Loop = new Loop({
@@ -123,6 +124,10 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     host: await readHost(settings.home),
     random: Math.random,
     nonce,
+    ownership: {
+      isOurs: (name, presented) => isNonceOf(fleetKey, name, presented),
+      hubPort: () => hub.agentPort,
+    },
     runtimeHash: artifact.hash,
     userData: async (agent, nonce, joinToken) =>
       renderUserData({
@@ -156,6 +161,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       const { config, missing: lacks } = await runtimeConfig(agent, env);
       found.push(...lacks);
       hub.configure(agent.name, config);
+      // Its runtime may still be called as before: Multipass cannot rename an instance.
+      if (agent.previousName !== undefined) hub.configure(agent.previousName, config);
     }
     missing = found;
   };
@@ -177,7 +184,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     applied: history.applied,
     missingSecrets: () => missing,
     adopt: async (agent) => {
-      await adopt({ driver: selection.driver, store, clock, fence, nonce }, agent);
+      await adopt({ driver: selection.driver, store, clock, fence, nonce: () => nonce(agent.name) }, agent);
       loop.wake();
     },
     stop: () => owned.disposeAsync(),

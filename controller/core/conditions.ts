@@ -1,6 +1,15 @@
 /** The status of each agent on two axes, sync and health, with conditions that remember since when. Pure. */
 import { compareText } from "./diff.ts";
-import { type AgentFacts, type Failure, type Health, type Truth, healthOf } from "./explain-health.ts";
+import { withKeptInstances } from "./renames.ts";
+import {
+  type AgentFacts,
+  type Failure,
+  type Health,
+  type NextTry,
+  type Truth,
+  healthOf,
+  nextWords,
+} from "./explain-health.ts";
 import type {
   Desired,
   DesiredAgent,
@@ -16,7 +25,7 @@ import type {
   SourceRef,
 } from "./types.ts";
 
-export type { AgentFacts, Failure, Health, Truth } from "./explain-health.ts";
+export type { AgentFacts, Failure, Health, NextTry, Truth } from "./explain-health.ts";
 
 export type Sync = "Synced" | "OutOfSync" | "Unknown" | "Paused" | "Held";
 export const CONDITION_TYPES = ["Ready", "Reconciling", "Stalled", "Drifted"] as const;
@@ -56,6 +65,10 @@ export interface AgentStatus {
   readonly sync: Sync;
   readonly health: Health;
   readonly conditions: readonly Condition[];
+  /** What will be tried by itself, and when; null: nothing is put off. */
+  readonly next: Omit<NextTry, "agent"> | null;
+  /** What else there is to know, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface StatusOptions {
@@ -63,6 +76,8 @@ export interface StatusOptions {
   readonly bootGrace?: number;
   /** What could not be done, of the loop's last turn. */
   readonly failures?: readonly Failure[];
+  /** What is put off, of the loop's last turn. */
+  readonly next?: readonly NextTry[];
 }
 
 const BOOT_GRACE = 10 * 60_000;
@@ -72,19 +87,21 @@ const BOOT_GRACE = 10 * 60_000;
  * Foreign instances are not in it: `foreignInstances` counts them.
  */
 export function fleetStatus(
-  desired: Desired,
+  written: Desired,
   observed: Observed,
   plan: Plan,
   previous: readonly AgentStatus[],
   now: Instant,
   options: StatusOptions = {},
 ): readonly AgentStatus[] {
+  const desired = withKeptInstances(written, observed.claims);
   const seen = observed.instances;
   const instances = new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : []);
   const claims = new Map(observed.claims.map((c) => [c.name, c]));
   const runtimes = new Map(observed.runtimes.map((r) => [r.agent, r]));
   const changes = new Map(plan.changes.map((c) => [c.agent, c]));
   const failures = new Map(options.failures?.map((f) => [f.agent, f]));
+  const next = new Map(options.next?.map((n) => [n.agent, n]));
   const before = new Map(previous.map((s) => [s.name, s.conditions]));
   const agents = new Map(desired.agents.map((a) => [a.name, a]));
   const held = Map.groupBy(plan.held, (h) => h.agent);
@@ -98,6 +115,7 @@ export function fleetStatus(
       ...present("runtime", runtimes.get(name)),
       ...present("change", changes.get(name)),
       ...present("failure", failures.get(name)),
+      ...present("next", next.get(name)),
       held: held.get(name) ?? [],
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
@@ -157,7 +175,20 @@ export function agentStatus(
     sync: syncOf(facts),
     health,
     conditions: found.map((c) => ({ ...c, since: since(c, previous, now) })),
+    next: facts.next ? withoutName(facts.next) : null,
+    notes: notesOf(facts),
   };
+}
+
+const withoutName = ({ agent: _, ...next }: NextTry): Omit<NextTry, "agent"> => next;
+
+function notesOf({ runtime }: AgentFacts): readonly string[] {
+  const refused = runtime?.refused;
+  if (!refused) return [];
+  if (refused.code !== "clone") return [`a runtime that came in its name was refused: ${refused.reason}`];
+  return [
+    `the instance "${refused.instanceId}" carries its files (a clone), came in its name, and was refused: declare it under its own name, or delete it`,
+  ];
 }
 
 function since(c: Omit<Condition, "since">, previous: readonly Condition[], now: Instant): Instant {
@@ -189,6 +220,7 @@ function reconciling(f: AgentFacts): Omit<Condition, "since"> {
     return is("True", "Retrying", `${f.failure.message}; it is tried again`);
   if (f.change && !f.failure?.terminal) {
     const { action, why, waitsFor } = f.change;
+    if (f.next?.kind === "drift") return is("True", "Damped", `${why.join("; ")}; ${nextWords(f.next)}`);
     if (waitsFor.length > 0)
       return is("True", "WaitsForDependency", `${action} after ${waitsFor.join(", ")} is Ready`);
     return is("True", camel(action), why.join("; "));

@@ -5,6 +5,7 @@ import type {
   Claim,
   DesiredAgent,
   Held,
+  Instant,
   InstanceState,
   ObservedInstance,
   RuntimeReading,
@@ -27,6 +28,24 @@ export interface AgentFacts {
   /** A boot that we began a short while ago. */
   readonly booting: boolean;
   readonly failure?: Failure;
+  readonly next?: NextTry;
+}
+
+/** What will be tried by itself, and when. */
+export interface NextTry {
+  readonly agent: string;
+  /** A rung of the ladder, or the action of a change. */
+  readonly what: string;
+  /** Which try in a row; 1: the first. */
+  readonly attempt: number;
+  /** Not before. */
+  readonly at: Instant;
+  /** What it waits for; empty: nothing but its time. */
+  readonly why: string;
+  /** `health`: a rung of health.remediate. `drift`: a correction that was made too often lately. */
+  readonly kind: "health" | "drift";
+  /** Nothing is done by itself: a person decides. */
+  readonly held: boolean;
 }
 
 /** What the loop tried last and could not do. */
@@ -119,7 +138,21 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
     return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? EMPTY_INSIDE);
   if (f.booting)
     return reading("Progressing", "False", "Booting", "it runs; its runtime has not said hello yet");
-  return reading("Offline", "False", "RuntimeOffline", "it runs; its runtime is silent");
+  if (f.next?.kind !== "health")
+    return reading("Offline", "False", "RuntimeOffline", "it runs; its runtime is silent");
+  return reading(
+    "Degraded",
+    "False",
+    "RuntimeOffline",
+    `it runs; its runtime is silent; ${nextWords(f.next)}`,
+  );
+}
+
+/** In words that stay the same until what they say is done: the instant, not how long it is until then. */
+export function nextWords({ what, attempt, at, why, held }: NextTry): string {
+  const reason = why === "" ? "" : `: ${why}`;
+  if (held) return `${what} (try ${attempt}) is held${reason}`;
+  return `${what} (try ${attempt}) comes not before ${new Date(at).toISOString().slice(0, 19)}Z${reason}`;
 }
 
 /** `stranger`: a runtime with another nonce or from another instance; it proves nothing. */

@@ -246,6 +246,19 @@ export interface RuntimeReading {
   readonly queuedTasks: number;
   /** Hash of the configuration (env, labels, capabilities, tasks, secrets) that the runtime acknowledged. */
   readonly configHash: string | null;
+  /** Until when tasks that it took may still be running there, by their own timeouts; absent: none is. */
+  readonly tasksUntil?: Instant;
+  /** The last one that came with this agent's credential and was refused for what it said of itself. */
+  readonly refused?: Refused;
+}
+
+export interface Refused {
+  readonly at: Instant;
+  /** `clone`: another instance that carries this one's files. */
+  readonly code: string;
+  /** The name that the instance has in itself. */
+  readonly instanceId: string;
+  readonly reason: string;
 }
 
 /** A snapshot that we made: the only kind that is ever removed. */

@@ -1,5 +1,5 @@
 /** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
-import type { RuntimeReading } from "../core/types.ts";
+import type { Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import { isRecord, number, type Payload, word, words } from "./frames.ts";
@@ -65,6 +65,8 @@ export class Agent {
   configHash: string | null = null;
   config: AgentConfig | null = null;
   connection: Connection | null = null;
+  /** The last that came with its credential and was turned away. */
+  refused: Refused | null = null;
   offlineAfter: number;
   /** True: it registered over HTTP as the first generation's clients do; no document describes it. */
   guest = false;
@@ -111,6 +113,7 @@ export class Agent {
       runningTasks: this.queue.inFlight.size,
       queuedTasks: this.queue.waiting,
       configHash: this.configHash,
+      ...(this.refused && { refused: this.refused }),
     };
   }
 
@@ -131,6 +134,7 @@ export class Agent {
       draining: this.queue.draining,
       connected: this.connection !== null,
       runtime: this.facts && { ...this.facts, configHash: this.configHash },
+      refused: this.refused,
     };
   }
 

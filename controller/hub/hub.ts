@@ -26,7 +26,7 @@ import { Registry } from "./registry.ts";
 import { pushed, type SessionDeps } from "./session.ts";
 import { TaskEngine } from "./task-engine.ts";
 import { createTaskRequests } from "./task-requests.ts";
-import { passed } from "./task-timeouts.ts";
+import { passed, tasksUntil } from "./task-timeouts.ts";
 
 export interface HubSettings {
   /** State folder: the operator's token lies there. */
@@ -191,7 +191,7 @@ export function createHub(deps: HubDeps) {
     addresses,
 
     readings(): readonly RuntimeReading[] {
-      return [...registry.all()].flatMap((agent) => agent.reading() ?? []);
+      return registry.readings(tasksUntil(engine.live(), limits));
     },
 
     async enrol(id: string, nonce: string): Promise<string> {

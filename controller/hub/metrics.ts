@@ -148,7 +148,6 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
   const controller = controllerMetrics(registers);
   const multipass = multipassMetrics(registers);
 
-  const drifted = new Set<string>();
   const subscriptions = [
     bus.onAny((event) => {
       switch (event.name) {
@@ -171,13 +170,7 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
           return;
         case "planned":
           controller.held.set(event.data.held);
-          return;
-        case "agent.drifted":
-          controller.drifted.set(drifted.add(event.data.agent).size);
-          return;
-        case "agent.converged":
-          drifted.delete(event.data.agent);
-          controller.drifted.set(drifted.size);
+          controller.drifted.set(event.data.drifted);
           return;
         case "command": {
           const { argv, durationMs, failure } = event.data;
@@ -224,7 +217,7 @@ function controllerMetrics(registers: PromRegistry[]) {
     held: new Gauge({ name: "vm_controller_held", help: "Changes that the last plan held", registers }),
     drifted: new Gauge({
       name: "vm_controller_drifted",
-      help: "Agents that drifted and have not converged since",
+      help: "Agents that differ although nobody edited the fleet, at the last look",
       registers,
     }),
   };

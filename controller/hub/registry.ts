@@ -1,6 +1,7 @@
 /** All agents, and the two-phase judgement of their silence: online -> suspect -> offline. */
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
+import type { RuntimeReading } from "../core/types.ts";
 import type { AgentStore } from "../store/store.ts";
 import { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
@@ -39,6 +40,15 @@ export class Registry {
 
   ids(): readonly string[] {
     return [...this.#agents.keys()];
+  }
+
+  /** `until`: by agent, until when what it took may be running. */
+  readings(until: ReadonlyMap<string, number>): readonly RuntimeReading[] {
+    return [...this.#agents.values()].flatMap((agent) => {
+      const reading = agent.reading();
+      const at = until.get(agent.id);
+      return reading === null ? [] : at === undefined ? reading : { ...reading, tasksUntil: at };
+    });
   }
 
   ensure(id: string): Agent {

@@ -67,6 +67,19 @@ export class Session {
     const facts = readFacts(payload);
     const refusal = this.#refusal(payload, facts.nonce, facts.instanceId);
     if (refusal) {
+      const { instanceId } = facts;
+      agent.refused = {
+        at: this.#deps.clock.now(),
+        code: refusal.code,
+        instanceId: instanceId.slice(0, 63),
+        reason: refusal.reason,
+      };
+      this.#deps.bus.emit("auth.failed", {
+        surface: "runtime",
+        address: this.connection.address,
+        agent: agent.id,
+        reason: refusal.reason,
+      });
       await audit.record(`runtime:${agent.id}`, "runtime.refused", agent.id, { reason: refusal.reason });
       this.connection.send("error", { code: refusal.code, message: refusal.reason, next: refusal.next });
       this.connection.close(refusal.close, refusal.reason);

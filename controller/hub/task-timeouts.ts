@@ -39,3 +39,15 @@ export function passed(task: LiveTask, silentFor: number, now: number, limits: L
     error: `no answer ${limits.runTimeoutGrace} ms after its run timeout of ${limit.run} ms`,
   };
 }
+
+/** By agent: until when what it took may still be running there, whether or not it is heard of. */
+export function tasksUntil(tasks: Iterable<LiveTask>, limits: Limits): ReadonlyMap<string, number> {
+  const until = new Map<string, number>();
+  for (const { record } of tasks) {
+    if (record.state === "queued") continue;
+    const begun = record.startedAt ?? record.acceptedAt ?? record.sentAt ?? record.createdAt;
+    const end = begun + timeouts(record.spec, limits).run + limits.runTimeoutGrace;
+    until.set(record.agent, Math.max(until.get(record.agent) ?? 0, end));
+  }
+  return until;
+}

@@ -50,5 +50,24 @@ export async function bury(
   };
 }
 
+/**
+ * Another instance has the name: the one that the claim stands for is gone, and was replaced between two looks. Nothing is
+ * touched; from now on the name is a stranger's.
+ */
+export async function buryReplaced(
+  deps: Pick<ObserveDeps, "store" | "bus" | "clock">,
+  claim: Claim,
+  why: string,
+  fence: number,
+): Promise<void> {
+  const { store, bus, clock } = deps;
+  await store.claims.put(claim, fence);
+  await store.kv.put(vanishedKey(claim.name), { at: clock.now() });
+  await store.claims.remove(claim.name, fence);
+  await store.kv.remove(sizeKey(claim.name));
+  await store.kv.remove(listedKey(claim.name));
+  bus.emit("agent.drifted", { agent: claim.name, message: `another instance has its name: ${why}` });
+}
+
 export const vanishedNames = (store: Store): readonly string[] =>
   [...store.kv.all("vanished/").keys()].map((k) => k.slice("vanished/".length));

@@ -35,7 +35,10 @@ describe("settled", () => {
     });
 
   it("a dependency that may say hello yet is waited for, but not for ever", async () => {
-    const scene = await start([{ name: "a" }, { name: "b", dependsOn: ["a"] }]);
+    const scene = await start([
+      { name: "a", remediate: [] },
+      { name: "b", dependsOn: ["a"] },
+    ]);
     const instance = await scene.running({ name: "a" });
     instance.helloAt = Number.POSITIVE_INFINITY;
     scene.loop.start();

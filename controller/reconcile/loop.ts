@@ -5,26 +5,23 @@
 import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
-import type { Change, Desired, DesiredAgent, Held, Policy, StepKind } from "../core/types.ts";
-import { type ApplyDeps, applyChange, stopped } from "./apply.ts";
+import type { NextTry } from "../core/conditions.ts";
+import type { Change, Desired, Held, Policy } from "../core/types.ts";
+import { applyChange, stopped } from "./apply.ts";
 import { Approvals } from "./approvals.ts";
-import type { ObserveDeps } from "./observe.ts";
+import { Care } from "./care.ts";
+import { type Begin, runnable, toBegin } from "./dispatch.ts";
+import { Jobs } from "./jobs.ts";
+import type { LoopDeps } from "./loop-deps.ts";
 import { KeyQueue } from "./queue.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { isSettled, openAgents, untilNext } from "./settled.ts";
+import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
 import { Waiters } from "./waiters.ts";
 import { WakeTimer } from "./wake-timer.ts";
-import { Work, type Working, wantedKey } from "./work.ts";
+import { type Working, wantedKey } from "./work.ts";
 
-export interface LoopDeps extends ObserveDeps, ApplyDeps {
-  /** What is wanted now; null: nothing is known yet, so nothing is done. */
-  readonly desired: () => Desired | null;
-  readonly random: () => number;
-  /** How long `Unknown` and an unlisted launch are normal after a boot began. Milliseconds. */
-  readonly bootGrace: number;
-  /** First delay after a failure, milliseconds. */
-  readonly retryFirstMs?: number;
-}
+export type { LoopDeps } from "./loop-deps.ts";
 
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
 /** Turns follow each other at least this far apart, so that a storm of events costs one look. */
@@ -34,14 +31,17 @@ export class Loop {
   readonly queue: KeyQueue;
   readonly #deps: LoopDeps;
   readonly #abort = new AbortController();
-  readonly #jobs = new Map<string, Promise<void>>();
-  readonly #work = new Work();
+  readonly #jobs: Jobs;
+  readonly #events: TurnEvents;
+  readonly #care: Care;
   readonly #waiters = new Waiters();
   readonly #approvals = new Approvals();
   #only: ReadonlySet<string> | null = null;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
   readonly #timer: WakeTimer;
+  /** Names that somebody asked about since the last look; an empty list: all. */
+  #asked: (readonly string[])[] = [];
   /** Somebody woke us during a turn, which may have looked already. */
   #again = false;
   /** A newer controller has taken over: nothing more is begun. */
@@ -49,20 +49,20 @@ export class Loop {
   readonly #since: number;
   #lastTurn = 0;
   #turns = 0;
-  /** The last look found nothing in flight, and nothing that could be begun. */
+  /** The last look found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
   #started = false;
 
   constructor(deps: LoopDeps) {
-    this.#deps = deps;
+    this.#care = new Care(deps, () => this.wake());
+    this.#deps = { ...deps, prove: this.#care.proofs.before };
+    this.#jobs = new Jobs(deps.bus);
+    this.#events = createTurnEvents(deps.bus);
     this.#since = deps.clock.now();
     this.#timer = new WakeTimer(deps.clock, () => void this.turn());
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
     setMaxListeners(0, this.#abort.signal);
-    deps.bus.on("step.started", (e, stepSince) =>
-      this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
-    );
     for (const event of ["runtime.online", "runtime.offline", "fleet.read"] as const)
       deps.bus.on(event, () => this.wake());
   }
@@ -76,7 +76,12 @@ export class Loop {
   }
 
   get working(): ReadonlyMap<string, Working> {
-    return this.#work.all;
+    return this.#jobs.working;
+  }
+
+  /** What is put off, and until when. */
+  get next(): readonly NextTry[] {
+    return this.#care.next();
   }
 
   start(): void {
@@ -85,7 +90,7 @@ export class Loop {
   }
 
   progress(agent: string, text: string): void {
-    this.#work.note(agent, { progress: text });
+    this.#jobs.progress(agent, text);
   }
 
   /** Take a turn soon; many wakes make one turn. */
@@ -104,6 +109,7 @@ export class Loop {
   /** Somebody asked: forget failures of these names (all, if none is given) and look again now. */
   nudge(names: readonly string[]): void {
     this.queue.forgive(names);
+    this.#asked.push(names);
     this.#settledTurn = false;
     this.wake();
   }
@@ -143,19 +149,20 @@ export class Loop {
     if (desired) {
       const { clock, random } = this.#deps;
       const interval = jittered(desired.settings.interval, random());
-      const retry = this.queue.nextRetry(clock.now());
-      this.#schedule(this.#again ? 0 : untilNext(this.#turn, interval, retry && retry - clock.now()));
+      const retry = this.#care.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
+      this.#schedule(this.#again ? 0 : untilNext(this.#turn, interval, retry));
     }
     this.#waiters.tell();
     return turn;
   }
 
   async #look(desired: Desired): Promise<Turn | null> {
-    const { bus, fence } = this.#deps;
+    const { bus, clock, fence } = this.#deps;
+    const began = clock.now();
     try {
+      for (const names of this.#asked.splice(0)) await this.#care.forgive(names);
       const busy = new Set(this.queue.keys());
-      const { given } = this.#approvals;
-      const { allowDelete } = this.#approvals;
+      const { given, allowDelete } = this.#approvals;
       const policy: Policy = { actor: "loop", allowDelete, targets: [], bootGrace: this.#deps.bootGrace };
       const options = {
         fence,
@@ -163,23 +170,25 @@ export class Loop {
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
         correct: (held: Held) => this.#approvals.covers(held),
+        shape: this.#care.shape,
       };
       const turn = await reconcile(this.#deps, desired, policy, options);
       this.#turn = turn;
       this.#turns++;
-      const { create, change, destroy, held } = turn.plan.counts;
-      bus.emit("planned", { create, change, destroy, held });
-      if (turn.observed.instances.kind === "seen")
-        this.queue.forgiveOthers(openAgents(turn.plan));
+      this.#events.planned(turn);
+      if (turn.observed.instances.kind === "seen") this.queue.forgiveOthers(openAgents(turn.plan));
       // The fleet was edited while we looked: what was planned for the one before is not begun.
       const current = this.#deps.desired()?.hash === desired.hash;
       // What was in flight when we looked is judged by the next look: this one saw it half done.
-      if (current) this.#dispatch(desired, turn, busy);
-      else this.#again = true;
+      if (current) {
+        await this.#care.after(turn, desired, busy, new Set(this.queue.failures().keys()));
+        this.#dispatch(desired, turn, busy);
+      } else this.#again = true;
       // A yes that was given while we looked is for what the next look sees.
       if (current && given === this.#approvals.given)
         this.#approvals.expire(turn, (name) => this.queue.has(name));
       this.#settledTurn = current && busy.size === 0 && this.#isSettled(turn);
+      this.#events.ended(outcomeOf(turn, this.queue.size > 0), clock.now() - began);
       return turn;
     } catch (error) {
       const known = toVmAgentError(error);
@@ -190,6 +199,7 @@ export class Loop {
         next: known.next,
         retryInMs: desired.settings.interval,
       });
+      this.#events.ended("failed", clock.now() - began);
       if (known.code === "fenced") this.#giveWay(known);
       return null;
     }
@@ -203,53 +213,42 @@ export class Loop {
     this.#waiters.tell();
   }
 
-  /** Changes of the plan, and those held only for want of a yes that was given. */
   #runnable(turn: Turn): readonly Change[] {
-    const released = turn.plan.held.flatMap((h) => this.#approvals.releases(h) ?? []);
-    const all = [...turn.plan.changes, ...released].filter(
-      (c) => this.#only === null || this.#only.has(c.agent),
-    );
-    // Removals first: they make room.
-    return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
+    return runnable(turn, this.#approvals, this.#only);
   }
 
   #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>): void {
-    const agents = new Map(desired.agents.map((a) => [a.name, a]));
-    for (const change of this.#runnable(turn)) {
+    const now = this.#deps.clock.now();
+    const parts = { runnable: this.#runnable(turn), care: this.#care, queue: this.queue, only: this.#only };
+    for (const begin of toBegin(turn, desired, { ...parts, busy, now })) {
       if (this.#stopping || this.queue.size >= desired.settings.parallelism) return;
-      if (change.waitsFor.length > 0 || busy.has(change.agent)) continue;
-      if (!this.queue.ready(change.agent, wantedKey(change), this.#deps.clock.now())) continue;
-      this.#begin(change, agents.get(change.agent) ?? null);
+      this.queue.begin(begin.change.agent, now);
+      this.#jobs.begin(
+        begin.change,
+        now,
+        () => this.#carryOut(begin),
+        () => this.wake(),
+      );
     }
   }
 
-  #begin(change: Change, agent: DesiredAgent | null): void {
-    const { clock } = this.#deps;
-    const name = change.agent;
-    this.queue.begin(name, clock.now());
-    this.#work.begin(change, clock.now());
-    this.#jobs.set(
-      name,
-      this.#carryOut(change, agent).finally(() => {
-        this.#jobs.delete(name);
-        this.#work.end(name);
-        this.wake();
-      }),
-    );
-  }
-
-  async #carryOut(change: Change, agent: DesiredAgent | null): Promise<void> {
+  async #carryOut(begin: Begin): Promise<void> {
     const { bus, clock } = this.#deps;
-    const name = change.agent;
+    const { change } = begin;
+    const [name, { signal }] = [change.agent, this.#abort];
     try {
-      await applyChange(this.#deps, change, agent, this.#abort.signal);
+      if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal);
+      else {
+        await this.#care.begun(change);
+        await applyChange(this.#deps, change, begin.agent, signal);
+      }
       this.queue.done(name);
       this.#approvals.done(name);
-      bus.emit("agent.converged", { agent: name });
+      if (begin.kind === "change") bus.emit("agent.converged", { agent: name });
     } catch (error) {
       const known = toVmAgentError(error);
-      if (known.code === "stopped") return this.queue.abandon(name);
-      const step = this.#work.all.get(name)?.step ?? "";
+      if (known.code === "stopped" || this.#care.isHold(known)) return this.queue.abandon(name);
+      const step = this.#jobs.working.get(name)?.step ?? "";
       const failure = this.queue.failed(name, wantedKey(change), known, clock.now());
       const retryInMs = Number.isFinite(failure.retryAt) ? failure.retryAt - clock.now() : null;
       bus.emit("step.failed", { agent: name, step, message: known.message, next: known.next, retryInMs });
@@ -295,6 +294,7 @@ export class Loop {
     this.#timer.stop();
     this.#abort.abort(stopped());
     await this.#turning?.catch(() => null);
-    await Promise.allSettled(this.#jobs.values());
+    await this.#care.stop();
+    await this.#jobs.ended();
   }
 }

@@ -13,6 +13,8 @@ export interface Turn {
 export interface TurnOptions extends ObserveOptions {
   /** True for drift that a person wants to have corrected, although its document only warns of it. */
   readonly correct?: (held: Held) => boolean;
+  /** What is known beside what was seen, put into the plan; it holds back, and never adds. */
+  readonly shape?: (plan: Plan) => Plan;
 }
 
 export async function reconcile(
@@ -24,7 +26,8 @@ export async function reconcile(
   const observed = await observe(deps, desired, options);
   const seen = diff(desired, observed, deps.clock.now(), policy.bootGrace);
   const found = options.correct ? corrected(seen, options.correct) : seen;
-  const turn = { observed, plan: plan(found, desired, observed, policy, deps.clock.now()) };
+  const planned = plan(found, desired, observed, policy, deps.clock.now());
+  const turn = { observed, plan: options.shape?.(planned) ?? planned };
   if (options.fence !== null) {
     await remember(deps, found.remember, options.busy, options.fence);
     await prove(deps, observed, options.busy, options.fence);

@@ -49,6 +49,7 @@ export function createReporter(deps: ReportDeps) {
           message: f.message,
           terminal: !Number.isFinite(f.retryAt),
         })),
+        next: loop.next,
       });
     } else previous = (desired?.agents ?? []).map((agent) => unread(agent, now));
     const seen = turn?.observed.instances;

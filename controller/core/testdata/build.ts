@@ -46,6 +46,7 @@ export interface ShortAgent {
   readonly ignore?: readonly string[];
   readonly profile?: string;
   readonly mounts?: DesiredAgent["mounts"];
+  readonly remediate?: DesiredAgent["health"]["remediate"];
   readonly restore?: DesiredAgent["restore"];
   readonly previousName?: string;
   readonly line?: number;
@@ -67,7 +68,7 @@ export function agentOf(a: ShortAgent): DesiredAgent {
     secrets: {},
     provision: { packages: [], files: [], run: [], onChange: a.onChange ?? "hold", hash: a.provision ?? "p1" },
     tasks: { concurrency: 1, sudo: false, user: "ubuntu" },
-    health: { offlineAfter: 90_000, remediate: ["restart-runtime", "restart-instance"] },
+    health: { offlineAfter: 90_000, remediate: a.remediate ?? ["restart-runtime", "restart-instance"] },
     dependsOn: a.dependsOn ?? [],
     protect: a.protect ?? false,
     paused: a.paused ?? false,

@@ -1,0 +1,184 @@
+/** What the loop knows beyond plan and queue: whose instances are, what is tried on silent runtimes, and how often drift was corrected. */
+import type { VmAgentError } from "../base/errors.ts";
+import type { NextTry } from "../core/conditions.ts";
+import { compareText } from "../core/diff.ts";
+import type { Change, Desired, Held, Instant, Plan } from "../core/types.ts";
+import { type Correction, nextCorrection, recent } from "./damping.ts";
+import { Proofs, type ProofDeps, unprovenRelease } from "./ownership-proofs.ts";
+import { correctedKey } from "./remediation-key.ts";
+import { type PlannedRemedy, Remedies, type RemedyDeps } from "./remediation-work.ts";
+import type { Turn } from "./reconcile.ts";
+
+export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort"> {}
+
+/** Actions that stop or take away what is there. */
+const STOPPING: readonly Change["action"][] = [
+  "stop",
+  "suspend",
+  "restart-update",
+  "replace",
+  "destroy",
+  "restore",
+  "snapshot",
+  "prune",
+];
+
+export class Care {
+  readonly proofs: Proofs;
+  readonly remedies: Remedies;
+  readonly #deps: CareDeps;
+  #delayed: ReadonlyMap<string, { readonly change: Change; readonly correction: Correction }> = new Map();
+
+  constructor(deps: CareDeps, wake: () => void) {
+    this.#deps = deps;
+    this.proofs = new Proofs(deps, wake);
+    const { ownership } = deps;
+    const withProof = { ...deps, prove: this.proofs.before };
+    this.remedies = new Remedies(
+      ownership ? { ...withProof, hubPort: ownership.hubPort } : withProof,
+      this.proofs,
+    );
+  }
+
+  /** The plan with what cannot be proven held, and with what is known of strangers. */
+  readonly shape = (plan: Plan): Plan => {
+    const now = this.#deps.clock.now();
+    const { unproven } = this.proofs;
+    const stuck = plan.changes.filter((c) => STOPPING.includes(c.action) && this.proofs.waits(c.agent, now));
+    const named = new Set([...plan.changes, ...plan.held].map((x) => x.agent));
+    const remedied = [...this.remedies.planned.keys()].filter(
+      (name) => unproven.has(name) && !named.has(name),
+    );
+    const known = plan.held.map((h) => this.#told(h));
+    if (stuck.length + remedied.length === 0 && known.every((h, i) => h === plan.held[i])) return plan;
+    const hold = (agent: string, would: Change | null): Held => ({
+      agent,
+      reason: "unproven",
+      would,
+      message: unproven.get(agent)?.message ?? "",
+      release: unprovenRelease(agent),
+    });
+    const held = [
+      ...known,
+      ...stuck.map((c) => hold(c.agent, c)),
+      ...remedied.map((name) => hold(name, null)),
+    ].sort((a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason));
+    const changes = plan.changes.filter((c) => !stuck.includes(c));
+    const counts = { ...plan.counts, held: plan.counts.held + stuck.length + remedied.length };
+    for (const { action } of stuck) {
+      if (action === "destroy" || action === "replace") counts.destroy--;
+      if (action === "replace") counts.create--;
+      else if (action !== "destroy" && action !== "snapshot") counts.change--;
+    }
+    return { ...plan, changes, held, counts };
+  };
+
+  #told(held: Held): Held {
+    const why = held.reason === "foreign" ? this.proofs.stranger(held.agent) : null;
+    return why === null ? held : { ...held, message: `${held.message}; ${why}` };
+  }
+
+  /** After a look: what is put off, what is to be remedied, who is to be asked. `failed`: its change failed, and waits. */
+  async after(
+    turn: Turn,
+    desired: Desired,
+    busy: ReadonlySet<string>,
+    failed: ReadonlySet<string>,
+  ): Promise<void> {
+    const { store, clock } = this.#deps;
+    const now = clock.now();
+    const past = store.kv.all("corrected/");
+    const delayed = new Map<string, { readonly change: Change; readonly correction: Correction }>();
+    for (const change of turn.plan.changes) {
+      if (change.cause !== "drift") continue;
+      const correction = nextCorrection(instants(past.get(correctedKey(change.agent))), now);
+      if (correction.at > now) delayed.set(change.agent, { change, correction });
+    }
+    this.#delayed = delayed;
+    for (const [key, value] of past)
+      if (recent(instants(value), now).length === 0) await store.kv.remove(key);
+    const changing = turn.plan.changes.filter((c) => !failed.has(c.agent)).map((c) => c.agent);
+    await this.remedies.decide(turn, desired, new Set([...busy, ...changing]));
+    this.proofs.consider(turn, desired, busy);
+  }
+
+  /** True for a correction that was made too often lately to be made again now. */
+  isDelayed(change: Change): boolean {
+    return change.cause === "drift" && this.#delayed.has(change.agent);
+  }
+
+  /** A change is begun: a correction of drift counts from now on, even if this process ends in its middle. */
+  async begun(change: Change): Promise<void> {
+    if (change.cause !== "drift") return;
+    const { store, clock } = this.#deps;
+    const key = correctedKey(change.agent);
+    const now = clock.now();
+    await store.kv.put(key, [...recent(instants(store.kv.get(key)), now), now]);
+  }
+
+  due(): readonly PlannedRemedy[] {
+    const now = this.#deps.clock.now();
+    return this.remedies.due().filter((p) => !this.proofs.waits(p.agent.name, now));
+  }
+
+  /** True where a failure is a hold, and is shown as one. */
+  isHold(error: VmAgentError): boolean {
+    return error.code === "unproven" || error.code === "another-instance";
+  }
+
+  /** Milliseconds until something that is put off may be done, or `retry` comes; null: nothing is to be. */
+  untilNext(now: Instant, retry: Instant | null): number | null {
+    const all = [
+      retry,
+      this.proofs.nextRetry(now),
+      this.remedies.nextAt(now),
+      ...[...this.#delayed.values()].map((d) => d.correction.at),
+    ].filter((at): at is Instant => at !== null && at > now);
+    return all.length > 0 ? Math.min(...all) - now : null;
+  }
+
+  /** What is put off, for whoever shows it. */
+  next(): readonly NextTry[] {
+    const health = [...this.remedies.planned.values()].map(({ agent, remedy }): NextTry => {
+      const unproven = this.proofs.unproven.get(agent.name);
+      return {
+        agent: agent.name,
+        what: remedy.rung,
+        attempt: remedy.attempt,
+        at: Math.max(remedy.at, unproven?.retryAt ?? 0),
+        why: unproven?.message ?? remedy.why,
+        kind: "health",
+        held: remedy.kind === "hold",
+      };
+    });
+    const drift = [...this.#delayed.values()].map(
+      ({ change, correction }): NextTry => ({
+        agent: change.agent,
+        what: change.action,
+        attempt: correction.attempt,
+        at: correction.at,
+        why: "it was corrected again and again, and differs again",
+        kind: "drift",
+        held: false,
+      }),
+    );
+    return [...health, ...drift];
+  }
+
+  /** Somebody asked: nothing is put off any more. Without names: for nobody. */
+  async forgive(names: readonly string[]): Promise<void> {
+    const { kv } = this.#deps.store;
+    this.proofs.forgive(names);
+    const corrected = [...kv.all("corrected/").keys()];
+    for (const key of names.length > 0 ? names.map(correctedKey) : corrected)
+      if (corrected.includes(key)) await kv.remove(key);
+    await this.remedies.forgive(names);
+  }
+
+  stop(): Promise<void> {
+    return this.proofs.stop();
+  }
+}
+
+const instants = (value: unknown): readonly Instant[] =>
+  Array.isArray(value) ? value.filter((at): at is number => typeof at === "number") : [];

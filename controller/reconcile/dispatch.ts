@@ -1,0 +1,53 @@
+/** What may be begun now, in which order: changes of the plan, what a yes released, and remedies for silent runtimes. */
+import { withKeptInstances } from "../core/renames.ts";
+import type { Change, Desired, DesiredAgent, Instant } from "../core/types.ts";
+import type { Approvals } from "./approvals.ts";
+import type { Care } from "./care.ts";
+import type { KeyQueue } from "./queue.ts";
+import type { PlannedRemedy } from "./remediation-work.ts";
+import type { Turn } from "./reconcile.ts";
+import { wantedKey } from "./work.ts";
+
+/** Changes of the plan, and those held only for want of a yes that was given. `only`: these names; null: all. */
+export function runnable(
+  turn: Turn,
+  approvals: Approvals,
+  only: ReadonlySet<string> | null,
+): readonly Change[] {
+  const released = turn.plan.held.flatMap((h) => approvals.releases(h) ?? []);
+  const all = [...turn.plan.changes, ...released].filter((c) => only === null || only.has(c.agent));
+  // Removals first: they make room.
+  return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
+}
+
+export type Begin =
+  | { readonly kind: "change"; readonly change: Change; readonly agent: DesiredAgent | null }
+  | { readonly kind: "remedy"; readonly change: Change; readonly remedy: PlannedRemedy };
+
+export interface BeginOptions {
+  readonly runnable: readonly Change[];
+  readonly care: Care;
+  readonly queue: KeyQueue;
+  /** In flight when the world was looked at: seen half done, and judged by the next look. */
+  readonly busy: ReadonlySet<string>;
+  readonly only: ReadonlySet<string> | null;
+  readonly now: Instant;
+}
+
+/** In order; each name at most once. How many of them are begun is the caller's. */
+export function toBegin(turn: Turn, desired: Desired, options: BeginOptions): readonly Begin[] {
+  const { care, queue, busy, only, now } = options;
+  const { agents: kept } = withKeptInstances(desired, turn.observed.claims);
+  const agents = new Map(kept.map((a) => [a.name, a]));
+  const changes = options.runnable
+    .filter((c) => c.waitsFor.length === 0 && !busy.has(c.agent) && !care.isDelayed(c))
+    .filter((c) => queue.ready(c.agent, wantedKey(c), now))
+    .map((change) => ({ kind: "change", change, agent: agents.get(change.agent) ?? null }) as const);
+  const named = new Set(changes.map((c) => c.change.agent));
+  const remedies = care
+    .due()
+    .filter(({ agent: { name } }) => !named.has(name) && !busy.has(name) && !queue.has(name))
+    .filter(({ agent: { name } }) => only === null || only.has(name))
+    .map((remedy) => ({ kind: "remedy", change: care.remedies.changeOf(remedy), remedy }) as const);
+  return [...changes, ...remedies];
+}

@@ -1,0 +1,41 @@
+/** Work in flight: each agent once at a time, with what is being done to it, until all of it has ended. */
+import type { Bus } from "../base/events.ts";
+import type { Change, StepKind } from "../core/types.ts";
+import { Work, type Working } from "./work.ts";
+
+export class Jobs {
+  readonly #work = new Work();
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(bus: Bus) {
+    bus.on("step.started", (e, stepSince) =>
+      this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
+    );
+  }
+
+  get working(): ReadonlyMap<string, Working> {
+    return this.#work.all;
+  }
+
+  progress(agent: string, text: string): void {
+    this.#work.note(agent, { progress: text });
+  }
+
+  /** `work` never rejects; `ended` is called when it is over. */
+  begin(change: Change, now: number, work: () => Promise<void>, ended: () => void): void {
+    const name = change.agent;
+    this.#work.begin(change, now);
+    this.#running.set(
+      name,
+      work().finally(() => {
+        this.#running.delete(name);
+        this.#work.end(name);
+        ended();
+      }),
+    );
+  }
+
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * What is known of whose an instance is, beyond what runtimes say by themselves: a guest is asked before anything that cannot
+ * be undone is done to it, and an instance of a wanted name that nothing claims is asked once whether it is ours.
+ */
+import type { Bus } from "../base/events.ts";
+import { VmAgentError } from "../base/errors.ts";
+import { proves } from "../core/ownership.ts";
+import { withKeptInstances } from "../core/renames.ts";
+import type { Claim, Desired, DesiredAgent, Instant, InstanceState, Step } from "../core/types.ts";
+import type { Store } from "../store/store.ts";
+import { buryReplaced } from "./bury.ts";
+import { type InsideDeps, isClaimed, lookInside, strangerInside } from "./ownership-inside.ts";
+import { type ReadoptDeps, takeBack } from "./ownership-readopt.ts";
+import type { Turn } from "./reconcile.ts";
+
+export interface OwnershipDeps {
+  /** True for a nonce that this fleet made for this name, whatever the store remembers. */
+  readonly isOurs: (name: string, nonce: string) => boolean;
+  /** Where runtimes find the hub: the port of the addresses that it gives. */
+  readonly hubPort: () => number;
+}
+
+export interface ProofDeps extends InsideDeps, Omit<ReadoptDeps, "hubPort"> {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly fence: number;
+  readonly ownership?: OwnershipDeps;
+}
+
+/** A guest that could not be asked. */
+export interface Unproven {
+  readonly message: string;
+  readonly tries: number;
+  readonly retryAt: Instant;
+}
+
+const FIRST_RETRY_MS = 30_000;
+const LAST_RETRY_MS = 15 * 60_000;
+
+/** Steps that touch what is there in a way that a stranger would mind. */
+const TOUCHING: readonly Step["kind"][] = [
+  "drain",
+  "revoke",
+  "stop",
+  "suspend",
+  "remove",
+  "mount",
+  "unmount",
+  "rerun",
+];
+
+type Found = { readonly kind: "ours" } | { readonly kind: "stranger"; readonly why: string } | Silent;
+type Silent = {
+  readonly kind: "silent";
+  readonly why: string;
+  readonly tries: number;
+  readonly retryAt: Instant;
+};
+
+export class Proofs {
+  readonly #deps: ProofDeps;
+  readonly #wake: () => void;
+  /** Unclaimed names that run, for as long as they are seen so without a break. */
+  readonly #found = new Map<string, Found>();
+  readonly #unproven = new Map<string, Unproven>();
+  readonly #abort = new AbortController();
+  #looking: Promise<void> | null = null;
+
+  constructor(deps: ProofDeps, wake: () => void) {
+    this.#deps = deps;
+    this.#wake = wake;
+  }
+
+  get unproven(): ReadonlyMap<string, Unproven> {
+    return this.#unproven;
+  }
+
+  /** Why an unclaimed instance of a wanted name is a stranger's, where it was asked. */
+  stranger(name: string): string | null {
+    const found = this.#found.get(name);
+    if (found?.kind === "stranger") return found.why;
+    return found?.kind === "silent" ? `it cannot be asked whether it is ours: ${found.why}` : null;
+  }
+
+  /** True where a change waits for a proof that could not be had a short while ago. */
+  waits(name: string, now: Instant): boolean {
+    const entry = this.#unproven.get(name);
+    return entry !== undefined && now < entry.retryAt;
+  }
+
+  /** The nearest instant at which somebody may be asked again. */
+  nextRetry(now: Instant): Instant | null {
+    const silent = [...this.#found.values()].flatMap((f) => (f.kind === "silent" ? f.retryAt : []));
+    const all = [...this.#unproven.values()].map((u) => u.retryAt);
+    const later = [...silent, ...all].filter((at) => at > now);
+    return later.length > 0 ? Math.min(...later) : null;
+  }
+
+  /** Somebody asked: try again now. Without names: all. */
+  forgive(names: readonly string[]): void {
+    for (const name of names.length > 0 ? names : [...this.#found.keys(), ...this.#unproven.keys()]) {
+      if (this.#found.get(name)?.kind === "silent") this.#found.delete(name);
+      const entry = this.#unproven.get(name);
+      if (entry) this.#unproven.set(name, { ...entry, retryAt: 0 });
+    }
+  }
+
+  /** For each step just before it: rejects with `unproven` or `another-instance` instead of touching a stranger's. */
+  readonly before = async (step: Step, state: InstanceState | "absent"): Promise<void> => {
+    const looked = step.requires.length > 0 || step.satisfied.length > 0;
+    if (TOUCHING.includes(step.kind)) await this.prove(step.agent, looked ? state : null);
+  };
+
+  /**
+   * Resolves where what is there is known to be what the claim stands for. `state`: as a list has just shown it; null: it is
+   * looked at here.
+   */
+  async prove(name: string, state: InstanceState | "absent" | null): Promise<void> {
+    const claim = this.#claim(name);
+    // A person who imported it is the proof.
+    if (!this.#deps.ownership || !claim || claim.adopted) return this.#proven(name);
+    const reading = this.#deps.runtime.readings().find((r) => r.agent === name);
+    if (reading?.status === "online" && proves(claim, reading)) return this.#proven(name);
+    // What does not run cannot be asked, and there the claim counts.
+    if ((state ?? (await this.#stateOf(name))) !== "Running") return this.#proven(name);
+    const inside = await lookInside(this.#deps, name, this.#abort.signal);
+    if (inside.kind === "silent") throw this.#hold(name, inside.why);
+    const stranger = strangerInside(name, inside, isClaimed(claim));
+    if (stranger === null) return this.#proven(name);
+    this.#proven(name);
+    this.#found.set(name, { kind: "stranger", why: stranger });
+    const current = this.#claim(name);
+    if (current?.nonce === claim.nonce) await buryReplaced(this.#deps, current, stranger, this.#deps.fence);
+    throw new VmAgentError({
+      code: "another-instance",
+      message: `"${name}" is not touched: another instance has its name (${stranger})`,
+      next: "nothing to do, it is planned anew",
+      transient: true,
+    });
+  }
+
+  /** After each turn: begins to ask what nobody claims. Nothing waits for it; it wakes the loop when it has found something. */
+  consider(turn: Turn, desired: Desired, busy: ReadonlySet<string>): void {
+    const { observed } = turn;
+    if (observed.instances.kind === "unobservable") return;
+    const running = new Set(observed.instances.list.flatMap((i) => (i.state === "Running" ? i.name : [])));
+    const claims = new Map(observed.claims.map((c) => [c.name, c]));
+    for (const name of [...this.#found.keys()])
+      if (!running.has(name) || claims.has(name)) this.#found.delete(name);
+    for (const name of [...this.#unproven.keys()])
+      if (!running.has(name) || !claims.has(name)) this.#unproven.delete(name);
+    if (!this.#deps.ownership || this.#looking || this.#abort.signal.aborted) return;
+    const now = this.#deps.clock.now();
+    const next = withKeptInstances(desired, observed.claims).agents.find((agent) => {
+      if (!running.has(agent.name) || busy.has(agent.name)) return false;
+      const claim = claims.get(agent.name);
+      // A launch that was begun and never heard of again may be asked as well as one that nobody remembers.
+      if (claim && (claim.phase !== "launching" || claim.proven)) return false;
+      const found = this.#found.get(agent.name);
+      return !found || (found.kind === "silent" && now >= found.retryAt);
+    });
+    if (!next) return;
+    this.#looking = this.#ask(next)
+      .catch((error: unknown) => this.#note(next.name, { kind: "silent", why: (error as Error).message }))
+      .finally(() => {
+        this.#looking = null;
+        if (!this.#abort.signal.aborted) this.#wake();
+      });
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error("stopped"));
+    await this.#looking;
+  }
+
+  async #ask(agent: DesiredAgent): Promise<void> {
+    const { ownership } = this.#deps;
+    const { name } = agent;
+    if (!ownership) return;
+    // Looked at once more: `exec` would start one that has stopped since.
+    if ((await this.#stateOf(name)) !== "Running") return;
+    const inside = await lookInside(this.#deps, name, this.#abort.signal);
+    if (inside.kind === "silent") return this.#note(name, inside);
+    const claim = this.#claim(name);
+    const isRight = claim ? isClaimed(claim) : (nonce: string) => ownership.isOurs(name, nonce);
+    const why = strangerInside(name, inside, isRight);
+    if (why !== null) return this.#note(name, { kind: "stranger", why });
+    if (inside.kind === "seen") {
+      const deps = { ...this.#deps, hubPort: ownership.hubPort };
+      await takeBack(deps, agent, claim, inside, this.#abort.signal);
+    }
+    this.#note(name, { kind: "ours" });
+  }
+
+  /** Undefined: absent, or nothing can be seen. */
+  async #stateOf(name: string): Promise<InstanceState | undefined> {
+    const seen = await this.#deps.driver.list(this.#abort.signal);
+    return seen.kind === "seen" ? seen.instances.find((i) => i.name === name)?.state : undefined;
+  }
+
+  #note(name: string, found: Found | { readonly kind: "silent"; readonly why: string }): void {
+    if (found.kind !== "silent") return void this.#found.set(name, found);
+    const before = this.#found.get(name);
+    const tries = before?.kind === "silent" ? before.tries + 1 : 1;
+    this.#found.set(name, { ...found, tries, retryAt: this.#retryAt(tries) });
+  }
+
+  #hold(name: string, why: string): VmAgentError {
+    const tries = (this.#unproven.get(name)?.tries ?? 0) + 1;
+    const message = `nothing proves that the instance "${name}" is still ours, and it cannot be asked: ${why}`;
+    this.#unproven.set(name, { message, tries, retryAt: this.#retryAt(tries) });
+    return new VmAgentError({ code: "unproven", message, next: unprovenRelease(name), transient: true });
+  }
+
+  #proven(name: string): void {
+    this.#unproven.delete(name);
+  }
+
+  #retryAt(tries: number): Instant {
+    return this.#deps.clock.now() + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tries - 1));
+  }
+
+  #claim(name: string): Claim | undefined {
+    return this.#deps.store.claims.list().find((c) => c.name === name);
+  }
+}
+
+export const unprovenRelease = (name: string): string =>
+  `it is asked again by itself; if it is yours and does not answer: multipass stop --force ${name}`;

@@ -1,0 +1,55 @@
+/** What a turn tells the rest of the product: its plan in numbers, how it ended, and what began to drift or to be held. */
+import type { Bus, EventMap } from "../base/events.ts";
+import type { Held, Plan } from "../core/types.ts";
+import type { Turn } from "./reconcile.ts";
+
+type Outcome = EventMap["reconciled"]["outcome"];
+
+/** Why each agent that differs does so although nobody edited the fleet. */
+export function driftOf({ changes, held }: Pick<Plan, "changes" | "held">): ReadonlyMap<string, string> {
+  const all = [...changes, ...held.flatMap((h) => h.would ?? [])];
+  return new Map(all.filter((c) => c.cause === "drift").map((c) => [c.agent, c.why.join("; ")]));
+}
+
+/** What waits for a person; what is only on its way is not held. */
+export const stuckOf = ({ held }: Pick<Plan, "held">): readonly Held[] =>
+  held.filter((h) => h.reason !== "waiting");
+
+/** `working`: something is in flight, or begins now. */
+export function outcomeOf(turn: Turn, working: boolean): Outcome {
+  if (turn.observed.instances.kind === "unobservable") return "unobservable";
+  if (working) return "changed";
+  return stuckOf(turn.plan).length > 0 ? "held" : "nothing";
+}
+
+export interface TurnEvents {
+  /** A turn has planned. */
+  planned(turn: Turn): void;
+  ended(outcome: Outcome, durationMs: number): void;
+}
+
+/** Remembers what it told, so that each is told when it begins, and again when it comes back. */
+export function createTurnEvents(bus: Bus): TurnEvents {
+  let drifting: ReadonlySet<string> = new Set();
+  let stuck: ReadonlySet<string> = new Set();
+  return {
+    planned({ observed, plan }) {
+      const { create, change, destroy, held } = plan.counts;
+      const drift = driftOf(plan);
+      // What cannot be seen has not ended: nothing is forgotten, and nothing told twice.
+      if (observed.instances.kind === "seen") {
+        for (const [agent, message] of drift)
+          if (!drifting.has(agent)) bus.emit("agent.drifted", { agent, message });
+        const now = stuckOf(plan);
+        for (const { agent, reason, message, release } of now)
+          if (!stuck.has(`${agent} ${reason}`)) bus.emit("agent.held", { agent, reason, message, release });
+        drifting = new Set(drift.keys());
+        stuck = new Set(now.map((h) => `${h.agent} ${h.reason}`));
+      }
+      bus.emit("planned", { create, change, destroy, held, drifted: drift.size });
+    },
+    ended(outcome, durationMs) {
+      bus.emit("reconciled", { durationMs, outcome });
+    },
+  };
+}
