@@ -1,6 +1,7 @@
 /** `vm-agent status NAME`: one agent in full. */
 import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
+import { shortRevision } from "../reconcile/fleet-git.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { unknownAgent } from "./names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
@@ -69,6 +70,10 @@ async function describe(world: World, name: string, output: Output): Promise<str
   return `${text}\n${extra}`;
 }
 
+function appliedWords({ revision, dirty, at }: NonNullable<AgentView["applied"]>): string {
+  return `${shortRevision(revision ?? "")}${dirty ? " and edits" : ""}, ${age(Date.now() - at)} ago`;
+}
+
 function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string[])[] {
   const { size, seenSize, runtime, work } = agent;
   const sized = (s: AgentView["size"]) =>
@@ -79,6 +84,9 @@ function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string
       "  Wanted",
       `${agent.wanted}, ${sized(size)}${agent.source ? ` (${agent.source.file}:${agent.source.line})` : ""}`,
     ],
+    ...(agent.applied?.revision
+      ? [["  Applied", appliedWords(agent.applied)] satisfies [string, string]]
+      : []),
     [
       "  Seen",
       `${agent.seen}${seenSize ? `, ${sized(seenSize)}` : ""}${agent.ipv4.length > 0 ? `, ${agent.ipv4.join(" ")}` : ""}`,

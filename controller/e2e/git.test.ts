@@ -127,6 +127,11 @@ describe("a fleet that follows HEAD", () => {
     });
   });
 
+  it("shows in full what was applied to an agent", async () => {
+    const { stdout } = await stage.cli("status", "agent-builder");
+    assert.match(stdout, new RegExp(`Applied +${second.slice(0, 7)}, \\d+ s ago`));
+  });
+
   it("keeps the last good revision in force when a commit is broken", async () => {
     await stage.fixture.write("agents/builder.yaml", `${withCpu(4)}memroy: 1G\n`);
     const broken = await stage.repository.commit("A slip of the finger");

@@ -6,6 +6,7 @@ import type { FleetSettings } from "../core/types.ts";
 import { fileError } from "./fleet-errors.ts";
 import {
   findRepository,
+  hasFolder,
   type FoundRepository,
   type GitProblem,
   type GitState,
@@ -64,6 +65,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   let state: GitState | null = null;
   let status: TreeStatus | null = null;
   let fetchFailure: string | null = null;
+  let folderIn: { readonly commit: string; readonly there: boolean } | null = null;
   let headSaid: { readonly commit: string; readonly git: GitSettings } | null = null;
   const readCommit = createCommitReader(folder, options);
   /** HEAD may say that it is followed, although the working tree does not. */
@@ -80,7 +82,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
       tree = await readTree();
       if (tree.git?.follow === false && !(await mayFollow(at, seen.replaced))) {
         followed = tree.git;
-        return inTree(tree, seen, null);
+        return await inTree(at, tree, seen, null);
       }
     }
     // A remote's branch counts, and HEAD is where it was: what it said before is all that is wanted of it.
@@ -93,7 +95,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     if (settings !== null) followed = settings;
     if (!settings?.follow) {
       tree ??= await readTree();
-      return inTree(tree, seen, tree.git?.follow ? NOT_COMMITTED : null);
+      return await inTree(at, tree, seen, tree.git?.follow ? NOT_COMMITTED : null);
     }
     const { remote } = settings;
     const branch = settings.branch ?? seen.branch;
@@ -137,9 +139,18 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     return { tip: accepted ?? (await trackingTip(at, target)), problem };
   };
 
-  const inTree = (read: FleetRead, seen: TreeStatus, problem: GitProblem | null): FleetRead => {
-    state = { follows: null, tip: seen.head, uncommitted: seen.uncommitted, problem };
-    return withRevision(read, seen.head, seen.uncommitted.length > 0);
+  const inTree = async (
+    at: Repository,
+    read: FleetRead,
+    { head, uncommitted }: TreeStatus,
+    problem: GitProblem | null,
+  ): Promise<FleetRead> => {
+    // A folder that git ignores has no changes either, and is in no commit.
+    if (uncommitted.length === 0 && head !== null && folderIn?.commit !== head)
+      folderIn = { commit: head, there: await hasFolder(at, head) };
+    const revision = uncommitted.length > 0 || folderIn?.there ? head : null;
+    state = { follows: null, tip: revision, uncommitted, problem };
+    return withRevision(read, revision, uncommitted.length > 0);
   };
 
   const outside = async (reason: string, transient: boolean, readTree: () => Promise<FleetRead>) => {

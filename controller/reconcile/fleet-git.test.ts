@@ -1,57 +1,17 @@
 /** fleet-git*.ts against real repositories: what is found, what is not committed, and the fleet of a commit as if it lay on disk. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { run } from "../base/exec.ts";
-import { findRepository, parseStatus, readStatus, type Repository, resolveCommit } from "./fleet-git.ts";
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { errorLine } from "./fleet-errors.ts";
+import { findRepository, parseStatus, readStatus } from "./fleet-git.ts";
 import { createCommitReader } from "./fleet-git-commits.ts";
 import { createGitReader } from "./fleet-git-reader.ts";
-import { acceptRewrite, advance, fetchBranch } from "./fleet-git-remote.ts";
-import { commitRollback, isSameFleet } from "./fleet-git-rollback.ts";
-import { errorLine } from "./fleet-errors.ts";
 import { type FleetRead, loadFleet } from "./fleet-load.ts";
-
-const WHO = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
-const ENV = { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
-Object.assign(process.env, ENV, {
-  GIT_AUTHOR_NAME: "t",
-  GIT_AUTHOR_EMAIL: "t@example.org",
-  GIT_COMMITTER_NAME: "t",
-  GIT_COMMITTER_EMAIL: "t@example.org",
-});
+import { repositoryOf } from "./testing/repository.ts";
 
 const agent = (name: string, more = "") => `kind: Agent\nname: ${name}\n${more}`;
 const FOLLOW = "kind: Fleet\ngit: {follow: true}\n";
-
-function world(t: TestContext) {
-  const top = mkdtempSync(join(tmpdir(), "vm-agent-git-"));
-  t.after(() => rmSync(top, { recursive: true }));
-  const fleet = join(top, "fleet");
-  mkdirSync(fleet);
-  const git = async (...args: readonly string[]) => {
-    const result = await run("git", ["-C", top, ...WHO, ...args], { deadlineMs: 30_000 });
-    assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stderr}`);
-    return result.stdout.trim();
-  };
-  const write = (path: string, text: string | Uint8Array) => {
-    mkdirSync(dirname(join(top, path)), { recursive: true });
-    writeFileSync(join(top, path), text);
-  };
-  const commit = async (message = "a commit") => {
-    await git("add", "--all");
-    await git("commit", "--quiet", "--allow-empty", "--message", message);
-    return git("rev-parse", "HEAD");
-  };
-  const init = () => git("init", "--quiet", "--initial-branch=main");
-  const found = async (): Promise<Repository> => {
-    const repository = await findRepository(fleet);
-    assert.equal(repository.kind, "there");
-    return repository as Repository;
-  };
-  return { top, fleet, git, write, commit, init, found };
-}
 
 const summary = (read: FleetRead) =>
   read.ok
@@ -61,7 +21,7 @@ const names = (read: FleetRead) =>
   read.ok ? read.desired.agents.map((a) => a.name) : read.errors.map(errorLine);
 
 test("a repository is found from the folder, a part of it, a linked working tree and a folder that is gone", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   assert.deepEqual(await findRepository(w.fleet).then(({ kind }) => kind), "absent");
   await w.init();
   assert.deepEqual(await readStatus(await w.found()), {
@@ -89,7 +49,7 @@ test("a repository is found from the folder, a part of it, a linked working tree
 });
 
 test("what is not committed: edited, added, removed, renamed, untracked; not what editors leave and what lies elsewhere", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   await w.init();
   for (const name of ["edited", "removed", "renamed name"])
     w.write(`fleet/${name}.yaml`, agent(name.split(" ")[0] ?? "", `labels: {a: ${name.length}}\n`));
@@ -116,7 +76,7 @@ test("an unmerged file is not committed, and a detached HEAD has no branch", () 
 });
 
 test("a commit is read as the same files on disk are: values, errors with their places, links, cloud-init", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   await w.init();
   w.write(
     "fleet/a.yaml",
@@ -149,7 +109,7 @@ test("a commit is read as the same files on disk are: values, errors with their 
 });
 
 test("a link out of the repository and a commit without the folder are errors, and hold deletions", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   await w.init();
   const empty = await w.commit();
   symlinkSync("../../outside.yaml", join(w.fleet, "out.yaml"));
@@ -164,7 +124,7 @@ test("a link out of the repository and a commit without the folder are errors, a
 });
 
 test("HEAD decides whether it is followed: switching on and off counts when it is committed", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   w.write("fleet/a.yaml", agent("a"));
   w.write("fleet/fleet.yaml", FOLLOW);
   const reader = createGitReader(w.fleet);
@@ -198,8 +158,20 @@ test("HEAD decides whether it is followed: switching on and off counts when it i
   assert.equal(reader.state()?.follows, null);
 });
 
+test("a folder that git ignores is at no revision", async (t) => {
+  const w = repositoryOf(t);
+  await w.init();
+  w.write(".gitignore", "/fleet/\n");
+  w.write("fleet/a.yaml", agent("a"));
+  await w.commit();
+  const reader = createGitReader(w.fleet);
+  const read = await reader.read();
+  assert.ok(read.ok && read.desired.revision === null && read.desired.dirty === undefined);
+  assert.deepEqual(reader.state(), { follows: null, tip: null, uncommitted: [], problem: null });
+});
+
 test("a broken commit says nothing of following: what was in force goes on, and the errors are those of the commit", async (t) => {
-  const w = world(t);
+  const w = repositoryOf(t);
   await w.init();
   w.write("fleet/fleet.yaml", FOLLOW);
   w.write("fleet/a.yaml", agent("a"));
@@ -219,86 +191,4 @@ test("a broken commit says nothing of following: what was in force goes on, and 
   mkdirSync(join(w.top, ".git/objects"));
   const dumb = await reader.read();
   assert.ok(!dumb.ok && dumb.guard.reason === "unreadable", JSON.stringify(names(dumb)));
-});
-
-test("a branch of a remote goes forward only, and a rewritten one waits for a yes", async (t) => {
-  const w = world(t);
-  await w.init();
-  w.write("fleet/a.yaml", agent("a"));
-  const first = await w.commit();
-  w.write(".git/info/exclude", "bare.git\n");
-  await w.git("clone", "--quiet", "--bare", ".", "bare.git");
-  await w.git("remote", "add", "origin", join(w.top, "bare.git"));
-  const repository = await w.found();
-  const target = { remote: "origin", branch: "main" };
-  const fetch = () => fetchBranch(repository, target, { deadlineMs: 30_000 });
-  assert.equal(await fetch(), null);
-  assert.deepEqual(await advance(repository, target), { accepted: first, fetched: first });
-  const second = await w.commit();
-  await w.git("push", "--quiet", "origin", "main");
-  assert.equal(await fetch(), null);
-  assert.deepEqual(await advance(repository, target), { accepted: second, fetched: second });
-  await w.git("reset", "--quiet", "--hard", first);
-  w.write("fleet/b.yaml", agent("b"));
-  const other = await w.commit();
-  await w.git("push", "--quiet", "--force", "origin", "main");
-  assert.equal(await fetch(), null);
-  assert.deepEqual(await advance(repository, target), { accepted: second, fetched: other });
-  assert.deepEqual(await acceptRewrite(repository, target), { before: second, now: other });
-  assert.deepEqual(await advance(repository, target), { accepted: other, fetched: other });
-  assert.equal(await acceptRewrite(repository, target), null);
-  assert.match(
-    (await fetchBranch(repository, { ...target, branch: "none" }, { deadlineMs: 30_000 })) ?? "",
-    /find remote ref/,
-  );
-  // The user's own branches of the remote were not touched by any of this.
-  assert.equal(await w.git("for-each-ref", "--format=%(objectname)", "refs/remotes/origin/main"), other);
-});
-
-test("a rollback is a new commit of the fleet folder alone, here and onto a branch that is not checked out", async (t) => {
-  const w = world(t);
-  await w.init();
-  w.write("fleet/a.yaml", agent("a"));
-  w.write("app.txt", "1");
-  const first = await w.commit("The first");
-  w.write("fleet/b.yaml", agent("b"));
-  rmSync(join(w.fleet, "a.yaml"));
-  w.write("app.txt", "2");
-  const second = await w.commit();
-  w.write("app.txt", "staged");
-  await w.git("add", "app.txt");
-  const repository = await w.found();
-  assert.equal(await isSameFleet(repository, first, second), false);
-  const commit = await commitRollback(repository, first, { kind: "head" });
-  assert.equal(commit, await resolveCommit(repository, "HEAD"));
-  assert.equal(await isSameFleet(repository, first, commit), true);
-  assert.equal(await w.git("rev-parse", "HEAD~1"), second);
-  assert.equal(await w.git("show", "HEAD:app.txt"), "2");
-  assert.equal(await w.git("status", "--porcelain"), "M  app.txt".trim());
-  assert.match(
-    await w.git("log", "-1", "--format=%B"),
-    /Roll the fleet back to [0-9a-f]{7}\n\nThis restores .*The first/,
-  );
-  assert.deepEqual(names(await loadFleet(w.fleet)), ["a"]);
-
-  await w.git("branch", "prod", second);
-  const onto = await commitRollback(repository, first, { kind: "branch", branch: "prod", tip: second });
-  assert.equal(await w.git("rev-parse", "prod"), onto);
-  assert.equal(await w.git("rev-parse", "prod~1"), second);
-  assert.equal(await isSameFleet(repository, first, onto), true);
-  assert.equal(await w.git("show", "prod:app.txt"), "2");
-});
-
-test("a hook that refuses leaves everything as it was", async (t) => {
-  const w = world(t);
-  await w.init();
-  w.write("fleet/a.yaml", agent("a"));
-  const first = await w.commit();
-  w.write("fleet/a.yaml", agent("a", "cpu: 3\n"));
-  const second = await w.commit();
-  writeFileSync(join(w.top, ".git/hooks/pre-commit"), "#!/bin/sh\necho no >&2\nexit 1\n", { mode: 0o755 });
-  const repository = await w.found();
-  await assert.rejects(commitRollback(repository, first, { kind: "head" }), /git commit failed: no/);
-  assert.equal(await w.git("rev-parse", "HEAD"), second);
-  assert.equal(await w.git("status", "--porcelain"), "");
 });

@@ -157,6 +157,12 @@ export async function resolveCommit(repository: Repository, revision: string): P
   return result.exitCode === 0 ? result.stdout.trim() : null;
 }
 
+/** Whether a commit has the fleet folder at all. */
+export async function hasFolder(repository: Repository, commit: string): Promise<boolean> {
+  const result = await git(repository.top, ["cat-file", "-e", `${commit}:${repository.prefix}`]);
+  return result.exitCode === 0;
+}
+
 /** Seven characters of a hash, as people quote it. */
 export const shortRevision = (revision: string): string =>
   /^[0-9a-f]{12,64}$/.test(revision) ? revision.slice(0, 7) : revision;
