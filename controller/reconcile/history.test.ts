@@ -59,7 +59,7 @@ function stage(store: Store, clock = { at: 1000 }): Stage {
       const counts = { ...NO_COUNTS, create: how.create ?? 0, held: held.length };
       const plan = { desiredHash: hash, revision: null, held, counts } as unknown as Plan;
       last = { plan, observed: { instances: { kind: "seen", list: [] } } };
-      bus.emit("planned", counts);
+      bus.emit("planned", { ...counts, drifted: 0 });
       await setImmediate();
       await setImmediate();
     },
