@@ -1,0 +1,84 @@
+/** previousName: which instance is kept, who else has to know, and when it counts no more. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { makePlan } from "./plan.ts";
+import { keptNote, withKeptInstances, withKeptTargets } from "./renames.ts";
+import { copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
+import { claimOf, desiredOf, policyOf } from "./testdata/build.ts";
+import { observe } from "./testdata/world.ts";
+
+const fleet = desiredOf(
+  [
+    { name: "new", previousName: "old" },
+    { name: "other", dependsOn: ["new"] },
+  ],
+  [{ name: "clean", agent: "new" }],
+);
+const view = { state: "running" } as const;
+
+test("the agent, its snapshots and those who depend on it go by the name of its instance", () => {
+  const kept = withKeptInstances(fleet, [claimOf("old", view)]);
+  assert.deepEqual(
+    kept.agents.map((a) => [a.name, a.document, a.dependsOn]),
+    [
+      ["old", "new", []],
+      ["other", "other", ["old"]],
+    ],
+  );
+  assert.deepEqual(
+    kept.snapshots.map((s) => s.agent),
+    ["old"],
+  );
+  assert.deepEqual(withKeptInstances(kept, [claimOf("old", view)]), kept);
+  assert.match(keptNote(kept.agents[0] as never) ?? "", /written as "new".*"old".*cannot rename/);
+  assert.equal(keptNote(kept.agents[1] as never), null);
+});
+
+test("it counts no more where the old one is not ours, is being removed, or the new one is there", () => {
+  for (const claims of [
+    [],
+    [claimOf("old", view, { phase: "removing" })],
+    [claimOf("old", view), claimOf("new", view)],
+  ])
+    assert.equal(withKeptInstances(fleet, claims), fleet);
+  const taken = { ...fleet, agents: [...fleet.agents, ...desiredOf([{ name: "old" }]).agents] };
+  assert.equal(withKeptInstances(taken, [claimOf("old", view)]), taken);
+});
+
+test("a person may name it either way", () => {
+  const policy = policyOf({ actor: "apply", targets: ["new", "other"], allowDelete: ["new"] });
+  const kept = withKeptTargets(policy, fleet, [claimOf("old", view)]);
+  assert.deepEqual([kept.targets, kept.allowDelete], [["old", "other"], ["old"]]);
+  assert.equal(withKeptTargets(policy, fleet, []), policy);
+});
+
+test("whatever there is: giving agents other names destroys and creates nothing that it would not have before", () => {
+  fc.assert(
+    fc.property(sceneArb(), policyArb, ({ desired: written, world }, policy) => {
+      // Limits admit in the order of names.
+      const desired = { ...written, settings: { ...written.settings, limits: {} } };
+      const observed = observe(copy(world));
+      const renamed = {
+        ...desired,
+        agents: desired.agents.map((a) => ({
+          ...a,
+          name: `x${a.name}`,
+          document: `x${a.name}`,
+          previousName: a.name,
+          dependsOn: a.dependsOn.map((d) => `x${d}`),
+        })),
+        snapshots: desired.snapshots.map((s) => ({ ...s, agent: `x${s.agent}` })),
+      };
+      const claimed = new Set(observed.claims.filter((c) => c.phase !== "removing").map((c) => c.name));
+      const all = { ...policy, targets: [] };
+      const told = (plan: ReturnType<typeof makePlan>) =>
+        plan.changes.filter((c) => claimed.has(c.agent)).map((c) => `${c.action} ${c.agent}`);
+      assert.deepEqual(
+        told(makePlan(renamed, observed, all, world.now)),
+        told(makePlan(desired, observed, all, world.now)),
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+});

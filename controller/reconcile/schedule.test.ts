@@ -1,0 +1,120 @@
+/** schedule.ts: what is due, in which time zone, across both changes of the clock, and how the snapshots are called. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { dueInstant, latestInstant, nextInstant, scheduledName } from "./schedule.ts";
+
+const VIENNA = "Europe/Vienna";
+const at = (text: string): number => Date.parse(text);
+const iso = (instant: number | null): string | null =>
+  instant === null ? null : new Date(instant).toISOString();
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+describe("a run is due", () => {
+  const nightly = { cron: "0 3 * * *", timeZone: "UTC" };
+
+  it("at its instant and after it, until it is taken", () => {
+    const last = at("2026-11-21T03:00:00Z");
+    assert.equal(dueInstant(nightly, last, at("2026-11-22T02:59:59.999Z")), null);
+    for (const now of ["2026-11-22T03:00:00Z", "2026-11-22T03:00:00.500Z", "2026-11-22T20:00:00Z"])
+      assert.equal(iso(dueInstant(nightly, last, at(now))), "2026-11-22T03:00:00.000Z", now);
+    assert.equal(dueInstant(nightly, at("2026-11-22T03:00:00Z"), at("2026-11-22T20:00:00Z")), null);
+  });
+
+  it("once, however many were missed", () => {
+    const due = dueInstant(nightly, at("2026-11-02T03:00:00Z"), at("2026-11-22T09:00:00Z"));
+    assert.equal(iso(due), "2026-11-22T03:00:00.000Z");
+    assert.equal(dueInstant(nightly, due ?? 0, at("2026-11-22T09:00:00Z")), null);
+  });
+
+  it("never of a date that does not exist, and never when the clock was set back", () => {
+    assert.equal(dueInstant({ cron: "0 0 30 2 *", timeZone: "UTC" }, 0, at("2026-11-22T09:00:00Z")), null);
+    assert.equal(dueInstant(nightly, at("2026-11-22T09:00:00Z"), at("2026-11-20T09:00:00Z")), null);
+  });
+
+  it("by the clock on the wall of its time zone", () => {
+    const due = (timeZone: string) =>
+      iso(latestInstant({ cron: "0 3 * * *", timeZone }, at("2026-07-22T12:00:00Z")));
+    assert.equal(due(VIENNA), "2026-07-22T01:00:00.000Z");
+    assert.equal(due("Asia/Kolkata"), "2026-07-21T21:30:00.000Z");
+    assert.equal(
+      iso(nextInstant({ cron: "0 3 * * *", timeZone: VIENNA }, at("2026-11-22T12:00:00Z"))),
+      "2026-11-23T02:00:00.000Z",
+    );
+  });
+});
+
+describe("where the clock is changed", () => {
+  const daily = { cron: "30 2 * * *", timeZone: VIENNA };
+
+  it("a run in the hour that is left out comes when it is over, once", () => {
+    const before = at("2026-03-28T01:30:00Z");
+    assert.equal(dueInstant(daily, before, at("2026-03-29T00:59:00Z")), null);
+    const due = dueInstant(daily, before, at("2026-03-29T12:00:00Z"));
+    assert.equal(iso(due), "2026-03-29T01:00:00.000Z");
+    assert.equal(dueInstant(daily, due ?? 0, at("2026-03-29T23:59:00Z")), null);
+    assert.equal(scheduledName("clean", due ?? 0, VIENNA), "clean-20260329-0300");
+  });
+
+  it("a run in the hour that comes twice comes once", () => {
+    const first = dueInstant(daily, at("2026-10-24T12:00:00Z"), at("2026-10-25T00:45:00Z"));
+    assert.equal(iso(first), "2026-10-25T00:30:00.000Z");
+    assert.equal(dueInstant(daily, first ?? 0, at("2026-10-25T23:00:00Z")), null);
+  });
+
+  it("one of every half hour comes each time, and no two have the same name", () => {
+    const often = { cron: "*/30 * * * *", timeZone: VIENNA };
+    const names: string[] = [];
+    let last = at("2026-10-24T23:30:00Z");
+    for (let now = last; now <= at("2026-10-25T02:30:00Z"); now += MINUTE) {
+      const due = dueInstant(often, last, now);
+      if (due === null) continue;
+      names.push(scheduledName("s", due, VIENNA));
+      last = due;
+    }
+    assert.deepEqual(names, [
+      "s-20261025-0200",
+      "s-20261025-0230",
+      "s-20261025-0200-2",
+      "s-20261025-0230-2",
+      "s-20261025-0300",
+      "s-20261025-0330",
+    ]);
+  });
+});
+
+it("however the machine sleeps: never twice, never before its time, and the newest is never missed", () => {
+  const crons = ["0 3 * * *", "*/20 * * * *", "30 2 * * 0", "0 0 1 * *", "15 4,16 * * 1-5"];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...crons),
+      fc.constantFrom("UTC", VIENNA, "America/New_York", "Australia/Lord_Howe"),
+      fc.array(fc.integer({ min: 1, max: 20 * DAY }), { minLength: 1, maxLength: 8 }),
+      (cron, timeZone, gaps) => {
+        const schedule = { cron, timeZone };
+        let now = at("2026-01-01T00:00:00Z");
+        let last = now;
+        const taken = new Set<string>();
+        for (const gap of gaps) {
+          now += gap;
+          const due = dueInstant(schedule, last, now);
+          assert.equal(due, dueInstant(schedule, last, now));
+          if (due === null) {
+            assert.ok((latestInstant(schedule, now) ?? 0) <= last);
+            continue;
+          }
+          assert.ok(due > last && due <= now);
+          assert.equal(due, latestInstant(schedule, now));
+          const next = nextInstant(schedule, due);
+          assert.ok(next === null || next > now, "a newer one was missed");
+          const name = scheduledName("s", due, timeZone);
+          assert.ok(!taken.has(name), name);
+          taken.add(name);
+          last = due;
+        }
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
