@@ -15,6 +15,8 @@ import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.t
 import { type Applied, recordHistory } from "../reconcile/history.ts";
 import { keepJournal } from "../reconcile/journal.ts";
 import { Loop } from "../reconcile/loop.ts";
+import { createSender } from "../reconcile/notify-send.ts";
+import { watchForNotices } from "../reconcile/notify-watch.ts";
 import { isNonceOf, makeNonce, readOrCreateFleetKey } from "../reconcile/ownership-nonce.ts";
 import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
 import { acquireLock } from "../store/lock.ts";
@@ -153,6 +155,26 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   const history = recordHistory({ store, loop, bus, fleet, folder: settings.fleet, clock, onError });
   undo.defer(() => history.close());
   undo.defer(() => loop.stop());
+  const sender = createSender({ clock, onError: options.onError });
+  undo.defer(() => sender.close());
+  undo.defer(
+    watchForNotices({
+      bus,
+      clock,
+      kv: store.kv,
+      sender,
+      fleet: settings.fleet,
+      desired,
+      turn: () => loop.last,
+      failures: () =>
+        [...loop.queue.failures()].map(([agent, f]) => ({
+          agent,
+          message: f.message,
+          terminal: !Number.isFinite(f.retryAt),
+        })),
+      onError: options.onError,
+    }),
+  );
 
   let missing: readonly MissingSecret[] = [];
   const configure = async () => {
