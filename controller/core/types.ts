@@ -210,7 +210,7 @@ export interface Claim {
   readonly document: string;
   /** What was last converged, to tell drift from an edit of the fleet; null: never converged. */
   readonly converged: ConvergedView | null;
-  /** True once a runtime with this nonce and this name said hello, or Multipass itself said that our launch made the instance. */
+  /** True once a runtime with this nonce and this name said hello. */
   readonly proven: boolean;
   /** Remembered from the document, so that deleting a protected agent's document does not delete it. */
   readonly protect: boolean;

@@ -161,9 +161,6 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
       // Nothing was left behind, so there is nothing to claim.
       await deps.store.claims.remove(agent.name, deps.fence);
       await deps.runtime.revoke(agent.name);
-    } else if (code === "launch-timeout" && (await isListed(deps, agent.name))) {
-      // Multipass accepted our launch, so no other instance had the name; what is listed now came from it.
-      await putClaim(deps, agent.name, { proven: true });
     }
     throw error;
   }
@@ -172,11 +169,6 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const row: SizeRow = { size: agent.size, nonce: mine.nonce, state: "Running", bootId: null, at };
   await deps.store.kv.put(sizeKey(agent.name), row);
   await deps.store.kv.remove(vanishedKey(agent.name));
-}
-
-async function isListed(deps: EffectDeps, name: string): Promise<boolean> {
-  const seen = await deps.driver.list();
-  return seen.kind === "seen" && seen.instances.some((i) => i.name === name);
 }
 
 /** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */
