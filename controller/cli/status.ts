@@ -117,5 +117,18 @@ function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string
       "  Now",
       `${work.action}: ${work.step ?? "beginning"}${work.detail ? ` ${work.detail}` : ""} for ${age(Date.now() - work.stepSince)}${work.progress ? ` (${work.progress})` : ""}`,
     ]);
+  const { next } = agent;
+  if (next) {
+    const when = next.held
+      ? "held"
+      : next.at > Date.now()
+        ? `again in ${age(next.at - Date.now())}`
+        : "as soon as it may be";
+    found.push([
+      "  Next",
+      `${next.what}, attempt ${next.attempt}, ${when}${next.why === "" ? "" : `: ${next.why}`}`,
+    ]);
+  }
+  for (const note of agent.notes ?? []) found.push(["  Note", note]);
   return found;
 }

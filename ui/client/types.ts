@@ -25,6 +25,19 @@ export interface FailureView {
   readonly retryAt: number | null;
 }
 
+export interface NextView {
+  readonly what: string;
+  /** Which try in a row; 1: the first. */
+  readonly attempt: number;
+  /** Not before. */
+  readonly at: number;
+  readonly why: string;
+  /** `health`: its runtime is silent. `drift`: it was corrected too often lately. */
+  readonly kind: "health" | "drift";
+  /** Nothing is done by itself: a person decides. */
+  readonly held: boolean;
+}
+
 export interface AgentView {
   readonly name: string;
   readonly document: string;
@@ -44,6 +57,10 @@ export interface AgentView {
   readonly sync: string;
   readonly health: string;
   readonly conditions: readonly ConditionView[];
+  /** What will be tried by itself, and when; null: nothing is put off. */
+  readonly next?: NextView | null;
+  /** What else there is to know, in sentences. */
+  readonly notes?: readonly string[];
   /** What is being done to it now. */
   readonly work: WorkView | null;
   readonly failure: FailureView | null;
