@@ -40,7 +40,9 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const target = desiredView(agent);
   if (claim.phase === "removing") {
     const change = build(c, "replace", before, target, "interrupted", [
-      "its removal was begun and interrupted, and its document is back",
+      claim.replacing
+        ? "its replacement was begun and interrupted"
+        : "its removal was begun and interrupted, and its document is back",
     ]);
     return { change, held: [], notes: [] };
   }

@@ -130,11 +130,13 @@ function guards(
           release: allow,
         };
     }
+    // A replacement that was begun was let through then, and its instance is cut off already: it is finished.
+    const begun = change.cause === "interrupted" && claims.get(change.agent)?.replacing === true;
     if (change.action === "replace") {
       if (protectedNow)
         return { reason: "protected", message: "it is protected, and this loses its data", release: allow };
       const written = agent?.provision.onChange === "replace" && onlyProvision(change);
-      if (policy.actor === "loop" && !written) {
+      if (policy.actor === "loop" && !written && !begun) {
         return {
           reason: "data-loss",
           message: "this loses its disk and its snapshots",

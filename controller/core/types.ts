@@ -1,4 +1,12 @@
 /** The values that the core computes with: what is wanted, what is seen, what would be done. All are plain JSON. */
+import type {
+  DesiredSnapshot,
+  DueSnapshot,
+  MadeSnapshot,
+  ObservedSnapshot,
+  RestoreWish,
+} from "./snapshot-types.ts";
+
 export { ACTIONS, HOLD_REASONS } from "./plan-types.ts";
 export type {
   Action,
@@ -15,6 +23,13 @@ export type {
   Step,
   StepKind,
 } from "./plan-types.ts";
+export type {
+  DesiredSnapshot,
+  DueSnapshot,
+  MadeSnapshot,
+  ObservedSnapshot,
+  RestoreWish,
+} from "./snapshot-types.ts";
 
 /** Milliseconds since the Unix epoch. The core never reads a clock: every instant is an argument. */
 export type Instant = number;
@@ -91,23 +106,6 @@ export interface DesiredAgent {
   readonly source: SourceRef;
 }
 
-/** Go back to a snapshot, once for each new token. */
-export interface RestoreWish {
-  readonly snapshot: string;
-  readonly token: string;
-}
-
-/** One snapshot wanted of one instance (selectors expanded). */
-export interface DesiredSnapshot {
-  readonly name: string;
-  readonly agent: string;
-  readonly comment: string;
-  readonly schedule?: string;
-  readonly keep?: number;
-  readonly whenRunning: "stop" | "wait";
-  readonly source: SourceRef;
-}
-
 export interface FleetSettings {
   readonly driver: "auto" | "multipass" | "sandbox";
   readonly parallelism: number;
@@ -167,12 +165,6 @@ export const INSTANCE_STATES = [
 ] as const;
 export type InstanceState = (typeof INSTANCE_STATES)[number];
 
-export interface ObservedSnapshot {
-  readonly name: string;
-  readonly parent: string;
-  readonly comment: string;
-}
-
 export interface ObservedInstance {
   readonly name: string;
   readonly state: InstanceState;
@@ -192,6 +184,8 @@ export interface Claim {
   readonly nonce: string;
   /** `launching`: the intent is recorded, the launch may or may not have happened. */
   readonly phase: "launching" | "launched" | "removing";
+  /** With `removing`: it is made anew afterwards, as somebody wrote or said yes to. */
+  readonly replacing?: boolean;
   readonly claimedAt: Instant;
   /** When the launch was last begun; Unknown is normal for a while after it. */
   readonly bootAt: Instant;
@@ -259,27 +253,6 @@ export interface Refused {
   /** The name that the instance has in itself. */
   readonly instanceId: string;
   readonly reason: string;
-}
-
-/** A snapshot that we made: the only kind that is ever removed. */
-export interface MadeSnapshot {
-  readonly agent: string;
-  readonly name: string;
-  /** Document that it was made for; null: taken before a restore, and kept until a person removes it. */
-  readonly of: string | null;
-  /** True: by the document's schedule, at `at`. */
-  readonly scheduled: boolean;
-  readonly at: Instant;
-}
-
-/** A run of a schedule that is due and not taken: however many were missed, one. */
-export interface DueSnapshot {
-  readonly agent: string;
-  /** Name of the document. */
-  readonly of: string;
-  /** Name of the snapshot to take, such as `clean-20261122-0300`. */
-  readonly name: string;
-  readonly at: Instant;
 }
 
 export interface Host {

@@ -84,7 +84,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
     case "drain":
       return runtime.drain(name, deps.drainMs, context.signal);
     case "revoke":
-      await putClaim(deps, name, { phase: "removing" });
+      await putClaim(deps, name, { phase: "removing", replacing: context.change.action === "replace" });
       return runtime.revoke(name);
     case "remove":
       await reaffirm(deps, name);
