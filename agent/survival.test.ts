@@ -1,6 +1,6 @@
 /** The real bundle through bad weather: no hub, no runtime, redeliveries, a full disk. */
 import assert from "node:assert/strict";
-import { readdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { readStat } from "./processes.ts";
 import { config } from "./testing/fake-hub.ts";
@@ -15,7 +15,15 @@ const counted = (name: string): string =>
 
 const executions = (guest: Guest, name: string): number => guest.read(`/home/ubuntu/${name}`).length / 2;
 
-const release = (guest: Guest): void => writeFileSync(guest.path("/home/ubuntu/go"), "");
+/** The home folder is made when the task's program starts, a moment after the task is acknowledged as running. */
+const release = (guest: Guest): void => {
+  mkdirSync(guest.path("/home/ubuntu"), { recursive: true });
+  writeFileSync(guest.path("/home/ubuntu/go"), "");
+};
+
+/** Results in the spool; one that is being written counts when it has its name. */
+const spooled = (guest: Guest): number =>
+  readdirSync(guest.path("/var/lib/vm-agent/spool")).filter((name) => name.endsWith(".json")).length;
 
 test("a redelivered task is answered, not executed again: while it runs, when it has ended, when that was stored", async (t) => {
   const { hub, guest } = await world(t, { stores: false });
@@ -29,7 +37,7 @@ test("a redelivered task is answered, not executed again: while it runs, when it
   await until(() => hub.all("response", "t1").length === 2, "the same answer again");
   assert.equal(hub.all("response", "t1")[1]?.result?.stdout, "done\n");
   hub.confirm({ taskId: "t1", epoch: 1 });
-  await until(() => readdirSync(guest.path("/var/lib/vm-agent/spool")).length === 0, "an empty spool");
+  await until(() => spooled(guest) === 0, "an empty spool");
   await guest.kill("SIGKILL");
   await guest.start();
   await hub.wait("hello", (_, connection) => connection === 2);
@@ -59,10 +67,7 @@ test("the hub is away while a task ends: the result is delivered when it is back
   await hub.ack("t1", "running");
   await hub.stop();
   release(guest);
-  await until(
-    () => readdirSync(guest.path("/var/lib/vm-agent/spool")).length === 1,
-    "the result in the spool",
-  );
+  await until(() => spooled(guest) === 1, "the result in the spool");
   await hub.start();
   const hello = await hub.wait("hello", (_, connection) => connection === 2);
   assert.deepEqual(hello.tasks, [{ taskId: "t1", epoch: 1, state: "finished" }]);
@@ -74,7 +79,7 @@ test("the hub is away while a task ends: the result is delivered when it is back
       .join(""),
     "done\n",
   );
-  await until(() => readdirSync(guest.path("/var/lib/vm-agent/spool")).length === 0, "an empty spool");
+  await until(() => spooled(guest) === 0, "an empty spool");
 });
 
 test("and also when the runtime died after the task's end", async (t) => {
@@ -83,10 +88,7 @@ test("and also when the runtime died after the task's end", async (t) => {
   await hub.ack("t1", "running");
   await hub.stop();
   release(guest);
-  await until(
-    () => readdirSync(guest.path("/var/lib/vm-agent/spool")).length === 1,
-    "the result in the spool",
-  );
+  await until(() => spooled(guest) === 1, "the result in the spool");
   await guest.kill("SIGKILL");
   await hub.start();
   await guest.start();
@@ -161,8 +163,5 @@ test("a spool that cannot be written: the result is told from memory, and goes t
     (health.problems as readonly string[]).some((line) => line.includes("memory")),
   );
   renameSync(guest.path("/var/lib/vm-agent/elsewhere"), guest.path("/var/lib/vm-agent/spool"));
-  await until(
-    () => readdirSync(guest.path("/var/lib/vm-agent/spool")).length === 1,
-    "the result in the spool",
-  );
+  await until(() => spooled(guest) === 1, "the result in the spool");
 });
