@@ -87,7 +87,8 @@ export function healthOf(f: AgentFacts): HealthReading {
       "NameTaken",
       `an instance of this name is there (${state}), and it is not ours`,
     );
-  if (state === "Unknown" && f.booting) return reading("Progressing", "False", "Booting", "it is booting");
+  if (state === "Unknown" && f.booting && heartbeat(f) !== "online")
+    return reading("Progressing", "False", "Booting", "it is booting");
   if (state === "Unknown" || state === "Unavailable") return unseen(f, `Multipass shows it as ${state}`);
   return seen(f, f.agent, state);
 }
