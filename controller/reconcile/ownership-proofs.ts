@@ -146,16 +146,15 @@ export class Proofs {
     const running = new Set(observed.instances.list.flatMap((i) => (i.state === "Running" ? i.name : [])));
     const claims = new Map(observed.claims.map((c) => [c.name, c]));
     for (const name of [...this.#found.keys()])
-      if (!running.has(name) || claims.has(name)) this.#found.delete(name);
+      if (!running.has(name) || isCertain(claims.get(name))) this.#found.delete(name);
     for (const name of [...this.#unproven.keys()])
       if (!running.has(name) || !claims.has(name)) this.#unproven.delete(name);
     if (!this.#deps.ownership || this.#looking || this.#abort.signal.aborted) return;
     const now = this.#deps.clock.now();
     const next = withKeptInstances(desired, observed.claims).agents.find((agent) => {
       if (!running.has(agent.name) || busy.has(agent.name)) return false;
-      const claim = claims.get(agent.name);
       // A launch that was begun and never heard of again may be asked as well as one that nobody remembers.
-      if (claim && (claim.phase !== "launching" || claim.proven)) return false;
+      if (isCertain(claims.get(agent.name))) return false;
       const found = this.#found.get(agent.name);
       return !found || (found.kind === "silent" && now >= found.retryAt);
     });
@@ -178,7 +177,8 @@ export class Proofs {
     const { name } = agent;
     if (!ownership) return;
     // Looked at once more: `exec` would start one that has stopped since.
-    if ((await this.#stateOf(name)) !== "Running") return;
+    if ((await this.#stateOf(name)) !== "Running")
+      return this.#note(name, { kind: "silent", why: "it does not run any more" });
     const inside = await lookInside(this.#deps, name, this.#abort.signal);
     if (inside.kind === "silent") return this.#note(name, inside);
     const claim = this.#claim(name);
@@ -224,6 +224,10 @@ export class Proofs {
     return this.#deps.store.claims.list().find((c) => c.name === name);
   }
 }
+
+/** Nothing inside need be asked: the claim stands for what is there. */
+const isCertain = (claim: Claim | undefined): boolean =>
+  claim !== undefined && (claim.phase !== "launching" || claim.proven);
 
 export const unprovenRelease = (name: string): string =>
   `it is asked again by itself; if it is yours and does not answer: multipass stop --force ${name}`;

@@ -52,6 +52,7 @@ const DRIVER_CALLS = [
   "resize",
   "snapshot",
   "remove",
+  "exec",
 ] as const;
 
 export async function startController(stage: Stage, id: number): Promise<SimulatedController> {
@@ -126,7 +127,11 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     readings: port.readings,
     host: { cpu: 8, memory: 32 * 1024 ** 3, disk: 500 * 1024 ** 3 },
     random: chance.next,
-    nonce: () => `n-${chance.int(0, 1e9)}`,
+    nonce: (name) => `n-${chance.int(0, 1e9)}-${name}`,
+    ownership: {
+      isOurs: (name, nonce) => nonce.startsWith("n-") && nonce.slice(2).replace(/^\d+/, "") === `-${name}`,
+      hubPort: () => 9090,
+    },
     runtimeHash: "r1",
     userData: async (agent, nonce) => JSON.stringify({ agent: agent.name, nonce }),
     launchTimeoutSeconds: 300,

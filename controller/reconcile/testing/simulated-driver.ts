@@ -33,6 +33,7 @@ const TAKES = {
   list: 30,
   size: 90,
   snapshots: 40,
+  exec: 400,
   launch: 100,
   start: 100,
   stop: 2000,
@@ -211,9 +212,38 @@ export function createSimulatedDriver(
         if ((error as { code?: string }).code !== "instance-missing") throw error;
       }
     },
-    exec: async () => ({ exitCode: 0, stdout: "", stderr: "" }),
+    async exec(name, _state, argv) {
+      const instance = await ask("exec", name, CHANGE_DEADLINE, () => {
+        const found = world.get(name);
+        if (!found) throw failure("instance-missing", name);
+        if (found.state !== "Running") throw wrong(found, "run anything in");
+        return found;
+      });
+      return inside(world, instance, argv);
+    },
   };
   return driver;
+}
+
+/** What a command in a guest answers: the nonce that lies there, a runtime that is started again, and nothing else. */
+function inside(world: SimulatedMultipass, instance: SimulatedInstance, argv: readonly string[]) {
+  if (argv.includes("cat")) {
+    if (instance.nonce === "none")
+      return {
+        exitCode: 1,
+        stdout: "",
+        stderr: "cat: /etc/vm-agent/runtime.json: No such file or directory",
+      };
+    // A clone carries the settings of the instance that it was made from.
+    const agent = instance.maker === "fleet" ? instance.name : `original-of-${instance.name}`;
+    const settings = JSON.stringify({ agent, nonce: instance.nonce });
+    return { exitCode: 0, stdout: `${instance.name}\n${settings}\n`, stderr: "" };
+  }
+  if (argv.includes("restart")) {
+    instance.helloAt = world.clock.now() + world.timing.hello();
+    for (const listener of world.onBoot) listener(instance);
+  }
+  return { exitCode: 0, stdout: "", stderr: "" };
 }
 
 /** The image is there: the instance appears, boots, and the launch reports its end or gives up waiting (CONTRACT section 8). */
