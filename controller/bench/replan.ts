@@ -1,8 +1,8 @@
 /**
  * The row "re-plan after one of 10,000 files changed".
  *
- * `makePlan` took 56 ms at best before rows were matched in their order (core/lookup.ts), views compared without being made
- * and the world hashed as one text; 18 ms after. What is left: 40,000 objects that were just made and lie far apart, and
+ * `makePlan` took 56 ms at best (on a busy machine) before rows were matched in their order (core/lookup.ts), views compared without being made
+ * and the world hashed as one text; 18 to 29 ms after. What is left: 40,000 objects that were just made and lie far apart, and
  * collections of the garbage of the look before. What a turn adds is mostly JSON: 10,000 claims and 10,000 sizes from SQLite.
  */
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
  * The rows about whole processes: `vm-agent --version` and `vm-agent plan`.
  *
- * Where the time of a plan goes: 30 ms Node itself, 120 ms loading 150 modules from the cache of compiled code (70 of them
+ * Where the time of a plan goes, on a busy machine: 30 ms Node itself, 120 ms loading 150 modules from the cache of compiled code (70 of them
  * are the YAML parser), then the list; cli/early-look.ts lets the two overlap. Tried: one esbuild bundle of the command line
  * loads in 60 ms, and would have to be made anew at every turn of development. Asking a hub adds fetch, which Node loads late.
  */
