@@ -32,7 +32,9 @@ export function wrongToBegin(change: Change, desired: Desired, observed: Observe
   if (agent.protect && !yes.allowDelete.has(name)) return "replaces what is protected";
   if (yes.approved.get(name) === "replace") return null;
   if (agent.provision.onChange !== "replace") return "loses data that nobody agreed to lose";
-  if (claim?.phase === "removing") return "loses data after an interrupted removal, unasked";
+  // A replacement that was begun lawfully is finished; a removal that was begun is no reason to replace.
+  if (claim?.phase === "removing")
+    return claim.replacing ? null : "loses data after an interrupted removal, unasked";
   return (agent.image ?? null) === claim?.image ? null : "loses data for an image, unasked";
 }
 
