@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { type EnvRecord, type Flags, readSettings } from "./env.ts";
 import { EXIT, VmAgentError } from "./errors.ts";
 
-const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/work");
+const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/somewhere");
 
 test("defaults", () => {
   assert.deepEqual(read(), {
-    fleet: "/work/fleet",
-    home: "/work/.vm-agent",
+    fleet: "/somewhere/fleet",
+    home: "/somewhere/.vm-agent",
     driver: null,
     multipass: null,
     httpPort: null,
@@ -25,7 +25,7 @@ test("defaults", () => {
 test("the environment comes before the default, and a flag before the environment", () => {
   const env = { VM_AGENT_FLEET: "env-fleet", VM_AGENT_HOME: "env-home", VM_AGENT_DRIVER: "sandbox" };
   const { fleet, home, driver } = read(env);
-  assert.deepEqual([fleet, home, driver], ["/work/env-fleet", "/work/env-home", "sandbox"]);
+  assert.deepEqual([fleet, home, driver], ["/somewhere/env-fleet", "/somewhere/env-home", "sandbox"]);
   const flags = { fleet: "../f", home: "/h", driver: "multipass" };
   const given = read(env, flags);
   assert.deepEqual([given.fleet, given.home, given.driver], ["/f", "/h", "multipass"]);
@@ -33,7 +33,7 @@ test("the environment comes before the default, and a flag before the environmen
 
 test("the state folder lies beside the fleet folder, wherever that was named", () => {
   assert.equal(read({}, { fleet: "/srv/my/fleet" }).home, "/srv/my/.vm-agent");
-  assert.equal(read({ VM_AGENT_FLEET: "deep/fleet" }).home, "/work/deep/.vm-agent");
+  assert.equal(read({ VM_AGENT_FLEET: "deep/fleet" }).home, "/somewhere/deep/.vm-agent");
 });
 
 test("an empty variable is one that is not set", () => {
