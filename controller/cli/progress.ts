@@ -74,7 +74,10 @@ export function createProgress(output: Output): { event(event: AnyEvent): void; 
           return;
         }
         case "agent.adopted":
-          return say(data.agent, `${output.paint("good", "taken back")}: ${data.message}`);
+          return say(
+            data.agent,
+            `${output.paint("good", "taken back")}: ${data.message.replace(/^drift: /, "")}`,
+          );
         case "agent.drifted":
           return say(data.agent, `${output.paint("warn", "drifted")}: ${data.message}`);
         case "agent.held":

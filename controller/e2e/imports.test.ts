@@ -34,7 +34,7 @@ const TABLE: readonly Rule[] = [
     files: "schemas/generate.ts",
     from: ["schemas/"],
     node: true,
-    packages: ["ajv", "ajv-formats", "json-schema-to-typescript"],
+    packages: ["ajv", "json-schema-to-typescript"],
   },
   { files: "controller/base/", from: [], node: true },
   { files: "controller/core/", from: [], types: [TYPES], packages: ["fast-json-patch"] },
@@ -65,7 +65,7 @@ const TABLE: readonly Rule[] = [
       STORE,
     ],
     node: true,
-    packages: ["koa", "@koa/router", "@koa/bodyparser"],
+    packages: ["koa", "@koa/router"],
   },
   {
     files: "controller/cli/",

@@ -28,8 +28,8 @@ export interface Failed {
 }
 
 /** All that is so at the moment. Stalled: held, or failed for good. */
-export function alertsOf({ plan }: Turn, failures: readonly Failed[]): readonly Alert[] {
-  const held = stuckOf(plan).map((h) => ({
+export function alertsOf(turn: Turn, failures: readonly Failed[]): readonly Alert[] {
+  const held = stuckOf(turn.plan).map((h) => ({
     agent: h.agent,
     reason: h.reason,
     message: `${h.message}; release: ${h.release}`,
@@ -37,7 +37,7 @@ export function alertsOf({ plan }: Turn, failures: readonly Failed[]): readonly 
   const failed = failures
     .filter((f) => f.terminal)
     .map((f) => ({ agent: f.agent, reason: "failed", message: f.message }));
-  const drifted = [...driftOf(plan)].map(([agent, message]) => ({ agent, reason: "drift", message }));
+  const drifted = [...driftOf(turn)].map(([agent, message]) => ({ agent, reason: "drift", message }));
   return [
     ...held.map((h) => ({ event: "held" as const, ...h })),
     ...[...held, ...failed].map((s) => ({ event: "stalled" as const, ...s })),

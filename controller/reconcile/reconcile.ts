@@ -8,6 +8,8 @@ import { type ObserveDeps, type ObserveOptions, observe } from "./observe.ts";
 export interface Turn {
   readonly observed: Observed;
   readonly plan: Plan;
+  /** Agents that were worked on during the look: what it saw of them was our own half-done work, never drift. */
+  readonly busy?: ReadonlySet<string>;
 }
 
 export interface TurnOptions extends ObserveOptions {
@@ -27,7 +29,7 @@ export async function reconcile(
   const seen = diff(desired, observed, deps.clock.now(), policy.bootGrace);
   const found = options.correct ? corrected(seen, options.correct) : seen;
   const planned = plan(found, desired, observed, policy, deps.clock.now());
-  const turn = { observed, plan: options.shape?.(planned) ?? planned };
+  const turn = { observed, plan: options.shape?.(planned) ?? planned, busy: options.busy };
   if (options.fence !== null) {
     await remember(deps, found.remember, options.busy, options.fence);
     await prove(deps, observed, options.busy, options.fence);

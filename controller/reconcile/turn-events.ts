@@ -6,9 +6,10 @@ import type { Turn } from "./reconcile.ts";
 type Outcome = EventMap["reconciled"]["outcome"];
 
 /** Why each agent that differs does so although nobody edited the fleet. */
-export function driftOf({ changes, held }: Pick<Plan, "changes" | "held">): ReadonlyMap<string, string> {
-  const all = [...changes, ...held.flatMap((h) => h.would ?? [])];
-  return new Map(all.filter((c) => c.cause === "drift").map((c) => [c.agent, c.why.join("; ")]));
+export function driftOf({ plan, busy }: Pick<Turn, "plan" | "busy">): ReadonlyMap<string, string> {
+  const all = [...plan.changes, ...plan.held.flatMap((h) => h.would ?? [])];
+  const drift = all.filter((c) => c.cause === "drift" && !busy?.has(c.agent));
+  return new Map(drift.map((c) => [c.agent, c.why.join("; ")]));
 }
 
 /** What waits for a person; what is only on its way is not held. */
@@ -33,9 +34,10 @@ export function createTurnEvents(bus: Bus): TurnEvents {
   let drifting: ReadonlySet<string> = new Set();
   let stuck: ReadonlySet<string> = new Set();
   return {
-    planned({ observed, plan }) {
+    planned(turn) {
+      const { observed, plan } = turn;
       const { create, change, destroy, held } = plan.counts;
-      const drift = driftOf(plan);
+      const drift = driftOf(turn);
       // What cannot be seen has not ended: nothing is forgotten, and nothing told twice.
       if (observed.instances.kind === "seen") {
         for (const [agent, message] of drift)
