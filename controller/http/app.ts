@@ -23,8 +23,6 @@ export interface AppDeps {
   readonly origins?: () => readonly string[];
   /** `ws://host:port` in the answer to a registration; default: the hub's first address. */
   readonly agentUrl?: () => string;
-  /** Served after the guard and before the routes here, e.g. the dashboard's files. */
-  readonly extra?: readonly Koa.Middleware[];
   /** Run before the guard, so without a token: the dashboard's own files, which hold nothing secret. */
   readonly before?: readonly Koa.Middleware[];
   /** Shared by applications of one process, so that the limit counts for all of them. */
@@ -81,7 +79,6 @@ export function createApp(deps: AppDeps): Koa {
       answerProblem(ctx, error);
     }
   });
-  for (const middleware of deps.extra ?? []) app.use(middleware);
   app.use(router.routes());
   return app;
 }
