@@ -78,10 +78,16 @@ export function storePushed(config: PushedConfig): void {
   writeAtomic(guest(PUSHED_CONFIG_FILE), JSON.stringify({ ...rest, secretNames: Object.keys(secrets) }));
 }
 
-/** The payload of `config`, or null when it has no hash. Missing fields get the defaults. */
-export function parsePushed(value: unknown): PushedConfig | null {
+/**
+ * The payload of `config`, or null when it has no hash. Missing fields get the defaults. `former`: what is in force, of which
+ * the secrets stay that the hub cannot read now.
+ */
+export function parsePushed(value: unknown, former: PushedConfig | null = null): PushedConfig | null {
   if (!isRecord(value) || typeof value.hash !== "string") return null;
   const tasks = isRecord(value.tasks) ? value.tasks : {};
+  const kept = Object.entries(former?.secrets ?? {}).filter(([name]) =>
+    names(value.keepSecrets).includes(name),
+  );
   const concurrency = typeof tasks.concurrency === "number" ? Math.floor(tasks.concurrency) : 1;
   return {
     hash: value.hash,
@@ -89,7 +95,7 @@ export function parsePushed(value: unknown): PushedConfig | null {
     capabilities: Array.isArray(value.capabilities) ? value.capabilities.map(String) : [],
     labels: strings(value.labels),
     env: strings(value.env),
-    secrets: strings(value.secrets),
+    secrets: { ...Object.fromEntries(kept), ...strings(value.secrets) },
     tasks: {
       concurrency: Math.max(1, concurrency),
       sudo: tasks.sudo === true,
@@ -97,6 +103,8 @@ export function parsePushed(value: unknown): PushedConfig | null {
     },
   };
 }
+
+const names = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 export function strings(value: unknown): Readonly<Record<string, string>> {
   if (!isRecord(value)) return {};

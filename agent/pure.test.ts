@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { parsePushed } from "./config.ts";
 import { backoff, delayAfter, jittered, LONGEST_MS, SHORTEST_MS, worst } from "./backoff.ts";
 import { cpuPercent, parseCpu, parseMemory } from "./facts.ts";
 import { candidates, defaultGateway } from "./gateway.ts";
@@ -279,4 +280,11 @@ test("a response always fits into a frame, and what is cut is counted", () => {
       },
     ),
   );
+});
+
+test("secrets that the hub cannot read stay as they are, and only those", () => {
+  const former = parsePushed({ hash: "1", secrets: { A: "a", B: "b", C: "c" } });
+  const next = parsePushed({ hash: "2", secrets: { B: "new" }, keepSecrets: ["A", "B", "D"] }, former);
+  assert.deepEqual(next?.secrets, { A: "a", B: "new" });
+  assert.deepEqual(parsePushed({ hash: "3", secrets: {} }, former)?.secrets, {});
 });

@@ -169,7 +169,7 @@ export class Session {
   }
 
   #configure(payload: unknown): void {
-    const config = parsePushed(payload);
+    const config = parsePushed(payload, this.#active.config);
     if (config === null) {
       this.#remark("bad-config", "a configuration without hash was ignored");
       return;

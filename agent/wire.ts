@@ -49,7 +49,7 @@ export interface TaskConfig {
   readonly user: string;
 }
 
-/** What the hub pushes; `hash` never covers the values of secrets. */
+/** What the hub pushes; `hash` is the hub's own word for it. */
 export interface PushedConfig {
   readonly hash: string;
   readonly type: string;

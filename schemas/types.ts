@@ -1155,7 +1155,7 @@ export interface HubHello {
  */
 export interface ConfigPayload {
   /**
-   * Hash of all of it but the values of secrets.
+   * Hash of all of it; the values of secrets are in it under a key that only the hub has.
    */
   readonly hash: string;
   /**
@@ -1195,6 +1195,12 @@ export interface ConfigPayload {
      */
     readonly [k: string]: string;
   };
+  /**
+   * Secrets that the hub cannot read now: what the runtime has of them stays.
+   *
+   * Items: Name of a secret.
+   */
+  readonly keepSecrets?: readonly string[];
   readonly tasks?: ConfigTasks;
   readonly [k: string]: unknown;
 }
@@ -2137,7 +2143,8 @@ export interface PlanHeld {
     | "limits"
     | "dependency"
     | "drift-mode"
-    | "not-ready";
+    | "not-ready"
+    | "secret-missing";
   /**
    * What would have been done.
    */

@@ -44,6 +44,8 @@ export interface EventMap {
   "agent.drifted": { readonly agent: string; readonly message: string };
   /** An instance of ours that the store had forgotten has proven itself. */
   "agent.adopted": { readonly agent: string; readonly message: string };
+  /** Secrets of it have other values now, which its runtime gets; names only. */
+  "secret.rotated": { readonly agent: string; readonly secrets: readonly string[] };
   "agent.held": {
     readonly agent: string;
     readonly reason: string;

@@ -2,7 +2,7 @@
 import { systemClock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { ACTIONS, type Action, type DesiredAgent, type Plan } from "../core/types.ts";
-import { makePlan } from "../core/plan.ts";
+import { makePlan, withHeld } from "../core/plan.ts";
 import type { ControllerPort } from "../http/deps.ts";
 import { createReporter } from "../reconcile/report.ts";
 import type { FleetView } from "../../ui/client/types.ts";
@@ -32,8 +32,9 @@ export function controllerPort(system: System, version: string): ControllerPort 
       const desired = source.current().desired;
       if (!turn || !desired) return null;
       const policy = { actor: "apply", allowDelete: [], targets: [], bootGrace: system.bootGrace } as const;
-      return makePlan(desired, turn.observed, policy, systemClock.now());
+      return withHeld(makePlan(desired, turn.observed, policy, systemClock.now()), system.config.held());
     },
+    held: () => system.config.held(),
     reconcile(names) {
       loop.nudge(names);
       // What is followed may have moved; whatever that brings wakes the loop again.

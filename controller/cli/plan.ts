@@ -3,8 +3,8 @@ import { relative } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/errors.ts";
 import { type Line, explain } from "../core/explain.ts";
-import { makePlan } from "../core/plan.ts";
-import type { Desired, Observed, Plan } from "../core/types.ts";
+import { makePlan, withHeld } from "../core/plan.ts";
+import type { Desired, Held, Observed, Plan } from "../core/types.ts";
 import { observe } from "../reconcile/observe.ts";
 import { withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
@@ -61,7 +61,12 @@ export async function planNow(
   asked: Scope & { readonly actor?: "loop" | "apply" },
 ): Promise<Planned> {
   const early = await world.lookEarly();
-  const [desired, readings, host] = await Promise.all([world.desired(), world.readings(), world.host()]);
+  const [desired, readings, host, beside] = await Promise.all([
+    world.desired(),
+    world.readings(),
+    world.host(),
+    world.heldBeside(),
+  ]);
   const claims = world.store().claims.list();
   const scope: Scope = {
     targets: resolveNames(asked.targets, desired.agents, claims),
@@ -82,13 +87,10 @@ export async function planNow(
     snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
   });
   const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
+  const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
+  const inScope = (held: Held) => scope.targets.length === 0 || scope.targets.includes(held.agent);
   return {
-    plan: makePlan(
-      desired,
-      observed,
-      { actor: asked.actor ?? "apply", ...scope, bootGrace },
-      systemClock.now(),
-    ),
+    plan: withHeld(makePlan(desired, observed, policy, systemClock.now()), beside.filter(inScope)),
     scope,
     desired,
     observed,

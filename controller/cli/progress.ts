@@ -78,6 +78,8 @@ export function createProgress(output: Output): { event(event: AnyEvent): void; 
             data.agent,
             `${output.paint("good", "taken back")}: ${data.message.replace(/^drift: /, "")}`,
           );
+        case "secret.rotated":
+          return say(data.agent, `new value of ${data.secrets.join(", ")}, pushed to its runtime`);
         case "agent.drifted":
           return say(data.agent, `${output.paint("warn", "drifted")}: ${data.message}`);
         case "agent.held":

@@ -18,7 +18,9 @@ import { Loop } from "../reconcile/loop.ts";
 import { createSender } from "../reconcile/notify-send.ts";
 import { watchForNotices } from "../reconcile/notify-watch.ts";
 import { isNonceOf, makeNonce, readOrCreateFleetKey } from "../reconcile/ownership-nonce.ts";
-import { type MissingSecret, runtimeConfig } from "../reconcile/runtime-config.ts";
+import { type LiveConfig, createLiveConfig } from "../reconcile/live-config.ts";
+import { createRuntimeConfigs } from "../reconcile/runtime-config.ts";
+import { watchSecretFiles } from "../reconcile/secret-files.ts";
 import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
@@ -43,7 +45,8 @@ export interface System {
   readonly onError: (error: unknown) => void;
   /** Which revision was applied to each agent last. */
   readonly applied: () => ReadonlyMap<string, Applied>;
-  readonly missingSecrets: () => readonly MissingSecret[];
+  /** What runtimes should have, and which secrets of it cannot be read. */
+  readonly config: LiveConfig;
   /** A person's claim of an instance that is foreign; its document must be in force. */
   readonly adopt: (agent: DesiredAgent) => Promise<void>;
   /** Begins nothing more, lets running steps end, closes everything. Instances stay as they are. */
@@ -123,6 +126,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     desired,
     runtime: hub,
     readings: hub.readings,
+    heldBeside: () => config.held(),
     host: await readHost(settings.home),
     random: Math.random,
     nonce,
@@ -176,20 +180,25 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     }),
   );
 
-  let missing: readonly MissingSecret[] = [];
-  const configure = async () => {
-    const found: MissingSecret[] = [];
-    for (const agent of desired()?.agents ?? []) {
-      const { config, missing: lacks } = await runtimeConfig(agent, env);
-      found.push(...lacks);
-      hub.configure(agent.name, config);
-      // Its runtime may still be called as before: Multipass cannot rename an instance.
-      if (agent.previousName !== undefined) hub.configure(agent.previousName, config);
-    }
-    missing = found;
-  };
-  await configure();
-  undo.defer(bus.on("fleet.read", () => void configure().catch(options.onError)));
+  const files = options.watch
+    ? watchSecretFiles(() => void config.readSecrets().catch(onError), onError)
+    : null;
+  const config: LiveConfig = createLiveConfig({
+    desired,
+    configs: createRuntimeConfigs({ env, key: fleetKey }),
+    runtime: hub,
+    files,
+    onRotated: (agent, secrets) => {
+      void hub.audit.record("loop", "secret.rotated", agent, { secrets }).catch(onError);
+      bus.emit("secret.rotated", { agent, secrets });
+    },
+    onMissing: () => loop.wake(),
+  });
+  await config.readAll();
+  undo.defer(() => config.idle());
+  undo.defer(() => files?.close());
+  undo.defer(bus.on("fleet.read", () => void config.readAll().catch(onError)));
+  undo.defer(bus.on("reconciled", () => void config.readSecrets().catch(onError)));
 
   const owned = undo.move();
   return {
@@ -204,7 +213,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     bootGrace,
     onError: options.onError,
     applied: history.applied,
-    missingSecrets: () => missing,
+    config,
     adopt: async (agent) => {
       await adopt({ driver: selection.driver, store, clock, fence, nonce: () => nonce(agent.name) }, agent);
       loop.wake();

@@ -137,7 +137,7 @@ function tellFleet(system: System, output: Output): void {
       output.err(
         `${output.paint("warn", "warning:")} ${desired.guard.message}; nothing is removed because of that`,
       );
-    for (const { message } of system.missingSecrets())
+    for (const { message } of system.config.missing())
       output.err(`${output.paint("warn", "warning:")} ${message}`);
   };
   tell();

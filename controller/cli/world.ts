@@ -6,7 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
-import type { Desired, Host, RuntimeReading } from "../core/types.ts";
+import type { Desired, Held, Host, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import type { FleetRead } from "../reconcile/fleet-load.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
@@ -37,6 +37,8 @@ export interface World extends AsyncDisposable {
   host(): Promise<Host>;
   /** What runtimes were last heard of: from the running hub, else from the store. */
   readings(): Promise<readonly RuntimeReading[]>;
+  /** What the running loop holds for reasons that no look at the instances shows. */
+  heldBeside(): Promise<readonly Held[]>;
 }
 
 export interface WorldOptions {
@@ -46,6 +48,12 @@ export interface WorldOptions {
   readonly fleet?: FleetRead;
   readonly color?: boolean;
   readonly width?: number;
+}
+
+/** What only the running loop knows. */
+interface Heard {
+  readonly readings: readonly RuntimeReading[];
+  readonly held?: readonly Held[];
 }
 
 /** Nothing is opened before it is asked for, so that a command pays for what it uses only. */
@@ -75,6 +83,10 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     return readFleetInGit(settings.fleet, { mayFetch });
   });
   const fleet = once(async () => (await loaded()).read);
+  const heard = once(async () => {
+    const running = await hub();
+    return running ? await running.api.get<Heard>("/fleet/readings").catch(() => null) : null;
+  });
   const world: World = {
     bus,
     hub,
@@ -110,19 +122,15 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     lookEarly: () => lookEarly(settings, claimedKind(store), store, bus),
     host: once(() => readHost(settings.home)),
     async readings() {
-      const running = await hub();
-      if (running) {
-        const answer = await running.api
-          .get<{ readings: readonly RuntimeReading[] }>("/fleet/readings")
-          .catch(() => null);
-        if (answer) return answer.readings;
-      }
+      const answer = await heard();
+      if (answer) return answer.readings;
       return store()
         .agents.list()
         .map((row) => row.json.reading as RuntimeReading | undefined)
         .filter((r): r is RuntimeReading => r !== undefined)
         .map((r) => ({ ...r, status: "offline" as const }));
     },
+    heldBeside: async () => (await heard())?.held ?? [],
     async [Symbol.asyncDispose]() {
       await opened?.close();
     },

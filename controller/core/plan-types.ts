@@ -88,6 +88,7 @@ export const HOLD_REASONS = [
   "dependency",
   "drift-mode",
   "not-ready",
+  "secret-missing",
 ] as const;
 export type HoldReason = (typeof HOLD_REASONS)[number];
 

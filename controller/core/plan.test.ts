@@ -43,9 +43,9 @@ test("the cases show every action and every reason to hold that this version kno
     ACTIONS.filter((a) => !actions.has(a)),
     [],
   );
-  // What depends on another waits in the plan and is not held.
+  // What depends on another waits in the plan and is not held; secrets are read by those who push them.
   assert.deepEqual(
     HOLD_REASONS.filter((r) => !reasons.has(r)),
-    ["dependency"],
+    ["dependency", "secret-missing"],
   );
 });

@@ -55,6 +55,15 @@ export function plan(found: Diff, desired: Desired, observed: Observed, policy: 
   };
 }
 
+/** The plan with more that is held. */
+export function withHeld(plan: Plan, more: readonly Held[]): Plan {
+  if (more.length === 0) return plan;
+  const held = [...plan.held, ...more].sort(
+    (a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason),
+  );
+  return { ...plan, held, counts: { ...plan.counts, held: plan.counts.held + more.length } };
+}
+
 /** A person who asks for a plan of one agent by name has released what only waits for somebody to ask. */
 function released(found: Diff, targets: readonly string[]): Diff {
   const asked = (h: Held) => h.reason === "drift-mode" && h.would !== null && targets.includes(h.agent);

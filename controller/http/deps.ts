@@ -8,6 +8,8 @@ export interface ControllerPort {
   /** Desired, observed, conditions of every agent. */
   fleet(): unknown;
   plan(): Promise<unknown>;
+  /** What is held for reasons that no look at the instances shows. */
+  held?(): readonly unknown[];
   /** Empty: all. */
   reconcile(names: readonly string[]): void;
   /** Applies what the loop would hold, because a person saw it and said yes. */

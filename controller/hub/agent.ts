@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 import { isRecord, number, type Payload, word, words } from "./frames.ts";
 import { AgentQueue } from "./queue.ts";
 
-/** What an agent should have; pushed to its runtime. `hash` never covers the values of secrets. */
+/** What an agent should have; pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface AgentConfig {
   readonly hash: string;
   readonly type: string;
@@ -13,6 +13,8 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Secrets that cannot be read now: the runtime keeps what it has of them. */
+  readonly keepSecrets?: readonly string[];
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
@@ -112,7 +114,7 @@ export class Agent {
       bootId,
       runningTasks: this.queue.inFlight.size,
       queuedTasks: this.queue.waiting,
-      configHash: this.configHash,
+      configHash: writtenPart(this.configHash),
       ...(this.refused && { refused: this.refused }),
     };
   }
@@ -133,7 +135,7 @@ export class Agent {
       queuedTasks: this.queue.waiting,
       draining: this.queue.draining,
       connected: this.connection !== null,
-      runtime: this.facts && { ...this.facts, configHash: this.configHash },
+      runtime: this.facts && { ...this.facts, configHash: writtenPart(this.configHash) },
       refused: this.refused,
     };
   }
@@ -173,6 +175,9 @@ export class Agent {
       this.applySettings(settings as unknown as Pick<AgentConfig, "tasks" | "offlineAfter">);
   }
 }
+
+/** Without the seal of the secrets' values: a value that rotated is no difference from what is written. */
+const writtenPart = (hash: string | null): string | null => hash?.split(".", 1)[0] ?? null;
 
 export function readFacts(hello: Payload): RuntimeFacts {
   return {

@@ -303,6 +303,18 @@ describe("the loop's side of the hub", () => {
     assert.ok(!kept.includes("very secret"));
   });
 
+  it("a seal of other values is pushed, and is no difference from what is written", async () => {
+    const runtime = await connected(test.hub, "a");
+    for (const seal of ["one", "two"]) {
+      test.hub.configure("a", aConfig({ hash: `config-3.${seal}`, keepSecrets: ["GONE"] }));
+      const config = await runtime.next("config");
+      assert.deepEqual([config.payload.hash, config.payload.keepSecrets], [`config-3.${seal}`, ["GONE"]]);
+      runtime.send("ack", { configHash: `config-3.${seal}` });
+      await until("the acknowledgement", () => test.hub.agent("a").configHash === `config-3.${seal}`);
+      assert.equal(test.hub.readings()[0]?.configHash, "config-3");
+    }
+  });
+
   it("drains: nothing new starts, and it resolves when nothing runs", async () => {
     const runtime = await connected(test.hub, "a");
     await give("a");

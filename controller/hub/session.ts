@@ -237,6 +237,6 @@ export class Session {
 /** The configuration as the runtime gets it. */
 export function pushed(agent: Agent): Payload | null {
   if (!agent.config) return null;
-  const { hash, type, capabilities, labels, env, secrets, tasks } = agent.config;
-  return { hash, type, capabilities, labels, env, secrets, tasks };
+  const { hash, type, capabilities, labels, env, secrets, keepSecrets, tasks } = agent.config;
+  return { hash, type, capabilities, labels, env, secrets, ...(keepSecrets && { keepSecrets }), tasks };
 }

@@ -6,7 +6,8 @@ import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { NextTry } from "../core/conditions.ts";
-import type { Change, Desired, Held, Policy } from "../core/types.ts";
+import { withHeld } from "../core/plan.ts";
+import type { Change, Desired, Held, Plan, Policy } from "../core/types.ts";
 import { applyChange, stopped } from "./apply.ts";
 import { Approvals } from "./approvals.ts";
 import { Care } from "./care.ts";
@@ -170,7 +171,7 @@ export class Loop {
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
         correct: (held: Held) => this.#approvals.covers(held),
-        shape: this.#care.shape,
+        shape: (plan: Plan) => withHeld(this.#care.shape(plan), this.#deps.heldBeside?.() ?? []),
       };
       const turn = await reconcile(this.#deps, desired, policy, options);
       this.#turn = turn;

@@ -1,7 +1,7 @@
 /** What the loop needs of the hub. `hub` implements it, `cli/up.ts` joins the two. */
 import type { RuntimeReading } from "../core/types.ts";
 
-/** What is pushed live to a runtime; `hash` never covers secret values. */
+/** What is pushed live to a runtime. `hash`: that of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface RuntimeConfig {
   readonly hash: string;
   readonly type: string;
@@ -9,6 +9,8 @@ export interface RuntimeConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Secrets that cannot be read now: the runtime keeps what it has of them. */
+  readonly keepSecrets?: readonly string[];
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;

@@ -5,8 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { agentOf } from "../core/testdata/build.ts";
-import type { SecretRef } from "../core/types.ts";
-import { runtimeConfig } from "./runtime-config.ts";
+import type { DesiredAgent, SecretRef } from "../core/types.ts";
+import { createRuntimeConfigs } from "./runtime-config.ts";
+
+const KEY = Buffer.alloc(32, 7);
+const runtimeConfig = (agent: DesiredAgent, env: Readonly<Record<string, string>>, key = KEY) =>
+  createRuntimeConfigs({ env, key }).read(agent);
 
 const withSecrets = (secrets: Readonly<Record<string, SecretRef>>) => ({
   ...agentOf({ name: "a", config: "hash" }),
@@ -23,7 +27,8 @@ test("from the environment and from a file, without the file's last line end", a
   const { config, missing } = await runtimeConfig(agent, { T: "s3cret", E: "" });
   assert.deepEqual(missing, []);
   assert.deepEqual(config.secrets, { TOKEN: "s3cret", KEY: "line 1\nline 2", EMPTY: "" });
-  assert.deepEqual([config.hash, config.env, config.offlineAfter], ["hash", { NODE_ENV: "test" }, 90_000]);
+  assert.deepEqual([config.env, config.offlineAfter], [{ NODE_ENV: "test" }, 90_000]);
+  assert.equal("keepSecrets" in config, false);
   assert.deepEqual(config.size, agent.size);
 });
 
@@ -37,14 +42,48 @@ test("a missing one is named with where it was looked for; the others are there"
   assert.deepEqual(config.secrets, { OK: "s3cret" });
   assert.deepEqual(
     missing.map((m) => m.message),
-    ["secret TOKEN of a: the environment has no NOT_SET", "secret KEY of a: cannot read /does/not/exist"],
+    [
+      "secret TOKEN of a: the environment has no NOT_SET; its former value, if there was one, stays in force",
+      "secret KEY of a: cannot read /does/not/exist; its former value, if there was one, stays in force",
+    ],
   );
+  assert.deepEqual(config.keepSecrets, ["TOKEN", "KEY"]);
   assert.doesNotMatch(JSON.stringify(missing), /s3cret/);
 });
 
-test("the hash is the fleet's own: a secret's value never shows in it", async () => {
+test("the hash is the document's, then a seal that tells values apart and gives none away", async () => {
   const agent = withSecrets({ TOKEN: { fromEnv: "T" } });
-  const first = await runtimeConfig(agent, { T: "one" });
-  const second = await runtimeConfig(agent, { T: "two" });
-  assert.equal(first.config.hash, second.config.hash);
+  const hashOf = async (value: string, of = agent, key = KEY) =>
+    (await runtimeConfig(of, { T: value }, key)).config.hash;
+  const first = await hashOf("one");
+  assert.match(first, /^hash\.[\w-]{43}$/);
+  assert.equal(await hashOf("one"), first);
+  assert.notEqual(await hashOf("two"), first);
+  assert.notEqual(await hashOf("one", { ...agent, name: "b" }), first);
+  assert.notEqual(await hashOf("one", agent, Buffer.alloc(32, 8)), first);
+  assert.equal((await runtimeConfig(withSecrets({}), {})).config.hash, "hash");
+});
+
+test("a file that goes away, or is being written, leaves the value that was read; a new one is named as rotated", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "vm-agent-config-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "key");
+  const agent = withSecrets({ KEY: { fromFile: file } });
+  const configs = createRuntimeConfigs({ env: {}, key: KEY });
+  writeFileSync(file, "one\n");
+  const first = await configs.read(agent);
+  assert.deepEqual(first.rotated, []);
+  for (const take of [() => writeFileSync(file, ""), () => rmSync(file)]) {
+    take();
+    const kept = await configs.read(agent);
+    assert.deepEqual(kept.config, first.config);
+    assert.deepEqual([kept.missing.length, kept.rotated], [1, []]);
+  }
+  writeFileSync(file, "two\n");
+  const second = await configs.read(agent);
+  assert.deepEqual([second.config.secrets, second.missing, second.rotated], [{ KEY: "two" }, [], ["KEY"]]);
+  assert.notEqual(second.config.hash, first.config.hash);
+  configs.retain([]);
+  rmSync(file);
+  assert.deepEqual((await configs.read(agent)).config.secrets, {});
 });

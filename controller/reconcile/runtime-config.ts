@@ -1,6 +1,7 @@
 /** What is pushed live to each runtime, with secrets read where the document says; their values go nowhere else. */
+import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { DesiredAgent } from "../core/types.ts";
+import type { DesiredAgent, SecretRef } from "../core/types.ts";
 import type { RuntimeConfig } from "./ports.ts";
 
 export interface MissingSecret {
@@ -8,37 +9,114 @@ export interface MissingSecret {
   readonly secret: string;
   /** Where it was looked for; never what was found. */
   readonly message: string;
+  readonly release: string;
 }
 
-export async function runtimeConfig(
-  agent: DesiredAgent,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly config: RuntimeConfig; readonly missing: readonly MissingSecret[] }> {
-  const secrets: Record<string, string> = {};
-  const missing: MissingSecret[] = [];
-  for (const [name, ref] of Object.entries(agent.secrets)) {
-    const value =
-      "fromEnv" in ref ? env[ref.fromEnv] : await readFile(ref.fromFile, "utf8").catch(() => undefined);
-    if (value !== undefined) secrets[name] = value.replace(/\r?\n$/, "");
-    else {
-      const where =
-        "fromEnv" in ref ? `the environment has no ${ref.fromEnv}` : `cannot read ${ref.fromFile}`;
-      missing.push({ agent: agent.name, secret: name, message: `secret ${name} of ${agent.name}: ${where}` });
-    }
-  }
-  const { configHash, type, capabilities, labels, tasks, health, size } = agent;
+export interface RuntimeConfigDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The fleet's key: without it nobody can tell from a hash which value was hashed. */
+  readonly key: Buffer;
+}
+
+export interface ReadConfig {
+  readonly config: RuntimeConfig;
+  readonly missing: readonly MissingSecret[];
+  /** Secrets whose value is another than the last that was read of them here. */
+  readonly rotated: readonly string[];
+}
+
+export interface RuntimeConfigs {
+  read(agent: DesiredAgent): Promise<ReadConfig>;
+  /** Forgets the values of everybody else. */
+  retain(agents: readonly string[]): void;
+}
+
+/**
+ * Remembers in memory the last value of each secret: one that cannot be read any more stays in force, and a runtime that
+ * comes anew gets it. What was never read in this process is left to the runtime, which keeps what it has.
+ */
+export function createRuntimeConfigs({ env, key }: RuntimeConfigDeps): RuntimeConfigs {
+  const known = new Map<string, ReadonlyMap<string, string>>();
   return {
-    config: {
-      hash: configHash,
-      type,
-      capabilities,
-      labels,
-      env: agent.env,
-      secrets,
-      tasks,
-      offlineAfter: health.offlineAfter,
-      size,
+    async read(agent) {
+      const before = known.get(agent.name);
+      const values = new Map<string, string>();
+      const missing: MissingSecret[] = [];
+      const rotated: string[] = [];
+      for (const [name, ref] of Object.entries(agent.secrets)) {
+        const last = before?.get(name);
+        const found = await readSecret(ref, env);
+        if (typeof found !== "string") missing.push(missingSecret(agent.name, name, found));
+        const value = typeof found === "string" ? found : last;
+        if (value === undefined) continue;
+        values.set(name, value);
+        if (last !== undefined && value !== last) rotated.push(name);
+      }
+      known.set(agent.name, values);
+      return { config: configOf(agent, values, key), missing, rotated };
     },
-    missing,
+    retain(agents) {
+      const kept = new Set(agents);
+      for (const name of known.keys()) if (!kept.has(name)) known.delete(name);
+    },
   };
+}
+
+interface Unread {
+  readonly why: string;
+  readonly release: string;
+}
+
+/** Of a file, its last line end is not part of the value. An empty file is one that is being written. */
+async function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"]): Promise<string | Unread> {
+  if ("fromEnv" in ref) {
+    const value = env[ref.fromEnv];
+    if (value !== undefined) return value.replace(/\r?\n$/, "");
+    return {
+      why: `the environment has no ${ref.fromEnv}`,
+      release: `start vm-agent up with ${ref.fromEnv} set, or take the secret out of the document`,
+    };
+  }
+  const { fromFile } = ref;
+  const release = `write ${fromFile} so that this user can read it; it is taken by itself`;
+  const text = await readFile(fromFile, "utf8").catch(() => undefined);
+  if (text === undefined) return { why: `cannot read ${fromFile}`, release };
+  return text === "" ? { why: `${fromFile} is empty`, release } : text.replace(/\r?\n$/, "");
+}
+
+const missingSecret = (agent: string, secret: string, { why, release }: Unread): MissingSecret => ({
+  agent,
+  secret,
+  message: `secret ${secret} of ${agent}: ${why}; its former value, if there was one, stays in force`,
+  release,
+});
+
+function configOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key: Buffer): RuntimeConfig {
+  const { configHash, type, capabilities, labels, tasks, health, size } = agent;
+  const names = Object.keys(agent.secrets);
+  const keepSecrets = names.filter((name) => !values.has(name));
+  return {
+    hash: names.length === 0 ? configHash : `${configHash}.${sealOf(agent, values, key)}`,
+    type,
+    capabilities,
+    labels,
+    env: agent.env,
+    secrets: Object.fromEntries(values),
+    ...(keepSecrets.length > 0 && { keepSecrets }),
+    tasks,
+    offlineAfter: health.offlineAfter,
+    size,
+  };
+}
+
+/**
+ * Tells two sets of values apart and nothing else: under the fleet's key nobody can try values against it, and the agent's
+ * name in it hides that two agents share one. No nonce is made of a text that begins with a line break.
+ */
+function sealOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key: Buffer): string {
+  const entries = Object.keys(agent.secrets)
+    .sort()
+    .map((name) => [name, values.get(name) ?? null]);
+  const text = `\nsecrets\n${JSON.stringify([agent.name, entries])}`;
+  return createHmac("sha256", key).update(text).digest("base64url");
 }

@@ -18,7 +18,8 @@ const COMING_UP: readonly InstanceState[] = ["Running", "Starting", "Restarting"
 /** False while something can be begun or is on its way; what waits for something that will not come is neither. */
 export function isSettled({ observed, plan }: Turn, options: SettledOptions): boolean {
   if (plan.held.some((h) => h.reason === "waiting")) return false;
-  const stuck = new Set(plan.held.map((h) => h.agent));
+  // A secret that cannot be read keeps nothing of the instance from being done.
+  const stuck = new Set(plan.held.filter((h) => h.reason !== "secret-missing").map((h) => h.agent));
   for (const change of options.runnable) if (options.hasFailed(change)) stuck.add(change.agent);
   const changes = new Map(options.runnable.map((c) => [c.agent, c]));
   const seen = observed.instances.kind === "seen" ? observed.instances.list : [];

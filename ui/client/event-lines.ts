@@ -74,6 +74,12 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   "agent.converged": () => ["agent", "✓", "good", "is as written"],
   "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
+  "secret.rotated": (d) => [
+    "agent",
+    "~",
+    "accent",
+    `new value of ${Array.isArray(d.secrets) ? d.secrets.join(", ") : "a secret"}, pushed to its runtime`,
+  ],
   "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
   "runtime.suspect": () => ["agent", "▲", "warn", "its runtime missed heartbeats"],
   "runtime.offline": (d) => ["agent", "✕", "bad", `its runtime is offline${withDetail(word(d, "reason"))}`],

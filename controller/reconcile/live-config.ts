@@ -1,0 +1,89 @@
+/** Keeps what every runtime should have as the documents and the secrets say now; a secret that rotates is pushed by itself. */
+import type { Desired, DesiredAgent, Held } from "../core/types.ts";
+import type { RuntimePort } from "./ports.ts";
+import type { MissingSecret, RuntimeConfigs } from "./runtime-config.ts";
+import type { SecretFiles } from "./secret-files.ts";
+
+export interface LiveConfigDeps {
+  readonly desired: () => Desired | null;
+  readonly configs: RuntimeConfigs;
+  readonly runtime: Pick<RuntimePort, "configure">;
+  /** Tells when a file changed; null: nobody watches. */
+  readonly files: SecretFiles | null;
+  /** Names only. */
+  readonly onRotated: (agent: string, secrets: readonly string[]) => void;
+  /** What cannot be read is another than before. */
+  readonly onMissing: () => void;
+}
+
+export interface LiveConfig {
+  /** Every agent, after the fleet was read. */
+  readAll(): Promise<void>;
+  /** Agents that have secrets: on every resync, because not every file can be watched. */
+  readSecrets(): Promise<void>;
+  /** Resolves when nothing is being read. */
+  idle(): Promise<void>;
+  missing(): readonly MissingSecret[];
+  held(): readonly Held[];
+}
+
+export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
+  let missing: readonly MissingSecret[] = [];
+  /** One reading after the other: an older one never has the last word. */
+  let last: Promise<void> = Promise.resolve();
+  let waiting: { all: boolean; done: Promise<void> } | null = null;
+
+  const read = async (all: boolean) => {
+    const agents = deps.desired()?.agents ?? [];
+    const found: MissingSecret[] = [];
+    for (const agent of agents) {
+      if (!all && !hasSecrets(agent)) continue;
+      const { config, missing: lacks, rotated } = await deps.configs.read(agent);
+      found.push(...lacks);
+      deps.runtime.configure(agent.name, config);
+      // Its runtime may still be called as before: Multipass cannot rename an instance.
+      if (agent.previousName !== undefined) deps.runtime.configure(agent.previousName, config);
+      if (rotated.length > 0) deps.onRotated(agent.name, rotated);
+    }
+    deps.configs.retain(agents.map((a) => a.name));
+    deps.files?.follow(agents.flatMap(filesOf));
+    const changed = wordsOf(found) !== wordsOf(missing);
+    missing = found;
+    if (changed) deps.onMissing();
+  };
+  const ask = (all: boolean): Promise<void> => {
+    if (waiting) {
+      waiting.all ||= all;
+      return waiting.done;
+    }
+    const mine = { all, done: Promise.resolve() };
+    waiting = mine;
+    mine.done = last.then(() => {
+      waiting = null;
+      return read(mine.all);
+    });
+    last = mine.done.catch(() => {});
+    return mine.done;
+  };
+  return {
+    readAll: () => ask(true),
+    readSecrets: () => ask(false),
+    idle: () => last,
+    missing: () => missing,
+    held: () =>
+      missing.map(({ agent, message, release }) => ({
+        agent,
+        reason: "secret-missing",
+        would: null,
+        message,
+        release,
+      })),
+  };
+}
+
+const hasSecrets = (agent: DesiredAgent): boolean => Object.keys(agent.secrets).length > 0;
+
+const filesOf = (agent: DesiredAgent): readonly string[] =>
+  Object.values(agent.secrets).flatMap((ref) => ("fromFile" in ref ? ref.fromFile : []));
+
+const wordsOf = (missing: readonly MissingSecret[]): string => missing.map((m) => m.message).join("\n");

@@ -1,0 +1,55 @@
+/** Tells when one of the files that secrets come from was written, replaced, made or taken away. */
+import type { FSWatcher } from "chokidar";
+
+export interface SecretFiles {
+  /** These from now on, and no others. */
+  follow(paths: readonly string[]): void;
+  close(): Promise<void>;
+}
+
+/** A file is written in several pieces, and replaced in several steps. Milliseconds of quiet before it is told. */
+const QUIET_MS = 200;
+
+export function watchSecretFiles(changed: () => void, onError: (error: unknown) => void): SecretFiles {
+  const followed = new Set<string>();
+  let watcher: Promise<FSWatcher> | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const tell = () => {
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(changed, QUIET_MS);
+  };
+  const start = async () => {
+    // Loaded here: most fleets have no secret in a file.
+    const { watch } = await import("chokidar");
+    const made = watch([...followed], { ignoreInitial: true, ignorePermissionErrors: true });
+    made.on("all", tell);
+    made.on("error", onError);
+    return made;
+  };
+  return {
+    follow(paths) {
+      const wanted = new Set(paths);
+      const added = [...wanted].filter((path) => !followed.has(path));
+      const gone = [...followed].filter((path) => !wanted.has(path));
+      for (const path of added) followed.add(path);
+      for (const path of gone) followed.delete(path);
+      if (watcher === null) {
+        if (followed.size > 0) watcher = start();
+      } else if (added.length + gone.length > 0) {
+        watcher = watcher.then((made) => {
+          made.unwatch(gone);
+          made.add(added);
+          return made;
+        });
+      }
+      watcher?.catch(onError);
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await (await watcher?.catch(() => null))?.close();
+    },
+  };
+}
