@@ -67,11 +67,13 @@ describe("secrets that rotate", () => {
     await until("the task has the new value", has(FILE[1], ENV[0], "red"));
     const plan = await fixture.cli("plan", "--detailed-exitcode");
     assert.equal(plan.code, 0, plan.stdout);
-    const { entries } = await up.api.get<{ entries: readonly { action: string; target: string }[] }>(
+    const { entries } = await up.api.get<{ entries: readonly { action: string; subject: string }[] }>(
       "/audit",
     );
     assert.ok(entries.some((e) => e.action === "secret.rotated" && e.subject === "keeper"));
-    assert.match(up.output(), /keeper +new value of KEY, pushed to its runtime/);
+    await until("the person is told", () =>
+      /keeper.*new value of KEY, pushed to its runtime/.test(up.output()),
+    );
   });
 
   it("one that cannot be read is held, says what to do, and its old value stays in force", async () => {
