@@ -5,7 +5,7 @@ import { isAbsolute, join } from "node:path";
 import { SANDBOX_BOOT } from "./facts.ts";
 import { errorMessage } from "./files.ts";
 import type { TaskOutput } from "./output.ts";
-import { GUEST_ROOT, guest } from "./paths.ts";
+import { GUEST_ROOT, guest, MAIL_DIR } from "./paths.ts";
 import { endGroup, GRACE, type Grace } from "./processes.ts";
 import type { Request } from "./request.ts";
 import type { Identity } from "./user.ts";
@@ -143,6 +143,7 @@ function environment({ identity, env, mark }: Job): NodeJS.ProcessEnv {
     LOGNAME: identity.name,
     SHELL: identity.shell,
     LANG: "C.UTF-8",
+    VM_AGENT_MESSAGES: guest(MAIL_DIR),
     ...sandboxEnvironment(),
     ...env,
     [TASK_MARK]: mark,

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { buildRuntime } from "./build.ts";
 import { config } from "./testing/fake-hub.ts";
 import { bundle, world } from "./testing/guest.ts";
+import { FEATURES } from "./wire.ts";
 import { until } from "./testing/until.ts";
 
 test("the bundle is small, the same every time, and knows its version", async () => {
@@ -40,6 +41,7 @@ test("join: hello, credential on disk, join token gone, then its own credential"
       node: undefined,
       configHash: null,
       supports: undefined,
+      features: FEATURES,
       tasks: [],
     },
   );

@@ -3,6 +3,7 @@ import "./frugal.ts";
 import { realpathSync } from "node:fs";
 import { Channel } from "./channel.ts";
 import {
+  DEFAULT_TASKS,
   loadPushed,
   readCredential,
   readSettings,
@@ -17,11 +18,12 @@ import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { acquireLock } from "./lock.ts";
 import { createLog } from "./log.ts";
-import { GUEST_ROOT, guest, JOURNAL_DIR, LOCK_FILE, SETTINGS_FILE, SPOOL_DIR } from "./paths.ts";
+import { createMailbox } from "./mailbox.ts";
+import { GUEST_ROOT, guest, JOURNAL_DIR, LOCK_FILE, MAIL_DIR, SETTINGS_FILE, SPOOL_DIR } from "./paths.ts";
 import { Session } from "./session.ts";
 import { Spool } from "./spool.ts";
 import { TaskRunner } from "./tasks.ts";
-import { readSurroundings } from "./user.ts";
+import { accountFor, readSurroundings } from "./user.ts";
 
 /** Put in by the build. */
 declare const RUNTIME_VERSION: string;
@@ -84,6 +86,12 @@ async function run(settingsFile: string): Promise<number> {
     respond: (response) => session.respond(response),
     output: (chunk) => session.output(chunk),
   });
+  const mailbox = createMailbox({
+    dir: guest(MAIL_DIR),
+    log,
+    send: (message) => session.sendMessage(message),
+  });
+  const ownerOf = (user: string) => accountFor(user, readSurroundings(GUEST_ROOT !== ""));
   const channel = new Channel({
     route: () => {
       const now = readSettings(settingsFile);
@@ -114,13 +122,16 @@ async function run(settingsFile: string): Promise<number> {
     storeCredential: (credential) => storeCredential(credential, settingsFile),
     storeConfig: storePushed,
     initial: loadPushed(),
+    configured: ({ tasks }) => mailbox.prepare(ownerOf(tasks.user)),
     runner: () => runner,
     spool,
+    mailbox,
     health: createHealth(),
     problems: provisionProblems,
     log,
   });
 
+  mailbox.prepare(ownerOf(session.active().config?.tasks.user ?? DEFAULT_TASKS.user));
   const stop = async (signal: string): Promise<void> => {
     log.info(`stopping on ${signal}`);
     await runner.stop();

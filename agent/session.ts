@@ -4,6 +4,7 @@ import { jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "./config.ts";
 import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
+import type { Mailbox, Outgoing } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
 import { SUPPORTED } from "./request.ts";
 import type { Spool } from "./spool.ts";
@@ -11,6 +12,7 @@ import type { TaskRunner } from "./tasks.ts";
 import {
   CLOSE,
   DEFAULT_POLICY,
+  FEATURES,
   type Frame,
   isRecord,
   type OutputPayload,
@@ -48,8 +50,10 @@ export interface SessionDeps {
   readonly storeCredential: (credential: string) => void;
   readonly storeConfig: (config: PushedConfig) => void;
   readonly initial: ActiveConfig;
+  readonly configured: (config: PushedConfig) => void;
   readonly runner: () => TaskRunner;
   readonly spool: Spool;
+  readonly mailbox: Mailbox;
   readonly health: () => Readonly<Record<string, unknown>>;
   readonly problems: () => readonly string[];
   readonly log: Log;
@@ -83,12 +87,14 @@ export class Session {
       // With secrets outstanding the hash is withheld, so that the hub sends the whole configuration again.
       configHash: this.#active.awaitsSecrets ? null : (this.#active.config?.hash ?? null),
       supports: SUPPORTED,
+      features: FEATURES,
       tasks: this.#deps.runner().refs(),
     });
   }
 
   closed(): void {
     this.#ready = false;
+    this.#deps.mailbox.closed();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
@@ -126,6 +132,10 @@ export class Session {
         return;
       case "ack":
         if (typeof taskId === "string" && payload.stored === true) runner.stored(taskId, epoch);
+        if (typeof payload.messageId === "string") this.#messageAnswered(payload.messageId, payload);
+        return;
+      case "message":
+        this.#message(payload);
         return;
       case "error":
         this.#deps.log.local(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
@@ -135,6 +145,21 @@ export class Session {
         return;
     }
   }
+
+  #message({ deliveryId, ...message }: Readonly<Record<string, unknown>>): void {
+    if (typeof deliveryId !== "string") return;
+    if (this.#deps.mailbox.receive(deliveryId, message)) this.#send("ack", { deliveryId });
+  }
+
+  #messageAnswered(id: string, { delivered, queued, refused }: Readonly<Record<string, unknown>>): void {
+    const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+    const reasons = list(refused).map((entry) => (isRecord(entry) ? String(entry.reason) : "refused"));
+    this.#deps.mailbox.answered(id, [...list(delivered), ...list(queued)].map(String), reasons);
+  }
+
+  /** A program's message to another agent, in an envelope of ours. */
+  readonly sendMessage = ({ id, ...payload }: Outgoing): boolean =>
+    this.#ready && !this.#deps.line.congested && this.#send("message", payload, id);
 
   #hello(payload: Readonly<Record<string, unknown>>): void {
     if (payload.protocol !== PROTOCOL) {
@@ -154,6 +179,8 @@ export class Session {
     this.#sendLog();
     this.#flushOutput();
     void this.#deliver();
+    const features = Array.isArray(payload.features) ? payload.features : [];
+    if (features.includes("messages")) this.#deps.mailbox.opened();
   }
 
   #storeCredential(credential: string): void {
@@ -181,6 +208,7 @@ export class Session {
       this.#remark("disk", `the configuration cannot be stored: ${errorMessage(error)}`);
     }
     this.#send("ack", { configHash: config.hash });
+    this.#deps.configured(config);
     this.#deps.runner().reconfigured();
   }
 
@@ -224,6 +252,7 @@ export class Session {
     if (this.#timer !== null) clearTimeout(this.#timer);
     const runner = this.#deps.runner();
     runner.retryDisk();
+    this.#deps.mailbox.heartbeat();
     if (this.#unstored !== null) this.#storeCredential(this.#unstored);
     const unsaved =
       this.#deps.spool.unsaved > 0 ? [`${this.#deps.spool.unsaved} results only in memory: disk full?`] : [];
@@ -232,6 +261,7 @@ export class Session {
       currentTasks: runner.runningIds(),
       waitingTasks: runner.waiting(),
       unconfirmedResults: this.#deps.spool.size,
+      inboxFull: this.#deps.mailbox.full,
       problems: [...unsaved, ...this.#deps.problems()],
     });
     this.#flushOutput();
@@ -253,13 +283,13 @@ export class Session {
     if (this.#ready) this.#send("error", { code, message, next: "see the runtime's log" });
   }
 
-  #send(type: string, payload: unknown): boolean {
-    return this.#deps.line.send(this.#frame(type, payload));
+  #send(type: string, payload: unknown, id?: string): boolean {
+    return this.#deps.line.send(this.#frame(type, payload, id));
   }
 
-  #frame(type: string, payload: unknown): string {
+  #frame(type: string, payload: unknown, id: string = randomUUID()): string {
     const { agent } = this.#deps;
-    return JSON.stringify({ id: randomUUID(), from: agent, to: "hub", type, timestamp: Date.now(), payload });
+    return JSON.stringify({ id, from: agent, to: "hub", type, timestamp: Date.now(), payload });
   }
 }
 

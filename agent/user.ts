@@ -83,6 +83,16 @@ export function identity(
   return { name, home, shell, prefix: [...prefix, ...(rights.mayUseSudo ? [] : ["--no-new-privs"]), "--"] };
 }
 
+/** Whose files tasks write, where that is another than the runtime; null: the runtime's own. */
+export function accountFor(
+  user: string,
+  around: Surroundings,
+): { readonly uid: number; readonly gid: number } | null {
+  if (around.sandboxed || around.uid !== 0) return null;
+  const account = findAccount(around.passwd, user);
+  return account !== null && isMapped(around.uidMap, account.uid) ? account : null;
+}
+
 export function readSurroundings(sandboxed: boolean): Surroundings {
   const read = (path: string): string => {
     try {

@@ -2,6 +2,9 @@
 
 export const PROTOCOL = 1;
 
+/** What this runtime can do beside tasks; said in hello. */
+export const FEATURES = ["messages"] as const;
+
 export const CLOSE = {
   unauthorised: 4001,
   refused: 4003,

@@ -1,6 +1,7 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
-import { isRecord, word } from "../hub/frames.ts";
+import { isRecord, type Payload, word } from "../hub/frames.ts";
 import { refuse } from "../hub/refusals.ts";
+import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
 import { refusal } from "./problem.ts";
@@ -35,9 +36,10 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
     const { total, online, suspect, offline } = hub.registry.counts();
     ctx.body = {
       router: {
-        messagesRouted: hub.messages.routed,
-        messagesExpired: hub.messages.expired,
-        deadLetters: hub.messages.dead.length,
+        messagesRouted: hub.messages.counts.routed,
+        messagesExpired: hub.messages.counts.expired,
+        messagesPushedOut: hub.messages.counts.pushedOut,
+        deadLetters: hub.store.deadLetters.count(),
         activeTasks: hub.engine.activeCount,
         openTasks: hub.engine.openCount,
         lateAnswers: hub.engine.lateAnswers,
@@ -47,12 +49,38 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
   });
 
   router.get("/admin/dlq", (ctx) => {
-    ctx.body = { count: hub.messages.dead.length, messages: hub.messages.dead };
+    const letters = hub.store.deadLetters.list();
+    ctx.body = { count: letters.length, messages: letters.map(shown) };
+  });
+
+  router.post("/admin/dlq/:id/requeue", async (ctx) => {
+    const id = ctx.params.id ?? "";
+    const sent = await hub.messages.requeue(id);
+    if (!sent) {
+      throw refusal("letter-unknown", `there is no undeliverable message "${id}"`, "see GET /admin/dlq");
+    }
+    const [refused] = sent.refused;
+    if (refused) {
+      throw refusal(
+        "still-undeliverable",
+        `it cannot be delivered to "${refused.to}": ${refused.reason}`,
+        "it stays where it is; bring the recipient back first",
+      );
+    }
+    await hub.audit.record("operator", "dlq.requeue", id, {});
+    ctx.body = sent;
   });
 
   router.delete("/admin/dlq", async (ctx) => {
-    const cleared = hub.messages.clearDead();
+    const { deadLetters } = hub.store;
+    const letters = deadLetters.list();
+    await deadLetters.remove(letters.map((letter) => letter.id));
+    const cleared = letters.length;
     await hub.audit.record("operator", "dlq.clear", "hub", { cleared });
     ctx.body = { cleared };
   });
 };
+
+function shown({ id, at, to, reason, json }: DeadLetter): Payload {
+  return { id, at, to, reason, message: JSON.parse(json) as Payload };
+}

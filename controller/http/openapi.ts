@@ -30,6 +30,11 @@ const OPERATIONS: readonly (readonly [string, string, string, string?])[] = [
   ["get", "/audit/verify", "The first broken link of the audit"],
   ["get", "/admin/stats", "Statistics of router and agents"],
   ["get", "/admin/dlq", "Undeliverable messages"],
+  [
+    "post",
+    "/admin/dlq/{id}/requeue",
+    "Try an undeliverable message again; 409 and it stays if it still cannot be",
+  ],
   ["delete", "/admin/dlq", "Forget the undeliverable messages"],
   ["get", "/metrics", "Metrics for Prometheus"],
   ["get", "/health", "Whether the hub runs; the only path without a token"],

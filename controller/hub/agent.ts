@@ -21,6 +21,10 @@ export interface AgentConfig {
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
 }
 
+/** What hub and runtime tell each other in hello that they can do beside tasks. */
+export const FEATURES = ["messages", "log", "upgrade"] as const;
+export type Feature = (typeof FEATURES)[number];
+
 /** What the runtime said of itself in its last hello. */
 export interface RuntimeFacts {
   readonly nonce: string;
@@ -31,6 +35,8 @@ export interface RuntimeFacts {
   readonly node: string;
   /** Types of task that it runs; null: it did not say. */
   readonly supports: readonly string[] | null;
+  /** What it can do beside tasks; none for runtimes of before there were any. */
+  readonly features: readonly string[];
 }
 
 export type AgentStatus = "online" | "suspect" | "offline";
@@ -84,6 +90,10 @@ export class Agent {
   /** The connection if tasks can be written to it now. */
   get ready(): Connection | null {
     return this.connection?.ready === true ? this.connection : null;
+  }
+
+  has(feature: Feature): boolean {
+    return this.facts?.features.includes(feature) === true;
   }
 
   configure(config: AgentConfig): void {
@@ -188,5 +198,6 @@ export function readFacts(hello: Payload): RuntimeFacts {
     bundleHash: word(hello.bundleHash),
     node: word(hello.node),
     supports: Array.isArray(hello.supports) ? words(hello.supports) : null,
+    features: words(hello.features),
   };
 }

@@ -16,7 +16,7 @@ import { hostName } from "./hosts.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Lockout } from "./lockout.ts";
-import { Messages } from "./messages.ts";
+import { createMessages } from "./messages.ts";
 import { createMetrics } from "./metrics.ts";
 import { OperatorAuth } from "./operator.ts";
 import { readOrCreateOperatorToken } from "./operator-token.ts";
@@ -81,7 +81,7 @@ export function createHub(deps: HubDeps) {
     onStoreError,
     onFinished: (type, state, durationMs) => metrics.taskFinished(type, state, durationMs),
   });
-  const messages = new Messages({ store, registry, clock, random, limits, onStoreError });
+  const messages = createMessages({ store, registry, clock, random, limits, onStoreError });
   const session: SessionDeps = { auth, audit, bus, clock, engine, limits, messages, registry, onError };
   const sockets = new AgentSocket({
     auth,
@@ -104,8 +104,8 @@ export function createHub(deps: HubDeps) {
     queuedTasks: () => [...registry.all()].reduce((sum, agent) => sum + agent.queue.waiting, 0),
     connections: () => sockets.size,
     lateAnswers: () => engine.lateAnswers,
-    deadLetters: () => messages.dead.length,
-    expiredMessages: () => messages.expired,
+    deadLetters: () => store.deadLetters.count(),
+    expiredMessages: () => messages.counts.expired,
     storeErrors: () => storeErrors,
   });
   const requests = createTaskRequests({ engine, registry, store });
@@ -248,7 +248,7 @@ export function createHub(deps: HubDeps) {
         await engine.end(task, "revoked", `the agent "${id}" was removed`);
       }
       agent.connection?.close(CLOSE.unauthorised, "this agent was removed");
-      await store.messages.remove(store.messages.pending(id, 0).map((m) => m.id));
+      await messages.removed(id);
       await registry.remove(id);
       await audit.record("hub", "runtime.revoke", id, {});
       bus.emit("runtime.offline", { agent: id, reason: "removed" });

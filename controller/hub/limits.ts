@@ -59,8 +59,11 @@ export const LIMITS = {
 
   /** How long a message waits for an offline recipient. */
   messageLife: 3_600_000,
-  /** Undeliverable messages that are kept to look at. */
-  deadLetters: 1000,
+  /** Largest message of one agent to another, as JSON. */
+  maxMessageBytes: 64 * 1024,
+  /** Messages that one agent may send: so many a second, and so many at once. */
+  messagesPerSecond: 50,
+  messageBurst: 200,
 
   /** Events kept for a live stream that reconnects. */
   eventRing: 2000,

@@ -1,19 +1,19 @@
-/** Messages between agents: passed on at once, or kept for an offline recipient; what cannot be delivered is kept to look at. */
+/**
+ * Messages between agents. One for a runtime that confirms what it stored is on disk here until it did (at least once, in
+ * order); first-generation clients get theirs at once, or when they come. What cannot be delivered becomes a dead letter.
+ */
+import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
-import type { Frame, Payload } from "./frames.ts";
+import type { Agent } from "./agent.ts";
+import { createAllowance } from "./allowance.ts";
+import { createDeliveries } from "./deliveries.ts";
+import type { Frame } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Random } from "./random.ts";
 import type { Registry } from "./registry.ts";
-import type { Agent } from "./agent.ts";
 import { route } from "./router.ts";
-
-export interface DeadLetter {
-  readonly at: number;
-  readonly reason: string;
-  readonly message: Payload;
-}
 
 export interface MessagesDeps {
   readonly store: Store;
@@ -30,115 +30,140 @@ export interface Sent {
   readonly refused: readonly { readonly to: string; readonly reason: string }[];
 }
 
-export class Messages {
-  routed = 0;
-  expired = 0;
-  #dead: DeadLetter[] = [];
-  readonly #deps: MessagesDeps;
+export type Messages = ReturnType<typeof createMessages>;
 
-  constructor(deps: MessagesDeps) {
-    this.#deps = deps;
-  }
+export function createMessages(deps: MessagesDeps) {
+  const { store, registry, clock, random, limits, onStoreError } = deps;
+  const counts = { routed: 0, expired: 0, pushedOut: 0 };
+  const allowance = createAllowance(clock.now, limits.messagesPerSecond, limits.messageBurst);
+  const deliveries = createDeliveries({
+    store,
+    clock,
+    onSent: () => {
+      counts.routed += 1;
+    },
+  });
 
-  get dead(): readonly DeadLetter[] {
-    return this.#dead;
-  }
+  const bury = async (message: Frame, to: string, reason: string): Promise<void> => {
+    const letter = { id: random.uuid(), to, reason, json: JSON.stringify(message), at: clock.now() };
+    await store.deadLetters.put(letter).catch(onStoreError);
+  };
 
-  clearDead(): number {
-    const { length } = this.#dead;
-    this.#dead = [];
-    return length;
-  }
+  /** null: delivered; `queued`; else why not. */
+  const pass = async (message: Frame, to: string, id: string): Promise<string | null> => {
+    const agent = registry.get(to);
+    if (agent && !agent.has("messages") && deliveries.straight(agent, message)) return null;
+    const now = clock.now();
+    const json = JSON.stringify(message);
+    try {
+      counts.pushedOut += await store.messages.enqueue({
+        id,
+        to,
+        json,
+        at: now,
+        expiresAt: now + limits.messageLife,
+      });
+    } catch (error) {
+      // The same message once more, while the first still waits: its sender never heard that it was taken.
+      if (error instanceof VmAgentError && error.code === "conflict") return "queued";
+      onStoreError(error);
+      return "store-error";
+    }
+    return agent?.ready && deliveries.offer(agent, id, message) ? null : "queued";
+  };
 
-  /** `sender`: an agent's name (whatever the frame claims), or `hub` for the operator. */
-  async send(frame: Frame, sender: string): Promise<Sent> {
-    const { registry, random, clock } = this.#deps;
-    const message: Frame = {
-      ...frame,
-      from: sender,
-      id: frame.id || random.uuid(),
-      timestamp: frame.timestamp || clock.now(),
-    };
+  /** Everything but the sender's own limits: for messages, and for dead letters that are tried again. */
+  const dispatch = async (message: Frame, sender: string, idFor: (to: string) => string): Promise<Sent> => {
     const to = route(
       message,
       sender,
       (id) => registry.get(id) !== undefined,
       () => registry.ids(),
     );
-    switch (to.kind) {
-      case "hub":
-        return { delivered: ["hub"], queued: [], refused: [] };
-      case "undeliverable":
-        this.#bury(message, to.reason);
-        return { delivered: [], queued: [], refused: [{ to: message.to, reason: to.reason }] };
-      case "agents": {
-        const sent = {
-          delivered: [] as string[],
-          queued: [] as string[],
-          refused: [] as Sent["refused"][number][],
-        };
-        for (const id of to.ids) {
-          const reason = await this.#pass(message, id);
-          if (reason === null) sent.delivered.push(id);
-          else if (reason === "queued") sent.queued.push(id);
-          else sent.refused.push({ to: id, reason });
+    if (to.kind === "hub") return { delivered: ["hub"], queued: [], refused: [] };
+    if (to.kind === "undeliverable") return refused(message.to, to.reason);
+    const outcomes = await Promise.all(
+      to.ids.map(async (id) => ({ to: id, reason: await pass(message, id, idFor(id)) })),
+    );
+    return {
+      delivered: outcomes.filter((o) => o.reason === null).map((o) => o.to),
+      queued: outcomes.filter((o) => o.reason === "queued").map((o) => o.to),
+      refused: outcomes.flatMap((o) =>
+        o.reason === null || o.reason === "queued" ? [] : [{ to: o.to, reason: o.reason }],
+      ),
+    };
+  };
+
+  return {
+    counts,
+
+    /** `sender`: an agent's name (whatever the frame claims), or `hub` for the operator. */
+    async send(frame: Frame, sender: string): Promise<Sent> {
+      const message: Frame = {
+        id: frame.id || random.uuid(),
+        from: sender,
+        to: frame.to,
+        type: frame.type,
+        timestamp: frame.timestamp || clock.now(),
+        payload: frame.payload,
+      };
+      if (sender !== "hub") {
+        if (!allowance.take(sender)) return refused(message.to, "rate-limited");
+        if (JSON.stringify(message).length > limits.maxMessageBytes) {
+          const { payload: _, ...head } = message;
+          await bury({ ...head, payload: {} }, message.to, "too-large");
+          return refused(message.to, "too-large");
         }
-        return sent;
       }
-      default: {
-        const never: never = to;
-        return never;
-      }
-    }
-  }
+      const confirmed = registry.get(sender)?.has("messages") === true;
+      const sent = await dispatch(message, sender, (to) =>
+        confirmed ? stableId(sender, message.id, to) : random.uuid(),
+      );
+      for (const { to, reason } of sent.refused)
+        if (reason !== "store-error") await bury(message, to, reason);
+      return sent;
+    },
 
-  /** What waited for an agent, in order, now that it is here. */
-  async deliverPending(agent: Agent): Promise<void> {
-    const { store, clock } = this.#deps;
-    const done: string[] = [];
-    for (const message of store.messages.pending(agent.id, clock.now())) {
-      const { type } = JSON.parse(message.json) as { type: string };
-      if (!agent.ready?.sendText(type, message.json)) break;
-      agent.stats.messagesReceived += 1;
-      done.push(message.id);
-    }
-    await store.messages.remove(done);
-  }
+    /** Tries a dead letter again. Null: there is none of that id; a refused one stays where it is. */
+    async requeue(id: string): Promise<Sent | null> {
+      const letter = store.deadLetters.get(id);
+      if (!letter) return null;
+      const message = { ...(JSON.parse(letter.json) as Frame), to: letter.to };
+      const sent = await dispatch(message, message.from, () => random.uuid());
+      if (sent.refused.length === 0) await store.deadLetters.remove([id]);
+      return sent;
+    },
 
-  async expire(): Promise<void> {
-    this.expired += await this.#deps.store.messages.expire(this.#deps.clock.now());
-  }
+    /** What waited for an agent, in order, now that it is here. */
+    arrived: (agent: Agent): Promise<void> => deliveries.restart(agent),
 
-  /** null: delivered; `queued`; else why not. */
-  async #pass(message: Frame, to: string): Promise<string | null> {
-    const { registry, store, clock, limits, random } = this.#deps;
-    const agent = registry.get(to);
-    const json = JSON.stringify(message);
-    if (agent?.ready?.sendText(message.type, json)) {
-      agent.stats.messagesReceived += 1;
-      this.routed += 1;
-      return null;
-    }
-    const now = clock.now();
-    try {
-      await store.messages.enqueue({
-        id: random.uuid(),
-        to,
-        json,
-        at: now,
-        expiresAt: now + limits.messageLife,
-      });
-      return "queued";
-    } catch (error) {
-      const reason = error instanceof VmAgentError ? error.code : "store-error";
-      this.#bury(message, reason);
-      if (reason !== "queue-full") this.#deps.onStoreError(error);
-      return reason;
-    }
-  }
+    /** The runtime has the message on its disk. */
+    confirmed: (agent: Agent, id: string): Promise<void> => deliveries.confirmed(agent, id),
 
-  #bury(message: Frame, reason: string): void {
-    this.#dead.push({ at: this.#deps.clock.now(), reason, message: { ...message } });
-    if (this.#dead.length > this.#deps.limits.deadLetters) this.#dead.shift();
-  }
+    /** What a runtime did not confirm since its last heartbeat is sent again, unless it has no room. */
+    heartbeat: (agent: Agent, inboxFull: boolean): Promise<void> =>
+      inboxFull || !deliveries.owes(agent) ? Promise.resolve() : deliveries.restart(agent),
+
+    async expire(): Promise<void> {
+      counts.expired += await store.messages.expire(clock.now());
+    },
+
+    async removed(agent: string): Promise<void> {
+      deliveries.forget(agent);
+      await store.messages.bury(agent, "agent-removed", clock.now());
+    },
+  };
 }
+
+const refused = (to: string, reason: string): Sent => ({
+  delivered: [],
+  queued: [],
+  refused: [{ to, reason }],
+});
+
+/** The same for every repetition, so that a sender who did not hear the answer may ask again. */
+const stableId = (sender: string, id: string, to: string): string =>
+  createHash("sha256")
+    .update(JSON.stringify([sender, id, to]))
+    .digest("hex")
+    .slice(0, 32);

@@ -32,6 +32,8 @@ const FRAME_TYPES = [
   "cancel",
   "config",
   "output",
+  "message",
+  "upgrade",
   "status",
   "error",
   "other",

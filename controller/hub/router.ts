@@ -13,7 +13,7 @@ const EVERYBODY = new Set(["*", "broadcast"]);
  * Types that only hub and operator may send: passed on from one instance to another they would let one agent run
  * code in the next. An agent that wants work done elsewhere asks the operator's API.
  */
-const HUB_ONLY = new Set(["hello", "ack", "task", "cancel", "config", "output", "health"]);
+const HUB_ONLY = new Set(["hello", "ack", "task", "cancel", "config", "output", "health", "upgrade"]);
 
 export function route(
   message: { readonly to: string; readonly type: string },

@@ -2,11 +2,11 @@
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
-import { readFacts } from "./agent.ts";
+import { FEATURES, readFacts } from "./agent.ts";
 import type { Audit } from "./audit.ts";
 import type { RuntimeAuth } from "./auth.ts";
 import type { Connection } from "./connection.ts";
-import { CLOSE, type Frame, number, PROTOCOL, type Payload, word } from "./frames.ts";
+import { CLOSE, type Frame, isRecord, number, PROTOCOL, type Payload, word } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Messages } from "./messages.ts";
 import type { Registry } from "./registry.ts";
@@ -102,6 +102,7 @@ export class Session {
         maxFrameBytes: limits.maxFrameBytes,
         maxOutputBytes: limits.maxOutputBytes,
       },
+      features: FEATURES,
     });
     registry.connected(agent, this.connection);
     await audit.record(`runtime:${agent.id}`, "runtime.login", agent.id, {
@@ -146,6 +147,7 @@ export class Session {
         this.#agent.health = payload;
         this.#agent.lastHealthCheck = this.#deps.clock.now();
         registry.save(this.#agent);
+        this.#guard(this.#deps.messages.heartbeat(this.#agent, payload.inboxFull === true));
         return;
       case "hello":
         // A client on the first generation's path that turns out to be a current one.
@@ -162,6 +164,8 @@ export class Session {
     const taskId = word(payload.taskId, 128);
     if (taskId !== "")
       engine.acknowledged(this.#agent, taskId, number(payload.epoch), word(payload.state, 32));
+    const deliveryId = word(payload.deliveryId);
+    if (deliveryId !== "") this.#guard(this.#deps.messages.confirmed(this.#agent, deliveryId));
     const configHash = word(payload.configHash);
     if (configHash !== "") {
       this.#agent.configHash = configHash;
@@ -179,6 +183,15 @@ export class Session {
   }
 
   async #pass(frame: Frame): Promise<void> {
+    if (this.#agent.has("messages")) {
+      // Wrapped by the runtime, so that a program in the instance cannot speak for it.
+      if (frame.type !== "message") return;
+      const { to, type, payload } = frame.payload;
+      const inner = { to: word(to, 128), type: word(type, 64), payload: isRecord(payload) ? payload : {} };
+      const sent = await this.#deps.messages.send({ ...frame, ...inner }, this.#agent.id);
+      this.connection.send("ack", { messageId: frame.id, ...sent });
+      return;
+    }
     const sent = await this.#deps.messages.send(frame, this.#agent.id);
     for (const { to, reason } of sent.refused) {
       const next = "see the message format in the README";
@@ -226,7 +239,7 @@ export class Session {
     if (this.#agent.connection !== this.connection) return;
     this.connection.ready = true;
     this.#deps.engine.pump(this.#agent);
-    await this.#deps.messages.deliverPending(this.#agent);
+    await this.#deps.messages.arrived(this.#agent);
   }
 
   #guard(work: Promise<unknown>): void {

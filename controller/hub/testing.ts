@@ -128,8 +128,8 @@ export class TestRuntime {
     return this;
   }
 
-  send(type: string, payload: Payload, to = "hub"): void {
-    this.#socket.send(JSON.stringify({ id: "m", from: this.name, to, type, timestamp: 1, payload }));
+  send(type: string, payload: Payload, to = "hub", id = "m"): void {
+    this.#socket.send(JSON.stringify({ id, from: this.name, to, type, timestamp: 1, payload }));
   }
 
   /** Connects, says hello, and waits for the hub's. */

@@ -1,7 +1,13 @@
 /** What every store does, as one table of behaviours; `contract.test.ts` runs it against each implementation. */
 import assert from "node:assert/strict";
 import type { Claim } from "../core/types.ts";
-import { MESSAGES_PER_RECIPIENT, type OutputChunk, type Store, type TaskRecord } from "./store.ts";
+import {
+  DEAD_LETTERS_KEPT,
+  MESSAGES_PER_RECIPIENT,
+  type OutputChunk,
+  type Store,
+  type TaskRecord,
+} from "./store.ts";
 
 export function aTask(id: string, more: Partial<TaskRecord> = {}): TaskRecord {
   return {
@@ -231,7 +237,7 @@ export const CONTRACT: readonly {
   },
   {
     name: "messages wait in order, expire, and are bounded per recipient",
-    async run({ messages }) {
+    async run({ messages, deadLetters }) {
       const message = (id: string, to: string, expiresAt: number) => ({
         id,
         to,
@@ -256,8 +262,36 @@ export const CONTRACT: readonly {
         messages.enqueue(message(`m${i}`, "y", 100)),
       );
       await Promise.all(many);
-      await assert.rejects(messages.enqueue(message("over", "y", 100)), code("queue-full"));
-      await messages.enqueue(message("other", "z", 100));
+      await assert.rejects(messages.enqueue(message("m1", "y", 100)), code("conflict"));
+      assert.equal(await messages.enqueue(message("over", "y", 100)), 1);
+      assert.equal(await messages.enqueue(message("other", "z", 100)), 0);
+      assert.equal(messages.pending("y", 0).length, MESSAGES_PER_RECIPIENT);
+      assert.deepEqual(
+        messages.pending("y", 0, 2).map((m) => m.id),
+        ["m1", "m2"],
+      );
+      assert.equal(await messages.bury("z", "agent-removed", 60), 1);
+      assert.deepEqual(
+        deadLetters.list().map(({ id, to, reason, at }) => [id, to, reason, at]),
+        [
+          ["b", "x", "expired", 50],
+          ["m0", "y", "queue-full", 1],
+          ["other", "z", "agent-removed", 60],
+        ],
+      );
+    },
+  },
+  {
+    name: "dead letters are found, removed, and bounded: the oldest go first",
+    async run({ deadLetters }) {
+      const letter = (n: number) => ({ id: `d${n}`, to: "x", reason: "expired", json: `{"n":${n}}`, at: n });
+      await Promise.all(Array.from({ length: DEAD_LETTERS_KEPT + 2 }, (_, n) => deadLetters.put(letter(n))));
+      assert.equal(deadLetters.count(), DEAD_LETTERS_KEPT);
+      assert.equal(deadLetters.get("d1"), null);
+      assert.deepEqual(deadLetters.get("d2"), letter(2));
+      await deadLetters.remove(["d2", "d3"]);
+      assert.deepEqual(deadLetters.list()[0], letter(4));
+      assert.equal(deadLetters.count(), DEAD_LETTERS_KEPT - 2);
     },
   },
   {

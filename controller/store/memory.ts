@@ -3,7 +3,6 @@ import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
 import { GENESIS, link } from "./audit-chain.ts";
 import { memoryTasks } from "./memory-tasks.ts";
-import { queueFull } from "./queue-full.ts";
 import { fenced } from "./sql-claims.ts";
 import {
   type AgentRow,
@@ -11,6 +10,9 @@ import {
   type AuditStore,
   type ClaimStore,
   type CredentialRecord,
+  DEAD_LETTERS_KEPT,
+  type DeadLetter,
+  type DeadLetterStore,
   type KeyValueStore,
   MESSAGES_PER_RECIPIENT,
   type MessageStore,
@@ -24,6 +26,7 @@ export function createMemoryStore(): Store {
   let fence = 0;
   const credentials = new Map<string, CredentialRecord>();
   const agents = new Map<string, AgentRow>();
+  const dead = deadLetters();
   return {
     claims: claims(() => fence),
     tasks: memoryTasks(),
@@ -37,7 +40,8 @@ export function createMemoryStore(): Store {
       put: async (row) => void agents.set(row.id, copy(row)),
       remove: async (id) => void agents.delete(id),
     },
-    messages: messages(),
+    messages: messages(dead),
+    deadLetters: dead,
     audit: audit(),
     kv: keyValues(),
     nextFence: async () => ++fence,
@@ -64,23 +68,58 @@ function claims(current: () => number): ClaimStore {
   };
 }
 
-function messages(): MessageStore {
+function messages(dead: DeadLetterStore): MessageStore {
   const all = new Map<string, QueuedMessage>();
+  const of = (to: string) => [...all.values()].filter((m) => m.to === to);
+  const move = (gone: readonly QueuedMessage[], reason: string, at: number) => {
+    for (const { id, to, json } of gone) {
+      all.delete(id);
+      void dead.put({ id, to, reason, json, at });
+    }
+    return gone.length;
+  };
   return {
     async enqueue(message) {
-      const waiting = [...all.values()].filter((m) => m.to === message.to).length;
-      if (waiting >= MESSAGES_PER_RECIPIENT) throw queueFull(message.to);
       if (all.has(message.id)) throw conflict(message.id);
       all.set(message.id, copy(message));
+      const waiting = of(message.to);
+      const excess = Math.max(0, waiting.length - MESSAGES_PER_RECIPIENT);
+      return move(waiting.slice(0, excess), "queue-full", message.at);
     },
-    pending: (to, now) => [...all.values()].filter((m) => m.to === to && m.expiresAt > now).map(copy),
+    pending: (to, now, limit = MESSAGES_PER_RECIPIENT) =>
+      of(to)
+        .filter((m) => m.expiresAt > now)
+        .slice(0, limit)
+        .map(copy),
     async remove(ids) {
       for (const id of ids) all.delete(id);
     },
-    async expire(now) {
-      const gone = [...all.values()].filter((m) => m.expiresAt <= now);
-      for (const m of gone) all.delete(m.id);
-      return gone.length;
+    expire: async (now) =>
+      move(
+        [...all.values()].filter((m) => m.expiresAt <= now),
+        "expired",
+        now,
+      ),
+    bury: async (to, reason, now) => move(of(to), reason, now),
+  };
+}
+
+function deadLetters(): DeadLetterStore {
+  const all = new Map<string, DeadLetter>();
+  return {
+    async put(letter) {
+      all.delete(letter.id);
+      all.set(letter.id, copy(letter));
+      for (const id of all.keys()) {
+        if (all.size <= DEAD_LETTERS_KEPT) break;
+        all.delete(id);
+      }
+    },
+    get: (id) => copy(all.get(id) ?? null),
+    list: () => [...all.values()].map(copy),
+    count: () => all.size,
+    async remove(ids) {
+      for (const id of ids) all.delete(id);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Brings a database to the newest schema, one numbered migration a transaction. */
 import type { Db } from "./db.ts";
 import { start } from "./migrations/0001-start.ts";
+import { deadLetters } from "./migrations/0002-dead-letters.ts";
 
 export interface Migration {
   /** Consecutive from 1; a released migration is never edited. */
@@ -9,7 +10,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [start];
+export const MIGRATIONS: readonly Migration[] = [start, deadLetters];
 export const LATEST: number = MIGRATIONS.length;
 
 /** "VMAG": tells our files from other programs' SQLite databases. */

@@ -11,7 +11,7 @@ import { sqlAgents } from "./sql-agents.ts";
 import { sqlAudit } from "./sql-audit.ts";
 import { sqlClaims, sqlFence } from "./sql-claims.ts";
 import { sqlCredentials, sqlKeyValues } from "./sql-json.ts";
-import { sqlMessages } from "./sql-messages.ts";
+import { sqlDeadLetters, sqlMessages } from "./sql-messages.ts";
 import { sqlTasks } from "./sql-tasks.ts";
 import type { Store } from "./store.ts";
 
@@ -134,6 +134,7 @@ function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
     credentials: sqlCredentials(db, write),
     agents,
     messages: sqlMessages(db, write),
+    deadLetters: sqlDeadLetters(db, write),
     audit: sqlAudit(db, write, group?.transaction ?? (() => -1)),
     kv: sqlKeyValues(db, write),
     nextFence: sqlFence(db, write),

@@ -134,13 +134,40 @@ export interface QueuedMessage {
 export const MESSAGES_PER_RECIPIENT = 1000;
 
 export interface MessageStore {
-  /** Rejects with code `queue-full` beyond the bound per recipient. */
-  enqueue(message: QueuedMessage): Promise<void>;
+  /**
+   * Beyond the bound per recipient the oldest ones become dead letters (`queue-full`), in the same transaction; returns
+   * how many. Rejects with code `conflict` when the id waits already.
+   */
+  enqueue(message: QueuedMessage): Promise<number>;
   /** Oldest first, expired ones left out. */
-  pending(to: string, now: Instant): readonly QueuedMessage[];
+  pending(to: string, now: Instant, limit?: number): readonly QueuedMessage[];
   remove(ids: readonly string[]): Promise<void>;
-  /** Removes the expired and returns how many. */
+  /** The expired become dead letters (`expired`); returns how many. */
   expire(now: Instant): Promise<number>;
+  /** All that wait for a recipient become dead letters for this reason; returns how many. */
+  bury(to: string, reason: string, now: Instant): Promise<number>;
+}
+
+/** A message that could not be delivered, and why. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly to: string;
+  readonly reason: string;
+  /** The whole frame, as it would have been delivered. */
+  readonly json: string;
+  readonly at: Instant;
+}
+
+/** How many are kept; the oldest go first. */
+export const DEAD_LETTERS_KEPT = 1000;
+
+export interface DeadLetterStore {
+  put(letter: DeadLetter): Promise<void>;
+  get(id: string): DeadLetter | null;
+  /** Oldest first. */
+  list(): readonly DeadLetter[];
+  count(): number;
+  remove(ids: readonly string[]): Promise<void>;
 }
 
 export interface AuditEntry {
@@ -177,6 +204,7 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly agents: AgentStore;
   readonly messages: MessageStore;
+  readonly deadLetters: DeadLetterStore;
   readonly audit: AuditStore;
   readonly kv: KeyValueStore;
   /** Raises the fencing epoch and returns it; the caller holds the controller's lock. */
