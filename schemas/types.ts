@@ -34,6 +34,57 @@ export type Message =
  */
 export type PatchOperation =
   AddOperation | RemoveOperation | ReplaceOperation | MoveOperation | CopyOperation | TestOperation;
+/**
+ * Its runtime.
+ */
+export type RuntimeView = {
+  /**
+   * Whether it is heard.
+   */
+  readonly status: string;
+  /**
+   * Its version.
+   */
+  readonly version: string;
+  /**
+   * Last frame, in milliseconds since 1970.
+   */
+  readonly lastSeen: number;
+} | null;
+/**
+ * The revision whose change of this agent was carried out last.
+ */
+export type AppliedView = {
+  /**
+   * Git revision.
+   */
+  readonly revision: string | null;
+  /**
+   * The working tree held more than it.
+   */
+  readonly dirty: boolean;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+} | null;
+/**
+ * Why what is written may not be what counts.
+ */
+export type GitProblemView = {
+  /**
+   * In a word.
+   */
+  readonly kind: string;
+  /**
+   * In words.
+   */
+  readonly message: string;
+  /**
+   * What to do.
+   */
+  readonly next: string;
+} | null;
 
 /**
  * Every schema and its type.
@@ -46,6 +97,7 @@ export interface Schemas {
   readonly task: Task;
   readonly message: Message;
   readonly plan: Plan;
+  readonly api: ApiBodies;
 }
 /**
  * One declared worker: its instance and the runtime in it.
@@ -2267,4 +2319,1363 @@ export interface PlanSeen {
     | "Unknown"
     | "Unavailable"
     | null;
+}
+/**
+ * What the HTTP API takes and answers, by name.
+ */
+export interface ApiBodies {
+  readonly Problem?: Problem;
+  readonly AgentStats?: AgentStats;
+  readonly AgentRuntime?: AgentRuntime;
+  readonly AgentRefused?: AgentRefused;
+  readonly Agent?: Agent;
+  readonly AgentAnswer?: AgentAnswer;
+  readonly AgentPage?: AgentPage;
+  readonly Registered?: Registered;
+  readonly Registration?: Registration;
+  readonly Removed?: Removed;
+  readonly TaskAccepted?: TaskAccepted;
+  readonly TasksAccepted?: TasksAccepted;
+  readonly TaskTarget?: TaskTarget;
+  readonly TaskView?: TaskView;
+  readonly TaskAnswer?: TaskAnswer;
+  readonly TaskPage?: TaskPage;
+  readonly TaskCancelled?: TaskCancelled;
+  readonly CancelRequest?: CancelRequest;
+  readonly MessageRequest?: MessageRequest;
+  readonly MessageSent?: MessageSent;
+  readonly Requeued?: Requeued;
+  readonly MessageRefused?: MessageRefused;
+  readonly HubHealth?: HubHealth;
+  readonly HubReady?: HubReady;
+  readonly AdminStats?: AdminStats;
+  readonly DeadLetters?: DeadLetters;
+  readonly DeadLettersCleared?: DeadLettersCleared;
+  readonly AuditPage?: AuditPage;
+  readonly AuditVerified?: AuditVerified;
+  readonly EventPage?: EventPage;
+  readonly Readings?: Readings;
+  readonly ReconcileRequest?: ReconcileRequest;
+  readonly ReconcileAccepted?: ReconcileAccepted;
+  readonly ApplyRequest?: ApplyRequest;
+  readonly ApplyAccepted?: ApplyAccepted;
+  readonly ImportRequest?: ImportRequest;
+  readonly Imported?: Imported;
+  readonly ConditionView?: ConditionView;
+  readonly WorkView?: WorkView;
+  readonly FailureView?: FailureView;
+  readonly NextView?: NextView;
+  readonly SizeView?: SizeView;
+  readonly SourceView?: SourceView;
+  readonly AgentView?: AgentView;
+  readonly GitView?: GitView;
+  readonly FleetCounts?: FleetCounts;
+  readonly FleetView?: FleetView;
+}
+/**
+ * Why a request was refused (RFC 9457), with the code and the next step.
+ */
+export interface Problem {
+  /**
+   * Reference of the kind of problem: /problems/ and the code.
+   */
+  readonly type: string;
+  /**
+   * The kind in words.
+   */
+  readonly title: string;
+  /**
+   * HTTP status.
+   */
+  readonly status: number;
+  /**
+   * What failed and why.
+   */
+  readonly detail: string;
+  /**
+   * For programs; the list is in the description of each answer.
+   */
+  readonly code: string;
+  /**
+   * What to do next.
+   */
+  readonly next: string;
+}
+/**
+ * Counters since the agent was first seen.
+ */
+export interface AgentStats {
+  /**
+   * Tasks given to it.
+   */
+  readonly tasksReceived: number;
+  /**
+   * Tasks that succeeded.
+   */
+  readonly tasksCompleted: number;
+  /**
+   * Tasks that ended otherwise.
+   */
+  readonly tasksFailed: number;
+  /**
+   * Messages passed on to it.
+   */
+  readonly messagesReceived: number;
+  /**
+   * Frames that came from it.
+   */
+  readonly messagesSent: number;
+}
+/**
+ * What the runtime said of itself.
+ */
+export interface AgentRuntime {
+  /**
+   * Proof of ownership that it carries.
+   */
+  readonly nonce: string;
+  /**
+   * The instance's name in itself.
+   */
+  readonly instanceId: string;
+  /**
+   * Changes with every boot.
+   */
+  readonly bootId: string;
+  /**
+   * Version of the runtime.
+   */
+  readonly version: string;
+  /**
+   * SHA-256 of its bundle.
+   */
+  readonly bundleHash: string;
+  /**
+   * Version of Node.js in the guest.
+   */
+  readonly node: string;
+  /**
+   * Types of task that it runs; null: it did not say.
+   */
+  readonly supports: readonly string[] | null;
+  /**
+   * Configuration that it applied.
+   */
+  readonly configHash: string | null;
+}
+/**
+ * The last one that came with this agent's credential and was turned away.
+ */
+export interface AgentRefused {
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * Why, for programs.
+   */
+  readonly code: string;
+  /**
+   * What it calls itself.
+   */
+  readonly instanceId: string;
+  /**
+   * Why, in words.
+   */
+  readonly reason: string;
+}
+/**
+ * An agent as the hub knows it, in the shape that the first generation's clients read.
+ */
+export interface Agent {
+  /**
+   * Its name.
+   */
+  readonly id: string;
+  /**
+   * Whether it can be reached; suspect ones count as online.
+   */
+  readonly status: "online" | "offline";
+  /**
+   * The same with the step between.
+   */
+  readonly condition: "online" | "suspect" | "offline";
+  /**
+   * First seen, in milliseconds since 1970.
+   */
+  readonly registeredAt: number;
+  /**
+   * Last frame, in milliseconds since 1970.
+   */
+  readonly lastSeen: number;
+  /**
+   * Last heartbeat, in milliseconds since 1970.
+   */
+  readonly lastHealthCheck: number;
+  /**
+   * type, capabilities, labels, cpu, memory, disk, and what its client registered.
+   */
+  readonly metadata: {
+    readonly [k: string]: unknown;
+  };
+  readonly stats: AgentStats;
+  /**
+   * Its last heartbeat: cpu in percent, memory in megabytes, disk, uptime in seconds, loadAverage.
+   */
+  readonly health: {
+    readonly [k: string]: unknown;
+  };
+  /**
+   * Tasks that it has.
+   *
+   * Items: One of them.
+   */
+  readonly currentTasks: readonly string[];
+  /**
+   * Tasks that wait for it.
+   */
+  readonly queuedTasks: number;
+  /**
+   * It gets no new tasks.
+   */
+  readonly draining: boolean;
+  /**
+   * Its connection is open.
+   */
+  readonly connected: boolean;
+  /**
+   * What its runtime said of itself.
+   */
+  readonly runtime: AgentRuntime | null;
+  /**
+   * Who was turned away last.
+   */
+  readonly refused: AgentRefused | null;
+}
+/**
+ * One agent.
+ */
+export interface AgentAnswer {
+  readonly agent: Agent;
+}
+/**
+ * Agents by name.
+ */
+export interface AgentPage {
+  /**
+   * The agents.
+   */
+  readonly agents: readonly Agent[];
+  /**
+   * Cursor of the next page; null: this was the last.
+   */
+  readonly next: string | null;
+}
+/**
+ * A client that was registered, and how it connects.
+ */
+export interface Registered {
+  readonly agent: Agent;
+  /**
+   * Its token; shown this once.
+   */
+  readonly token: string;
+  /**
+   * Where it connects, with the token.
+   */
+  readonly wsUrl: string;
+}
+/**
+ * Who registers.
+ */
+export interface Registration {
+  /**
+   * Its name.
+   */
+  readonly agentId?: string;
+  /**
+   * The same, for clients that call it so.
+   */
+  readonly id?: string;
+  /**
+   * Type, capabilities and what else describes it.
+   */
+  readonly metadata?: {
+    readonly [k: string]: unknown;
+  };
+  readonly [k: string]: unknown;
+}
+/**
+ * A client that was deregistered.
+ */
+export interface Removed {
+  /**
+   * It is gone.
+   */
+  readonly success: true;
+  /**
+   * Its name.
+   */
+  readonly agentId: string;
+}
+/**
+ * A task that is on disk.
+ */
+export interface TaskAccepted {
+  /**
+   * Its id.
+   */
+  readonly taskId: string;
+  /**
+   * Delivered, or waiting for its agent; for a repeated request, how far it is.
+   */
+  readonly status:
+    "queued" | "sent" | "running" | "succeeded" | "failed" | "timed-out" | "cancelled" | "expired" | "lost";
+  /**
+   * The same request came before; nothing new was begun.
+   */
+  readonly repeated?: boolean;
+}
+/**
+ * The tasks that were made; taskId, status and agent are there when it is one.
+ */
+export interface TasksAccepted {
+  /**
+   * Its id.
+   */
+  readonly taskId?: string;
+  /**
+   * Its state.
+   */
+  readonly status?:
+    "queued" | "sent" | "running" | "succeeded" | "failed" | "timed-out" | "cancelled" | "expired" | "lost";
+  /**
+   * Who does it.
+   */
+  readonly agent?: string;
+  /**
+   * All of them.
+   */
+  readonly tasks: readonly TaskOfAgent[];
+}
+/**
+ * A task and who does it.
+ */
+export interface TaskOfAgent {
+  /**
+   * Its id.
+   */
+  readonly taskId: string;
+  /**
+   * Its state.
+   */
+  readonly status:
+    "queued" | "sent" | "running" | "succeeded" | "failed" | "timed-out" | "cancelled" | "expired" | "lost";
+  /**
+   * Who does it.
+   */
+  readonly agent: string;
+}
+/**
+ * A task and who shall do it: exactly one of capability, selector, agents. The task's fields stand beside it or under task.
+ */
+export interface TaskTarget {
+  /**
+   * Whoever is able and least busy.
+   */
+  readonly capability?: string;
+  /**
+   * All whose type, capability, names and labels are these.
+   */
+  readonly selector?: {
+    readonly [k: string]: unknown;
+  };
+  /**
+   * These.
+   *
+   * Items: One of them.
+   */
+  readonly agents?: readonly string[];
+  readonly task?: Task;
+  readonly [k: string]: unknown;
+}
+/**
+ * A task.
+ */
+export interface TaskView {
+  /**
+   * Its id.
+   */
+  readonly id: string;
+  /**
+   * Who does it.
+   */
+  readonly agent: string;
+  /**
+   * What kind of work.
+   */
+  readonly type: string;
+  /**
+   * The task as it was accepted.
+   */
+  readonly spec: {
+    readonly [k: string]: unknown;
+  };
+  /**
+   * How far it is.
+   */
+  readonly state:
+    "queued" | "sent" | "running" | "succeeded" | "failed" | "timed-out" | "cancelled" | "expired" | "lost";
+  /**
+   * Lease; raised with every new delivery.
+   */
+  readonly epoch: number;
+  /**
+   * Accepted by the hub, in milliseconds since 1970.
+   */
+  readonly createdAt: number;
+  /**
+   * Written to its runtime, in milliseconds since 1970.
+   */
+  readonly sentAt: number | null;
+  /**
+   * Journaled by its runtime, in milliseconds since 1970.
+   */
+  readonly acceptedAt: number | null;
+  /**
+   * Begun, in milliseconds since 1970.
+   */
+  readonly startedAt: number | null;
+  /**
+   * Ended, in milliseconds since 1970.
+   */
+  readonly finishedAt: number | null;
+  /**
+   * The command's own.
+   */
+  readonly exitCode: number | null;
+  /**
+   * What the runtime answered: stdout, stderr, exitCode and more.
+   */
+  readonly result: {
+    readonly [k: string]: unknown;
+  } | null;
+  /**
+   * Why it did not succeed.
+   */
+  readonly error: string | null;
+  /**
+   * Somebody asked for a cancel, and why.
+   */
+  readonly cancelReason: string | null;
+  /**
+   * Output that was not kept.
+   */
+  readonly droppedBytes: number;
+  /**
+   * Of the request that made it.
+   */
+  readonly idempotencyKey: string | null;
+}
+/**
+ * One task.
+ */
+export interface TaskAnswer {
+  readonly task: TaskView;
+}
+/**
+ * Tasks, newest first.
+ */
+export interface TaskPage {
+  /**
+   * The tasks.
+   */
+  readonly tasks: readonly TaskView[];
+  /**
+   * Cursor of the next page; null: this was the last.
+   */
+  readonly next: string | null;
+}
+/**
+ * A task that somebody wants ended; its end comes when the runtime confirms it.
+ */
+export interface TaskCancelled {
+  /**
+   * Its id.
+   */
+  readonly taskId: string;
+  /**
+   * Its state.
+   */
+  readonly status:
+    "queued" | "sent" | "running" | "succeeded" | "failed" | "timed-out" | "cancelled" | "expired" | "lost";
+  readonly task: TaskView;
+}
+/**
+ * Why.
+ */
+export interface CancelRequest {
+  /**
+   * In words.
+   */
+  readonly reason?: string;
+  readonly [k: string]: unknown;
+}
+/**
+ * A message for an agent.
+ */
+export interface MessageRequest {
+  /**
+   * Its id; one is made where there is none.
+   */
+  readonly id?: string;
+  /**
+   * Its type; log where there is none.
+   */
+  readonly type?: string;
+  /**
+   * Whatever it says.
+   */
+  readonly payload?: {
+    readonly [k: string]: unknown;
+  };
+  readonly [k: string]: unknown;
+}
+/**
+ * What became of a message.
+ */
+export interface MessageSent {
+  /**
+   * In one word.
+   */
+  readonly status: "sent" | "queued" | "refused";
+  /**
+   * Who has it.
+   *
+   * Items: One of them.
+   */
+  readonly delivered: readonly string[];
+  /**
+   * For whom it waits.
+   *
+   * Items: One of them.
+   */
+  readonly queued: readonly string[];
+  /**
+   * Who cannot have it.
+   */
+  readonly refused: readonly MessageRefused[];
+}
+/**
+ * A recipient and why not.
+ */
+export interface MessageRefused {
+  /**
+   * Who.
+   */
+  readonly to: string;
+  /**
+   * Why.
+   */
+  readonly reason: string;
+}
+/**
+ * What became of a message that was tried again.
+ */
+export interface Requeued {
+  /**
+   * Who has it.
+   *
+   * Items: One of them.
+   */
+  readonly delivered: readonly string[];
+  /**
+   * For whom it waits.
+   *
+   * Items: One of them.
+   */
+  readonly queued: readonly string[];
+  /**
+   * Nobody: such a message stays where it was.
+   */
+  readonly refused: readonly MessageRefused[];
+}
+/**
+ * That the hub runs.
+ */
+export interface HubHealth {
+  /**
+   * It answers.
+   */
+  readonly status: "healthy";
+  /**
+   * Seconds since its start.
+   */
+  readonly uptime: number;
+  /**
+   * Now, in milliseconds since 1970.
+   */
+  readonly timestamp: number;
+  readonly agents: HubHealthAgents;
+}
+/**
+ * How many.
+ */
+export interface HubHealthAgents {
+  /**
+   * All.
+   */
+  readonly total: number;
+  /**
+   * That can be reached.
+   */
+  readonly online: number;
+}
+/**
+ * The hub can write to its disk.
+ */
+export interface HubReady {
+  /**
+   * It wrote.
+   */
+  readonly ready: true;
+}
+/**
+ * Figures of router and agents.
+ */
+export interface AdminStats {
+  /**
+   * Counters since the start, and what is open now.
+   */
+  readonly router: {
+    /**
+     * A figure.
+     */
+    readonly [k: string]: number;
+  };
+  /**
+   * How many agents are how.
+   */
+  readonly agents: {
+    /**
+     * A figure.
+     */
+    readonly [k: string]: number;
+  };
+}
+/**
+ * Messages that could not be delivered.
+ */
+export interface DeadLetters {
+  /**
+   * How many.
+   */
+  readonly count: number;
+  /**
+   * Oldest first.
+   */
+  readonly messages: readonly DeadLetterView[];
+}
+/**
+ * A message and why it was not delivered.
+ */
+export interface DeadLetterView {
+  /**
+   * Its number among the dead letters.
+   */
+  readonly id: string;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * For whom.
+   */
+  readonly to: string;
+  /**
+   * Why.
+   */
+  readonly reason: string;
+  /**
+   * The message.
+   */
+  readonly message: {
+    readonly [k: string]: unknown;
+  };
+}
+/**
+ * They are forgotten.
+ */
+export interface DeadLettersCleared {
+  /**
+   * How many.
+   */
+  readonly cleared: number;
+}
+/**
+ * The audit, oldest first.
+ */
+export interface AuditPage {
+  /**
+   * The entries.
+   */
+  readonly entries: readonly AuditRecord[];
+  /**
+   * Cursor of the next page; null: this was the last.
+   */
+  readonly next: string | null;
+}
+/**
+ * Something that was done.
+ */
+export interface AuditRecord {
+  /**
+   * Number.
+   */
+  readonly seq: number;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * operator, loop, hub or runtime:NAME.
+   */
+  readonly actor: string;
+  /**
+   * What.
+   */
+  readonly action: string;
+  /**
+   * To whom.
+   */
+  readonly subject: string;
+  /**
+   * More; never a secret.
+   */
+  readonly detail: {
+    readonly [k: string]: unknown;
+  };
+  /**
+   * Of this entry and the one before.
+   */
+  readonly hash: string;
+}
+/**
+ * Whether the chain of the audit is whole.
+ */
+export interface AuditVerified {
+  /**
+   * It is.
+   */
+  readonly intact: boolean;
+  /**
+   * Number of the first entry that does not fit.
+   */
+  readonly firstBroken: number | null;
+}
+/**
+ * Events that are still remembered, oldest first.
+ */
+export interface EventPage {
+  /**
+   * The events.
+   */
+  readonly events: readonly EventRecord[];
+  /**
+   * False: between the cursor and these, events are gone (older than what is kept, or of an earlier run of the hub).
+   */
+  readonly complete: boolean;
+  /**
+   * Cursor of the next page; null: this was the last.
+   */
+  readonly next: string | null;
+}
+/**
+ * Something that happened.
+ */
+export interface EventRecord {
+  /**
+   * Its number; Last-Event-ID of the stream.
+   */
+  readonly id: string;
+  /**
+   * Its name.
+   */
+  readonly event: string;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * What the event says.
+   */
+  readonly data: {
+    readonly [k: string]: unknown;
+  };
+}
+/**
+ * What the runtimes last said.
+ */
+export interface Readings {
+  /**
+   * One for each.
+   */
+  readonly readings: readonly Reading[];
+  /**
+   * What the running loop holds for reasons that no look at the instances shows.
+   */
+  readonly held?: readonly PlanHeld[];
+}
+/**
+ * What a runtime last said.
+ */
+export interface Reading {
+  /**
+   * Its name.
+   */
+  readonly agent: string;
+  /**
+   * Whether it is heard.
+   */
+  readonly status: "online" | "suspect" | "offline";
+  /**
+   * Last frame, in milliseconds since 1970.
+   */
+  readonly lastSeen: number;
+  /**
+   * Proof of ownership that it carries.
+   */
+  readonly nonce: string;
+  /**
+   * The instance's name in itself.
+   */
+  readonly instanceId: string;
+  /**
+   * Of the runtime.
+   */
+  readonly version: string;
+  /**
+   * SHA-256 of its bundle.
+   */
+  readonly bundleHash: string;
+  /**
+   * Changes with every boot.
+   */
+  readonly bootId: string;
+  /**
+   * Tasks that it has.
+   */
+  readonly runningTasks: number;
+  /**
+   * Tasks that wait for it.
+   */
+  readonly queuedTasks: number;
+  /**
+   * Configuration that it applied.
+   */
+  readonly configHash: string | null;
+  /**
+   * Until when its tasks may run, in milliseconds since 1970.
+   */
+  readonly tasksUntil?: number;
+  readonly refused?: AgentRefused;
+}
+/**
+ * What to look at.
+ */
+export interface ReconcileRequest {
+  /**
+   * Agents; none: all.
+   *
+   * Items: One of them.
+   */
+  readonly names?: readonly string[];
+  readonly [k: string]: unknown;
+}
+/**
+ * The loop will look.
+ */
+export interface ReconcileAccepted {
+  /**
+   * It was told.
+   */
+  readonly accepted: true;
+  /**
+   * At these; none: at all.
+   *
+   * Items: One of them.
+   */
+  readonly names: readonly string[];
+}
+/**
+ * What a person saw in a plan and said yes to.
+ */
+export interface ApplyRequest {
+  /**
+   * The changes.
+   */
+  readonly changes?: readonly ApplyChange[];
+  /**
+   * Only these agents.
+   *
+   * Items: One of them.
+   */
+  readonly targets?: readonly string[];
+  /**
+   * Agents that may be destroyed.
+   *
+   * Items: One of them.
+   */
+  readonly allowDelete?: readonly string[];
+  readonly [k: string]: unknown;
+}
+/**
+ * One of them.
+ */
+export interface ApplyChange {
+  /**
+   * Whose.
+   */
+  readonly agent: string;
+  /**
+   * Which.
+   */
+  readonly action: string;
+  readonly [k: string]: unknown;
+}
+/**
+ * The loop does it.
+ */
+export interface ApplyAccepted {
+  /**
+   * How many changes.
+   */
+  readonly accepted: number;
+}
+/**
+ * Which instance.
+ */
+export interface ImportRequest {
+  /**
+   * Its name.
+   */
+  readonly name: string;
+  readonly [k: string]: unknown;
+}
+/**
+ * The instance is ours now.
+ */
+export interface Imported {
+  /**
+   * Its name.
+   */
+  readonly imported: string;
+}
+/**
+ * One of Ready, Reconciling, Stalled, Drifted.
+ */
+export interface ConditionView {
+  /**
+   * Which.
+   */
+  readonly type: string;
+  /**
+   * Whether.
+   */
+  readonly status: string;
+  /**
+   * Why, in a word.
+   */
+  readonly reason: string;
+  /**
+   * Why, in words.
+   */
+  readonly message: string;
+  /**
+   * Since when, in milliseconds since 1970.
+   */
+  readonly since: number;
+}
+/**
+ * What the loop does to an agent now.
+ */
+export interface WorkView {
+  /**
+   * Of the change.
+   */
+  readonly action: string;
+  /**
+   * Of the action.
+   */
+  readonly step: string | null;
+  /**
+   * What the step does.
+   */
+  readonly detail: string;
+  /**
+   * How far.
+   */
+  readonly progress: string;
+  /**
+   * Begun, in milliseconds since 1970.
+   */
+  readonly since: number;
+  /**
+   * Step begun, in milliseconds since 1970.
+   */
+  readonly stepSince: number;
+}
+/**
+ * What could not be done.
+ */
+export interface FailureView {
+  /**
+   * What and why.
+   */
+  readonly message: string;
+  /**
+   * What to do.
+   */
+  readonly next: string;
+  /**
+   * How often in a row.
+   */
+  readonly count: number;
+  /**
+   * Tried again, in milliseconds since 1970.
+   */
+  readonly retryAt: number | null;
+}
+/**
+ * What will be tried by itself, and when.
+ */
+export interface NextView {
+  /**
+   * What.
+   */
+  readonly what: string;
+  /**
+   * Which try in a row; 1: the first.
+   */
+  readonly attempt: number;
+  /**
+   * Not before, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * Why.
+   */
+  readonly why: string;
+  /**
+   * Its runtime is silent, or it was corrected too often lately.
+   */
+  readonly kind: "health" | "drift";
+  /**
+   * Nothing is done by itself: a person decides.
+   */
+  readonly held: boolean;
+}
+/**
+ * Size of an instance.
+ */
+export interface SizeView {
+  /**
+   * CPUs.
+   */
+  readonly cpu: number;
+  /**
+   * Bytes.
+   */
+  readonly memory: number;
+  /**
+   * Bytes.
+   */
+  readonly disk: number;
+}
+/**
+ * Where it is written.
+ */
+export interface SourceView {
+  /**
+   * Below the fleet folder.
+   */
+  readonly file: string;
+  /**
+   * From 1.
+   */
+  readonly line: number;
+  /**
+   * From 1.
+   */
+  readonly column: number;
+}
+/**
+ * An agent as the fleet sees it.
+ */
+export interface AgentView {
+  /**
+   * Its name.
+   */
+  readonly name: string;
+  /**
+   * Its document's name; another for replicas.
+   */
+  readonly document: string;
+  /**
+   * Its type.
+   */
+  readonly type: string;
+  /**
+   * Its labels.
+   */
+  readonly labels: {
+    /**
+     * A value.
+     */
+    readonly [k: string]: string;
+  };
+  /**
+   * What it can do.
+   *
+   * Items: One of them.
+   */
+  readonly capabilities: readonly string[];
+  /**
+   * State that is written, or absent.
+   */
+  readonly wanted: string;
+  /**
+   * State that is seen, absent, or ? where nothing can be seen.
+   */
+  readonly seen: string;
+  /**
+   * As written; null: no document.
+   */
+  readonly size: SizeView | null;
+  /**
+   * As last read; null: not read.
+   */
+  readonly seenSize: SizeView | null;
+  /**
+   * Addresses.
+   *
+   * Items: One of them.
+   */
+  readonly ipv4: readonly string[];
+  readonly runtime: RuntimeView;
+  readonly tasks: TaskNumbers;
+  /**
+   * Names; null: not read.
+   */
+  readonly snapshots: readonly string[] | null;
+  /**
+   * What is not done, and why.
+   */
+  readonly held: readonly HoldView[];
+  /**
+   * Where it is written.
+   */
+  readonly source: SourceView | null;
+  /**
+   * Synced, OutOfSync, Unknown, Paused or Held.
+   */
+  readonly sync: string;
+  /**
+   * Healthy, Progressing, Degraded, Offline, Missing or Unknown.
+   */
+  readonly health: string;
+  /**
+   * Its conditions.
+   */
+  readonly conditions: readonly ConditionView[];
+  /**
+   * What will be tried by itself, and when; null: nothing is put off.
+   */
+  readonly next?: NextView | null;
+  /**
+   * What else there is to know, in sentences.
+   *
+   * Items: One of them.
+   */
+  readonly notes?: readonly string[];
+  /**
+   * What is being done to it now.
+   */
+  readonly work: WorkView | null;
+  /**
+   * What could not be done.
+   */
+  readonly failure: FailureView | null;
+  readonly applied?: AppliedView;
+}
+/**
+ * How many tasks.
+ */
+export interface TaskNumbers {
+  /**
+   * That it has.
+   */
+  readonly running: number;
+  /**
+   * That wait for it.
+   */
+  readonly queued: number;
+}
+/**
+ * Why something is held.
+ */
+export interface HoldView {
+  /**
+   * In a word.
+   */
+  readonly reason: string;
+  /**
+   * In words.
+   */
+  readonly message: string;
+  /**
+   * What releases it.
+   */
+  readonly release: string;
+}
+/**
+ * What git says of the fleet folder; paths are relative to it.
+ */
+export interface GitView {
+  /**
+   * HEAD, origin/main or a local branch; null: the working tree counts as it is saved.
+   */
+  readonly follows: string | null;
+  /**
+   * Full hash of the commit that was read last; revision, which is in force, may be older.
+   */
+  readonly tip: string | null;
+  /**
+   * Files that are changed and not committed.
+   *
+   * Items: One of them.
+   */
+  readonly uncommitted: readonly string[];
+  readonly problem: GitProblemView;
+}
+/**
+ * How many changes there are.
+ */
+export interface FleetCounts {
+  /**
+   * Creations.
+   */
+  readonly create: number;
+  /**
+   * Changes.
+   */
+  readonly change: number;
+  /**
+   * Removals.
+   */
+  readonly destroy: number;
+  /**
+   * Snapshots.
+   */
+  readonly snapshot: number;
+  /**
+   * Held.
+   */
+  readonly held: number;
+}
+/**
+ * Desired, observed and conditions of every agent.
+ */
+export interface FleetView {
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * Of vm-agent.
+   */
+  readonly version: string;
+  /**
+   * The fleet folder.
+   */
+  readonly fleet: string;
+  /**
+   * Git revision in force.
+   */
+  readonly revision: string | null;
+  /**
+   * The working tree counts, and not all of it is in that revision.
+   */
+  readonly dirty?: boolean;
+  /**
+   * null: the fleet folder is in no repository.
+   */
+  readonly git?: GitView | null;
+  readonly driver: DriverView;
+  /**
+   * One line each; not empty: the last good fleet is in force, or none is.
+   *
+   * Items: One of them.
+   */
+  readonly errors: readonly string[];
+  /**
+   * The last good fleet is in force, not what is written.
+   */
+  readonly stale: boolean;
+  /**
+   * Why deletions are held.
+   */
+  readonly guard: string | null;
+  /**
+   * The agents.
+   */
+  readonly agents: readonly AgentView[];
+  /**
+   * Instances that are not ours; null: nothing can be seen.
+   */
+  readonly foreign: number | null;
+  /**
+   * When the instances were last looked at, in milliseconds since 1970.
+   */
+  readonly seenAt?: number | null;
+  /**
+   * Why nothing can be seen.
+   */
+  readonly unobservable: string | null;
+  readonly counts: FleetCounts;
+  /**
+   * Held changes.
+   */
+  readonly held: number;
+  /**
+   * By agent.
+   */
+  readonly failures: {
+    readonly [k: string]: FailureView;
+  };
+  /**
+   * Turns of the loop so far.
+   */
+  readonly turns: number;
+  /**
+   * Nothing to do, or nothing that can be done.
+   */
+  readonly settled: boolean;
+}
+/**
+ * How instances are made.
+ */
+export interface DriverView {
+  /**
+   * multipass or sandbox.
+   */
+  readonly name: string;
+  /**
+   * Its version.
+   */
+  readonly version: string;
+  /**
+   * Not virtual machines.
+   */
+  readonly sandbox: boolean;
 }

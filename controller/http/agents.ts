@@ -5,7 +5,9 @@ import { refuse } from "../hub/refusals.ts";
 import { hasCapability } from "../hub/task-requests.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
+import { pageOf, readPage } from "./page.ts";
 import { many, text } from "./query.ts";
+import { refusal } from "./problem.ts";
 
 export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
   router.post("/agents/register", async (ctx) => {
@@ -20,6 +22,14 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
 
   router.get("/agents", (ctx) => {
     const status = text(ctx, "status");
+    if (status !== undefined && !STATUSES.has(status)) {
+      throw refusal(
+        "query-invalid",
+        `status=${status.slice(0, 80)} is not allowed`,
+        `use ${[...STATUSES].join(", ")}`,
+      );
+    }
+    const { limit, cursor } = readPage(ctx, Number.POSITIVE_INFINITY);
     const type = text(ctx, "type");
     const capability = text(ctx, "capability");
     const labels = many(ctx, "label").map((label) => label.split("=", 2) as [string, string | undefined]);
@@ -28,7 +38,11 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
       (type === undefined || agent.metadata.type === type) &&
       (capability === undefined || hasCapability(agent, capability)) &&
       labels.every(([key, value]) => hasLabel(agent, key, value));
-    ctx.body = { agents: [...hub.registry.all()].filter(fits).map((agent) => agent.toObject()) };
+    const found = [...hub.registry.all()]
+      .filter((agent) => (cursor === null || agent.id > cursor) && fits(agent))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
+    ctx.body = { agents: items.map((agent) => agent.toObject()), next };
   });
 
   router.get("/agents/:id/status", (ctx) => {
@@ -42,6 +56,8 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
     ctx.body = { success: true, agentId: agent.id };
   });
 };
+
+const STATUSES: ReadonlySet<string> = new Set(["online", "suspect", "offline"]);
 
 /** `online` includes suspect, as the agent object says it. */
 function statusIs(agent: Agent, wanted: string): boolean {

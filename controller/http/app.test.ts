@@ -11,6 +11,8 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createApp } from "./app.ts";
 import { type HttpServer, listenHttp } from "./server.ts";
+import { EMPTY_FLEET } from "./testing/a-fleet.ts";
+import { documentedFetch } from "./testing/documented.ts";
 
 let folder: string;
 let store: Store;
@@ -25,8 +27,8 @@ beforeEach(async () => {
   test = await startHub(store, { maxBodyBytes: 10_000, eventRing: 3 });
   token = readFileSync(join(test.home, "operator-token"), "utf8").trim();
   const controller = {
-    fleet: () => ({ agents: [] }),
-    plan: async () => ({ changes: [] }),
+    fleet: () => EMPTY_FLEET,
+    plan: async () => null,
     reconcile: (names: readonly string[]) => void nudged.push(names),
   };
   const app = createApp({ hub: test.hub, controller, origins: () => ["http://127.0.0.1:9092"] });
@@ -55,7 +57,9 @@ async function call(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, {
+  // Nothing describes what is not there.
+  const ask = path === "/nothing" ? fetch : documentedFetch;
+  const answer = await ask(`http://127.0.0.1:${server.port}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
@@ -375,10 +379,18 @@ describe("tasks over HTTP", () => {
 
 describe("the rest of the API", () => {
   it("streams events, resumes where the reader was, and says so when it cannot", async () => {
-    const live = readStream("/events", null, (all) => all.length >= 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    let opened = () => {};
+    const isOpen = new Promise<void>((resolve) => (opened = resolve));
+    const live = readStream("/events", null, (all) => {
+      opened();
+      return all.length >= 2;
+    });
+    await isOpen;
     await connected(test.hub, "a");
-    const [online] = await live;
+    const [open, online] = await live;
+    assert.equal(open?.event, "open");
+    // A reader that was cut off right behind its beginning misses nothing.
+    assert.deepEqual((await readStream("/events", open?.id ?? "", (all) => all.length >= 1))[0], online);
     assert.equal(online?.event, "runtime.online");
     assert.equal(online?.data.agent, "a");
     await call("POST", "/agents/a/task", exec());
@@ -388,6 +400,30 @@ describe("the rest of the API", () => {
     const [reset] = await readStream("/events", online?.id ?? "", (all) => all.length >= 1);
     assert.equal(reset?.event, "reset");
     assert.equal((await readStream("/events", "earlier-1", (all) => all.length >= 1))[0]?.event, "reset");
+  });
+
+  it("tells a reader that comes back after a restart of the hub that events were missed", async () => {
+    await connected(test.hub, "a");
+    const [last] = await readStream("/events", "0-0", (all) => all.some((e) => e.event === "runtime.online"));
+    assert.ok(last);
+    const before = (await call("GET", "/events/recent")).body.events as unknown as SseEvent[];
+    await server.stop(200);
+    await test.stop();
+    // The same clock: not the time of the start tells the runs apart.
+    test = await startHub(store, { eventRing: 3 }, test.clock);
+    token = readFileSync(join(test.home, "operator-token"), "utf8").trim();
+    const app = createApp({ hub: test.hub });
+    server = await listenHttp({ app, hub: test.hub, bind: "127.0.0.1", port: 0 });
+    const resumed = before.at(-1)?.id ?? "";
+    const [reset] = await readStream("/events", resumed, (all) => all.length >= 1);
+    assert.deepEqual([reset?.event, reset?.id], ["reset", resumed]);
+    assert.match(String(reset?.data.reason), /read the state anew/);
+    assert.equal((await call("GET", `/events/recent?cursor=${resumed}`)).body.complete, false);
+    await call("POST", "/agents/a/task", exec());
+    const [, first] = await readStream("/events", resumed, (all) => all.length >= 2);
+    assert.deepEqual([first?.event, first?.data.state], ["task.changed", "queued"]);
+    const rest = await readStream("/events", `${first?.id}`.replace(/\d+$/, "0"), (all) => all.length >= 1);
+    assert.equal(rest[0]?.event, "task.changed");
   });
 
   it("has every metric at zero from the start", async () => {
@@ -407,8 +443,8 @@ describe("the rest of the API", () => {
   });
 
   it("passes on to the loop, and describes itself", async () => {
-    assert.deepEqual((await call("GET", "/fleet")).body, { agents: [] });
-    assert.deepEqual((await call("GET", "/plan")).body, { changes: [] });
+    assert.deepEqual((await call("GET", "/fleet")).body, EMPTY_FLEET);
+    assert.deepEqual((await call("GET", "/plan")).body, null);
     assert.equal((await call("POST", "/reconcile", { names: ["a"] })).status, 202);
     assert.deepEqual(nudged.at(-1), ["a"]);
     assert.equal((await call("POST", "/apply", {})).body.code, "controller-absent");

@@ -48,6 +48,13 @@ const ALL_ROUTES = [
  */
 const TASK_PATH = /^\/agents\/([A-Za-z0-9-]{1,63})\/task$/;
 
+/** All routes of the API. */
+export function createRouter(deps: RouteDeps): Router {
+  const router = new Router();
+  for (const add of ALL_ROUTES) add(router, deps);
+  return router;
+}
+
 export function createApp(deps: AppDeps): Koa {
   const { hub } = deps;
   const routeDeps: RouteDeps = {
@@ -56,8 +63,7 @@ export function createApp(deps: AppDeps): Koa {
     streams: deps.streams ?? new Streams(hub.limits),
     agentUrl: deps.agentUrl ?? (() => `ws://${hub.addresses()[0] ?? "localhost"}`),
   };
-  const router = new Router();
-  for (const add of ALL_ROUTES) add(router, routeDeps);
+  const router = createRouter(routeDeps);
   const guardDeps = {
     operator: hub.operator,
     hostNames: hub.settings.hostNames,

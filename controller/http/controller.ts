@@ -23,7 +23,9 @@ export const addControllerRoutes: AddRoutes = (router, { hub, controller }) => {
   });
 
   router.get("/plan", async (ctx) => {
-    ctx.body = await loop().plan();
+    // As text: koa answers 204 without a body to a null.
+    ctx.body = JSON.stringify((await loop().plan()) ?? null);
+    ctx.type = "application/json";
   });
 
   router.post("/reconcile", async (ctx) => {

@@ -1,18 +1,49 @@
-/** /events: everything that happens, live; a reader who lost the connection goes on by Last-Event-ID. */
+/** /events: everything that happens, live; a reader who lost the connection goes on by Last-Event-ID, or is told what is lost. */
+import type { Context } from "koa";
+import type { FeedItem } from "../hub/live-feed.ts";
 import type { AddRoutes } from "./deps.ts";
+import { pageOf, readPage } from "./page.ts";
+import { many, named, text } from "./query.ts";
 import { lastEventId } from "./sse.ts";
 
 export const addEventRoutes: AddRoutes = (router, { hub, streams }) => {
   router.get("/events", (ctx) => {
+    const fits = readFilter(ctx);
     const last = lastEventId(ctx);
-    const { items, complete } = hub.feed.since(last);
+    const { items, complete, position } = hub.feed.since(last);
     const stream = streams.open(ctx);
-    // Not complete: the reader must read the state anew, what lies between is gone.
-    if (!complete)
-      stream.send({ id: last ?? "0", event: "reset", data: { reason: "older events are gone" } });
-    const send = ({ id, event }: (typeof items)[number]) =>
-      void stream.send({ id, event: event.name, data: { ...event.data, at: event.at } });
+    // Without it a reader whose connection breaks before the first event would not know what it missed.
+    if (last === null) stream.send({ id: position, event: "open", data: { at: hub.clock.now() } });
+    // Its id is where the remembered ones begin: a reader that is cut off here comes back to the same place.
+    else if (!complete) {
+      const data = {
+        reason: "some events between are gone: read the state anew",
+        remembered: items.length,
+        at: hub.clock.now(),
+      };
+      stream.send({ id: last, event: "reset", data });
+    }
+    const send = (item: FeedItem) => {
+      const { id, event } = item;
+      if (fits(item)) stream.send({ id, event: event.name, data: { ...event.data, at: event.at } });
+    };
     for (const item of items) send(item);
     stream.onClose(hub.feed.listen(send));
   });
+
+  router.get("/events/recent", (ctx) => {
+    const { limit, cursor } = readPage(ctx);
+    const { items, complete } = hub.feed.since(cursor ?? "");
+    const page = pageOf(ctx, items.filter(readFilter(ctx)), limit, ({ id }) => id);
+    const events = page.items.map(({ id, event: { name, at, data } }) => ({ id, event: name, at, data }));
+    ctx.body = { events, complete: cursor === null || complete, next: page.next };
+  });
 };
+
+function readFilter(ctx: Context): (item: FeedItem) => boolean {
+  const names = many(ctx, "event");
+  const agent = text(ctx, "agent");
+  return ({ event }) =>
+    (names.length === 0 || names.some((asked) => named(event.name, asked))) &&
+    (agent === undefined || ("agent" in event.data && event.data.agent === agent));
+}

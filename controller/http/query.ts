@@ -25,3 +25,8 @@ export function whole(ctx: Context, name: string, fallback: number, min: number,
     `use a whole number from ${min} to ${max}`,
   );
 }
+
+/** Whether a name is one of those asked for: `task.changed` itself, or `task.*` for all that begin so. */
+export function named(name: string, asked: string): boolean {
+  return asked.endsWith("*") ? name.startsWith(asked.slice(0, -1)) : name === asked;
+}

@@ -1,6 +1,8 @@
 /** /health, /ready, /metrics, /audit: how the hub itself is. */
+import type { AuditStore } from "../store/store.ts";
 import type { AddRoutes } from "./deps.ts";
-import { whole } from "./query.ts";
+import { badCursor, pageOf, readPage } from "./page.ts";
+import { named, text } from "./query.ts";
 
 export const addStatusRoutes: AddRoutes = (router, { hub }) => {
   router.get("/health", (ctx) => {
@@ -26,10 +28,19 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
   });
 
   router.get("/audit", (ctx) => {
-    const after = whole(ctx, "after", 0, 0, Number.MAX_SAFE_INTEGER);
-    const limit = whole(ctx, "limit", 100, 1, 1000);
-    const entries = hub.store.audit.list(after, limit);
-    ctx.body = { entries, next: entries.length === limit ? (entries.at(-1)?.seq ?? null) : null };
+    const { limit, cursor } = readPage(ctx);
+    const after = Number(cursor ?? 0);
+    if (!Number.isSafeInteger(after) || after < 0) throw badCursor(cursor ?? "");
+    const [actor, action, subject] = [text(ctx, "actor"), text(ctx, "action"), text(ctx, "subject")];
+    const fits = (entry: Entry) =>
+      (actor === undefined || entry.actor === actor) &&
+      (action === undefined || named(entry.action, action)) &&
+      (subject === undefined || entry.subject === subject);
+    const { found, readTo } = scan(hub.store.audit, after, limit + 1, fits);
+    const page = pageOf(ctx, found, limit, (last) => String(last.seq));
+    // The scan may have stopped at its bound: the next page goes on there.
+    const next = page.next ?? (readTo === null ? null : String(readTo));
+    ctx.body = { entries: page.items, next };
   });
 
   router.get("/audit/verify", (ctx) => {
@@ -37,3 +48,22 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
     ctx.body = { intact: broken === null, firstBroken: broken };
   });
 };
+
+type Entry = ReturnType<AuditStore["list"]>[number];
+
+/** Entries that are read for one page; behind them the page ends, with or without a match. */
+const SCAN = 20_000;
+
+/** `readTo`: the number where the scan stopped although entries may follow; null: it saw all, or found enough. */
+function scan(audit: AuditStore, after: number, wanted: number, fits: (entry: Entry) => boolean) {
+  const found: Entry[] = [];
+  let last = after;
+  for (let read = 0; read < SCAN; ) {
+    const entries = audit.list(last, 1000);
+    for (const entry of entries) if (found.length < wanted && fits(entry)) found.push(entry);
+    if (found.length >= wanted || entries.length < 1000) return { found, readTo: null };
+    read += entries.length;
+    last = entries.at(-1)?.seq ?? last;
+  }
+  return { found, readTo: last };
+}

@@ -8,7 +8,8 @@ import type { TaskRecord, TaskState } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes, RouteDeps } from "./deps.ts";
 import { refusal } from "./problem.ts";
-import { many, text, whole } from "./query.ts";
+import { badCursor, pageOf, readPage } from "./page.ts";
+import { many, text } from "./query.ts";
 
 export const addTaskRoutes: AddRoutes = (router, deps) => {
   const { hub } = deps;
@@ -28,22 +29,22 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
   router.get("/tasks", (ctx) => {
     const agent = text(ctx, "agent");
     const type = text(ctx, "type");
-    const before = text(ctx, "before");
     const states = many(ctx, "state");
     const unknown = states.find((s) => !(TASK_STATES as readonly string[]).includes(s));
     if (unknown !== undefined) {
       throw refusal("query-invalid", `state=${unknown} is not allowed`, `use ${TASK_STATES.join(", ")}`);
     }
-    const limit = whole(ctx, "limit", 100, 1, 1000);
+    const { limit, cursor } = readPage(ctx);
+    if (cursor !== null && !hub.store.tasks.get(cursor)) throw badCursor(cursor);
     const found = hub.store.tasks.list({
-      limit,
+      limit: limit + 1,
       ...(agent === undefined ? {} : { agent }),
       ...(type === undefined ? {} : { type }),
-      ...(before === undefined ? {} : { before }),
+      ...(cursor === null ? {} : { before: cursor }),
       ...(states.length === 0 ? {} : { states: states as TaskState[] }),
     });
-    const next = found.length === limit ? (found.at(-1)?.id ?? null) : null;
-    ctx.body = { tasks: found.map((record) => view(hub.engine.current(record))), next };
+    const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
+    ctx.body = { tasks: items.map((record) => view(hub.engine.current(record))), next };
   });
 
   router.get("/tasks/:id", (ctx) => {

@@ -26,13 +26,19 @@ export class LiveFeed {
   }
 
   /** What came after `lastId`; `complete` is false when some of it is no longer known. */
-  since(lastId: string | null): { readonly items: readonly FeedItem[]; readonly complete: boolean } {
-    if (lastId === null) return { items: [], complete: true };
+  since(lastId: string | null): {
+    readonly items: readonly FeedItem[];
+    readonly complete: boolean;
+    /** Id of the last event so far. */
+    readonly position: string;
+  } {
+    const position = `${this.#run}-${this.#count}`;
+    if (lastId === null) return { items: [], complete: true, position };
     const [run, number] = splitId(lastId);
     const first = this.#count - this.#ring.length;
     if (run !== this.#run || number > this.#count || number < first)
-      return { items: [...this.#ring], complete: false };
-    return { items: this.#ring.slice(number - first), complete: true };
+      return { items: [...this.#ring], complete: false, position };
+    return { items: this.#ring.slice(number - first), complete: true, position };
   }
 
   listen(listener: (item: FeedItem) => void): () => void {

@@ -112,6 +112,7 @@ function sharing(old: FleetView | null, fresh: FleetView): FleetView {
 
 function withEvent(model: Model, event: ServerEvent, now: number): Model {
   // The hub restarted or forgot: what it still knows follows.
+  if (event.event === "open") return model;
   if (event.event === "reset") return { ...model, events: [] };
   const line = eventLine(event, now);
   // Behind a reconnect the same event may come twice; ids of one run are in order, so the last few are enough to look at.

@@ -26,7 +26,7 @@ const RESTING = 15_000;
 /** Runtimes report every 30 s. */
 const HEARTBEATS = 15_000;
 
-const SAYS_NOTHING = new Set(["command", "auth.failed"]);
+const SAYS_NOTHING = new Set(["open", "command", "auth.failed"]);
 
 export function createLive(api: Api, onRefused: (message: string) => void): Live {
   let model = emptyModel(Date.now());
