@@ -74,19 +74,21 @@ function finish({ output }: Invocation, { held, failed }: Outcome, plan: Plan): 
 async function throughHub({ output }: Invocation, api: Api, order: Order): Promise<Outcome> {
   const progress = createProgress(output);
   const watching = new AbortController();
+  const { promise: watched, resolve: isWatched } = Promise.withResolvers<void>();
   const watch = (async () => {
-    for await (const event of api.events("/events", null, watching.signal))
-      progress.event(event.data as AnyEvent);
-  })().catch(() => {});
-  const before = await api.get<{ turns: number }>("/fleet");
-  await asked(() => api.post("/apply", order));
+    for await (const { event, data } of api.events(api.eventsPath(), null, watching.signal)) {
+      isWatched();
+      progress.event({ name: event, at: (data as { readonly at: number }).at, data } as AnyEvent);
+    }
+  })()
+    .catch(() => {})
+    .finally(isWatched);
+  // The order goes out when the stream stands, so that not even the first step is missed.
+  await watched;
+  const before = await api.getFleet();
+  await asked(() => api.apply(order));
   for (;;) {
-    const now = await api.get<{
-      turns: number;
-      settled: boolean;
-      held: number;
-      failures: Readonly<Record<string, unknown>>;
-    }>("/fleet");
+    const now = await api.getFleet();
     if (now.settled && now.turns > before.turns + 1) {
       watching.abort();
       await watch;

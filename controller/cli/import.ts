@@ -39,7 +39,7 @@ export const importInstance: CommandRun = async (invocation) => {
     throw error;
   });
   const hub = await world.hub();
-  if (hub) await asked(() => hub.api.post("/import", { name }));
+  if (hub) await asked(() => hub.api.importInstance(name));
   else await claimOurselves(settings, driver, kind, agent);
   // The first look read the files and the claims as they were before.
   await using after = await openWorld(settings, { color: output.color, width: output.width });

@@ -22,7 +22,7 @@ export interface Fleet {
 export async function readFleet(world: World): Promise<Fleet> {
   const hub = await world.hub();
   if (hub) {
-    const fleet = await hub.api.get<Fleet & { driver: { sandbox: boolean } }>("/fleet");
+    const fleet = await hub.api.getFleet();
     return { ...fleet, sandbox: fleet.driver.sandbox, live: true };
   }
   return (await lookOurselves(world, "apply")).fleet;

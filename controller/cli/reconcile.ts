@@ -14,7 +14,7 @@ export const reconcile: CommandRun = async (invocation) => {
     if ((await findHub(settings)) === null) return 0;
   }
   const { api } = await needHub(settings);
-  const answer = await asked(() => api.post<unknown>("/reconcile", { names: args }));
+  const answer = await asked(() => api.reconcile(args));
   if (output.json) output.out(JSON.stringify(answer));
   else output.out(`looking again${args.length > 0 ? ` at ${args.join(", ")}` : ""}`);
   return 0;

@@ -6,7 +6,6 @@ import { createGitReader, type GitFleetReader } from "../reconcile/fleet-git-rea
 import { commitRollback, isSameFleet, type RollbackTarget } from "../reconcile/fleet-git-rollback.ts";
 import { branchName } from "../reconcile/fleet-git-remote.ts";
 import type { Api } from "../../ui/client/api.ts";
-import type { FleetView } from "../../ui/client/types.ts";
 import { apply } from "./apply.ts";
 import { confirm } from "./confirm.ts";
 import { findHub } from "./home.ts";
@@ -97,9 +96,9 @@ const refused = (code: string, message: string, next: string): VmAgentError =>
 
 async function untilTaken(api: Api, commit: string): Promise<void> {
   const end = systemClock.now() + TAKEN_DEADLINE_MS;
-  await asked(() => api.post("/reconcile", { names: [] }));
+  await asked(() => api.reconcile());
   for (;;) {
-    const { revision } = await asked(() => api.get<FleetView>("/fleet"));
+    const { revision } = await asked(() => api.getFleet());
     if (revision === commit) return;
     if (systemClock.now() > end) {
       throw new VmAgentError({

@@ -2,6 +2,7 @@
 import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
+import type { AgentStats } from "../../schemas/types.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { unknownAgent } from "./names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
@@ -17,7 +18,7 @@ interface HubAgent {
     readonly uptime?: number;
     readonly loadAverage?: readonly number[];
   } | null;
-  readonly stats?: Readonly<Record<string, number>>;
+  readonly stats?: Readonly<Partial<AgentStats>>;
 }
 
 export const status: CommandRun = async ({ settings, output, args, options }) => {
@@ -42,9 +43,7 @@ async function describe(world: World, name: string, output: Output): Promise<str
       fleet.agents.map((a) => a.name),
     );
   const hub = await world.hub();
-  const known = await hub?.api
-    .get<{ agent: HubAgent }>(`/agents/${encodeURIComponent(name)}/status`)
-    .catch(() => null);
+  const known = await hub?.api.getAgent(name).catch(() => null);
   if (output.json) return JSON.stringify({ ...agent, hub: known?.agent ?? null }, null, 2);
   const lines = [
     `${output.paint("strong", agent.name)} is ${agent.sync} and ${output.paint(healthRole(agent.health), agent.health)}.`,

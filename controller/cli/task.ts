@@ -5,17 +5,6 @@ import { needHub } from "./home.ts";
 import { age, table } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
-interface TaskView {
-  readonly id: string;
-  readonly agent: string;
-  readonly type: string;
-  readonly state: string;
-  readonly createdAt: number;
-  readonly finishedAt: number | null;
-  readonly exitCode: number | null;
-  readonly error: string | null;
-}
-
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
 
 export const task: CommandRun = async (invocation) => {
@@ -72,13 +61,7 @@ async function give(
 ): Promise<number> {
   const { api } = await needHub(settings);
   const key = options.idempotencyKey as string | undefined;
-  const accepted = await asked(() =>
-    api.post<{ taskId: string; status: string }>(
-      `/agents/${encodeURIComponent(name)}/task`,
-      body,
-      key ? { "idempotency-key": key } : {},
-    ),
-  );
+  const accepted = await asked(() => api.submitTask(name, body, key));
   if (!wait) {
     output.out(output.json ? JSON.stringify(accepted) : `${accepted.taskId} ${accepted.status}`);
     return 0;
@@ -88,7 +71,7 @@ async function give(
       output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C leaves the task queued)`),
     );
   await stream(api, accepted.taskId, output.json);
-  const { task: done } = await api.get<{ task: TaskView }>(`/tasks/${accepted.taskId}`);
+  const { task: done } = await api.getTask(accepted.taskId);
   if (output.json) output.out(JSON.stringify(done));
   if (done.state === "succeeded") return 0;
   if (!output.json && (done.state !== "failed" || done.exitCode === null)) {
@@ -102,7 +85,7 @@ async function stream(api: Api, id: string, quiet: boolean): Promise<void> {
   let last: string | null = null;
   for (let tries = 0; ; tries++) {
     try {
-      for await (const event of api.events(`/tasks/${id}/output`, last, AbortSignal.timeout(24 * 3600_000))) {
+      for await (const event of api.events(api.outputPath(id), last, AbortSignal.timeout(24 * 3600_000))) {
         tries = 0;
         if (event.id) last = event.id;
         const chunk = event.data as { stream?: string; data?: string; encoding?: string };
@@ -110,7 +93,7 @@ async function stream(api: Api, id: string, quiet: boolean): Promise<void> {
         const data = chunk.encoding === "base64" ? Buffer.from(chunk.data, "base64") : chunk.data;
         (chunk.stream === "stderr" ? process.stderr : process.stdout).write(data);
       }
-      const { task: now } = await api.get<{ task: TaskView }>(`/tasks/${id}`);
+      const { task: now } = await api.getTask(id);
       if (FINAL.has(now.state)) return;
     } catch (error) {
       if (error instanceof ApiError || tries >= 30) throw error;
@@ -121,11 +104,11 @@ async function stream(api: Api, id: string, quiet: boolean): Promise<void> {
 
 export const tasks: CommandRun = async ({ settings, output, options }) => {
   const { api } = await needHub(settings);
-  const query = new URLSearchParams({
-    limit: String(options.limit ?? 20),
+  const query = {
+    limit: Number(options.limit ?? 20),
     ...(options.agent ? { agent: String(options.agent) } : {}),
-  });
-  const { tasks: all } = await asked(() => api.get<{ tasks: readonly TaskView[] }>(`/tasks?${query}`));
+  };
+  const { tasks: all } = await asked(() => api.listTasks(query));
   if (output.json) {
     output.out(JSON.stringify(all));
     return 0;
@@ -149,9 +132,7 @@ export const tasks: CommandRun = async ({ settings, output, options }) => {
 
 export const cancel: CommandRun = async ({ settings, output, args }) => {
   const { api } = await needHub(settings);
-  const answer = await asked(() =>
-    api.post<unknown>(`/tasks/${encodeURIComponent(args[0] ?? "")}/cancel`, {}),
-  );
+  const answer = await asked(() => api.cancelTask(args[0] ?? ""));
   output.out(output.json ? JSON.stringify(answer) : `cancelling ${args[0]}`);
   return 0;
 };

@@ -6,7 +6,7 @@ import { clampWidth, wrap } from "../core/explain-lines.ts";
 import { type WhyFacts, why as sentences } from "../core/why.ts";
 import { readJournal } from "../reconcile/journal.ts";
 import type { Api } from "../../ui/client/api.ts";
-import type { AgentView, FleetView, PlanView, TaskView } from "../../ui/client/types.ts";
+import type { AgentView, TaskView } from "../../ui/client/types.ts";
 import { fileHistory } from "./file-history.ts";
 import { healthRole, lookOurselves } from "./list.ts";
 import { unknownAgent } from "./names.ts";
@@ -80,10 +80,7 @@ async function look(world: World): Promise<Look> {
 }
 
 async function lookThrough(api: Api): Promise<Look> {
-  const [fleet, plan] = await Promise.all([
-    api.get<FleetView & { readonly seenAt?: number | null }>("/fleet"),
-    api.get<PlanView | null>("/plan"),
-  ]);
+  const [fleet, plan] = await Promise.all([api.getFleet(), api.getPlan()]);
   return {
     agents: fleet.agents,
     driver: fleet.driver.name,
@@ -92,8 +89,7 @@ async function lookThrough(api: Api): Promise<Look> {
     // The hub's plan is what a person could have done; what the loop holds is not what comes next.
     change: ({ name, sync }) => (sync === "OutOfSync" && plan?.changes.find((c) => c.agent === name)) || null,
     async tasks(agent) {
-      const query = `/tasks?agent=${encodeURIComponent(agent)}&state=running`;
-      const { tasks } = await api.get<{ tasks: readonly TaskView[] }>(query);
+      const { tasks } = await api.listTasks({ agent, state: ["running"] });
       return tasks.map((t) => ({ id: t.id, what: whatOf(t), since: t.startedAt ?? t.createdAt }));
     },
   };

@@ -50,12 +50,6 @@ export interface WorldOptions {
   readonly width?: number;
 }
 
-/** What only the running loop knows. */
-interface Heard {
-  readonly readings: readonly RuntimeReading[];
-  readonly held?: readonly Held[];
-}
-
 /** Nothing is opened before it is asked for, so that a command pays for what it uses only. */
 export async function openWorld(settings: Settings, options: WorldOptions): Promise<World> {
   const bus = createBus(systemClock.now);
@@ -85,7 +79,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
   const fleet = once(async () => (await loaded()).read);
   const heard = once(async () => {
     const running = await hub();
-    return running ? await running.api.get<Heard>("/fleet/readings").catch(() => null) : null;
+    return running ? await running.api.getReadings().catch(() => null) : null;
   });
   const world: World = {
     bus,

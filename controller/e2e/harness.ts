@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { packageRoot } from "../base/paths.ts";
+import { documentedFetch } from "../http/testing/documented.ts";
 import { type Api, createApi } from "../../ui/client/api.ts";
 
 const MAIN = join(packageRoot(), "dist", "controller", "main.js");
@@ -128,7 +129,9 @@ export async function createFixture(files: Readonly<Record<string, string>>): Pr
           };
           if (hub.pid !== child.pid) return null;
           const token = (await readFile(join(home, "operator-token"), "utf8")).trim();
-          return (await fetch(new URL("/health", hub.http))).ok ? createApi({ url: hub.http, token }) : null;
+          return (await fetch(new URL("/health", hub.http))).ok
+            ? createApi({ url: hub.http, token, fetch: documentedFetch as typeof fetch })
+            : null;
         },
         20_000,
       ).catch((error: unknown) => {

@@ -140,6 +140,11 @@ describe("the main job", () => {
     assert.match(asked.stderr, /apply --yes/);
     const applied = await fixture.cli("apply", "--yes");
     assert.equal(applied.code, 0, applied.stdout + applied.stderr);
+    assert.match(
+      applied.stdout + applied.stderr,
+      /^agent-researcher: /m,
+      "its steps are told as they are done",
+    );
     assert.deepEqual(Object.keys(await fixture.states()).sort(), ["agent-builder", "agent-tester"]);
   });
 

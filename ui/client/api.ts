@@ -1,9 +1,12 @@
 /** The hub's HTTP API for those who look and ask: the command line and both dashboards. */
+import { type Calls, createCalls } from "./calls.ts";
 
 export interface ApiOptions {
   /** `http://host:port`, without a path. */
   readonly url: string;
   readonly token: string;
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch;
 }
 
 /** An RFC 9457 problem as the hub answers it. */
@@ -35,7 +38,8 @@ export interface ServerEvent {
   readonly data: unknown;
 }
 
-export interface Api {
+/** What the calls are made of. */
+export interface Transport {
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
   remove<T>(path: string): Promise<T>;
@@ -48,6 +52,8 @@ export interface Api {
   ): AsyncIterable<ServerEvent>;
 }
 
+export type Api = Transport & Calls;
+
 export interface EventsWatch {
   /** The server answered; the first event may be long in coming. */
   readonly onOpen?: () => void;
@@ -55,13 +61,13 @@ export interface EventsWatch {
   readonly idle?: number;
 }
 
-export function createApi({ url, token }: ApiOptions): Api {
+export function createApi({ url, token, fetch: ask = (...given) => fetch(...given) }: ApiOptions): Api {
   const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
     const headers = {
       authorization: `Bearer ${token}`,
       ...(init.headers as Record<string, string> | undefined),
     };
-    const answer = await fetch(new URL(path, url), { ...init, method, headers });
+    const answer = await ask(new URL(path, url), { ...init, method, headers });
     if (answer.ok) return answer;
     const text = await answer.text();
     let body: ConstructorParameters<typeof ApiError>[1] = {};
@@ -72,7 +78,7 @@ export function createApi({ url, token }: ApiOptions): Api {
     }
     throw new ApiError(answer.status, body);
   };
-  return {
+  const transport: Transport = {
     get: async <T>(path: string) => (await (await call("GET", path)).json()) as T,
     post: async <T>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
       (await (
@@ -98,6 +104,7 @@ export function createApi({ url, token }: ApiOptions): Api {
         watch,
       ),
   };
+  return { ...transport, ...createCalls(transport) };
 }
 
 async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): AsyncGenerator<ServerEvent> {

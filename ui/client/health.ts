@@ -1,4 +1,5 @@
 /** Health figures of a runtime, read with care: first-generation clients send other shapes. Pure. */
+import type { Agent } from "../../schemas/types.ts";
 
 export interface HealthSample {
   readonly at: number;
@@ -16,13 +17,9 @@ export interface HealthSample {
 }
 
 /** The parts of the hub's agent object that are read here. */
-export interface HubAgentView {
-  readonly id: string;
-  readonly lastHealthCheck: number;
+export type HubAgentView = Pick<Agent, "id" | "lastHealthCheck"> & {
   readonly health: Readonly<Record<string, unknown>> | null;
-  readonly stats?: Readonly<Record<string, number>>;
-  readonly registeredAt?: number;
-}
+};
 
 const figure = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;

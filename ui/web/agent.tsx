@@ -2,7 +2,6 @@
 /** @jsxImportSource preact */
 import { useEffect } from "preact/hooks";
 import { type CompareRow, compare, holds, isDrifted } from "../client/fleet-filter.ts";
-import type { HubAgentView } from "../client/health.ts";
 import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
@@ -28,7 +27,7 @@ export function AgentPage({ name }: { readonly name: string }) {
     const read = () => {
       if (document.hidden) return;
       live.api
-        .get<{ readonly agent: HubAgentView }>(`/agents/${encodeURIComponent(name)}/status`)
+        .getAgent(name)
         .then(({ agent: found }) => live.dispatch({ type: "health", agents: [found] }))
         // An agent whose runtime never came is unknown to the hub; a lost hub is told of elsewhere.
         .catch(() => {});

@@ -30,7 +30,7 @@ export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
     setError("");
     try {
       const orders = asked.map(({ agent, action }) => ({ agent, action }));
-      await live.api.post("/apply", { changes: orders, allowDelete });
+      await live.api.apply({ changes: orders, allowDelete });
       live.refresh();
       onClose(`${count(orders.length, "change")} handed to the loop; the fleet shows how it goes.`);
     } catch (e) {

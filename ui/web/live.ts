@@ -1,9 +1,7 @@
 /** The page's one store: follows the hub's events, reads what they make stale again, tells who listens. */
 import { type Api, ApiError } from "../client/api.ts";
 import { follow, lostWords } from "../client/follow.ts";
-import type { HubAgentView } from "../client/health.ts";
 import { type Action, type Model, emptyModel, reduce } from "../client/model.ts";
-import type { FleetView, TaskView } from "../client/types.ts";
 
 export interface Live {
   readonly api: Api;
@@ -50,15 +48,15 @@ export function createLive(api: Api, onRefused: (message: string) => void): Live
   };
 
   const readFleet = coalesced(async () => {
-    const fleet = await api.get<FleetView>("/fleet").catch(failed);
+    const fleet = await api.getFleet().catch(failed);
     if (fleet) dispatch({ type: "fleet", fleet, now: Date.now() });
   });
   const readTasks = coalesced(async () => {
-    const found = await api.get<{ readonly tasks: readonly TaskView[] }>("/tasks?limit=200").catch(failed);
+    const found = await api.listTasks({ limit: 200 }).catch(failed);
     if (found) dispatch({ type: "tasks", tasks: found.tasks });
   });
   const readHeartbeats = coalesced(async () => {
-    const found = await api.get<{ readonly agents: readonly HubAgentView[] }>("/agents").catch(failed);
+    const found = await api.listAgents().catch(failed);
     if (found) dispatch({ type: "health", agents: found.agents });
   });
 
@@ -66,7 +64,7 @@ export function createLive(api: Api, onRefused: (message: string) => void): Live
     stream.abort();
     stream = new AbortController();
     follow(api, {
-      path: "/events",
+      path: api.eventsPath(),
       from: lastId,
       signal: AbortSignal.any([stream.signal, over.signal]),
       onEvent: (event) => {

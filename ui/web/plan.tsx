@@ -24,7 +24,7 @@ export function PlanPage() {
   const open = plan.changes.length + released.length;
   const nothing = plan.changes.length === 0 && plan.held.length === 0;
   const lookAgain = () => {
-    live.api.post("/reconcile", {}).then(read, fail);
+    live.api.reconcile().then(read, fail);
   };
   const allow = (name: string, yes: boolean) =>
     setAllowed(yes ? [...allowed, name] : allowed.filter((n) => n !== name));

@@ -25,10 +25,10 @@ export function RunTask({ agent }: { readonly agent: AgentView }) {
       const timeout = Number(seconds) > 0 ? { timeout: Math.round(Number(seconds) * 1000) } : {};
       const task = { type: "exec", command, ...timeout, ...(sudo ? { sudo } : {}) };
       // The same key for the same press: a repeat on the way gives the same task.
-      const answer = await live.api.post<{ readonly taskId: string }>(
-        `/agents/${encodeURIComponent(agent.name)}/task`,
+      const answer = await live.api.submitTask(
+        agent.name,
         task,
-        { "idempotency-key": crypto.getRandomValues(new Uint32Array(4)).join("-") },
+        crypto.getRandomValues(new Uint32Array(4)).join("-"),
       );
       setTaskId(answer.taskId);
     } catch (e) {
