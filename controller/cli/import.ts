@@ -1,5 +1,4 @@
 /** `vm-agent import NAME`: writes down an instance that vm-agent did not create, asks, and makes it ours. */
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
@@ -8,6 +7,7 @@ import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { DesiredAgent, Mount } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { adopt, importable } from "../reconcile/adopt.ts";
+import { makeNonce, readOrCreateFleetKey } from "../reconcile/ownership-nonce.ts";
 import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
@@ -50,12 +50,18 @@ export const importInstance: CommandRun = async (invocation) => {
     const left = changes.length + held.length;
     output.out(
       left === 0
-        ? "It is as written: there is nothing to do. No runtime is inside, so tasks cannot run in it."
+        ? `It is as written: there is nothing to do. ${runtimeWords(agent, hub !== null)}`
         : `It is not quite as written; vm-agent plan --target ${name} shows what differs.`,
     );
   }
   return EXIT.done;
 };
+
+function runtimeWords({ name, state }: DesiredAgent, live: boolean): string {
+  if (state !== "running") return "No runtime is inside; it gets one when it runs.";
+  if (!live) return "No runtime is inside; vm-agent up installs one.";
+  return `Its runtime is being installed; then tasks run in it: vm-agent status ${name} --watch`;
+}
 
 /** Everything is read before anything is written. */
 async function read(driver: Driver, store: Store, name: string): Promise<Reading> {
@@ -121,7 +127,7 @@ async function claimOurselves(
     try {
       const fence = await store.nextFence();
       await store.kv.put(DRIVER_KEY, kind);
-      const nonce = () => randomBytes(16).toString("base64url");
+      const nonce = () => makeNonce(readOrCreateFleetKey(settings.home), agent.name);
       await adopt({ driver, store, clock: systemClock, fence, nonce }, agent);
     } finally {
       await store.close();

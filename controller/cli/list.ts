@@ -115,7 +115,7 @@ function row(agent: AgentView, output: Output): readonly string[] {
   ];
 }
 
-/** Imported, and without a runtime: tasks cannot run in it. */
+/** Imported, and without a runtime: tasks wait. */
 const isEmptyInside = (agent: AgentView): boolean => agent.conditions.some((c) => c.reason === "NoRuntime");
 
 export function footer(fleet: Fleet, output: Output): void {
@@ -129,7 +129,7 @@ export function footer(fleet: Fleet, output: Output): void {
     );
   const empty = fleet.agents.filter(isEmptyInside).map((a) => a.name);
   if (empty.length > 0)
-    lines.push(`imported, without a runtime inside, so tasks cannot run: ${empty.join(", ")}`);
+    lines.push(`imported, without a runtime inside yet, so tasks wait: ${empty.join(", ")}`);
   for (const error of fleet.errors) lines.push(`fleet file not in force: ${error}`);
   if (!fleet.live) lines.push("no loop runs; vm-agent up keeps the fleet as written");
   if (lines.length > 0) output.out(`\n${lines.map((l) => output.paint("dim", l)).join("\n")}`);

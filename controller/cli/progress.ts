@@ -20,6 +20,7 @@ const DOING: Readonly<Record<string, string>> = {
   drain: "waiting for its tasks to end",
   remove: "deleting",
   "restart-runtime": "restarting its runtime",
+  "install-runtime": "installing its runtime",
 };
 
 /** Steps that are told only when they take longer than this. Milliseconds. */

@@ -135,6 +135,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       hubPort: () => hub.agentPort,
     },
     runtimeHash: artifact.hash,
+    runtimeBundle: artifact.gzipBase64,
     userData: async (agent, nonce, joinToken) =>
       renderUserData({
         agent,

@@ -136,7 +136,7 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
       "it runs; the runtime that answers for it is not its own",
     );
   if (f.claim && isEmptyInside(f.claim, f.runtime))
-    return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? EMPTY_INSIDE);
+    return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? emptyInside(f));
   if (f.booting)
     return reading("Progressing", "False", "Booting", "it runs; its runtime has not said hello yet");
   if (f.next?.kind !== "health")
@@ -148,6 +148,9 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
     `it runs; its runtime is silent; ${nextWords(f.next)}`,
   );
 }
+
+const emptyInside = ({ next }: AgentFacts): string =>
+  next?.kind === "health" ? `${EMPTY_INSIDE}; ${nextWords(next)}` : EMPTY_INSIDE;
 
 /** In words that stay the same until what they say is done: the instant, not how long it is until then. */
 export function nextWords({ what, attempt, at, why, held }: NextTry): string {

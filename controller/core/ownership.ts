@@ -18,4 +18,4 @@ export function isEmptyInside(claim: Claim, runtime: RuntimeReading | undefined)
   return claim.adopted === true && !proves(claim, runtime);
 }
 
-export const EMPTY_INSIDE = "it was imported, and no runtime is inside: tasks cannot run in it";
+export const EMPTY_INSIDE = "it was imported, and no runtime is inside yet: tasks wait until it has one";

@@ -89,7 +89,7 @@ describe("why", () => {
       [{ live: false, agent: { runtime: null } }, `${seen}; no hub runs, so its runtime is not heard`],
       [
         { agent: { conditions: [{ type: "Ready", reason: "NoRuntime", message: "" }] } },
-        `${seen}; no runtime is inside, so tasks cannot run in it`,
+        `${seen}; no runtime is inside yet, so tasks wait`,
       ],
       [{ agent: { seen: "Stopped", seenSize: null, ipv4: [], runtime } }, "Stopped (multipass, 2 s ago)"],
       [

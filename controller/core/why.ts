@@ -128,8 +128,7 @@ function seenText({ agent, driver, seenAt, live, now }: WhyFacts): string {
 const DOWN = new Set(["absent", "Stopped", "Suspended", "Deleted"]);
 
 function runtimeText({ runtime, conditions }: WhyFacts["agent"], live: boolean, now: Instant): string {
-  if (conditions.some((c) => c.reason === "NoRuntime"))
-    return "no runtime is inside, so tasks cannot run in it";
+  if (conditions.some((c) => c.reason === "NoRuntime")) return "no runtime is inside yet, so tasks wait";
   if (!live) return "no hub runs, so its runtime is not heard";
   if (!runtime) return "its runtime was never heard of";
   const heard = `heartbeat ${age(now - runtime.lastSeen)} ago`;

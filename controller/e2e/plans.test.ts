@@ -329,20 +329,34 @@ describe("with a loop", () => {
     assert.match(asked.stderr, /vm-agent import pet --yes/);
     const imported = await fixture.cli("import", "pet", "--yes");
     assert.equal(imported.code, 0, all(imported));
-    assert.match(imported.stdout, /there is nothing to do\. No runtime is inside/);
+    assert.match(imported.stdout, /there is nothing to do\. Its runtime is being installed/);
     const text = await readFile(join(fixture.fleet, "agents", "pet.yaml"), "utf8");
     assert.match(text, /^# Imported on .*\n[\s\S]*\ncpu: 1\nmemory: 512M\ndisk: 3G\nstate: running\n/);
     await settled("pet");
     const plan = await fixture.cli("plan", "--target", "pet", "--detailed-exitcode");
     assert.equal(plan.code, 0, all(plan));
-    assert.match(flat(plan.stdout), /pet: it was imported, and no runtime is inside: tasks cannot run in it/);
-    const list = await fixture.cli("list");
-    assert.match(list.stdout, /pet .*running +Running +Synced +Unknown +none inside/);
     const again = await fixture.cli("import", "pet", "--yes");
     assert.match(again.stderr, /"pet" belongs to this fleet already/);
   });
 
-  it("what is imported is kept as written from then on, without a runtime to wait for", async () => {
+  it("its runtime is installed by itself, and a task runs in it", async () => {
+    await until("its runtime is online", async () => (await agent("pet"))?.health === "Healthy");
+    const task = await fixture.cli("task", "pet", '{"type":"exec","command":"hostname; cat /etc/hostname"}');
+    assert.equal(task.code, 0, all(task));
+    const list = await fixture.cli("list");
+    assert.match(list.stdout, /pet .*running +Running +Synced +Healthy +online/);
+    const plan = await fixture.cli("plan", "--target", "pet", "--detailed-exitcode");
+    assert.equal(plan.code, 0, all(plan));
+    assert.doesNotMatch(plan.stdout, /no runtime is inside/);
+  });
+
+  it("the join token was never in an argument", async () => {
+    const log = await readFile(join(fixture.home, "sandbox", "calls.jsonl"), "utf8");
+    assert.match(log, /"sh","-s"/);
+    assert.doesNotMatch(log, /joinToken/);
+  });
+
+  it("what is imported is kept as written from then on", async () => {
     await fixture.multipass("stop", "pet");
     await until("it runs again", async () => (await fixture.states()).pet === "Running");
     await settled("pet");

@@ -19,8 +19,8 @@ export interface AdoptDeps {
 const SETTLED: readonly InstanceState[] = ["Running", "Stopped", "Suspended"];
 
 /**
- * Claims the instance as what its document says, so that a plan has nothing to do. The nonce is fresh and nowhere inside:
- * the claim alone counts, and no runtime proves itself by it. Rejects when the instance is not there, or is claimed.
+ * Claims the instance as what its document says, so that a plan has nothing to do. The nonce is fresh and nowhere inside
+ * until a runtime is installed with it (`installs`); the claim alone counts. Rejects when the instance is not there, or is claimed.
  */
 export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void> {
   const { store, clock, fence } = deps;

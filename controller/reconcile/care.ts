@@ -5,11 +5,15 @@ import { compareText } from "../core/diff.ts";
 import type { Change, Desired, Held, Instant, Plan } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
 import { Proofs, type ProofDeps, unprovenRelease } from "./ownership-proofs.ts";
+import { Installs, type PlannedInstall } from "./installs.ts";
 import { correctedKey } from "./remediation-key.ts";
 import { type PlannedRemedy, Remedies, type RemedyDeps } from "./remediation-work.ts";
 import type { Turn } from "./reconcile.ts";
 
-export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort"> {}
+export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {
+  /** The runtime's bundle, gzipped, in base64; absent: nothing is installed. */
+  readonly runtimeBundle?: string;
+}
 
 /** Actions that stop or take away what is there. */
 const STOPPING: readonly Change["action"][] = [
@@ -26,16 +30,19 @@ const STOPPING: readonly Change["action"][] = [
 export class Care {
   readonly proofs: Proofs;
   readonly remedies: Remedies;
+  readonly installs: Installs;
   readonly #deps: CareDeps;
   #delayed: ReadonlyMap<string, { readonly change: Change; readonly correction: Correction }> = new Map();
 
   constructor(deps: CareDeps, wake: () => void) {
     this.#deps = deps;
     this.proofs = new Proofs(deps, wake);
-    const { ownership } = deps;
+    const { ownership, runtimeBundle } = deps;
     const withProof = { ...deps, prove: this.proofs.before };
+    const install = ownership && runtimeBundle ? { ...deps, ...ownership, runtimeBundle } : null;
+    this.installs = new Installs(install);
     this.remedies = new Remedies(
-      ownership ? { ...withProof, hubPort: ownership.hubPort } : withProof,
+      { ...withProof, ...(ownership && { hubPort: ownership.hubPort }), ...(install && { install }) },
       this.proofs,
     );
   }
@@ -99,6 +106,7 @@ export class Care {
       if (recent(instants(value), now).length === 0) await store.kv.remove(key);
     const changing = turn.plan.changes.filter((c) => !failed.has(c.agent)).map((c) => c.agent);
     await this.remedies.decide(turn, desired, new Set([...busy, ...changing]));
+    this.installs.decide(turn, desired, new Set([...busy, ...changing]));
     this.proofs.consider(turn, desired, busy);
   }
 
@@ -121,6 +129,10 @@ export class Care {
     return this.remedies.due().filter((p) => !this.proofs.waits(p.agent.name, now));
   }
 
+  dueInstalls(): readonly PlannedInstall[] {
+    return this.installs.due(this.#deps.clock.now());
+  }
+
   /** True where a failure is a hold, and is shown as one. */
   isHold(error: VmAgentError): boolean {
     return error.code === "unproven" || error.code === "another-instance";
@@ -132,6 +144,7 @@ export class Care {
       retry,
       this.proofs.nextRetry(now),
       this.remedies.nextAt(now),
+      this.installs.nextAt(now),
       ...[...this.#delayed.values()].map((d) => d.correction.at),
     ].filter((at): at is Instant => at !== null && at > now);
     return all.length > 0 ? Math.min(...all) - now : null;
@@ -162,13 +175,14 @@ export class Care {
         held: false,
       }),
     );
-    return [...health, ...drift];
+    return [...health, ...this.installs.next(), ...drift];
   }
 
   /** Somebody asked: nothing is put off any more. Without names: for nobody. */
   async forgive(names: readonly string[]): Promise<void> {
     const { kv } = this.#deps.store;
     this.proofs.forgive(names);
+    this.installs.forgive(names);
     const corrected = [...kv.all("corrected/").keys()];
     for (const key of names.length > 0 ? names.map(correctedKey) : corrected)
       if (corrected.includes(key)) await kv.remove(key);

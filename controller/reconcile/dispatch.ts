@@ -3,6 +3,7 @@ import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Desired, DesiredAgent, Instant } from "../core/types.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Care } from "./care.ts";
+import type { PlannedInstall } from "./installs.ts";
 import type { KeyQueue } from "./queue.ts";
 import type { PlannedRemedy } from "./remediation-work.ts";
 import type { Turn } from "./reconcile.ts";
@@ -22,6 +23,7 @@ export function runnable(
 
 export type Begin =
   | { readonly kind: "change"; readonly change: Change; readonly agent: DesiredAgent | null }
+  | { readonly kind: "install"; readonly change: Change; readonly install: PlannedInstall }
   | { readonly kind: "remedy"; readonly change: Change; readonly remedy: PlannedRemedy };
 
 export interface BeginOptions {
@@ -44,10 +46,15 @@ export function toBegin(turn: Turn, desired: Desired, options: BeginOptions): re
     .filter((c) => queue.ready(c.agent, wantedKey(c), now))
     .map((change) => ({ kind: "change", change, agent: agents.get(change.agent) ?? null }) as const);
   const named = new Set(changes.map((c) => c.change.agent));
+  const isFree = ({ agent: { name } }: { readonly agent: DesiredAgent }) =>
+    !named.has(name) && !busy.has(name) && !queue.has(name) && (only === null || only.has(name));
   const remedies = care
     .due()
-    .filter(({ agent: { name } }) => !named.has(name) && !busy.has(name) && !queue.has(name))
-    .filter(({ agent: { name } }) => only === null || only.has(name))
+    .filter(isFree)
     .map((remedy) => ({ kind: "remedy", change: care.remedies.changeOf(remedy), remedy }) as const);
-  return [...changes, ...remedies];
+  const installs = care
+    .dueInstalls()
+    .filter(isFree)
+    .map((install) => ({ kind: "install", change: care.installs.changeOf(install), install }) as const);
+  return [...changes, ...remedies, ...installs];
 }

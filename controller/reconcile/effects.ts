@@ -174,7 +174,7 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
 /** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */
 async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): Promise<void> {
   const mine = owned(deps, name);
-  // Nothing inside an imported instance says hello, so nothing waits for it.
+  // Nothing inside an imported instance says hello before its runtime is installed, so nothing waits for it.
   if (mine.adopted && !deps.runtime.readings().some((r) => r.agent === name && proves(mine, r)))
     return putClaim(deps, name, { phase: "launched" });
   const isReady = () =>

@@ -238,7 +238,8 @@ export class Loop {
     const { change } = begin;
     const [name, { signal }] = [change.agent, this.#abort];
     try {
-      if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal);
+      if (begin.kind === "install") await this.#care.installs.run(begin.install, signal);
+      else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal);
       else {
         await this.#care.begun(change);
         await applyChange(this.#deps, change, begin.agent, signal);

@@ -1,7 +1,7 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
 import { type Diff, diff, proves } from "../core/diff.ts";
 import { plan } from "../core/plan.ts";
-import type { Desired, Held, Observed, Plan, Policy } from "../core/types.ts";
+import type { Claim, Desired, Held, Observed, Plan, Policy } from "../core/types.ts";
 import { vanishedKey } from "./keys.ts";
 import { type ObserveDeps, type ObserveOptions, observe } from "./observe.ts";
 
@@ -60,7 +60,7 @@ async function remember(
   }
 }
 
-/** A launch whose end we did not see, and whose runtime has proven itself since, is a launch that succeeded. */
+/** An imported instance whose runtime says hello, and a launch whose end we did not see: and whose runtime has proven itself since, is a launch that succeeded. */
 async function prove(
   deps: ObserveDeps,
   observed: Observed,
@@ -68,13 +68,19 @@ async function prove(
   fence: number,
 ): Promise<void> {
   const seen = observed.instances;
-  if (seen.kind === "unobservable" || observed.claims.every((c) => c.phase !== "launching")) return;
+  const open = (c: Claim) => c.phase === "launching" || (c.adopted === true && !c.proven);
+  if (seen.kind === "unobservable" || !observed.claims.some(open)) return;
   const there = new Set(seen.list.map((i) => i.name));
   const online = new Map(observed.runtimes.filter((r) => r.status === "online").map((r) => [r.agent, r]));
   for (const claim of deps.store.claims.list()) {
     const { name } = claim;
-    if (claim.phase === "launching" && there.has(name) && !busy.has(name) && proves(claim, online.get(name)))
-      await deps.store.claims.put({ ...claim, phase: "launched", proven: true }, fence);
+    if (open(claim) && there.has(name) && !busy.has(name) && proves(claim, online.get(name)))
+      await deps.store.claims.put(
+        claim.phase === "launching"
+          ? { ...claim, phase: "launched", proven: true }
+          : { ...claim, proven: true },
+        fence,
+      );
   }
 }
 

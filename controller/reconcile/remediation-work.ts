@@ -1,10 +1,12 @@
 /** Carries out what the ladder decides, one rung at a time, and remembers in the store how far up each agent is. */
+import { BUNDLE_PATH } from "../../provisioning/systemd/unit.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { desiredView } from "../core/drift.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
 import { type ApplyDeps, applyChange } from "./apply.ts";
+import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import { episodeKey } from "./remediation-key.ts";
 import { lookInside, runInside } from "./ownership-inside.ts";
 import type { Proofs } from "./ownership-proofs.ts";
@@ -14,6 +16,8 @@ import { type Episode, type Remedy, episodeAfter, remedyOf, tried } from "./reme
 
 export interface RemedyDeps extends ApplyDeps {
   readonly hubPort?: () => number;
+  /** Puts the runtime in place where it is gone. */
+  readonly install?: InstallDeps;
   readonly bootGrace: number;
 }
 
@@ -156,8 +160,12 @@ export class Remedies {
 
   /** A runtime that lost its credential has lost its way in, so it gets a new one before it is started again. */
   async #restartRuntime(name: string, signal: AbortSignal): Promise<void> {
-    const { driver, runtime, hubPort } = this.#deps;
+    const { driver, runtime, hubPort, install } = this.#deps;
     const inside = await lookInside(this.#deps, name, signal);
+    const claim = this.#deps.store.claims.list().find((c) => c.name === name);
+    // Only an imported one comes here with nothing inside: a snapshot from before its import was restored.
+    if (install && claim && (inside.kind === "nothing" || !(await this.#hasBundle(name, signal))))
+      return installRuntime(install, name, claim.nonce, signal);
     if (inside.kind === "seen" && hubPort)
       await enrolAgain({ ...this.#deps, driver, runtime, hubPort }, name, inside, signal);
     const argv = ["sudo", "-n", "systemctl", "restart", "vm-agent"];
@@ -172,6 +180,12 @@ export class Remedies {
       next: `look inside: vm-agent multipass exec ${name} -- systemctl status vm-agent`,
       transient: true,
     });
+  }
+
+  /** False only where the guest says so. */
+  async #hasBundle(name: string, signal: AbortSignal): Promise<boolean> {
+    const argv = ["sudo", "-n", "test", "-s", BUNDLE_PATH];
+    return (await runInside(this.#deps, name, argv, { signal })).exitCode !== 1;
   }
 
   /** The second time by force: a guest that did not help itself after an orderly restart may not shut down in order either. */
