@@ -1,4 +1,7 @@
-/** Every metric, in one place, each label at zero from the start; fed by the bus, and by the hub's state when scraped. */
+/**
+ * Every metric, in one place, each label at zero from the start; fed by the bus, and by the hub's state when scraped.
+ * Labels are of closed sets that are written here: an agent's name is none, so that a large fleet makes no more series than a small one.
+ */
 import { Counter, Gauge, Histogram, Registry as PromRegistry } from "prom-client";
 import type { Bus } from "../base/events.ts";
 import { TASK_TYPES } from "./task-schema.ts";
@@ -40,6 +43,7 @@ const FRAME_TYPES = [
 ];
 const DIRECTIONS = ["in", "out"] as const;
 const OUTCOMES = ["nothing", "changed", "held", "failed", "unobservable"];
+const STEP_OUTCOMES = ["done", "skipped", "failed"];
 const COMMANDS = [
   "list",
   "info",
@@ -47,6 +51,7 @@ const COMMANDS = [
   "start",
   "stop",
   "suspend",
+  "recover",
   "delete",
   "exec",
   "get",
@@ -117,13 +122,23 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
   gauge("vm_hub_queue_depth", "Tasks that wait for their agent", state.queuedTasks);
   gauge("vm_hub_connections", "Open connections of runtimes", state.connections);
   gauge("vm_hub_dead_letters", "Undeliverable messages that are kept", state.deadLetters);
-  gauge("vm_hub_late_answers", "Answers of epochs that were over, since the start", state.lateAnswers);
-  gauge(
-    "vm_hub_expired_messages",
-    "Messages that expired before their recipient came, since the start",
+  const total = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  total("vm_hub_late_answers_total", "Answers of epochs that were over", state.lateAnswers);
+  total(
+    "vm_hub_expired_messages_total",
+    "Messages that expired before their recipient came",
     state.expiredMessages,
   );
-  gauge("vm_hub_store_errors", "Writes that the store refused, since the start", state.storeErrors);
+  total("vm_hub_store_errors_total", "Writes that the store refused", state.storeErrors);
 
   const finished = new Counter({
     name: "vm_hub_tasks_total",
@@ -170,13 +185,21 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
           controller.duration.observe(event.data.durationMs / 1000);
           controller.outcomes.inc({ outcome: event.data.outcome });
           return;
+        case "step.done":
+          controller.steps.inc({ outcome: event.data.skipped ? "skipped" : "done" });
+          return;
+        case "step.failed":
+          controller.steps.inc({ outcome: "failed" });
+          return;
         case "planned":
           controller.held.set(event.data.held);
           controller.drifted.set(event.data.drifted);
           return;
         case "command": {
           const { argv, durationMs, failure } = event.data;
-          const command = argv.find((word) => COMMANDS.includes(word)) ?? "other";
+          // The word behind the program's name: an instance may be called "list".
+          const [, word = ""] = argv;
+          const command = COMMANDS.includes(word) ? word : "other";
           multipass.duration.observe({ command }, durationMs / 1000);
           if (failure !== null) multipass.failures.inc({ command });
           return;
@@ -208,8 +231,16 @@ function controllerMetrics(registers: PromRegistry[]) {
     registers,
   });
   for (const outcome of OUTCOMES) outcomes.inc({ outcome }, 0);
+  const steps = new Counter({
+    name: "vm_controller_steps_total",
+    help: "Steps of plans by how they ended",
+    labelNames: ["outcome"],
+    registers,
+  });
+  for (const outcome of STEP_OUTCOMES) steps.inc({ outcome }, 0);
   return {
     outcomes,
+    steps,
     duration: new Histogram({
       name: "vm_controller_reconcile_duration_seconds",
       help: "One turn of the loop",
