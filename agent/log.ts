@@ -1,4 +1,5 @@
-/** Plain lines on stdout for journald, and the last of them for the hub's `log` frames. */
+/** Plain lines on stdout for journald, numbered ones on disk, and the last of them for the hub's `log` frames. */
+import type { LogStore } from "./log-store.ts";
 
 export interface LogLine {
   readonly level: "info" | "warn" | "error";
@@ -15,6 +16,8 @@ export interface Log {
   local(message: string): void;
   /** Lines that the hub has not been given yet, oldest first; they are forgotten here. */
   take(): readonly LogLine[];
+  /** From now on lines are numbered and stored. */
+  keep(store: LogStore): void;
   /** Called after each new line. */
   onLine(listener: () => void): void;
 }
@@ -26,12 +29,14 @@ const KEPT = 200;
 export function createLog(write: (text: string) => void, now: () => number = Date.now): Log {
   let pending: LogLine[] = [];
   let listener: () => void = () => {};
+  let store: LogStore | null = null;
   const print = (level: string, message: string, at: number): void =>
     write(`${new Date(at).toISOString()} ${level.padEnd(5)} ${message}\n`);
   const line = (level: LogLine["level"], message: string): void => {
     const at = now();
     print(level, message, at);
-    pending.push({ level, message, at });
+    const added = { level, message, at };
+    pending.push(store === null ? added : store.add(added));
     if (pending.length > KEPT) pending.shift();
     listener();
   };
@@ -44,6 +49,9 @@ export function createLog(write: (text: string) => void, now: () => number = Dat
       const taken = pending;
       pending = [];
       return taken;
+    },
+    keep: (kept) => {
+      store = kept;
     },
     onLine: (added) => {
       listener = added;

@@ -18,8 +18,18 @@ import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { acquireLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { openLogStore } from "./log-store.ts";
 import { createMailbox } from "./mailbox.ts";
-import { GUEST_ROOT, guest, JOURNAL_DIR, LOCK_FILE, MAIL_DIR, SETTINGS_FILE, SPOOL_DIR } from "./paths.ts";
+import {
+  GUEST_ROOT,
+  guest,
+  JOURNAL_DIR,
+  LOCK_FILE,
+  LOG_DIR,
+  MAIL_DIR,
+  SETTINGS_FILE,
+  SPOOL_DIR,
+} from "./paths.ts";
 import { Session } from "./session.ts";
 import { Spool } from "./spool.ts";
 import { TaskRunner } from "./tasks.ts";
@@ -62,6 +72,8 @@ async function run(settingsFile: string): Promise<number> {
     log.error(`another runtime of this instance runs already (process ${holder})`);
     return EXIT.busy;
   }
+  const logStore = openLogStore(guest(LOG_DIR));
+  log.keep(logStore);
   const { agent } = settings;
   const boot = bootId();
   const hash = bundleHash(realpathSync(process.argv[1] ?? ""));
@@ -126,6 +138,7 @@ async function run(settingsFile: string): Promise<number> {
     runner: () => runner,
     spool,
     mailbox,
+    logPage: logStore.page,
     health: createHealth(),
     problems: provisionProblems,
     log,

@@ -4,14 +4,15 @@ import { jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "./config.ts";
 import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
+import type { LogStore } from "./log-store.ts";
 import type { Mailbox, Outgoing } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
+import { DEFAULT_POLICY, readPolicy } from "./policy.ts";
 import { SUPPORTED } from "./request.ts";
 import type { Spool } from "./spool.ts";
 import type { TaskRunner } from "./tasks.ts";
 import {
   CLOSE,
-  DEFAULT_POLICY,
   FEATURES,
   type Frame,
   isRecord,
@@ -54,6 +55,7 @@ export interface SessionDeps {
   readonly runner: () => TaskRunner;
   readonly spool: Spool;
   readonly mailbox: Mailbox;
+  readonly logPage: LogStore["page"];
   readonly health: () => Readonly<Record<string, unknown>>;
   readonly problems: () => readonly string[];
   readonly log: Log;
@@ -137,6 +139,9 @@ export class Session {
       case "message":
         this.#message(payload);
         return;
+      case "log":
+        this.#answerLog(payload);
+        return;
       case "error":
         this.#deps.log.local(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
         return;
@@ -144,6 +149,12 @@ export class Session {
         // Greetings, remarks and messages of other agents: nothing that this runtime acts on.
         return;
     }
+  }
+
+  #answerLog({ request, after, lines }: Readonly<Record<string, unknown>>): void {
+    if (typeof request !== "string") return;
+    const page = this.#deps.logPage(typeof after === "number" ? after : null, Number(lines) || 100);
+    this.#send("log", { request, ...page });
   }
 
   #message({ deliveryId, ...message }: Readonly<Record<string, unknown>>): void {
@@ -291,19 +302,4 @@ export class Session {
     const { agent } = this.#deps;
     return JSON.stringify({ id, from: agent, to: "hub", type, timestamp: Date.now(), payload });
   }
-}
-
-function readPolicy(value: unknown): Policy {
-  const policy = isRecord(value) ? value : {};
-  const positive = (field: keyof Policy, least: number): number => {
-    const given = policy[field];
-    return typeof given === "number" && Number.isFinite(given)
-      ? Math.max(least, given)
-      : DEFAULT_POLICY[field];
-  };
-  return {
-    heartbeatMs: positive("heartbeatMs", 100),
-    maxFrameBytes: positive("maxFrameBytes", 65_536),
-    maxOutputBytes: positive("maxOutputBytes", 4_096),
-  };
 }

@@ -3,7 +3,7 @@
 export const PROTOCOL = 1;
 
 /** What this runtime can do beside tasks; said in hello. */
-export const FEATURES = ["messages"] as const;
+export const FEATURES = ["messages", "log"] as const;
 
 export const CLOSE = {
   unauthorised: 4001,
@@ -38,13 +38,6 @@ export interface Policy {
   /** Bytes of output that are streamed for one task, both streams together. */
   readonly maxOutputBytes: number;
 }
-
-/** In force until the hub's hello says otherwise. */
-export const DEFAULT_POLICY: Policy = {
-  heartbeatMs: 30_000,
-  maxFrameBytes: 1_048_576,
-  maxOutputBytes: 1_048_576,
-};
 
 export interface TaskConfig {
   readonly concurrency: number;

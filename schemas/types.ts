@@ -2371,6 +2371,7 @@ export interface ApiBodies {
   readonly GitView?: GitView;
   readonly FleetCounts?: FleetCounts;
   readonly FleetView?: FleetView;
+  readonly LogPage?: LogPage;
 }
 /**
  * Why a request was refused (RFC 9457), with the code and the next step.
@@ -3678,4 +3679,46 @@ export interface DriverView {
    * Not virtual machines.
    */
   readonly sandbox: boolean;
+}
+/**
+ * Lines of a runtime's log.
+ */
+export interface LogPage {
+  /**
+   * Another one: another log, whose numbers mean other lines.
+   */
+  readonly id: string;
+  /**
+   * The oldest number that there is.
+   */
+  readonly first: number;
+  /**
+   * The newest.
+   */
+  readonly last: number;
+  /**
+   * Oldest first.
+   */
+  readonly lines: readonly LogLineView[];
+}
+/**
+ * One line.
+ */
+export interface LogLineView {
+  /**
+   * Its number.
+   */
+  readonly seq: number;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * info, warn or error.
+   */
+  readonly level: string;
+  /**
+   * What it says.
+   */
+  readonly message: string;
 }

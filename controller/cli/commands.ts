@@ -127,6 +127,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./task.ts")).exec,
   },
   {
+    usage: "logs <name>",
+    summary: "the log of an agent's runtime",
+    options: [
+      ["--follow", "go on with what comes, until Ctrl-C"],
+      ["--lines <n>", "how many of the newest lines", "100"],
+      ["--direct", "the instance's journal, by Multipass instead of the hub; the instance must run"],
+    ],
+    example: ["vm-agent logs agent-builder", "vm-agent logs agent-builder --follow --lines 20"],
+    load: async () => (await import("./logs.ts")).logs,
+  },
+  {
     usage: "tasks",
     summary: "the latest tasks and how they ended",
     options: [

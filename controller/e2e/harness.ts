@@ -34,6 +34,8 @@ export interface Fixture {
   cliWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult>;
   /** Starts `vm-agent up` and waits until its hub answers. */
   up(env?: Readonly<Record<string, string>>): Promise<Up>;
+  /** A command whose output is read while it runs. */
+  spawn(...args: readonly string[]): ChildProcess;
   /** Starts it without waiting: for tests of what happens before that. */
   spawnUp(env?: Readonly<Record<string, string>>): ChildProcess;
   multipass(...args: readonly string[]): Promise<CommandResult>;
@@ -111,6 +113,7 @@ export async function createFixture(files: Readonly<Record<string, string>>): Pr
     remove: (file) => rm(join(fleet, file), { recursive: true, force: true }),
     cli: (...args) => finish(start(args)),
     cliWith: (extra, ...args) => finish(start(args, extra)),
+    spawn: (...args) => start(args),
     spawnUp: (extra = {}) => start(["up"], extra),
     async up(extra = {}) {
       const child = start(["up"], extra);

@@ -7,6 +7,7 @@ import { addControllerRoutes } from "./controller.ts";
 import type { ControllerPort, RouteDeps } from "./deps.ts";
 import { addEventRoutes } from "./events.ts";
 import { guard, LockedOut } from "./guard.ts";
+import { addLogRoutes } from "./logs.ts";
 import { addMessageRoutes } from "./messages.ts";
 import { addOpenApiRoutes } from "./openapi.ts";
 import { refusal, toProblem } from "./problem.ts";
@@ -34,6 +35,7 @@ const ALL_ROUTES = [
   addTaskRoutes,
   addOutputRoutes,
   addMessageRoutes,
+  addLogRoutes,
   addStatusRoutes,
   addEventRoutes,
   addControllerRoutes,

@@ -263,6 +263,25 @@ test("messages, dead letters and statistics", async () => {
   assert.equal((await call("DELETE", "/admin/dlq")).body.cleared, dead);
 });
 
+test("logs: pages and a stream of a runtime that has one", async () => {
+  assert.equal(await code(call("GET", "/agents/a/logs")), "log-not-supported");
+  assert.equal(await code(call("GET", "/agents/nobody/logs")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/nobody/logs/follow")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/away/logs")), "agent-offline");
+  for (const path of ["logs?lines=0", "logs?after=x", "logs/follow?lines=501"])
+    assert.equal(await code(call("GET", `/agents/a/${path}`)), "query-invalid", path);
+  const runtime = TestRuntime.current(hub.hub, "talks", await hub.hub.enrol("talks", "n"));
+  await runtime.hello("n", { features: ["log"] });
+  const page = call("GET", "/agents/talks/logs?lines=5&after=2");
+  const asked = (await runtime.next("log")).payload;
+  assert.deepEqual([asked.after, asked.lines], [2, 5]);
+  const line = { seq: 3, at: 1, level: "info", message: "hello" };
+  runtime.send("log", { request: asked.request, id: "log-1", first: 1, last: 3, lines: [line] });
+  assert.deepEqual((await page).body, { id: "log-1", first: 1, last: 3, lines: [line] });
+  (await call("GET", "/agents/talks/logs/follow")).end();
+  await hub.hub.revoke("talks");
+});
+
 test("events: filtered, in pages, and no more streams than are allowed", async () => {
   const { body } = await call("GET", "/events/recent?event=task.*&agent=a&limit=1");
   const [first] = body.events as { event: string; data: { agent: string } }[];
@@ -276,6 +295,7 @@ test("events: filtered, in pages, and no more streams than are allowed", async (
   assert.equal(await code(call("GET", "/events")), "too-many-streams");
   const [some] = store.tasks.list({ limit: 1, agent: "away" });
   assert.equal(await code(call("GET", `/tasks/${some?.id ?? ""}/output`)), "too-many-streams");
+  assert.equal(await code(call("GET", "/agents/a/logs/follow")), "too-many-streams");
   for (const stream of streams) stream.end();
 });
 

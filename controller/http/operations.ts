@@ -58,6 +58,14 @@ const SUBMIT = [
 ] as const;
 
 const json = (schema: string) => ({ status: 200, schema }) as const;
+const LOG_LINES: readonly Parameter[] = [
+  {
+    name: "lines",
+    description: "How many; default 100",
+    schema: { type: "integer", minimum: 1, maximum: 500 },
+  },
+  { name: "after", description: "Only lines after this number", schema: { type: "integer", minimum: 0 } },
+];
 const EVENTS = { status: 200, content: "text/event-stream" } as const;
 
 export const OPERATIONS: readonly Operation[] = [
@@ -112,6 +120,26 @@ export const OPERATIONS: readonly Operation[] = [
     body: "MessageRequest",
     answer: json("MessageSent"),
     codes: [...BODY, "agent-unknown", "message-invalid"],
+  },
+  {
+    id: "readLog",
+    method: "get",
+    path: "/agents/{id}/logs",
+    summary: "The newest lines of the runtime's log, or those after a number",
+    query: LOG_LINES,
+    answer: json("LogPage"),
+    codes: ["query-invalid", "agent-unknown", "agent-offline", "log-not-supported"],
+  },
+  {
+    id: "followLog",
+    method: "get",
+    path: "/agents/{id}/logs/follow",
+    summary:
+      "The runtime's log as it is written: events log, gap where older lines are gone, reset where another log begins",
+    query: LOG_LINES.slice(0, 1),
+    headers: [RESUME],
+    answer: EVENTS,
+    codes: ["query-invalid", "agent-unknown", "too-many-streams"],
   },
   {
     id: "removeAgent",

@@ -8,6 +8,7 @@ export interface ProblemCode {
 export const PROBLEM_CODES = {
   "agent-declared": { status: 409, when: "the agent belongs to the fleet's files" },
   "agent-name-invalid": { status: 400, when: "the name cannot be an agent's" },
+  "agent-offline": { status: 503, when: "the agent's runtime does not answer" },
   "agent-unknown": { status: 404, when: "there is no such agent" },
   "already-ours": { status: 409, when: "the instance is ours already" },
   "body-not-json": { status: 400, when: "the body is not a JSON object" },
@@ -29,6 +30,7 @@ export const PROBLEM_CODES = {
     status: 429,
     when: "too many wrong tokens came from this address; Retry-After says how long",
   },
+  "log-not-supported": { status: 422, when: "the agent's runtime is too old to be asked for its log" },
   "message-invalid": { status: 400, when: "a message of that kind is not sent this way" },
   "no-agent-fits": { status: 404, when: "no agent has the capability or fits the selector" },
   "not-authorised": { status: 401, when: "the operator's token is missing or wrong" },

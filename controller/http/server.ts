@@ -2,7 +2,8 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type Koa from "koa";
-import { type Hub, listenError } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
+import { listenError } from "../hub/listen.ts";
 
 export interface HttpServerDeps {
   readonly app: Koa;

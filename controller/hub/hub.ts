@@ -1,8 +1,6 @@
 /** The hub: joins store, registry, tasks, messages and the agent port; what the loop and HTTP ask of it is here. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Clock } from "../base/clock.ts";
-import { VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
@@ -14,6 +12,7 @@ import { RuntimeAuth } from "./auth.ts";
 import { CLOSE, type Payload } from "./frames.ts";
 import { hostName } from "./hosts.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { listen } from "./listen.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Lockout } from "./lockout.ts";
 import { createMessages } from "./messages.ts";
@@ -23,6 +22,7 @@ import { readOrCreateOperatorToken } from "./operator-token.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { refuse } from "./refusals.ts";
 import { Registry } from "./registry.ts";
+import { createRuntimeLogs } from "./runtime-logs.ts";
 import { pushed, type SessionDeps } from "./session.ts";
 import { TaskEngine } from "./task-engine.ts";
 import { createTaskRequests } from "./task-requests.ts";
@@ -82,7 +82,8 @@ export function createHub(deps: HubDeps) {
     onFinished: (type, state, durationMs) => metrics.taskFinished(type, state, durationMs),
   });
   const messages = createMessages({ store, registry, clock, random, limits, onStoreError });
-  const session: SessionDeps = { auth, audit, bus, clock, engine, limits, messages, registry, onError };
+  const logs = createRuntimeLogs({ registry, random, answerWithin: limits.logAnswer });
+  const session: SessionDeps = { auth, audit, bus, clock, engine, limits, logs, messages, registry, onError };
   const sockets = new AgentSocket({
     auth,
     bus,
@@ -147,6 +148,7 @@ export function createHub(deps: HubDeps) {
     feed,
     limits,
     lockout,
+    logs,
     messages,
     metrics,
     registry,
@@ -274,28 +276,4 @@ export function createHub(deps: HubDeps) {
 
     agent: known,
   };
-}
-
-async function listen(server: Server, port: number, host: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
-    server.listen(port, host, resolve);
-  });
-  server.removeAllListeners("error");
-  server.on("error", () => {});
-  return (server.address() as AddressInfo).port;
-}
-
-export function listenError(error: NodeJS.ErrnoException, port: number, host: string): VmAgentError {
-  const used = error.code === "EADDRINUSE";
-  return new VmAgentError({
-    code: used ? "port-in-use" : "address-unavailable",
-    message: used
-      ? `port ${port} on ${host} is in use`
-      : `cannot listen on ${host}:${port}: ${error.message}`,
-    next: used
-      ? `find who holds it (lsof -i :${port}), or choose another port in kind: Fleet or by VM_AGENT_WS_PORT, VM_AGENT_HTTP_PORT`
-      : "choose an address of this machine (VM_AGENT_BIND)",
-    cause: error,
-  });
 }

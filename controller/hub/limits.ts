@@ -57,6 +57,8 @@ export const LIMITS = {
   /** Before a result that could not be stored (disk full) is tried again. */
   storeRetry: 1000,
 
+  /** How long a runtime may take to answer for its log. */
+  logAnswer: 10_000,
   /** How long a message waits for an offline recipient. */
   messageLife: 3_600_000,
   /** Largest message of one agent to another, as JSON. */

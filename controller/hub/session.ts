@@ -10,6 +10,7 @@ import { CLOSE, type Frame, isRecord, number, PROTOCOL, type Payload, word } fro
 import type { Limits } from "./limits.ts";
 import type { Messages } from "./messages.ts";
 import type { Registry } from "./registry.ts";
+import type { RuntimeLogs } from "./runtime-logs.ts";
 import { readJournal, settle } from "./settle.ts";
 import type { TaskEngine } from "./task-engine.ts";
 
@@ -20,6 +21,7 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly engine: TaskEngine;
   readonly limits: Limits;
+  readonly logs: RuntimeLogs;
   readonly messages: Messages;
   readonly registry: Registry;
   readonly onError: (error: unknown) => void;
@@ -149,6 +151,10 @@ export class Session {
         registry.save(this.#agent);
         this.#guard(this.#deps.messages.heartbeat(this.#agent, payload.inboxFull === true));
         return;
+      case "log":
+        if (this.#agent.has("log")) this.#deps.logs.received(this.#agent, payload);
+        else this.#guard(this.#pass(frame));
+        return;
       case "hello":
         // A client on the first generation's path that turns out to be a current one.
         if (this.connection.firstGeneration) this.#guard(this.hello(payload));
@@ -239,6 +245,7 @@ export class Session {
     if (this.#agent.connection !== this.connection) return;
     this.connection.ready = true;
     this.#deps.engine.pump(this.#agent);
+    this.#deps.logs.online(this.#agent);
     await this.#deps.messages.arrived(this.#agent);
   }
 

@@ -14,6 +14,7 @@ import type {
   HubHealth,
   HubReady,
   Imported,
+  LogPage,
   MessageRequest,
   MessageSent,
   Plan,
@@ -41,6 +42,10 @@ export interface AgentQuery extends PageQuery {
   readonly capability?: string;
   /** `key` or `key=value`. */
   readonly label?: readonly string[];
+}
+
+export interface LogQuery {
+  readonly lines?: number;
 }
 
 export interface TaskQuery extends PageQuery {
@@ -107,6 +112,10 @@ export function createCalls({ get, post, remove }: Transport) {
     getPlan: () => get<Plan | null>("/plan"),
     reconcile: (names: readonly string[] = []) => post<ReconcileAccepted>("/reconcile", { names }),
     apply: (order: Known<ApplyRequest>) => post<ApplyAccepted>("/apply", order),
+    readLog: (id: string, query: LogQuery & { readonly after?: number } = {}) =>
+      get<LogPage>(`/agents/${encodeURIComponent(id)}/logs${queryOf(query)}`),
+    logPath: (id: string, query: LogQuery = {}) =>
+      `/agents/${encodeURIComponent(id)}/logs/follow${queryOf(query)}`,
     importInstance: (name: string) => post<Imported>("/import", { name }),
 
     listAudit: (query: AuditQuery = {}) => get<AuditPage>(`/audit${queryOf(query)}`),

@@ -55,8 +55,25 @@ const APT_GET = `#!/bin/sh
 echo "sandbox: packages are never installed, skipped: apt-get $*"
 `;
 
+/** The service's output is a plain file here. */
+const JOURNALCTL = `#!/bin/sh
+# journalctl of the sandbox: the newest lines of one unit's log file.
+lines=10 follow= unit=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -u|--unit) unit=$2; shift ;;
+    -n|--lines) lines=$2; shift ;;
+    -f|--follow) follow=-F ;;
+  esac
+  shift
+done
+[ -n "$unit" ] || { echo "the sandbox only has: journalctl --unit UNIT" >&2; exit 1; }
+exec tail -n "$lines" $follow "\${VM_AGENT_GUEST_ROOT:-}/var/log/\${unit%.service}.log"
+`;
+
 export const SHIMS = {
   systemctl: SYSTEMCTL,
+  journalctl: JOURNALCTL,
   sudo: SUDO,
   "cloud-init": CLOUD_INIT,
   "apt-get": APT_GET,

@@ -1,0 +1,29 @@
+/** Binds a server, and says what to do when that cannot be. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { VmAgentError } from "../base/errors.ts";
+
+/** Resolves with the port. */
+export async function listen(server: Server, port: number, host: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
+    server.listen(port, host, resolve);
+  });
+  server.removeAllListeners("error");
+  server.on("error", () => {});
+  return (server.address() as AddressInfo).port;
+}
+
+export function listenError(error: NodeJS.ErrnoException, port: number, host: string): VmAgentError {
+  const used = error.code === "EADDRINUSE";
+  return new VmAgentError({
+    code: used ? "port-in-use" : "address-unavailable",
+    message: used
+      ? `port ${port} on ${host} is in use`
+      : `cannot listen on ${host}:${port}: ${error.message}`,
+    next: used
+      ? `find who holds it (lsof -i :${port}), or choose another port in kind: Fleet or by VM_AGENT_WS_PORT, VM_AGENT_HTTP_PORT`
+      : "choose an address of this machine (VM_AGENT_BIND)",
+    cause: error,
+  });
+}
