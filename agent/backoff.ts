@@ -1,10 +1,19 @@
 /** How long to wait before the next connection; pure, randomness is an argument. */
+import { DEFAULT_POLICY } from "./policy.ts";
 import { CLOSE } from "./wire.ts";
 
-export const SHORTEST_MS = 1_000;
-export const LONGEST_MS = 30_000;
+export const SHORTEST_MS: number = DEFAULT_POLICY.reconnectShortestMs;
+export const LONGEST_MS: number = DEFAULT_POLICY.reconnectLongestMs;
+/** The hub's policy may set others. */
+export const DEFAULT_BOUNDS: Bounds = { shortestMs: SHORTEST_MS, longestMs: LONGEST_MS };
 export const UNAUTHORISED_MS = 30_000;
 export const REFUSED_MS = 300_000;
+
+/** Between which a pause lies that no refusal asked for. */
+export interface Bounds {
+  readonly shortestMs: number;
+  readonly longestMs: number;
+}
 
 /** How a round of connection attempts ended. */
 export interface Ending {
@@ -15,16 +24,22 @@ export interface Ending {
 }
 
 /**
- * Exponential with full jitter: uniform in [1 s, min(30 s, 2 s · 2^attempt)]. Attempt 0 already spreads over a second,
- * so that a hub's restart does not bring all its runtimes back at one instant.
+ * Exponential with full jitter: by default uniform in [1 s, min(30 s, 2 s · 2^attempt)]. Attempt 0 already spreads over a
+ * second, so that a hub's restart does not bring all its runtimes back at one instant.
  */
-export function backoff(attempt: number, random: number): number {
-  const ceiling = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** (Math.min(Math.max(attempt, 0), 20) + 1));
-  return SHORTEST_MS + random * (ceiling - SHORTEST_MS);
+export function backoff(attempt: number, random: number, bounds: Bounds = DEFAULT_BOUNDS): number {
+  const { shortestMs, longestMs } = bounds;
+  const ceiling = Math.min(longestMs, shortestMs * 2 ** (Math.min(Math.max(attempt, 0), 20) + 1));
+  return shortestMs + random * (ceiling - shortestMs);
 }
 
 /** `attempt`: rounds in a row without an accepted hello. `random`: 0 ≤ r < 1. */
-export function delayAfter(ending: Ending, attempt: number, random: number): number {
+export function delayAfter(
+  ending: Ending,
+  attempt: number,
+  random: number,
+  bounds: Bounds = DEFAULT_BOUNDS,
+): number {
   const { closeCode, httpStatus } = ending;
   if (closeCode === CLOSE.refused || httpStatus === 403) return REFUSED_MS * (1 + random / 10);
   // A locked-out address (429) is let in again after five minutes; asking sooner would prolong it.
@@ -33,8 +48,8 @@ export function delayAfter(ending: Ending, attempt: number, random: number): num
   // Another connection with this credential is alive; hurrying back would throw it out in turn, for ever.
   if (closeCode === CLOSE.replaced) return LONGEST_MS * (1 + random / 10);
   if (closeCode === CLOSE.protocolError) return LONGEST_MS * (1 + random / 10);
-  if (closeCode === CLOSE.restart) return backoff(Math.max(attempt, 1), random);
-  return backoff(attempt, random);
+  if (closeCode === CLOSE.restart) return backoff(Math.max(attempt, 1), random, bounds);
+  return backoff(attempt, random, bounds);
 }
 
 /** The ending that asks for the most patience, of several candidates in one round. */

@@ -1,6 +1,6 @@
 /** The connection to the hub: finds it, keeps it, notices when it is dead, and comes back with patience. */
 import WebSocket from "ws";
-import { delayAfter, type Ending, worst } from "./backoff.ts";
+import { type Bounds, DEFAULT_BOUNDS, delayAfter, type Ending, worst } from "./backoff.ts";
 import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
 import { CLOSE } from "./wire.ts";
@@ -43,6 +43,7 @@ export class Channel {
   #socket: WebSocket | null = null;
   #established = false;
   #attempt = 0;
+  #bounds: Bounds = DEFAULT_BOUNDS;
   #stopped = false;
   #wake: () => void = () => {};
   #heard = 0;
@@ -57,16 +58,17 @@ export class Channel {
     while (!this.#stopped) {
       const ending = await this.#round();
       if (this.#stopped) return;
-      const delay = delayAfter(ending, this.#attempt, this.#random());
+      const delay = delayAfter(ending, this.#attempt, this.#random(), this.#bounds);
       this.#attempt += 1;
       this.#deps.log.info(`next attempt in ${(delay / 1000).toFixed(1)} s`);
       await this.#pause(delay);
     }
   }
 
-  /** The hub has accepted our hello: the next loss begins with the shortest delay again. */
-  established(): void {
+  /** The hub has accepted our hello: the next loss begins with the shortest delay again, within the bounds that it set. */
+  established(bounds: Bounds): void {
     this.#established = true;
+    this.#bounds = bounds;
     this.#attempt = 0;
   }
 

@@ -23,9 +23,15 @@ function littleEndian(hex: string): string {
     .join(".");
 }
 
-/** URLs to try in order. `hub` entries are `host`, `host:port` or whole `ws://` and `wss://` URLs. */
+const LOOPBACK = /^(wss?:\/\/)?(127\.\d+\.\d+\.\d+|localhost|\[::1\])(?![^:/])|^::1$/;
+
+/**
+ * URLs to try in order. `hub` entries are `host`, `host:port` or whole `ws://` and `wss://` URLs. A hub that is on loopback
+ * only shares this machine's network (the sandbox): the gateway is a stranger then, and is not shown a credential.
+ */
 export function candidates(hub: readonly string[], port: number, gateway: string | null): readonly string[] {
-  const hosts = gateway === null ? hub : [...hub, `${gateway}:${port}`];
+  const isHere = hub.length > 0 && hub.every((host) => LOOPBACK.test(host));
+  const hosts = gateway === null || isHere ? hub : [...hub, `${gateway}:${port}`];
   const urls = hosts.map((host) => {
     if (/^wss?:\/\//.test(host)) return host.replace(/\/+$/, "").replace(/^(wss?:\/\/[^/]+)$/, "$1/agent");
     const hasPort = /:\d+$/.test(host) && (host.startsWith("[") || host.split(":").length === 2);

@@ -6,6 +6,8 @@ export const DEFAULT_POLICY: Policy = {
   heartbeatMs: 30_000,
   maxFrameBytes: 1_048_576,
   maxOutputBytes: 1_048_576,
+  reconnectShortestMs: 1_000,
+  reconnectLongestMs: 30_000,
 };
 
 export function readPolicy(value: unknown): Policy {
@@ -16,9 +18,12 @@ export function readPolicy(value: unknown): Policy {
       ? Math.max(least, given)
       : DEFAULT_POLICY[field];
   };
+  const reconnectShortestMs = positive("reconnectShortestMs", 50);
   return {
     heartbeatMs: positive("heartbeatMs", 100),
     maxFrameBytes: positive("maxFrameBytes", 65_536),
     maxOutputBytes: positive("maxOutputBytes", 4_096),
+    reconnectShortestMs,
+    reconnectLongestMs: positive("reconnectLongestMs", reconnectShortestMs),
   };
 }

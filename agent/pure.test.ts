@@ -32,6 +32,18 @@ test("delays stay between 1 s and 30 s, and never shrink with more attempts", ()
   );
 });
 
+test("the hub may set other bounds, which leave the time that a refusal asks for as it is", () => {
+  const bounds = { shortestMs: 100, longestMs: 400 };
+  fc.assert(
+    fc.property(fc.nat(1_000), random, (attempt, r) => {
+      const lost = delayAfter({ closeCode: 1006, httpStatus: null }, attempt, r, bounds);
+      assert.ok(lost >= 100 && lost <= 400);
+      const refused = { closeCode: 4001, httpStatus: null };
+      assert.equal(delayAfter(refused, attempt, r, bounds), delayAfter(refused, attempt, r));
+    }),
+  );
+});
+
 test("refusals are given time: 30 s, or 5 minutes; the more patient of two endings counts", () => {
   fc.assert(
     fc.property(codes, statuses, codes, statuses, fc.nat(50), random, (c1, s1, c2, s2, attempt, r) => {
@@ -287,4 +299,13 @@ test("secrets that the hub cannot read stay as they are, and only those", () => 
   const next = parsePushed({ hash: "2", secrets: { B: "new" }, keepSecrets: ["A", "B", "D"] }, former);
   assert.deepEqual(next?.secrets, { A: "a", B: "new" });
   assert.deepEqual(parsePushed({ hash: "3", secrets: {} }, former)?.secrets, {});
+});
+
+test("a hub on loopback is on this machine, whose own gateway is a stranger and is not asked", () => {
+  for (const host of ["127.0.0.1:9090", "127.0.0.1", "localhost:1", "[::1]:9090", "::1", "ws://127.0.0.1:9"])
+    assert.equal(candidates([host], 9090, "192.0.2.1").length, 1, host);
+  for (const host of ["127.0.0.1.example:1", "localhost.example", "10.0.0.1", "wss://hub.example"])
+    assert.equal(candidates([host], 9090, "192.0.2.1").length, 2, host);
+  assert.equal(candidates(["10.0.0.1", "127.0.0.1"], 9090, "192.0.2.1").length, 3);
+  assert.deepEqual(candidates([], 9090, "192.0.2.1"), ["ws://192.0.2.1:9090/agent"]);
 });

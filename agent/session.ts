@@ -1,6 +1,6 @@
 /** The conversation with the hub: hello, credential, configuration, tasks, health; knows no socket. */
 import { randomUUID } from "node:crypto";
-import { jittered } from "./backoff.ts";
+import { type Bounds, jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "./config.ts";
 import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
@@ -41,7 +41,7 @@ export interface Line {
   sent(text: string): Promise<boolean>;
   readonly congested: boolean;
   close(code: number, reason: string): void;
-  established(): void;
+  established(bounds: Bounds): void;
 }
 
 export interface SessionDeps {
@@ -182,7 +182,8 @@ export class Session {
     }
     this.#policy = readPolicy(payload.policy);
     this.#ready = true;
-    this.#deps.line.established();
+    const { reconnectShortestMs: shortestMs, reconnectLongestMs: longestMs } = this.#policy;
+    this.#deps.line.established({ shortestMs, longestMs });
     if (typeof payload.credential === "string" && payload.credential !== "")
       this.#storeCredential(payload.credential);
     if (payload.config !== undefined && payload.config !== null) this.#configure(payload.config);

@@ -37,6 +37,9 @@ export interface Policy {
   readonly maxFrameBytes: number;
   /** Bytes of output that are streamed for one task, both streams together. */
   readonly maxOutputBytes: number;
+  /** Bounds of the pause before a lost connection is opened again. */
+  readonly reconnectShortestMs: number;
+  readonly reconnectLongestMs: number;
 }
 
 export interface TaskConfig {

@@ -1290,6 +1290,14 @@ export interface HubPolicy {
    * Output of a task that is kept.
    */
   readonly maxOutputBytes?: number;
+  /**
+   * Shortest pause before a lost connection is opened again; default 1000.
+   */
+  readonly reconnectShortestMs?: number;
+  /**
+   * Longest pause before a lost connection is opened again; default 30000.
+   */
+  readonly reconnectLongestMs?: number;
   readonly [k: string]: unknown;
 }
 /**

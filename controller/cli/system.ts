@@ -25,6 +25,7 @@ import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { databasePath, prepareHome } from "./home.ts";
+import { stopAt } from "./stop-at.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
 
 /** kv key: the agent port of the last run; instances remember it, so a port that was picked is picked again. */
@@ -279,6 +280,10 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
         advertise: desired?.settings.hub.advertise ?? "auto",
         hostNames: [],
       },
+      limits: {
+        reconnectShortest: number(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
+        reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
+      },
       onError: parts.onError,
     });
     await hub.start();
@@ -287,16 +292,4 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
   const before = parts.store.kv.get(AGENT_PORT_KEY);
   if (wanted !== 0 || typeof before !== "number") return make(wanted);
   return make(before).catch(() => make(0));
-}
-
-/**
- * For tests of crashes: `agent:step:before` or `agent:step:after` ends this process there, as `kill -9` would. `*` stands
- * for any agent.
- */
-function stopAt(where: string): (agent: string, step: string, edge: "before" | "after") => void {
-  const [name, kind, edge] = where.split(":");
-  return (agent, step, at) => {
-    if ((name === "*" || name === agent) && kind === step && edge === at)
-      process.kill(process.pid, "SIGKILL");
-  };
 }

@@ -1,4 +1,4 @@
-/** `kill -9` of `vm-agent up` at every step boundary of creating three agents: a restart makes three agents, none twice, none left over. */
+/** `kill -9` of `vm-agent up` while it creates three agents, between boundaries of steps too: a restart makes three agents, none twice, none left over. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,31 +7,9 @@ import { describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
 import { NAMES, THREE } from "./fleets.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
-
-const STEPS = ["claim", "launch", "await-ready", "converged"] as const;
-const EDGES = ["before", "after"] as const;
-/** The first to be created, and the one that waits for it. */
-const AGENTS = ["agent-builder", "agent-tester"] as const;
-
-const BOUNDARIES = AGENTS.flatMap((agent) =>
-  STEPS.flatMap((step) => EDGES.map((edge) => `${agent}:${step}:${edge}`)),
-);
+import { runtimesOf } from "./runtimes-of.ts";
 
 describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
-  for (const boundary of BOUNDARIES) {
-    it(`at ${boundary}`, async () => {
-      const fixture = await createFixture(THREE);
-      try {
-        const child = fixture.spawnUp({ VM_AGENT_TEST_BOUNDARY: boundary });
-        const [, signal] = (await once(child, "close")) as [number | null, string | null];
-        assert.equal(signal, "SIGKILL", "it was killed at the boundary");
-        await startsAgain(fixture);
-      } finally {
-        await fixture.close();
-      }
-    });
-  }
-
   // Inside a launch, where Multipass goes on without us: not listed yet, and listed but not up.
   for (const phase of ["preparing", "unknown"]) {
     it(`while Multipass is in the phase "${phase}" of a launch`, async () => {
@@ -111,21 +89,8 @@ async function startsAgain(
     const calls = (await readFile(join(fixture.home, "sandbox", "calls.jsonl"), "utf8")).trim().split("\n");
     const removed = calls.filter((line) => line.includes('"delete"'));
     assert.deepEqual(removed, [], "nothing was ever deleted");
-    assert.equal((await runtimesOf(fixture)).length, 3, "one runtime for each");
+    assert.equal((await runtimesOf(fixture.home)).length, 3, "one runtime for each");
   } finally {
     await up.end();
   }
-}
-
-/** Processes of this fixture's runtimes, by their settings file on the command line. */
-async function runtimesOf(fixture: Fixture): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const [line, parent] = await Promise.all([
-      readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
-      readFile(`/proc/${pid}/environ`, "utf8").catch(() => ""),
-    ]);
-    if (line.includes("guest/init") && `${line}${parent}`.includes(fixture.home)) found.push(pid);
-  }
-  return found;
 }

@@ -18,6 +18,9 @@ export const LIMITS = {
 
   /** Heartbeats are asked for at this pace; a runtime adds its own jitter. */
   heartbeat: 30_000,
+  /** A runtime that lost its connection waits between these before it comes back, longer with each failure. */
+  reconnectShortest: 1000,
+  reconnectLongest: 30_000,
   /** Silence after which an agent is offline, unless its document says otherwise. */
   offlineAfter: 90_000,
   /** Between two looks at silence and at timeouts. */

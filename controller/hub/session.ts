@@ -103,6 +103,8 @@ export class Session {
         heartbeatMs: limits.heartbeat,
         maxFrameBytes: limits.maxFrameBytes,
         maxOutputBytes: limits.maxOutputBytes,
+        reconnectShortestMs: limits.reconnectShortest,
+        reconnectLongestMs: limits.reconnectLongest,
       },
       features: FEATURES,
     });
