@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileCacheFolder } from "./base/compile-cache.ts";
 
 const NEEDED = [22, 18] as const;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -42,7 +43,8 @@ if (nodeIsTooOld()) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   process.stdout.write(`vm-agent ${version}\n`);
 } else {
-  module.enableCompileCache?.();
+  const cache = compileCacheFolder();
+  if (cache !== null) module.enableCompileCache?.(cache);
   const { runCommand } = await import("./cli/run.ts");
   process.exitCode = await runCommand(args);
   // Handles that a finished command left open (a keep-alive socket, a watcher) must not keep the terminal waiting.

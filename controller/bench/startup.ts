@@ -1,19 +1,21 @@
 /**
  * The rows about whole processes: `vm-agent --version` and `vm-agent plan`.
  *
- * Where the time of a plan goes, on a busy machine: 30 ms Node itself, 120 ms loading 150 modules from the cache of compiled code (70 of them
- * are the YAML parser), then the list; cli/early-look.ts lets the two overlap. Tried: one esbuild bundle of the command line
- * loads in 60 ms, and would have to be made anew at every turn of development. Asking a hub adds fetch, which Node loads late.
+ * Where the time of a plan goes on a quiet machine, 135 ms from start to end: 30 ms Node itself, 25 ms until `multipass list` is begun
+ * (commander, the store), then that list, beside which the YAML parser, the plan's modules and git run (50 ms). What was won: the
+ * command line is a bundle (150 modules: 45 ms more); `node:http` is had by getBuiltinModule, for importing it takes 50 ms (it reads
+ * fetch's exports too) and `fetch` as long; the time zone is asked for only with a schedule (17 ms); git is asked beside the list; only the
+ * command that is named is described to commander; `node:crypto` (8 ms) is loaded after the list has begun.
+ * Tried and lost: one CommonJS file (slower than chunks: all of it is read), minified chunks (no difference, for the cache holds
+ * compiled code), a larger young generation, --single-threaded-gc and --no-opt (all within noise).
  */
 import { spawn } from "node:child_process";
-import { join } from "node:path";
-import { packageRoot } from "../base/paths.ts";
 import { sandboxExecutable } from "../drivers/select.ts";
+import { MAIN } from "../e2e/harness.ts";
 import { THREE } from "../e2e/fleets.ts";
 import { atMost, inTurns, type Row, timed } from "./measure.ts";
 import { converge, sandboxed } from "./sandboxed.ts";
 
-const MAIN = join(packageRoot(), "dist", "controller", "main.js");
 const NOTHING = ["-e", "0"] as const;
 
 export const row: Row = async (option) => {

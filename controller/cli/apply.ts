@@ -4,7 +4,7 @@ import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Plan } from "../core/types.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { confirm } from "./confirm.ts";
-import { type Planned, type Scope, list, planNow, show } from "./plan.ts";
+import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
 import { createProgress } from "./progress.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";

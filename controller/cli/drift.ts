@@ -3,7 +3,7 @@ import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
 import type { Change, Held, Plan } from "../core/types.ts";
 import { type Output, table } from "./output.ts";
-import { heading, planNow } from "./plan.ts";
+import { heading, planNow } from "./plan-now.ts";
 import type { CommandRun } from "./run.ts";
 import { openWorld } from "./world.ts";
 

@@ -17,10 +17,6 @@ export interface EarlyLook {
 /**
  * `claimed`: the kind of driver in which claimed instances live. null: the fleet may have a say in which driver it is, or it
  * cannot be used; whoever needs it then asks in the ordinary way and hears why.
- *
- * Measured with three agents in the sandbox: `vm-agent plan` 243 ms before, see controller/bench/startup.ts for now. What is
- * left is the loading of 150 modules; one bundle of the command line would take 60 ms of that, and would have to be rebuilt at
- * every turn of development.
  */
 export async function lookEarly(
   settings: Settings,

@@ -16,7 +16,7 @@ import { readFolder } from "./fleet-file.ts";
 import { databasePath, prepareHome } from "./home.ts";
 import { type Reading, importedYaml } from "./import-yaml.ts";
 import { shownPath } from "./output.ts";
-import { planNow } from "./plan.ts";
+import { planNow } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { asked } from "./task.ts";
 import { DRIVER_KEY, openWorld } from "./world.ts";

@@ -4,7 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { type Output, table } from "./output.ts";
-import { type Planned, planNow } from "./plan.ts";
+import { type Planned, planNow } from "./plan-now.ts";
 import type { CommandRun } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
 

@@ -1,40 +1,18 @@
-/** `vm-agent plan`: what apply would do, computed from the files on disk and a look at the world; changes nothing. */
-import { relative } from "node:path";
-import { systemClock } from "../base/clock.ts";
+/** `vm-agent plan`: what apply would do; changes nothing. */
 import { EXIT } from "../base/errors.ts";
-import { type Line, explain } from "../core/explain.ts";
-import { makePlan, withHeld } from "../core/plan.ts";
-import type { Desired, Held, Observed, Plan } from "../core/types.ts";
-import { observe } from "../reconcile/observe.ts";
-import { withEarlyLook } from "./early-look.ts";
-import { resolveNames } from "./names.ts";
-import type { Output } from "./output.ts";
-import { gitLines, revisionWords } from "./revision.ts";
-import type { CommandRun, Invocation } from "./run.ts";
-import { type World, openWorld } from "./world.ts";
-
-/** How long a snapshot reading may be old before a plan asks again. Milliseconds. */
-const SNAPSHOTS_MAX_AGE_MS = 10_000;
-
-export interface Scope {
-  /** Instance names; empty: all. */
-  readonly targets: readonly string[];
-  readonly allowDelete: readonly string[];
-}
-
-export interface Planned {
-  readonly plan: Plan;
-  readonly scope: Scope;
-  readonly desired: Desired;
-  readonly observed: Observed;
-}
+import type { CommandRun } from "./run.ts";
+import { openWorld } from "./world.ts";
 
 export const plan: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
   await using world = await openWorld(settings, { color: output.color, width: output.width });
+  // What only the plan needs is loaded while Multipass is being asked.
+  const early = await world.lookEarly();
+  const { list, planNow, show } = await import("./plan-now.ts");
   const found = await planNow(world, {
     targets: list(options.target),
     allowDelete: list(options.allowDelete),
+    early,
   });
   if (output.json) output.out(JSON.stringify(found.plan, null, 2));
   else await show(invocation, world, found);
@@ -53,92 +31,3 @@ export const plan: CommandRun = async (invocation) => {
   if (found.plan.changes.length > 0) return EXIT.differs;
   return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;
 };
-
-export const list = (value: unknown): readonly string[] => (Array.isArray(value) ? (value as string[]) : []);
-
-export async function planNow(
-  world: World,
-  asked: Scope & { readonly actor?: "loop" | "apply" },
-): Promise<Planned> {
-  const early = await world.lookEarly();
-  const [desired, readings, host, beside] = await Promise.all([
-    world.desired(),
-    world.readings(),
-    world.host(),
-    world.heldBeside(),
-  ]);
-  const claims = world.store().claims.list();
-  const scope: Scope = {
-    targets: resolveNames(asked.targets, desired.agents, claims),
-    allowDelete: resolveNames(asked.allowDelete, desired.agents, claims),
-  };
-  const selection = await world.selection();
-  const deps = {
-    driver: selection.driver,
-    store: world.store(),
-    readings: () => readings,
-    clock: systemClock,
-    bus: world.bus,
-    host,
-  };
-  const observed = await observe(withEarlyLook(deps, early, selection), desired, {
-    fence: null,
-    busy: new Set(),
-    snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
-  });
-  const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
-  const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
-  const inScope = (held: Held) => scope.targets.length === 0 || scope.targets.includes(held.agent);
-  return {
-    plan: withHeld(makePlan(desired, observed, policy, systemClock.now()), beside.filter(inScope)),
-    scope,
-    desired,
-    observed,
-  };
-}
-
-/** The heading and the plan, as people read it. */
-export async function show(
-  invocation: Pick<Invocation, "settings" | "output" | "version">,
-  world: World,
-  found: Planned,
-): Promise<void> {
-  const { output } = invocation;
-  await heading(invocation, world, found);
-  print(explain(found.plan, { width: output.width, agents: found.desired.agents.length }), output);
-}
-
-/** What is looked at: the fleet and its revision, where the instances live, how many are not ours. */
-export async function heading(
-  { settings, output, version }: Pick<Invocation, "settings" | "output" | "version">,
-  world: World,
-  { observed, desired }: Planned,
-): Promise<void> {
-  const { kind } = await world.selection();
-  const claims = new Set(observed.claims.map((c) => c.name));
-  const seen = observed.instances;
-  const foreign = seen.kind === "seen" ? seen.list.filter((i) => !claims.has(i.name)).length : 0;
-  const instances =
-    seen.kind === "seen"
-      ? `${seen.list.length} instances${foreign > 0 ? `, ${foreign} not ours` : ""}`
-      : "nothing can be seen";
-  const fleet = relative(process.cwd(), settings.fleet) || ".";
-  const git = await world.git();
-  const note = kind === "sandbox" ? output.paint("warn", "sandbox (not virtual machines)") : kind;
-  output.out(
-    `vm-agent ${version}   fleet ${fleet}${revisionWords(desired.revision, git)}   ${note}, ${instances}`,
-  );
-  for (const line of gitLines(git, output)) output.out(line);
-  output.out("");
-  if (desired.guard) output.out(`${output.paint("warn", "!")} ${desired.guard.message}\n`);
-}
-
-export function print(lines: readonly Line[], output: Output): void {
-  for (const line of lines)
-    output.out(
-      line
-        .map((s) => output.paint(s.role, s.text))
-        .join("")
-        .trimEnd(),
-    );
-}

@@ -9,7 +9,7 @@ import type { Api } from "../../ui/client/api.ts";
 import { apply } from "./apply.ts";
 import { confirm } from "./confirm.ts";
 import { findHub } from "./home.ts";
-import { planNow, show } from "./plan.ts";
+import { planNow, show } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { asked } from "./task.ts";
 import { openWorld } from "./world.ts";

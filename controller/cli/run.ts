@@ -39,7 +39,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const setExit = (code: number) => {
     exit = code;
   };
-  for (const spec of COMMANDS) add(program, spec, setExit, version, debug);
+  for (const spec of wanted(argv[0])) add(program, spec, setExit, version, debug);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exit;
@@ -47,6 +47,12 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     return reportError(error, createOutput({ color: true, json: false }), debug);
   }
+}
+
+/** The one that is named, when it is named first; all of them when options stand before it, for help, and for what is misspelt. */
+function wanted(first: string | undefined): readonly CommandSpec[] {
+  const named = COMMANDS.find(({ usage }) => usage.split(" ", 1)[0] === first);
+  return named ? [named] : COMMANDS;
 }
 
 function add(

@@ -7,7 +7,7 @@ import type { Change, Plan, SavedScope } from "../core/types.ts";
 import { ourInstances } from "../core/world-hash.ts";
 import { replaceFile } from "./files.ts";
 import { shownPath } from "./output.ts";
-import type { Planned } from "./plan.ts";
+import type { Planned } from "./plan-now.ts";
 
 export type SavedPlan = Plan & { readonly saved: SavedScope };
 

@@ -9,7 +9,12 @@ import { type Bus, createBus } from "../base/events.ts";
 import type { Desired, Held, Host, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import type { FleetRead } from "../reconcile/fleet-load.ts";
-import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
+import {
+  findRepository,
+  type FoundRepository,
+  type GitState,
+  shortRevision,
+} from "../reconcile/fleet-git.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createMemoryStore } from "../store/memory.ts";
@@ -70,11 +75,12 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
   const hub = once(() => findHub(settings));
   // A running loop fetches; without one, somebody who looks wants to see what is there now.
   const mayFetch = async () => (await hub()) === null;
+  let found: Promise<FoundRepository> | null = null;
   const loaded = once(async () => {
     if (options.fleet) return { read: options.fleet, git: null };
     // Loaded when it is wanted: parser and checks of YAML are half of all code.
     const { readFleetInGit } = await import("../reconcile/fleet-git-reader.ts");
-    return readFleetInGit(settings.fleet, { mayFetch });
+    return readFleetInGit(settings.fleet, { mayFetch, ...(found && { found }) });
   });
   const fleet = once(async () => (await loaded()).read);
   const heard = once(async () => {
@@ -113,7 +119,12 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
       const claimed = claimedKind(store);
       return selectDriver(settings, wanted, { bus, env: process.env, claimed });
     }),
-    lookEarly: () => lookEarly(settings, claimedKind(store), store, bus),
+    async lookEarly() {
+      const look = await lookEarly(settings, claimedKind(store), store, bus);
+      // Git needs nothing of what is still to be loaded either.
+      if (!options.fleet) found ??= findRepository(settings.fleet);
+      return look;
+    },
     host: once(() => readHost(settings.home)),
     async readings() {
       const answer = await heard();

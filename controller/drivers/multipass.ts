@@ -1,5 +1,4 @@
 /** The driver: the `multipass` command line, or another executable that has it, called as CONTRACT says. */
-import { randomBytes } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { toVmAgentError, VmAgentError } from "../base/errors.ts";
@@ -199,7 +198,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
         });
       }
       if (argv.length === 0) throw invalid("no command is given");
-      const marker = randomBytes(9).toString("hex");
+      const marker = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("hex");
       const tail = createTail();
       // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
       const result = await call(

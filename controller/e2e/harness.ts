@@ -7,7 +7,8 @@ import { packageRoot } from "../base/paths.ts";
 import { documentedFetch } from "../http/testing/documented.ts";
 import { type Api, createApi } from "../../ui/client/api.ts";
 
-const MAIN = join(packageRoot(), "dist", "controller", "main.js");
+/** What people run: the bundle, not the modules that it is made of. */
+export const MAIN = join(packageRoot(), "dist", "bin", "vm-agent.js");
 
 export interface CommandResult {
   readonly code: number;

@@ -74,6 +74,7 @@ const TABLE: readonly Rule[] = [
     node: true,
     packages: ["yaml", "commander"],
   },
+  { files: "controller/build.ts", from: ["controller/base/"], node: true, packages: ["esbuild"] },
   { files: "controller/main.ts", from: ["controller/base/", "controller/cli/"], node: true },
   {
     files: "agent/",
@@ -98,7 +99,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What only builds: its packages need not be there at run time. */
-const TOOLS = ["schemas/generate.ts", "agent/build.ts", "ui/web/"];
+const TOOLS = ["schemas/generate.ts", "controller/build.ts", "agent/build.ts", "ui/web/"];
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 

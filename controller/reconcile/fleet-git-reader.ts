@@ -34,6 +34,8 @@ export interface GitReaderOptions extends LoadOptions {
   readonly remembered?: GitSettings | null;
   /** Whether a read may fetch first; default: only when nothing was fetched ever. */
   readonly mayFetch?: () => Promise<boolean>;
+  /** The search for the repository, where somebody has begun it: the first read waits for that instead of asking again. */
+  readonly found?: Promise<FoundRepository>;
 }
 
 export interface GitFleetReader extends FleetReader {
@@ -61,6 +63,7 @@ const FIRST_FETCH_DEADLINE_MS = 20_000;
 export function createGitReader(folder: string, options: GitReaderOptions = {}): GitFleetReader {
   const onDisk = createFleetReader(folder, options);
   let repository: FoundRepository | null = null;
+  let begun = options.found ?? null;
   let followed: GitSettings | null = options.remembered ?? null;
   let state: GitState | null = null;
   let status: TreeStatus | null = null;
@@ -177,7 +180,11 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     const readTree = () => early ?? read();
     try {
       for (let tries = 0; tries < 2; tries++) {
-        if (repository?.kind !== "there") repository = await findRepository(folder);
+        if (repository?.kind !== "there") {
+          const search = begun ?? findRepository(folder);
+          begun = null;
+          repository = await search;
+        }
         if (repository.kind === "absent")
           return await outside(repository.reason, repository.transient, readTree);
         const seen = await readStatus(repository);

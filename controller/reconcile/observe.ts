@@ -62,9 +62,10 @@ export async function observe(
   const desired = written && withKeptInstances(written, before);
   const runtimes = deps.readings();
   const wantsSnapshots = needsSnapshots(deps.store, desired, before);
-  const timeZone = deps.timeZone ?? localTimeZone();
   const hasSchedule = desired?.snapshots.some((s) => s.schedule !== undefined) ?? false;
-  const zone = hasSchedule ? { timeZone } : {};
+  // Asking for the machine's own takes 17 ms the first time, most of it reading tables of languages.
+  const timeZone = hasSchedule ? (deps.timeZone ?? localTimeZone()) : null;
+  const zone = timeZone === null ? {} : { timeZone };
   const [list, snapshots] = await Promise.all([
     deps.driver.list(options.signal),
     wantsSnapshots ? readSnapshots(deps, options, started) : null,
@@ -107,7 +108,7 @@ export async function observe(
   }
   const made = madeSnapshots(deps.store, claims);
   const due =
-    desired && hasSchedule
+    desired && timeZone !== null
       ? await dueSnapshots(deps.store, desired, { claims, made, snapshots, timeZone, now: at, fence })
       : [];
   deps.bus.emit("observed", {

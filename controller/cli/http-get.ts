@@ -1,0 +1,41 @@
+/**
+ * One GET by `node:http`: loading what `fetch` needs takes longer than a short command. Importing `node:http` reads all that it
+ * exports, `fetch`'s WebSocket among it, and takes as long (50 ms on Node 26); hence `getBuiltinModule` (2 ms).
+ */
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Rejects when nothing answers, or not within the deadline. Redirections are not followed: the hub has none. */
+export function httpGet(
+  url: URL,
+  options: { readonly headers?: Readonly<Record<string, string>>; readonly deadlineMs?: number } = {},
+): Promise<HttpAnswer> {
+  const { get } =
+    url.protocol === "https:"
+      ? process.getBuiltinModule("node:https")
+      : process.getBuiltinModule("node:http");
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers: { accept: "application/json", ...options.headers } }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on("data", (part: Buffer) => parts.push(part));
+      answer.on("error", settled(reject));
+      answer.on("end", () =>
+        settled(resolve)({ status: answer.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }),
+      );
+    });
+    // The whole answer has to be there by then, however slowly it drips.
+    const late = () =>
+      request.destroy(new Error(`no answer from ${url.host} within ${options.deadlineMs} ms`));
+    const timer = options.deadlineMs === undefined ? null : setTimeout(late, options.deadlineMs);
+    const settled =
+      <T>(settle: (value: T) => void) =>
+      (value: T) => {
+        if (timer !== null) clearTimeout(timer);
+        settle(value);
+      };
+    request.on("error", settled(reject));
+  });
+}
