@@ -26,8 +26,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "up",
     summary: "run the hub, the loop and the dashboard until Ctrl-C",
-    example: ["vm-agent up"],
+    options: [["--plain", "lines instead of the terminal dashboard"]],
+    example: ["vm-agent up", "vm-agent up --plain"],
     load: async () => (await import("./up.ts")).up,
+  },
+  {
+    usage: "dash",
+    summary: "the terminal dashboard of a hub that runs; the fleet's table where there is no terminal",
+    example: ["vm-agent dash"],
+    load: async () => (await import("./dash.ts")).dash,
   },
   {
     usage: "plan",
@@ -136,6 +143,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     example: ["vm-agent logs agent-builder", "vm-agent logs agent-builder --follow --lines 20"],
     load: async () => (await import("./logs.ts")).logs,
+  },
+  {
+    usage: "shell <name>",
+    summary: "a shell in an agent's instance, in this terminal",
+    example: ["vm-agent shell agent-builder"],
+    load: async () => (await import("./shell.ts")).shell,
   },
   {
     usage: "tasks",

@@ -10,6 +10,8 @@ export type { FieldValue } from "./edit-yaml-value.ts";
 export interface DocumentKey {
   readonly kind: string;
   readonly name?: string;
+  /** Of a Snapshot: whose it is. Snapshots of two agents may share a name. */
+  readonly agent?: string;
 }
 
 interface Field {
@@ -40,6 +42,9 @@ export function fieldOf(text: string, key: DocumentKey, field: string): Field | 
   return { value: js[field], commented: text.slice(endOf(pair), lineEnd(text, endOf(pair))).includes("#") };
 }
 
+/** Whether the file holds it; false also when the file is not valid. */
+export const hasDocument = (text: string, key: DocumentKey): boolean => indexOf(parse(text) ?? [], key) >= 0;
+
 /** The text with this top-level field of this document set; a new field comes right after the name. */
 export function setField(text: string, key: DocumentKey, field: string, value: FieldValue): string {
   const place = find(text, key);
@@ -69,16 +74,19 @@ export function removeDocument(text: string, key: DocumentKey): string | null {
 function find(text: string, key: DocumentKey): Place {
   const documents = parse(text);
   if (documents === null) throw unsafe(key, "the file is not valid YAML");
-  const says = (contents: unknown, field: string): unknown =>
-    isMap(contents) ? contents.get(field) : undefined;
-  const index = documents.findIndex(
-    ({ contents }) =>
-      says(contents, "kind") === key.kind && (key.name === undefined || says(contents, "name") === key.name),
-  );
+  const index = indexOf(documents, key);
   const contents = documents[index]?.contents;
   if (!isMap(contents)) throw unsafe(key, "the document is not in the file");
   const pairs = contents.items as unknown as readonly FieldPair[];
   return { text, key, index, flow: contents.flow ?? false, pairs, documents };
+}
+
+function indexOf(documents: readonly Document.Parsed[], key: DocumentKey): number {
+  const fields = ["kind", "name", "agent"] as const;
+  return documents.findIndex(
+    ({ contents }) =>
+      isMap(contents) && fields.every((f) => key[f] === undefined || (contents.get(f) as unknown) === key[f]),
+  );
 }
 
 function parse(text: string): readonly Document.Parsed[] | null {

@@ -1,5 +1,4 @@
 /** The document of an agent in its file, and an edit of it that a person asked for. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
@@ -7,10 +6,12 @@ import type { Desired, DesiredAgent } from "../core/types.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
 import type { DocumentKey } from "./edit-yaml.ts";
-import { replaceFile } from "./files.ts";
 import { findHub } from "./home.ts";
 import { unknownAgent } from "./names.ts";
 import { type Output, shownPath } from "./output.ts";
+
+/** How errors of the fleet are printed. */
+export type Look = Pick<Output, "color" | "width">;
 
 export interface AgentDocument {
   /** Of several replicas, any. */
@@ -21,7 +22,7 @@ export interface AgentDocument {
 }
 
 /** The folder as it lies there, committed or not: that is what a person edits. */
-export async function readFolder(settings: Settings, output: Output): Promise<Desired> {
+export async function readFolder(settings: Settings, output: Look): Promise<Desired> {
   const read = await loadFleet(settings.fleet);
   if (read.ok) return read.desired;
   const { color, width } = output;
@@ -36,7 +37,7 @@ export async function readFolder(settings: Settings, output: Output): Promise<De
 /** Throws for a name that nobody declares, and for a replica: an edit of its document is one of all of them. */
 export async function findDocument(
   settings: Settings,
-  output: Output,
+  output: Look,
   name: string,
   verb: string,
 ): Promise<AgentDocument> {
@@ -63,17 +64,6 @@ export async function findDocument(
     path: join(settings.fleet, agent.source.file),
     settings: desired.settings,
   };
-}
-
-/** True: the file says something else now. It is replaced as a whole, and only its own bytes of the edit differ. */
-export function editFile(path: string, edit: (text: string) => string): boolean {
-  const whole = readFileSync(path, "utf8");
-  const mark = whole.startsWith("\uFEFF") ? "\uFEFF" : "";
-  const text = whole.slice(mark.length);
-  const edited = edit(text);
-  if (edited === text) return false;
-  replaceFile(path, mark + edited);
-  return true;
 }
 
 /** When an edit of the fleet comes into force. */

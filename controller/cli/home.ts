@@ -57,7 +57,7 @@ export function readHubFile(home: string): HubFile | null {
   }
 }
 
-function operatorToken(settings: Settings): string | null {
+export function operatorToken(settings: Settings): string | null {
   if (settings.token) return settings.token;
   try {
     return readFileSync(join(settings.home, "operator-token"), "utf8").trim();

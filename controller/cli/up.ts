@@ -1,4 +1,5 @@
-/** `vm-agent up`: the hub, the loop and the dashboard in one process, until Ctrl-C; instances stay as they are. */
+/** `vm-agent up`: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
+import { join } from "node:path";
 import { EXIT } from "../base/errors.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
@@ -6,8 +7,11 @@ import type { Desired } from "../core/types.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
+import { createApi } from "../../ui/client/api.ts";
 import { controllerPort } from "./controller-port.ts";
-import { removeHubFile, writeHubFile } from "./home.ts";
+import { hasTerminal, openDashboard } from "./dash.ts";
+import { operatorToken, removeHubFile, writeHubFile } from "./home.ts";
+import { outputTo } from "./output-file.ts";
 import { type Output, age, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { gitLines, revisionWords } from "./revision.ts";
@@ -15,12 +19,16 @@ import type { CommandRun, Invocation } from "./run.ts";
 import { type System, createSystem } from "./system.ts";
 
 export const up: CommandRun = async (invocation) => {
-  const { settings, output, version } = invocation;
-  const log = createLogger(logOptions(process.env));
+  const { settings, version, options } = invocation;
+  const picture = hasTerminal(invocation.output) && !options.plain;
+  // The screen is the dashboard's: what would be printed is kept in a file.
+  const file = picture ? outputTo(join(settings.home, "up.log")) : null;
+  const output = file ?? invocation.output;
+  const log = createLogger({ ...logOptions(process.env), ...(file && { write: file.append }) });
   const onError = (error: unknown) =>
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const started = Date.now();
-  const ended = signalled(output);
+  const ended = signalled(invocation.output);
   const system = await createSystem(settings, {
     command: "vm-agent up",
     env: process.env,
@@ -40,15 +48,16 @@ export const up: CommandRun = async (invocation) => {
       driver: system.driver.name,
       sandbox: system.driver.sandbox,
     });
-    system.bus.onAny((event) => progress.event(event));
+    if (!picture) system.bus.onAny((event) => progress.event(event));
     tellFleet(system, output);
     system.loop.start();
     void system.loop.settled(ended.signal).then(
       () => output.out(ready(system, urls, output, Date.now() - started)),
       () => {},
     );
+    if (picture) await showDashboard(invocation, system, urls.http, ended);
     await ended.promise;
-    output.out("stopping; the agents stay as they are");
+    invocation.output.out("stopping; the agents stay as they are");
     await Promise.all([http.stop(), dashboard.stop()]);
     return EXIT.done;
   } finally {
@@ -57,6 +66,32 @@ export const up: CommandRun = async (invocation) => {
     await system.stop();
   }
 };
+
+/** Until somebody leaves it; what runs then is finished while it can still be seen. */
+async function showDashboard(
+  { settings, output }: Invocation,
+  system: System,
+  url: string,
+  ended: Ended,
+): Promise<void> {
+  const closing = new AbortController();
+  const shown = openDashboard({
+    settings,
+    output,
+    api: createApi({ url, token: operatorToken(settings) ?? "" }),
+    where: url,
+    own: true,
+    signal: closing.signal,
+    executable: async () => system.selection.executable,
+    onQuit: ended.interrupt,
+  });
+  // It ends by itself only when it cannot go on; then the rest ends too.
+  shown.then(ended.end, ended.end);
+  await ended.promise;
+  await system.loop.stop();
+  closing.abort();
+  await shown;
+}
 
 interface Servers {
   readonly http: HttpServer;
@@ -165,19 +200,30 @@ function ready(system: System, urls: Servers["urls"], output: Output, ms: number
   );
 }
 
+interface Ended {
+  readonly promise: Promise<void>;
+  readonly signal: AbortSignal;
+  /** As Ctrl-C does: the second time at once. */
+  readonly interrupt: () => void;
+  readonly end: () => void;
+}
+
 /** Ctrl-C or a service manager's stop; the second time at once. */
-function signalled(output: Output): { readonly promise: Promise<void>; readonly signal: AbortSignal } {
+function signalled(output: Pick<Output, "err">): Ended {
   const controller = new AbortController();
-  const promise = new Promise<void>((resolve) => {
-    const onSignal = () => {
-      if (controller.signal.aborted) {
-        output.err("stopped at once; the next start goes on from here");
-        process.exit(130);
-      }
-      controller.abort();
-      resolve();
-    };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
-  });
-  return { promise, signal: controller.signal };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => {
+    controller.abort();
+    resolve();
+  };
+  const interrupt = () => {
+    if (controller.signal.aborted) {
+      // Whoever drew on the screen puts it back as this process ends, and what is said comes after that.
+      process.once("exit", () => output.err("stopped at once; the next start goes on from here"));
+      process.exit(130);
+    }
+    end();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  return { promise, signal: controller.signal, interrupt, end };
 }

@@ -18,6 +18,7 @@ export interface HealthSample {
 
 /** The parts of the hub's agent object that are read here. */
 export type HubAgentView = Pick<Agent, "id" | "lastHealthCheck"> & {
+  readonly registeredAt?: number;
   readonly health: Readonly<Record<string, unknown>> | null;
 };
 

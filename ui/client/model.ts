@@ -26,6 +26,8 @@ export interface Model {
   /** Newest first. */
   readonly tasks: readonly TaskView[];
   readonly health: Readonly<Record<string, readonly HealthSample[]>>;
+  /** When each agent's runtime first came to the hub. */
+  readonly registered: Readonly<Record<string, number>>;
 }
 
 export type Action =
@@ -50,6 +52,7 @@ export const emptyModel = (now: number): Model => ({
   events: [],
   tasks: [],
   health: {},
+  registered: {},
 });
 
 export function reduce(model: Model, action: Action): Model {
@@ -155,15 +158,19 @@ function merge(old: readonly TaskView[], fresh: readonly TaskView[]): readonly T
 }
 
 function withHealth(model: Model, agents: readonly HubAgentView[]): Model {
-  let health = model.health;
+  let { health, registered } = model;
   for (const agent of agents) {
+    if (agent.registeredAt && agent.registeredAt !== registered[agent.id])
+      registered = { ...registered, [agent.id]: agent.registeredAt };
     const sample = readHealth(agent);
     if (sample === null) continue;
     const before = health[agent.id] ?? [];
     const after = withSample(before, sample);
     if (after !== before) health = { ...health, [agent.id]: after };
   }
-  return health === model.health ? model : { ...model, health };
+  return health === model.health && registered === model.registered
+    ? model
+    : { ...model, health, registered };
 }
 
 export const findAgent = (model: Model, name: string): AgentView | undefined =>

@@ -1,8 +1,8 @@
 /** How components reach the store, the clock and the address bar. */
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import type { Live } from "../client/live.ts";
 import type { Model } from "../client/model.ts";
-import type { Live } from "./live.ts";
 
 export const LiveContext = createContext<Live | null>(null);
 

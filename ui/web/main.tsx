@@ -3,9 +3,9 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { createApi } from "../client/api.ts";
+import { createLive, type Live } from "../client/live.ts";
 import { Dashboard } from "./dashboard.tsx";
 import { LiveContext } from "./hooks.ts";
-import { createLive, type Live } from "./live.ts";
 import { SignIn } from "./sign-in.tsx";
 
 const KEY = "vm-agent-operator-token";
@@ -17,13 +17,21 @@ function App() {
 
   useEffect(() => {
     if (token === null) return;
-    const store = createLive(createApi({ url: location.origin, token }), (message) => {
-      sessionStorage.removeItem(KEY);
-      setRefused(message);
-      setToken(null);
+    const store = createLive(createApi({ url: location.origin, token }), {
+      onRefused: (message) => {
+        sessionStorage.removeItem(KEY);
+        setRefused(message);
+        setToken(null);
+      },
+      seen: () => !document.hidden,
     });
+    const onVisible = () => {
+      if (!document.hidden) store.refresh();
+    };
+    document.addEventListener("visibilitychange", onVisible);
     setLive(store);
     return () => {
+      document.removeEventListener("visibilitychange", onVisible);
       store.stop();
       setLive(null);
     };

@@ -1,7 +1,7 @@
-/** The page's one store: follows the hub's events, reads what they make stale again, tells who listens. */
-import { type Api, ApiError } from "../client/api.ts";
-import { follow, lostWords } from "../client/follow.ts";
-import { type Action, type Model, emptyModel, reduce } from "../client/model.ts";
+/** A face's one store: follows the hub's events, reads what they make stale again, tells who listens. */
+import { type Api, ApiError } from "./api.ts";
+import { follow, lostWords } from "./follow.ts";
+import { type Action, type Model, emptyModel, reduce } from "./model.ts";
 
 export interface Live {
   readonly api: Api;
@@ -16,6 +16,13 @@ export interface Live {
   stop(): void;
 }
 
+export interface LiveOptions {
+  /** The token is not accepted; nothing more is tried. */
+  readonly onRefused: (message: string) => void;
+  /** False while nobody can see the face: nothing is read by the clock then. Absent: it is always seen. */
+  readonly seen?: () => boolean;
+}
+
 /** Between two readings of the same thing. */
 const SPACING = 300;
 /** While the loop works on something, its progress is read at this pace; else the fleet is read again this often. */
@@ -26,7 +33,7 @@ const HEARTBEATS = 15_000;
 
 const SAYS_NOTHING = new Set(["open", "command", "auth.failed"]);
 
-export function createLive(api: Api, onRefused: (message: string) => void): Live {
+export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptions): Live {
   let model = emptyModel(Date.now());
   let taskWatchers = 0;
   /** An id of no run: the hub answers with all that it still remembers. */
@@ -93,19 +100,15 @@ export function createLive(api: Api, onRefused: (message: string) => void): Live
 
   let fleetRead = 0;
   const timer = setInterval(() => {
-    if (document.hidden || model.link.status !== "live") return;
+    if (!seen() || model.link.status !== "live") return;
     const pace = model.fleet?.agents.some((a) => a.work !== null) ? WORKING : RESTING;
     if (Date.now() - fleetRead < pace) return;
     fleetRead = Date.now();
     readFleet();
   }, WORKING);
   const heartbeats = setInterval(() => {
-    if (!document.hidden && model.link.status === "live") readHeartbeats();
+    if (seen() && model.link.status === "live") readHeartbeats();
   }, HEARTBEATS);
-  const onVisible = (): void => {
-    if (!document.hidden) refresh();
-  };
-  document.addEventListener("visibilitychange", onVisible);
   connect();
 
   return {
@@ -129,7 +132,6 @@ export function createLive(api: Api, onRefused: (message: string) => void): Live
       over.abort();
       clearInterval(timer);
       clearInterval(heartbeats);
-      document.removeEventListener("visibilitychange", onVisible);
       listeners.clear();
     },
   };

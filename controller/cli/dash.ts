@@ -1,0 +1,77 @@
+/** `vm-agent dash`: the terminal dashboard against a running hub; without a terminal, the fleet's table once. */
+import { type Api, createApi } from "../../ui/client/api.ts";
+import type { Settings } from "../base/env.ts";
+import { EXIT } from "../base/errors.ts";
+import type { Executable } from "../drivers/multipass-call.ts";
+import { fleetOrders } from "./fleet-orders.ts";
+import { needHub, operatorToken, readHubFile } from "./home.ts";
+import { list } from "./list.ts";
+import type { Output } from "./output.ts";
+import type { CommandRun } from "./run.ts";
+import { openWorld } from "./world.ts";
+
+export const dash: CommandRun = async (invocation) => {
+  const { settings, output } = invocation;
+  const { api, file } = await needHub(settings);
+  if (!hasTerminal(output)) return list({ ...invocation, options: {} });
+  const where = settings.url ?? file?.http ?? "";
+  await using world = await openWorld(settings, {});
+  await openDashboard({
+    settings,
+    output,
+    api: settings.url === null && file ? wherever(settings, file.http, operatorToken(settings) ?? "") : api,
+    where,
+    own: false,
+    signal: new AbortController().signal,
+    executable: async () => (await world.selection()).executable,
+    onQuit: (leave) => leave(),
+  });
+  return EXIT.done;
+};
+
+/** Both ends: keys can be read and the screen can be drawn. */
+export const hasTerminal = ({ isTTY, json }: Output): boolean =>
+  isTTY && !json && process.stdin.isTTY === true;
+
+export interface OpenDashboard {
+  readonly settings: Settings;
+  readonly output: Output;
+  readonly api: Api;
+  readonly where: string;
+  /** Leaving stops the hub and the loop. */
+  readonly own: boolean;
+  readonly signal: AbortSignal;
+  readonly executable: () => Promise<Executable>;
+  readonly onQuit: (leave: () => void) => void;
+}
+
+/** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
+export async function openDashboard(options: OpenDashboard): Promise<void> {
+  const { settings, output, api, where, own, signal, executable, onQuit } = options;
+  const { runDashboard } = await import("../../ui/tui/dashboard.tsx");
+  await runDashboard({
+    api,
+    where,
+    own,
+    signal,
+    onQuit,
+    color: output.color,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    screenReader: process.env.INK_SCREEN_READER === "true",
+    orders: fleetOrders({ settings, look: { color: false, width: 200 }, api, executable }),
+  });
+}
+
+/** A hub that was started again may listen elsewhere: each call goes to where it says to be now. */
+function wherever(settings: Settings, first: string, token: string): Api {
+  return createApi({
+    url: first,
+    token,
+    fetch: (input, init) => {
+      const asked = new URL(String(input));
+      const now = readHubFile(settings.home)?.http ?? first;
+      return fetch(new URL(`${asked.pathname}${asked.search}`, now), init);
+    },
+  });
+}

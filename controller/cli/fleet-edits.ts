@@ -1,0 +1,240 @@
+/** Edits of the fleet that a person asked for: what is asked for changes and not a byte besides; what would break the fleet is not written. */
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../base/env.ts";
+import { VmAgentError } from "../base/errors.ts";
+import type { Desired, DesiredAgent, PowerState } from "../core/types.ts";
+import { type FleetFiles, filesOnDisk } from "../reconcile/fleet-files.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { loadFleet } from "../reconcile/fleet-source.ts";
+import {
+  type DocumentKey,
+  fieldOf,
+  hasDocument,
+  removeDocument,
+  removeField,
+  setField,
+} from "./edit-yaml.ts";
+import { valueText } from "./edit-yaml-value.ts";
+import { replaceFile } from "./files.ts";
+import { type AgentDocument, findDocument, type Look, readFolder } from "./fleet-file.ts";
+import { shownPath } from "./output.ts";
+
+export interface Edited {
+  /** False: it said so already, and nothing was written. */
+  readonly changed: boolean;
+  /** Absolute path of the agent's own document. */
+  readonly document: string;
+  /** Absolute paths of what was written or removed. */
+  readonly files: readonly string[];
+  /** Instances of the document: itself, or its replicas. */
+  readonly instances: readonly string[];
+  /** The fleet before the edit. */
+  readonly settings: Desired["settings"];
+}
+
+/** Each rejects with why it was not done; nothing is written then. `name`: of the document. */
+export interface FleetEdits {
+  setState(name: string, state: PowerState): Promise<Edited>;
+  setPaused(name: string, paused: boolean): Promise<Edited>;
+  /** A `kind: Snapshot` of this agent, right behind its own document's file. */
+  declareSnapshot(name: string, snapshot: string, comment?: string): Promise<Edited>;
+  /** A new token each time, so that it is done once more. */
+  askRestore(name: string, snapshot: string, token: string): Promise<Edited>;
+  /** The document, and the snapshots that are declared of this agent alone. */
+  removeAgent(name: string): Promise<Edited>;
+}
+
+/** null: the file goes. By path relative to the fleet folder. */
+type Texts = Map<string, string | null>;
+
+export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
+  const { fleet } = settings;
+  const find = (name: string, verb: string) => findDocument(settings, look, name, verb);
+  const done = async (found: AgentDocument, texts: Texts): Promise<Edited> => {
+    const changed = new Map([...texts].filter(([file, text]) => text !== textIn(fleet, file)));
+    const instances = await instancesOf(settings, look, found);
+    if (changed.size > 0) await write(settings, look, changed);
+    return {
+      changed: changed.size > 0,
+      document: found.path,
+      files: [...changed.keys()].map((file) => join(fleet, file)),
+      instances,
+      settings: found.settings,
+    };
+  };
+  const edited = ({ agent }: AgentDocument, edit: (text: string) => string): Texts => {
+    const { file } = agent.source;
+    return new Map([[file, withoutMark(textIn(fleet, file), edit)]]);
+  };
+
+  return {
+    async setState(name, state) {
+      const found = await find(name, verbOf(state));
+      const same = found.agent.state === state;
+      return done(
+        found,
+        same ? new Map() : edited(found, (text) => setField(text, found.key, "state", state)),
+      );
+    },
+
+    async setPaused(name, paused) {
+      const found = await find(name, paused ? "pause" : "resume");
+      const { agent, key } = found;
+      if (agent.paused === paused) return done(found, new Map());
+      if (paused)
+        return done(
+          found,
+          edited(found, (text) => setField(text, key, "paused", true)),
+        );
+      const own = fieldOf(textIn(fleet, agent.source.file).replace(MARK, ""), key, "paused");
+      // A comment on the line says why it was paused, and is not ours to remove.
+      if (own !== null && !own.commented) {
+        const without = edited(found, (text) => removeField(text, key, "paused"));
+        if (!(await isPausedIn(settings, key.name ?? name, without))) return done(found, without);
+      }
+      // Its profile pauses it too, so it has to say otherwise itself.
+      return done(
+        found,
+        edited(found, (text) => setField(text, key, "paused", false)),
+      );
+    },
+
+    async declareSnapshot(name, snapshot, comment = "") {
+      const found = await find(name, "snapshot");
+      const desired = await readFolder(settings, look);
+      if (desired.snapshots.some((s) => s.name === snapshot && s.agent === found.agent.name))
+        return done(found, new Map());
+      const said = comment === "" ? "" : `comment: ${valueText(comment)}\n`;
+      const document = `kind: Snapshot\nname: ${valueText(snapshot)}\nagent: ${valueText(name)}\n${said}`;
+      return done(
+        found,
+        edited(found, (text) => appended(text, document)),
+      );
+    },
+
+    async askRestore(name, snapshot, token) {
+      const found = await find(name, "restore");
+      return done(
+        found,
+        edited(found, (text) => setField(text, found.key, "restore", { snapshot, token })),
+      );
+    },
+
+    async removeAgent(name) {
+      const found = await find(name, "destroy");
+      const desired = await readFolder(settings, look);
+      refuseIfNeeded(desired, found.agent, name);
+      const texts: Texts = new Map();
+      const remove = (file: string, key: DocumentKey) => {
+        const before = texts.get(file) ?? textIn(fleet, file);
+        const mark = before.startsWith(MARK) ? MARK : "";
+        const after = removeDocument(before.slice(mark.length), key);
+        texts.set(file, after === null ? null : mark + after);
+      };
+      // The snapshots first: the document of the agent may be the only other one of their file.
+      for (const { file, key } of ownSnapshots(fleet, desired, name)) remove(file, key);
+      remove(found.agent.source.file, { kind: "Agent", name });
+      return done(found, texts);
+    },
+  };
+}
+
+const MARK = "\uFEFF";
+const textIn = (fleet: string, file: string): string => readFileSync(join(fleet, file), "utf8");
+
+function withoutMark(text: string, edit: (text: string) => string): string {
+  const mark = text.startsWith(MARK) ? MARK : "";
+  return mark + edit(text.slice(mark.length));
+}
+
+const verbOf = (state: PowerState): string =>
+  ({ running: "start", stopped: "stop", suspended: "suspend" })[state];
+
+/** Behind everything else, with the line ends of the file. */
+function appended(text: string, document: string): string {
+  const eol = text.includes("\r\n") ? "\r\n" : "\n";
+  const end = text === "" || text.endsWith("\n") ? "" : eol;
+  return `${text}${end}${`---\n${document}`.replaceAll("\n", eol)}`;
+}
+
+async function instancesOf(
+  settings: Settings,
+  look: Look,
+  { key }: AgentDocument,
+): Promise<readonly string[]> {
+  const { agents } = await readFolder(settings, look);
+  return agents.filter((a) => a.document === key.name).map((a) => a.name);
+}
+
+async function isPausedIn(settings: Settings, name: string, texts: Texts): Promise<boolean> {
+  const read = await loadFleet(settings.fleet, { home: settings.home, files: overlay(settings, texts) });
+  return read.ok && read.desired.agents.some((a) => a.document === name && a.paused);
+}
+
+/** Snapshots that are declared of this agent by its name; those by a selector are of others too. */
+function ownSnapshots(
+  fleet: string,
+  desired: Desired,
+  name: string,
+): readonly { readonly file: string; readonly key: DocumentKey }[] {
+  const whose = [name, ...desired.agents.filter((a) => a.document === name).map((a) => a.name)];
+  const found = new Map<string, { readonly file: string; readonly key: DocumentKey }>();
+  for (const snapshot of desired.snapshots) {
+    const { file } = snapshot.source;
+    for (const agent of whose) {
+      const key = { kind: "Snapshot", name: snapshot.name, agent };
+      if (whose.includes(snapshot.agent) && hasDocument(textIn(fleet, file).replace(MARK, ""), key))
+        found.set(`${file} ${snapshot.name} ${agent}`, { file, key });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Who waits for an agent would wait for ever once it is gone. */
+function refuseIfNeeded(desired: Desired, { source }: DesiredAgent, name: string): void {
+  const own = desired.agents.filter((a) => a.document === name).map((a) => a.name);
+  const others = desired.agents.filter(
+    (a) => a.document !== name && a.dependsOn.some((d) => own.includes(d)),
+  );
+  if (others.length === 0) return;
+  const names = others.map((a) => a.name).join(", ");
+  throw new VmAgentError({
+    code: "is-needed",
+    message: `"${name}" (${source.file}:${source.line}) is what ${names} ${others.length === 1 ? "depends" : "depend"} on`,
+    next: `take it out of dependsOn of ${names} first; nothing was written`,
+  });
+}
+
+/** The folder as it would be with these texts. */
+function overlay({ fleet, home }: Settings, texts: Texts): FleetFiles {
+  const disk = filesOnDisk(fleet, home);
+  const at = new Map([...texts].map(([file, text]) => [join(fleet, file), text]));
+  return {
+    list: () => {
+      const { files, errors } = disk.list();
+      return { errors, files: files.filter((f) => texts.get(f.path) !== null) };
+    },
+    stamp: (absolute) => disk.stamp(absolute),
+    read: (absolute) => {
+      const text = at.get(absolute);
+      return typeof text === "string" ? Buffer.from(text) : disk.read(absolute);
+    },
+  };
+}
+
+/** Read as the loop would read it before a byte of it is written. */
+async function write(settings: Settings, look: Look, texts: Texts): Promise<void> {
+  const read = await loadFleet(settings.fleet, { home: settings.home, files: overlay(settings, texts) });
+  if (!read.ok)
+    throw new VmAgentError({
+      code: "edit-refused",
+      message: `the fleet would be broken by this:\n${reportErrors(read.errors, { ...look, folder: shownPath(settings.fleet) })}`,
+      next: "nothing was written",
+    });
+  for (const [file, text] of texts) {
+    const path = join(settings.fleet, file);
+    if (text === null) rmSync(path);
+    else replaceFile(path, text);
+  }
+}

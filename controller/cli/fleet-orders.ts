@@ -1,0 +1,96 @@
+/** What a person at the dashboard may do beyond the hub's API: edits of the fleet, carried out by the loop, and a shell. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Api } from "../../ui/client/api.ts";
+import type { PlanView } from "../../ui/client/types.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Settings } from "../base/env.ts";
+import { VmAgentError } from "../base/errors.ts";
+import { handOver } from "../base/hand-over.ts";
+import type { PowerState } from "../core/types.ts";
+import type { Executable } from "../drivers/multipass-call.ts";
+import { createFleetEdits, type Edited } from "./fleet-edits.ts";
+import type { Look } from "./fleet-file.ts";
+import { shownPath } from "./output.ts";
+
+export interface OrdersDeps {
+  readonly settings: Settings;
+  readonly look: Look;
+  readonly api: Api;
+  /** The Multipass in use. */
+  readonly executable: () => Promise<Executable>;
+}
+
+/** How long the loop may take to see that a document is gone. Milliseconds. */
+const SEEN_MS = 15_000;
+const LOOK_MS = 200;
+
+/** Each resolves with what was done, in words. */
+export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
+  const edits = createFleetEdits(settings, look);
+  return {
+    async state(agent: string, state: PowerState): Promise<string> {
+      return words(await edits.setState(agent, state), `${agent} is to be ${state}`);
+    },
+    async paused(agent: string, paused: boolean): Promise<string> {
+      return words(await edits.setPaused(agent, paused), `${agent} is ${paused ? "" : "not "}paused`);
+    },
+    async snapshot(agent: string, snapshot: string): Promise<string> {
+      return words(
+        await edits.declareSnapshot(agent, snapshot),
+        `the snapshot ${snapshot} of ${agent} is declared`,
+      );
+    },
+    async restore(agent: string, snapshot: string): Promise<string> {
+      const token = new Date(systemClock.now()).toISOString();
+      return words(await edits.askRestore(agent, snapshot, token), `${agent} is to go back to ${snapshot}`);
+    },
+    async destroy(agent: string): Promise<string> {
+      const edited = await edits.removeAgent(agent);
+      if (edited.settings.git.follow)
+        return `${words(edited, `${agent} is removed`)} Then the plan shows its instance, and apply removes it.`;
+      const gone = await release(api, edited.instances);
+      return `The document of ${agent} is gone from ${shownPath(edited.document)}; ${gone ? "no instance was left" : "its instance is being destroyed"}.`;
+    },
+    async shell(agent: string): Promise<number> {
+      const { file, args, env } = await executable();
+      return handOver(file, [...args, "shell", agent], env);
+    },
+    async document(agent: string): Promise<string | null> {
+      const { agents } = await api.getFleet();
+      const source = agents.find((a) => a.name === agent)?.source;
+      return source ? readFileSync(join(settings.fleet, source.file), "utf8") : null;
+    },
+  };
+}
+
+function words({ changed, document, settings }: Edited, what: string): string {
+  if (!changed) return `${what} already; nothing was written.`;
+  const when = settings.git.follow ? " The fleet follows git: it counts once it is committed." : "";
+  return `${what[0]?.toUpperCase()}${what.slice(1)}; written to ${shownPath(document)}.${when}`;
+}
+
+/** Says yes to the deletions, which a person named, once the loop has seen that the documents are gone. True: nothing was there. */
+async function release(api: Api, names: readonly string[]): Promise<boolean> {
+  const end = systemClock.now() + SEEN_MS;
+  for (;;) {
+    const plan: PlanView | null = await api.getPlan();
+    const open = [...(plan?.changes ?? []), ...(plan?.held.flatMap((h) => h.would ?? []) ?? [])].filter(
+      (c) => names.includes(c.agent) && c.action === "destroy",
+    );
+    if (open.length > 0) {
+      const changes = open.map(({ agent, action }) => ({ agent, action }));
+      await api.apply({ changes, allowDelete: changes.map((c) => c.agent) });
+      return false;
+    }
+    const { agents } = await api.getFleet();
+    if (!agents.some((a) => names.includes(a.name))) return true;
+    if (systemClock.now() > end)
+      throw new VmAgentError({
+        code: "not-seen",
+        message: `the document of ${names.join(", ")} is gone, but the loop does not plan to remove the instance`,
+        next: "look at the plan, which says what is held and why",
+      });
+    await systemClock.sleep(LOOK_MS);
+  }
+}

@@ -1,0 +1,183 @@
+/** One agent in full: now, wanted beside seen, the plan for it, conditions, health, snapshots, tasks, events, its YAML. Pure. */
+import { compare, holds, isDrifted } from "../client/fleet-filter.ts";
+import { ahead, ago, count } from "../client/format.ts";
+import { findAgent } from "../client/model.ts";
+import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
+import type { AgentView } from "../client/types.ts";
+import { spark } from "./bars.ts";
+import { type Body, hasWords, textBody } from "./body.ts";
+import { fit, type Line, line, span, textOf, wrap } from "./line.ts";
+import { eventSpans, taskLine } from "./list-bodies.ts";
+import { changeLines, heldLines } from "./plan-body.ts";
+import { hubTime, type World } from "./world.ts";
+
+export function agentBody(
+  world: World,
+  name: string,
+  options: { readonly width: number; readonly filter: string; readonly now: number },
+): Body {
+  const agent = findAgent(world.model, name);
+  const gone = world.model.fleet
+    ? `There is no agent "${name}" any more.`
+    : "Waiting for the hub's first answer…";
+  if (!agent) return textBody(name, [], [gone, "Esc leads back."]);
+  const lines = agentLines(world, agent, options.width - 3, hubTime(world, options.now));
+  const kept = options.filter === "" ? lines : lines.filter((l) => hasWords(textOf(l), options.filter));
+  return textBody(
+    name,
+    kept,
+    [`Nothing here matches "${options.filter}".`, "Esc shows all again."],
+    lines.length,
+  );
+}
+
+const section = (title: string): Line[] => [[], line(span(title.toUpperCase(), { tone: "dim", bold: true }))];
+
+function agentLines(world: World, agent: AgentView, width: number, now: number): readonly Line[] {
+  return [
+    title(agent),
+    ...present(agent, width, now),
+    ...section("wanted and seen"),
+    ...compared(agent),
+    ...planned(world, agent.name, width),
+    ...section("conditions"),
+    ...conditions(agent, width, now),
+    ...health(world, agent, width),
+    ...section("snapshots"),
+    line(
+      `  ${agent.snapshots === null ? "not read" : agent.snapshots.length > 0 ? agent.snapshots.join(", ") : "none"}`,
+    ),
+    ...tasks(world, agent.name, now),
+    ...events(world, agent.name),
+    ...written(world, agent),
+  ];
+}
+
+function title(agent: AgentView): Line {
+  const marks = [...(isDrifted(agent) ? [DRIFTED] : []), syncMark(agent.sync), healthMark(agent.health)];
+  const facts = [
+    agent.type,
+    agent.ipv4.join(", "),
+    Object.entries(agent.labels)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(" "),
+    agent.capabilities.join(" "),
+  ].filter((t) => t !== "");
+  return line(
+    span(agent.name, { bold: true }),
+    ...marks.flatMap((m) => ["  ", span(`${m.glyph} ${m.word}`, m.tone)]),
+    span(facts.map((t) => `   ${t}`).join(""), "dim"),
+  );
+}
+
+function present(agent: AgentView, width: number, now: number): readonly Line[] {
+  const { work, failure, next } = agent;
+  const say = (glyph: string, tone: "accent" | "bad" | "warn" | "dim", text: string): Line[] =>
+    wrap(text, width - 4).map((part, i) =>
+      line(span(i === 0 ? `  ${glyph} ` : "    ", tone), span(part, tone)),
+    );
+  return [
+    ...(work
+      ? say(
+          "◐",
+          "accent",
+          `${[work.step ?? work.action, work.progress || work.detail].filter(Boolean).join(": ")}, since ${ago(work.since, now)}`,
+        )
+      : []),
+    ...(failure
+      ? say(
+          "✗",
+          "bad",
+          `${failure.message}; ${failure.next}${failure.retryAt ? `; tried again ${ahead(failure.retryAt, now)}` : ""}`,
+        )
+      : []),
+    ...holds(agent).flatMap((h) => say("?", "warn", `held: ${h.message}; release: ${h.release}`)),
+    ...(next
+      ? say(
+          "…",
+          "warn",
+          `${next.what}${next.held ? " is for a person to decide" : ` ${ahead(next.at, now)}`}: ${next.why}`,
+        )
+      : []),
+    ...(agent.notes ?? []).flatMap((note) => say("·", "dim", note)),
+  ];
+}
+
+function compared(agent: AgentView): readonly Line[] {
+  return compare(agent).map(({ what, wanted, seen, differs }) =>
+    line(
+      span(`  ${fit(what, 9)}`, "dim"),
+      fit(wanted, 12),
+      span(seen, differs ? { tone: "warn", bold: true } : {}),
+      ...(differs ? [span("  ≠ differs", "warn")] : []),
+    ),
+  );
+}
+
+function planned({ plan }: World, name: string, width: number): readonly Line[] {
+  const changes = plan?.changes.filter((c) => c.agent === name) ?? [];
+  const held = plan?.held.filter((h) => h.agent === name) ?? [];
+  if (changes.length === 0 && held.length === 0) return [];
+  return [
+    ...section("difference"),
+    ...changes.flatMap((c) => changeLines(c, width)),
+    ...held.flatMap((h) => heldLines(h, width, false)),
+  ];
+}
+
+function conditions(agent: AgentView, width: number, now: number): readonly Line[] {
+  return agent.conditions.flatMap((c) => {
+    const mark = conditionMark(c.type, c.status);
+    const head = line(
+      `  ${fit(c.type, 12)}`,
+      span(fit(`${mark.glyph} ${mark.word}`, 10), mark.tone),
+      span(fit(ago(c.since, now), 12), "dim"),
+    );
+    const parts = wrap(`${c.reason}: ${c.message}`, width - 36);
+    return parts.map((part, i) => (i === 0 ? [...head, { text: part }] : line(" ".repeat(36), part)));
+  });
+}
+
+function health(world: World, agent: AgentView, width: number): readonly Line[] {
+  const samples = world.model.health[agent.name] ?? [];
+  if (samples.length === 0) return [];
+  const cells = Math.min(60, Math.max(10, width - 40));
+  const row = (word: string, key: "cpu" | "memory" | "disk"): Line[] => {
+    const values = samples.map((s) => s[key]);
+    const known = values.flatMap((v) => (v === null ? [] : [v]));
+    if (known.length === 0) return [];
+    const now = Math.round(known.at(-1) ?? 0);
+    return [
+      line(
+        span(`  ${fit(word, 9)}`, "dim"),
+        span(spark(values, Math.min(cells, values.length)), "accent"),
+        `  ${now} %`,
+        span(`  least ${Math.round(Math.min(...known))}, most ${Math.round(Math.max(...known))}`, "dim"),
+      ),
+    ];
+  };
+  return [
+    ...section(`health, ${count(samples.length, "heartbeat")}`),
+    ...row("cpu", "cpu"),
+    ...row("memory", "memory"),
+    ...row("disk", "disk"),
+  ];
+}
+
+function tasks({ model }: World, name: string, now: number): readonly Line[] {
+  const mine = model.tasks.filter((t) => t.agent === name).slice(0, 5);
+  if (mine.length === 0) return [];
+  return [...section("tasks"), ...mine.map((t) => line("  ", ...taskLine(t, name.length, true, now)))];
+}
+
+function events({ model }: World, name: string): readonly Line[] {
+  const mine = model.events.filter((e) => e.agent === name && !e.routine).slice(-12);
+  if (mine.length === 0) return [];
+  return [...section("events"), ...mine.map((e) => line("  ", ...eventSpans(e, name)))];
+}
+
+function written({ document }: World, agent: AgentView): readonly Line[] {
+  const where = agent.source ? `${agent.source.file}:${agent.source.line}` : "no document";
+  if (document?.name !== agent.name) return [...section(`spec, ${where}`)];
+  return [...section(`spec, ${where}`), ...document.text.split("\n").map((l) => line(`  ${l}`))];
+}

@@ -1,0 +1,73 @@
+/** What must not be overlooked, above the table: a lost hub, broken files, a Multipass that cannot be seen, held deletions. Pure. */
+import { ahead, clock, count, duration } from "../client/format.ts";
+import { type Line, line, span, wrap } from "./line.ts";
+import type { World } from "./world.ts";
+
+/** For how long it is said that the hub is back. */
+const FOUND = 6000;
+
+interface Banner {
+  readonly glyph: string;
+  readonly tone: "bad" | "warn" | "good";
+  readonly text: string;
+}
+
+export function bannerLines(world: World, now: number, width: number, rows: number): readonly Line[] {
+  const most = Math.max(1, Math.floor(rows / 4));
+  const lines = banners(world, now).flatMap(({ glyph, tone, text }) =>
+    wrap(text, width - 4).map((part, i) =>
+      line(span(i === 0 ? ` ${glyph} ` : "   ", tone), span(part, { tone, bold: i === 0 })),
+    ),
+  );
+  return lines.slice(0, most);
+}
+
+/** `now`: our own clock. */
+export function banners({ model, planError }: World, now: number): readonly Banner[] {
+  const { link, fleet, fleetError } = model;
+  const found: Banner[] = [];
+  if (link.status === "lost") {
+    const age = fleet
+      ? ` What is shown is as of ${clock(fleet.at)}, ${duration(now + model.offset - fleet.at)} ago.`
+      : "";
+    const next = link.retryAt === null ? "trying to reach it" : `next try ${ahead(link.retryAt, now)}`;
+    found.push({
+      glyph: "✕",
+      tone: "bad",
+      text: `STALE: the hub has been lost for ${duration(now - link.since)} (${link.message}); ${next}.${age}`,
+    });
+  } else if (link.foundAt !== null && now - link.foundAt < FOUND)
+    found.push({ glyph: "✓", tone: "good", text: "The hub is back; everything is current again." });
+  else if (fleetError !== null)
+    found.push({ glyph: "✗", tone: "bad", text: `The fleet cannot be read: ${fleetError}.` });
+  if (planError !== "" && link.status === "live")
+    found.push({ glyph: "✗", tone: "bad", text: `The plan cannot be read: ${planError}.` });
+  if (!fleet) return found;
+  const [first] = fleet.errors;
+  if (first !== undefined) {
+    const rest =
+      fleet.errors.length > 1
+        ? `, and ${count(fleet.errors.length - 1, "more error")} (vm-agent validate)`
+        : "";
+    const force = fleet.stale
+      ? "The last good fleet stays in force."
+      : "There is no good fleet yet, so nothing is done.";
+    found.push({ glyph: "✗", tone: "bad", text: `${first}${rest}. ${force}` });
+  } else if (fleet.guard)
+    found.push({ glyph: "?", tone: "warn", text: `Deletions are held: ${fleet.guard}.` });
+  if (fleet.unobservable)
+    found.push({
+      glyph: "▲",
+      tone: "bad",
+      text: `Multipass cannot be observed: ${fleet.unobservable}. Nothing is created, changed or destroyed until it answers.`,
+    });
+  if (fleet.git?.problem)
+    found.push({ glyph: "▲", tone: "warn", text: `${fleet.git.problem.message}; ${fleet.git.problem.next}` });
+  if (fleet.git?.follows && fleet.git.uncommitted.length > 0)
+    found.push({
+      glyph: "?",
+      tone: "warn",
+      text: `Not committed, so not applied: ${fleet.git.uncommitted.slice(0, 3).join(", ")}${fleet.git.uncommitted.length > 3 ? " …" : ""}`,
+    });
+  return found;
+}

@@ -1,0 +1,52 @@
+/** What every view gives to the screen: a title, rows that are drawn only while they are seen, and which one is which. */
+import type { Line } from "./line.ts";
+
+export interface Body {
+  readonly title: string;
+  /** Names of the columns; null: none. */
+  readonly head: Line | null;
+  /** One for each row; the same one twice only where rows cannot be chosen. */
+  readonly ids: readonly string[];
+  readonly row: (index: number) => Line;
+  /** The cursor is on a row; else the text is scrolled. */
+  readonly selectable: boolean;
+  /** What is said when there are no rows. */
+  readonly empty: readonly string[];
+  /** Rows without the filter. */
+  readonly total: number;
+}
+
+/** A text of lines that are scrolled. */
+export const textBody = (
+  title: string,
+  lines: readonly Line[],
+  empty: readonly string[],
+  total = lines.length,
+  head: Line | null = null,
+): Body => ({
+  title,
+  head,
+  ids: numbers(lines.length),
+  row: (i) => lines[i] ?? [],
+  selectable: false,
+  empty,
+  total,
+});
+
+const NUMBERS: string[] = [];
+
+/** `["0", "1", …]`, made once. */
+function numbers(count: number): readonly string[] {
+  for (let i = NUMBERS.length; i < count; i++) NUMBERS.push(String(i));
+  return NUMBERS.slice(0, count);
+}
+
+/** Every word of the filter is in the text. */
+export function hasWords(text: string, filter: string): boolean {
+  if (filter === "") return true;
+  const low = text.toLowerCase();
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => low.includes(word));
+}

@@ -1,0 +1,216 @@
+/** The dashboard: the live model, what the person does and the clock become frames, at most so many a second. */
+/** @jsxImportSource react */
+import { render } from "ink";
+import { createLive } from "../client/live.ts";
+import { App, type Stage } from "./app.tsx";
+import { carryOut, type Hands } from "./carry-out.ts";
+import type { DashboardDeps } from "./deps.ts";
+import type { Effect } from "./effects.ts";
+import { type Line, sameLine } from "./line.ts";
+import { settled } from "./moves.ts";
+import type { Press } from "./press.ts";
+import { drawScreen, frameOf } from "./screen.ts";
+import { speechLines } from "./speech.ts";
+import { initialUi, opened, placeKey, placeOf, type Ui } from "./state.ts";
+import { pressed } from "./update.ts";
+import { planReader, watchLog, watchOutput } from "./watchers.ts";
+import type { World } from "./world.ts";
+
+/** Between two frames that nobody asked for with a key. */
+const FRAME_MS = 100;
+/** Whoever hears the screen is not interrupted ten times a second. */
+const SPOKEN_FRAME_MS = 3000;
+const TICK_MS = 1000;
+
+/** Resolves when it is closed; the terminal is as it was then. */
+export async function runDashboard(deps: DashboardDeps): Promise<void> {
+  const { stdout, stdin, api } = deps;
+  let ui: Ui = initialUi(stdout.columns || 80, stdout.rows || 24);
+  let lines: readonly Line[] = [];
+  let drawnAt = 0;
+  let timer: NodeJS.Timeout | null = null;
+  let suspend: Hands["suspended"] = (work) => work();
+  const listeners = new Set<() => void>();
+  const live = createLive(api, {
+    onRefused: (message) => live.dispatch({ type: "fleet-failed", message }),
+  });
+  let world: World = {
+    model: live.model(),
+    plan: undefined,
+    planError: "",
+    output: null,
+    log: null,
+    document: null,
+    own: deps.own,
+    stopping: false,
+    where: deps.where,
+  };
+
+  const draw = (): void => {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    drawnAt = Date.now();
+    const now = drawnAt;
+    const frame = frameOf(ui, world, now);
+    ui = settled(ui, frame.body, frame.height);
+    const fresh = deps.screenReader ? speechLines(ui, world, frame, now) : drawScreen(ui, frame);
+    // Lines that are the same stay the same objects: what did not change is not drawn.
+    const next = fresh.map((l, i) => {
+      const old = lines[i];
+      return old !== undefined && sameLine(old, l) ? old : l;
+    });
+    if (next.length === lines.length && next.every((l, i) => l === lines[i])) return;
+    lines = next;
+    for (const listener of listeners) listener();
+  };
+  const soon = (): void => {
+    if (timer) return;
+    const pace = deps.screenReader ? SPOKEN_FRAME_MS : FRAME_MS;
+    timer = setTimeout(draw, Math.max(0, drawnAt + pace - Date.now()));
+  };
+
+  const readPlan = planReader(api, (plan, planError) => {
+    world = { ...world, ...(plan !== undefined && { plan }), planError };
+    soon();
+  });
+  const watch = watcherOf(deps, (change) => {
+    world = { ...world, ...change };
+    soon();
+  });
+  const stopTasks = live.watchTasks();
+  let planned = "";
+  const unsubscribe = live.subscribe(() => {
+    const model = live.model();
+    world = { ...world, model };
+    const { fleet, link } = model;
+    const version = `${fleet?.turns} ${fleet?.revision} ${JSON.stringify(fleet?.counts)} ${link.foundAt}`;
+    if (fleet && version !== planned) {
+      planned = version;
+      readPlan();
+    }
+    soon();
+  });
+
+  const closed = Promise.withResolvers<void>();
+  const hands: Hands = {
+    deps,
+    live,
+    readPlan,
+    say: (tone, text) => {
+      ui = { ...ui, notice: { tone, text, at: Date.now() } };
+      draw();
+    },
+    open: (place) => {
+      ui = opened(ui, place);
+      watch(placeOf(ui));
+      draw();
+    },
+    clearAllowed: () => {
+      ui = { ...ui, allowed: [] };
+    },
+    suspended: (work) => suspend(work),
+    quit: () => {
+      world = { ...world, stopping: deps.own };
+      draw();
+      deps.onQuit(() => closed.resolve());
+    },
+  };
+  const run = (effects: readonly Effect[]): void => {
+    for (const effect of effects) void carryOut(effect, hands);
+  };
+  const press = (one: Press): void => {
+    const now = Date.now();
+    const { body, height } = frameOf(ui, world, now);
+    const step = pressed(ui, one, { world, body, height, now });
+    ui = step.ui;
+    watch(placeOf(ui));
+    run(step.effects);
+  };
+
+  const stage: Stage = {
+    lines: () => lines,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    press(one) {
+      // Keys that come in one chunk, as when somebody holds one down, are keys one after the other.
+      if (ui.dialog === null && one.name === "text")
+        for (const text of one.text) press({ name: "text", text });
+      else press(one);
+      draw();
+    },
+    onReady(given) {
+      suspend = given;
+    },
+    color: deps.color,
+  };
+
+  draw();
+  const app = render(<App stage={stage} />, {
+    stdin,
+    stdout,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    interactive: true,
+    alternateScreen: !deps.screenReader,
+    incrementalRendering: true,
+    isScreenReaderEnabled: deps.screenReader,
+    maxFps: 30,
+  });
+  const onResize = (): void => {
+    ui = { ...ui, columns: stdout.columns || 80, rows: stdout.rows || 24 };
+    draw();
+  };
+  // Before Ink's own listener, so that what it draws is of the new size.
+  stdout.prependListener("resize", onResize);
+  const tick = setInterval(draw, deps.screenReader ? SPOKEN_FRAME_MS : TICK_MS);
+  const onFatal = (error: unknown): void => {
+    app.unmount();
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", onFatal);
+  process.on("unhandledRejection", onFatal);
+  deps.signal.addEventListener("abort", () => closed.resolve());
+  if (deps.signal.aborted) closed.resolve();
+  try {
+    await Promise.race([closed.promise, app.waitUntilExit()]);
+  } finally {
+    clearInterval(tick);
+    if (timer) clearTimeout(timer);
+    stdout.off("resize", onResize);
+    unsubscribe();
+    stopTasks();
+    watch({ kind: "fleet" });
+    live.stop();
+    app.unmount();
+    await app.waitUntilExit().catch(() => {});
+    process.off("uncaughtException", onFatal);
+    process.off("unhandledRejection", onFatal);
+  }
+}
+
+/** Starts and ends what the shown place needs. */
+function watcherOf(
+  { api, orders }: DashboardDeps,
+  change: (part: Partial<World>) => void,
+): (place: ReturnType<typeof placeOf>) => void {
+  let shown = "";
+  let stop: () => void = () => {};
+  return (place) => {
+    const key = placeKey(place);
+    if (key === shown) return;
+    shown = key;
+    stop();
+    stop = () => {};
+    if (place.kind === "task") stop = watchOutput(api, place.id, (output) => change({ output }));
+    if (place.kind === "logs") stop = watchLog(api, place.name, (log) => change({ log }));
+    if (place.kind !== "agent") return;
+    const { name } = place;
+    void orders.document(name).then(
+      (text) => shown === key && text !== null && change({ document: { name, text } }),
+      () => {},
+    );
+  };
+}

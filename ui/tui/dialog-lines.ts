@@ -1,0 +1,62 @@
+/** What is asked or typed, as lines above the last one. Pure. */
+import { completions } from "./keys.ts";
+import { columns, type Line, line, type Span, span, wrap } from "./line.ts";
+import type { Typing, Ui } from "./state.ts";
+
+const PROMPTS = { filter: "/", command: ":", task: "task", snapshot: "snapshot" } as const;
+
+/** `most`: lines that there is room for. */
+export function dialogLines(ui: Ui, width: number, most: number): readonly Line[] {
+  const { dialog } = ui;
+  if (dialog === null) return [];
+  const rule = line(span("─".repeat(width), "dim"));
+  if (dialog.kind === "line") {
+    const { what, agent, typing, problem } = dialog;
+    const whom =
+      what === "task"
+        ? ` for ${agent} (a shell line, or JSON): `
+        : what === "snapshot"
+          ? ` of ${agent}, called: `
+          : "";
+    const prompt = span(` ${PROMPTS[what]}${whom}`, { tone: "accent", bold: true });
+    const found = what === "command" ? completions(typing.text, []).join(" ") : "";
+    return [
+      rule,
+      ...(found === "" ? [] : [line(span(`  ${found}`, "dim"))]),
+      ...(what === "snapshot"
+        ? [line(span(" The instance is stopped for it and started again, if it runs.", "dim"))]
+        : []),
+      ...(problem === "" ? [] : [line(span(` ✗ ${problem}`, "bad"))]),
+      line(prompt, ...typingSpans(typing, width - columns(prompt.text) - 1)),
+    ];
+  }
+  const tone = dialog.kind === "typed" ? "bad" : dialog.tone;
+  const title = wrap(dialog.title, width - 2).map((t) => line(span(` ${t}`, { tone, bold: true })));
+  const all = dialog.lines.flatMap((text) =>
+    wrap(text, width - 6).map((t, i) => `${i === 0 ? "" : "  "}${t}`),
+  );
+  const room = Math.max(1, most - title.length - 3);
+  const shown =
+    all.length > room
+      ? [...all.slice(0, room - 1), `… and ${all.length - room + 1} more lines; the plan shows all`]
+      : all;
+  const lines = [rule, ...title, ...shown.map((t) => line(`   ${t}`))];
+  if (dialog.kind === "sure") return lines;
+  const prompt = ` type ${dialog.word} to go on: `;
+  return [
+    ...lines,
+    ...(dialog.problem === "" ? [] : [line(span(` ✗ ${dialog.problem}`, "bad"))]),
+    line(span(prompt, { bold: true }), ...typingSpans(dialog.typing, width - columns(prompt) - 1)),
+  ];
+}
+
+/** The end of a long line is what is being typed. */
+function typingSpans({ text, cursor }: Typing, width: number): readonly Span[] {
+  const from = Math.max(0, cursor - Math.max(4, width) + 1);
+  const under = text.slice(cursor, cursor + 1) || " ";
+  return [
+    span(text.slice(from, cursor)),
+    span(under, { inverse: true }),
+    span(text.slice(cursor + 1, from + width)),
+  ];
+}

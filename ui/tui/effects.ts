@@ -1,0 +1,24 @@
+/** What a key may lead to outside the screen. Values: they are carried out elsewhere. */
+
+/** As the API takes it. */
+export type AgentOrder = { readonly agent: string; readonly action: string };
+
+export type Effect =
+  | { readonly type: "quit" }
+  | { readonly type: "interrupt" }
+  | { readonly type: "refresh" }
+  | { readonly type: "reconnect" }
+  | { readonly type: "reconcile"; readonly agents: readonly string[] }
+  | {
+      readonly type: "apply";
+      readonly orders: readonly AgentOrder[];
+      readonly allowDelete: readonly string[];
+    }
+  | { readonly type: "task"; readonly agent: string; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly type: "cancel"; readonly id: string }
+  | { readonly type: "shell"; readonly agent: string }
+  | { readonly type: "state"; readonly agent: string; readonly state: "running" | "stopped" | "suspended" }
+  | { readonly type: "paused"; readonly agent: string; readonly paused: boolean }
+  | { readonly type: "snapshot"; readonly agent: string; readonly snapshot: string }
+  | { readonly type: "restore"; readonly agent: string; readonly snapshot: string }
+  | { readonly type: "destroy"; readonly agent: string };

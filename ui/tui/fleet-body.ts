@@ -1,0 +1,71 @@
+/** The fleet table. Pure. */
+import { lastChange, trouble } from "../client/agent-times.ts";
+import { matching } from "../client/fleet-filter.ts";
+import type { AgentView } from "../client/types.ts";
+import type { Body } from "./body.ts";
+import { agentLine, chooseColumns, headLine, longestName } from "./fleet-columns.ts";
+import type { Order } from "./state.ts";
+import { hubTime, type World } from "./world.ts";
+
+/** Room for the cursor, left of the first column. */
+export const MARGIN = 3;
+
+export function fleetBody(
+  world: World,
+  options: { readonly width: number; readonly filter: string; readonly order: Order; readonly now: number },
+): Body {
+  const { model } = world;
+  const all = model.fleet?.agents ?? [];
+  const agents = ordered(matching(all, "all", options.filter), options.order, world);
+  const width = options.width - MARGIN;
+  const columns = chooseColumns(width, longestName(all));
+  const now = hubTime(world, options.now);
+  return {
+    title: "Fleet",
+    head: headLine(columns),
+    ids: agents.map((a) => a.name),
+    row: (i) => {
+      const agent = agents[i];
+      if (!agent) return [];
+      const { name } = agent;
+      const facts = {
+        agent,
+        health: model.health[name] ?? [],
+        registered: model.registered[name] ?? null,
+        now,
+      };
+      return agentLine(columns, facts);
+    },
+    selectable: true,
+    total: all.length,
+    empty: emptyWords(world, options.filter),
+  };
+}
+
+function emptyWords({ model }: World, filter: string): readonly string[] {
+  if (model.fleet === null)
+    return [
+      model.fleetError === null
+        ? "Waiting for the hub's first answer…"
+        : `The hub does not say how the fleet is: ${model.fleetError}`,
+    ];
+  if (model.fleet.agents.length > 0) return [`No agent matches "${filter}".`, "Esc shows all again."];
+  return [
+    `No agent is written yet in ${model.fleet.fleet}.`,
+    "Write a document of kind: Agent there; it is read as soon as it is saved.",
+  ];
+}
+
+function ordered(agents: readonly AgentView[], order: Order, { model }: World): readonly AgentView[] {
+  if (order === "name") return agents;
+  const figure = (a: AgentView, key: "cpu" | "memory"): number => model.health[a.name]?.at(-1)?.[key] ?? -1;
+  const weight = (a: AgentView): number => {
+    if (order === "trouble") return trouble(a);
+    return order === "changed" ? (lastChange(a) ?? 0) : figure(a, order);
+  };
+  // Of the same weight they stay in the order of their names.
+  return agents
+    .map((agent) => ({ agent, weight: weight(agent) }))
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ agent }) => agent);
+}

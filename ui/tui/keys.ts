@@ -1,0 +1,331 @@
+/** The one table of keys: what each does and where. The help, the line of hints and the commands are made from it. */
+import type { Place } from "./state.ts";
+
+export type ActionId =
+  | "up"
+  | "down"
+  | "page-up"
+  | "page-down"
+  | "first"
+  | "last"
+  | "open"
+  | "back"
+  | "next-view"
+  | "previous-view"
+  | "view-fleet"
+  | "view-plan"
+  | "view-tasks"
+  | "view-events"
+  | "view-commands"
+  | "filter"
+  | "command"
+  | "help"
+  | "quit"
+  | "interrupt"
+  | "plan"
+  | "apply"
+  | "task"
+  | "logs"
+  | "shell"
+  | "stop"
+  | "reconcile"
+  | "pause"
+  | "snapshot"
+  | "destroy"
+  | "follow"
+  | "wrap"
+  | "order"
+  | "verbose"
+  | "allow"
+  | "cancel";
+
+export type Where = Place["kind"];
+
+export interface KeyRow {
+  readonly id: ActionId;
+  /** As they come from the terminal; one letter or a name. */
+  readonly keys: readonly string[];
+  /** As people call them. */
+  readonly shown: string;
+  /** One word for the line of hints; empty: not hinted at. */
+  readonly hint: string;
+  readonly help: string;
+  readonly group: "move" | "look" | "do" | "leave";
+  /** Where it does something; absent: everywhere. */
+  readonly where?: readonly Where[];
+}
+
+/** Places where the cursor is on an agent, or on something of one. */
+const AGENTS: readonly Where[] = ["fleet", "agent", "plan", "tasks", "logs", "task"];
+const TEXTS: readonly Where[] = ["events", "commands", "task", "logs"];
+
+export const KEYS: readonly KeyRow[] = [
+  { id: "up", keys: ["up", "k"], shown: "↑ k", hint: "", help: "one up", group: "move" },
+  { id: "down", keys: ["down", "j"], shown: "↓ j", hint: "", help: "one down", group: "move" },
+  {
+    id: "page-up",
+    keys: ["pageup", "ctrl+b"],
+    shown: "PgUp ^B",
+    hint: "",
+    help: "one screen up",
+    group: "move",
+  },
+  {
+    id: "page-down",
+    keys: ["pagedown", "ctrl+f"],
+    shown: "PgDn ^F",
+    hint: "",
+    help: "one screen down",
+    group: "move",
+  },
+  { id: "first", keys: ["home", "g"], shown: "Home g", hint: "", help: "to the first", group: "move" },
+  { id: "last", keys: ["end", "G"], shown: "End G", hint: "", help: "to the last", group: "move" },
+  {
+    id: "open",
+    keys: ["enter"],
+    shown: "⏎",
+    hint: "describe",
+    help: "describe what the cursor is on: spec, seen, difference, conditions, snapshots, events",
+    group: "look",
+    where: ["fleet", "plan", "tasks", "events"],
+  },
+  { id: "logs", keys: ["l"], shown: "l", hint: "logs", help: "its log", group: "look", where: AGENTS },
+  { id: "plan", keys: ["p"], shown: "p", hint: "plan", help: "what would be done, and why", group: "look" },
+  { id: "apply", keys: ["a"], shown: "a", hint: "apply", help: "apply the plan, after a yes", group: "do" },
+  {
+    id: "allow",
+    keys: [" "],
+    shown: "Space",
+    hint: "allow",
+    help: "let a held deletion through with the next apply",
+    group: "do",
+    where: ["plan"],
+  },
+  {
+    id: "task",
+    keys: ["t"],
+    shown: "t",
+    hint: "task",
+    help: "give it a task: a shell line, or JSON",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "cancel",
+    keys: ["c"],
+    shown: "c",
+    hint: "cancel",
+    help: "cancel the task",
+    group: "do",
+    where: ["tasks", "task"],
+  },
+  {
+    id: "shell",
+    keys: ["s"],
+    shown: "s",
+    hint: "shell",
+    help: "a shell in it; its end leads back here",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "stop",
+    keys: ["x"],
+    shown: "x",
+    hint: "stop",
+    help: "write state: stopped; if it says so already, state: running",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "reconcile",
+    keys: ["r"],
+    shown: "r",
+    hint: "reconcile",
+    help: "have the loop look again now, forgetting earlier failures",
+    group: "do",
+  },
+  {
+    id: "pause",
+    keys: ["P"],
+    shown: "P",
+    hint: "pause",
+    help: "write paused: true, or take it back",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "snapshot",
+    keys: ["S"],
+    shown: "S",
+    hint: "snapshot",
+    help: "declare a snapshot of it",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "destroy",
+    keys: ["D"],
+    shown: "D",
+    hint: "destroy",
+    help: "remove its document and its instance, once its name is typed",
+    group: "do",
+    where: AGENTS,
+  },
+  {
+    id: "filter",
+    keys: ["/"],
+    shown: "/",
+    hint: "filter",
+    help: "only what has these words; Esc shows all again",
+    group: "look",
+  },
+  {
+    id: "command",
+    keys: [":"],
+    shown: ":",
+    hint: "command",
+    help: "a command by name; Tab completes it",
+    group: "look",
+  },
+  {
+    id: "order",
+    keys: ["o"],
+    shown: "o",
+    hint: "order",
+    help: "order by name, trouble, cpu, memory, last change",
+    group: "look",
+    where: ["fleet"],
+  },
+  {
+    id: "follow",
+    keys: ["f"],
+    shown: "f",
+    hint: "follow",
+    help: "stay at the end when more comes",
+    group: "look",
+    where: TEXTS,
+  },
+  {
+    id: "wrap",
+    keys: ["w"],
+    shown: "w",
+    hint: "wrap",
+    help: "long lines in several, or cut",
+    group: "look",
+    where: TEXTS,
+  },
+  {
+    id: "verbose",
+    keys: ["v"],
+    shown: "v",
+    hint: "routine",
+    help: "routine events too",
+    group: "look",
+    where: ["events"],
+  },
+  {
+    id: "next-view",
+    keys: ["tab"],
+    shown: "Tab",
+    hint: "",
+    help: "the next view",
+    group: "move",
+  },
+  {
+    id: "previous-view",
+    keys: ["shift+tab"],
+    shown: "⇧Tab",
+    hint: "",
+    help: "the view before",
+    group: "move",
+  },
+  { id: "view-fleet", keys: ["1"], shown: "1", hint: "", help: "Fleet", group: "move" },
+  { id: "view-plan", keys: ["2"], shown: "2", hint: "", help: "Plan", group: "move" },
+  { id: "view-tasks", keys: ["3"], shown: "3", hint: "", help: "Tasks", group: "move" },
+  { id: "view-events", keys: ["4"], shown: "4", hint: "", help: "Events", group: "move" },
+  {
+    id: "view-commands",
+    keys: ["5"],
+    shown: "5",
+    hint: "",
+    help: "Commands: every call of multipass, how long it took, how it ended",
+    group: "move",
+  },
+  { id: "help", keys: ["?"], shown: "?", hint: "help", help: "these keys", group: "leave" },
+  { id: "back", keys: ["esc"], shown: "Esc", hint: "", help: "back; first out of a filter", group: "leave" },
+  {
+    id: "quit",
+    keys: ["q"],
+    shown: "q",
+    hint: "quit",
+    help: "leave; the agents stay as they are",
+    group: "leave",
+  },
+  {
+    id: "interrupt",
+    keys: ["ctrl+c"],
+    shown: "^C",
+    hint: "",
+    help: "leave; with `vm-agent up`: finish running steps and stop, twice: now",
+    group: "leave",
+  },
+];
+
+export const isThere = (row: KeyRow, where: Where): boolean => row.where?.includes(where) ?? true;
+
+export const actionOf = (name: string, where: Where): ActionId | null =>
+  KEYS.find((row) => row.keys.includes(name) && isThere(row, where))?.id ?? null;
+
+export interface CommandRow {
+  readonly name: string;
+  /** What follows it, for the help. */
+  readonly args: string;
+  readonly help: string;
+  /** The action that it is the same as, on the agent that is named or that the cursor is on. */
+  readonly action: ActionId | "start" | "suspend" | "resume" | "restore" | "describe";
+}
+
+export const COMMANDS: readonly CommandRow[] = [
+  { name: "fleet", args: "", help: "the agents", action: "view-fleet" },
+  { name: "plan", args: "", help: "what would be done", action: "plan" },
+  { name: "tasks", args: "", help: "what was given to agents", action: "view-tasks" },
+  { name: "events", args: "", help: "what happened", action: "view-events" },
+  { name: "commands", args: "", help: "every call of multipass", action: "view-commands" },
+  { name: "describe", args: "[NAME]", help: "one agent in full", action: "describe" },
+  { name: "logs", args: "[NAME]", help: "its log", action: "logs" },
+  { name: "shell", args: "[NAME]", help: "a shell in it", action: "shell" },
+  { name: "task", args: "[NAME] [LINE]", help: "a shell line, or JSON, as a task", action: "task" },
+  { name: "apply", args: "", help: "apply the plan", action: "apply" },
+  { name: "reconcile", args: "[NAME]", help: "have the loop look again", action: "reconcile" },
+  { name: "start", args: "[NAME]", help: "write state: running", action: "start" },
+  { name: "stop", args: "[NAME]", help: "write state: stopped", action: "stop" },
+  { name: "suspend", args: "[NAME]", help: "write state: suspended", action: "suspend" },
+  { name: "pause", args: "[NAME]", help: "write paused: true", action: "pause" },
+  { name: "resume", args: "[NAME]", help: "take paused: true back", action: "resume" },
+  { name: "snapshot", args: "[NAME] [SNAPSHOT]", help: "declare a snapshot", action: "snapshot" },
+  { name: "restore", args: "[NAME] SNAPSHOT", help: "ask for a snapshot's state", action: "restore" },
+  { name: "destroy", args: "[NAME]", help: "remove document and instance", action: "destroy" },
+  { name: "help", args: "", help: "the keys", action: "help" },
+  { name: "quit", args: "", help: "leave", action: "quit" },
+];
+
+/** `q` and `q!` as in editors, and names as far as they are unambiguous. */
+export function commandOf(word: string): CommandRow | null {
+  const exact = COMMANDS.find((c) => c.name === word || (word === "q" && c.name === "quit"));
+  if (exact) return exact;
+  const found = word === "" ? [] : COMMANDS.filter((c) => c.name.startsWith(word));
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/** What could stand at the end of `text`: the whole lines. */
+export function completions(text: string, agents: readonly string[]): readonly string[] {
+  const words = text.trimStart().split(/ +/);
+  if (words.length <= 1)
+    return COMMANDS.filter((c) => c.name.startsWith(words[0] ?? "")).map(
+      (c) => `${c.name}${c.args === "" ? "" : " "}`,
+    );
+  const command = commandOf(words[0] ?? "");
+  if (!command || words.length > 2 || !command.args.includes("NAME")) return [];
+  return agents.filter((a) => a.startsWith(words[1] ?? "")).map((a) => `${command.name} ${a}`);
+}
