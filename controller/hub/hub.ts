@@ -242,6 +242,8 @@ export function createHub(deps: HubDeps) {
       engine.pump(agent);
     },
 
+    enrolled: (): readonly string[] => [...registry.all()].filter((a) => !a.guest).map((a) => a.id),
+
     async revoke(id: string): Promise<void> {
       await store.credentials.remove(id);
       const agent = registry.get(id);

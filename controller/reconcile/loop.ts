@@ -15,6 +15,7 @@ import { type Begin, runnable, toBegin } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
 import type { LoopDeps } from "./loop-deps.ts";
 import { KeyQueue } from "./queue.ts";
+import { revokeNobodies } from "./nobodies.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { isSettled, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
@@ -182,6 +183,7 @@ export class Loop {
       const current = this.#deps.desired()?.hash === desired.hash;
       // What was in flight when we looked is judged by the next look: this one saw it half done.
       if (current) {
+        await revokeNobodies(this.#deps, turn, desired, busy);
         await this.#care.after(turn, desired, busy, new Set(this.queue.failures().keys()));
         this.#dispatch(desired, turn, busy);
       } else this.#again = true;

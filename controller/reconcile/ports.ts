@@ -30,6 +30,8 @@ export interface RuntimePort {
   drain(agent: string, ms: number, signal?: AbortSignal): Promise<void>;
   /** Ends a drain. */
   undrain(agent: string): void;
+  /** Names that documents or claims have brought in; never those of clients that registered themselves. */
+  enrolled(): readonly string[];
   /** Forgets the agent: its credentials, its connection; its open tasks end as `expired` with the reason. */
   revoke(agent: string): Promise<void>;
 }

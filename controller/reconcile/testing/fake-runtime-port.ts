@@ -88,6 +88,7 @@ export function createFakeRuntimePort(options: FakeRuntimePortOptions): FakeRunt
       return `join-${agent}`;
     },
     configure() {},
+    enrolled: () => [...memory.credentials.keys()],
     async drain(agent, ms, signal) {
       drained.add(agent);
       const takes = Math.min(ms, options.drainTakes?.() ?? 0);
