@@ -78,6 +78,8 @@ export interface StatusOptions {
   readonly failures?: readonly Failure[];
   /** What is put off, of the loop's last turn. */
   readonly next?: readonly NextTry[];
+  /** Agents that are being worked on, or were when they were looked at. */
+  readonly busy?: ReadonlySet<string>;
 }
 
 const BOOT_GRACE = 10 * 60_000;
@@ -118,6 +120,7 @@ export function fleetStatus(
       ...present("next", next.get(name)),
       held: held.get(name) ?? [],
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
+      busy: options.busy?.has(name) ?? false,
       booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
     };
     return agentStatus(name, facts, before.get(name) ?? [], now);
@@ -146,7 +149,10 @@ export function agentStatus(
     { type: "Ready", status: ready, reason, message },
     reconciling(facts),
     stalled(facts),
-    drifted(facts),
+    drifted(
+      facts,
+      previous.find((c) => c.type === "Drifted"),
+    ),
   ];
   // An instance that holds our name and is not ours is shown as a state, and told nothing else about.
   const mine = claim ? instance : undefined;
@@ -241,11 +247,13 @@ function stalled(f: AgentFacts): Omit<Condition, "since"> {
   return is("False", "NotStalled", "nothing stands in the way");
 }
 
-function drifted(f: AgentFacts): Omit<Condition, "since"> {
+/** What we have half done says nothing: until it is over, what was so before it stays. */
+function drifted(f: AgentFacts, before: Condition | undefined): Omit<Condition, "since"> {
   const is = (status: Truth, reason: string, message: string) =>
     ({ type: "Drifted", status, reason, message }) as const;
   const drift = [f.change, ...f.held.map((h) => h.would)].find((c) => c?.cause === "drift");
-  if (drift) return is("True", camel(drift.action), drift.why.join("; "));
+  if (f.busy && before) return before;
+  if (drift && !f.busy) return is("True", camel(drift.action), drift.why.join("; "));
   if (blind(f)) return is("Unknown", "Unobservable", "nothing can be compared");
   return is("False", "NotDrifted", "nothing differs that nobody wrote");
 }

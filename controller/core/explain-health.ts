@@ -25,6 +25,8 @@ export interface AgentFacts {
   readonly held: readonly Held[];
   /** Why nothing can be seen; null: the list is trustworthy. */
   readonly unobservable: string | null;
+  /** It is being worked on, or was when it was looked at. */
+  readonly busy?: boolean;
   /** A boot that we began a short while ago. */
   readonly booting: boolean;
   readonly failure?: Failure;

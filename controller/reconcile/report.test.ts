@@ -1,7 +1,7 @@
 /** report.ts: the fleet as one value, before the first look, at work, failing, and when nothing can be seen. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ShortAgent } from "../core/testdata/build.ts";
+import { type ShortAgent, snapshotOf } from "../core/testdata/build.ts";
 import { Loop } from "./loop.ts";
 import { createReporter } from "./report.ts";
 import { BOOT_GRACE, createScene } from "./testing/scene.ts";
@@ -76,4 +76,32 @@ test("when nothing can be seen it says so, and what is not ours is only counted"
   await scene.clock.until("another", () => loop.turns === 2);
   assert.match(report().unobservable ?? "", /socket closed/);
   assert.deepEqual([one()?.sync, one()?.seen, report().foreign], ["Unknown", "?", null]);
+});
+
+test("an instance that the loop itself has stopped has not drifted; one that somebody stopped has", async () => {
+  const { scene, loop, report, one } = await reported([{ name: "a" }]);
+  scene.bus.on("planned", () => void report());
+  const drifted = () => one()?.conditions.find((c) => c.type === "Drifted")?.status;
+  const seen: (string | undefined)[] = [];
+  await scene.running({ name: "a" });
+  scene.desired = { ...scene.desired, snapshots: [snapshotOf({ name: "clean", agent: "a" })] };
+  loop.start();
+  await scene.clock.until("we have stopped it", () => scene.world.get("a")?.state === "Stopped");
+  const { turns } = loop;
+  scene.bus.on("reconciled", () => void seen.push(`${one()?.seen} ${drifted()}`));
+  loop.wake();
+  await scene.clock.until("a look at it", () => loop.turns > turns);
+  await scene.clock.until("it is settled", () => loop.isSettled);
+  assert.ok(seen.includes("Stopped False"), seen.join());
+  assert.ok(!seen.some((s) => s?.endsWith("True")), seen.join());
+
+  const instance = scene.world.get("a");
+  assert.ok(instance);
+  scene.faults.set("start", ["refuse"]);
+  instance.state = "Stopped";
+  loop.wake();
+  await scene.clock.until("it is corrected", () => loop.working.has("a"));
+  assert.equal(drifted(), "True", "it stays so while it is corrected");
+  await scene.clock.until("the correction failed", () => loop.queue.failure("a") !== undefined);
+  assert.equal(drifted(), "True");
 });

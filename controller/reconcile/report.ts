@@ -50,6 +50,8 @@ export function createReporter(deps: ReportDeps) {
           terminal: !Number.isFinite(f.retryAt),
         })),
         next: loop.next,
+        // What is half done by us is nobody's drift; neither is what was when this look began.
+        busy: new Set([...(turn.busy ?? []), ...loop.working.keys()]),
       });
     } else previous = (desired?.agents ?? []).map((agent) => unread(agent, now));
     const seen = turn?.observed.instances;
