@@ -2380,6 +2380,8 @@ export interface ApiBodies {
   readonly FleetCounts?: FleetCounts;
   readonly FleetView?: FleetView;
   readonly LogPage?: LogPage;
+  readonly TokenRotated?: TokenRotated;
+  readonly JoinToken?: JoinToken;
 }
 /**
  * Why a request was refused (RFC 9457), with the code and the next step.
@@ -2471,6 +2473,12 @@ export interface AgentRuntime {
    * Configuration that it applied.
    */
   readonly configHash: string | null;
+  /**
+   * What it can do beside tasks.
+   *
+   * Items: One of them.
+   */
+  readonly features: readonly string[];
 }
 /**
  * The last one that came with this agent's credential and was turned away.
@@ -3081,6 +3089,49 @@ export interface AuditVerified {
    * Number of the first entry that does not fit.
    */
   readonly firstBroken: number | null;
+  /**
+   * How many were walked.
+   */
+  readonly entries: number;
+  /**
+   * The last entry that was pruned by age; null: none was.
+   */
+  readonly cut: {
+    /**
+     * Number of the entry.
+     */
+    readonly seq: number;
+    /**
+     * Its hash.
+     */
+    readonly hash: string;
+  } | null;
+  /**
+   * The end of the chain; noted elsewhere, it can be asked for later.
+   */
+  readonly end: {
+    /**
+     * Number of the entry.
+     */
+    readonly seq: number;
+    /**
+     * Its hash.
+     */
+    readonly hash: string;
+  } | null;
+  /**
+   * Where the chain breaks and why.
+   */
+  readonly broken: {
+    /**
+     * Number of the entry.
+     */
+    readonly seq: number;
+    /**
+     * What does not fit.
+     */
+    readonly why: string;
+  } | null;
 }
 /**
  * Events that are still remembered, oldest first.
@@ -3729,4 +3780,26 @@ export interface LogLineView {
    * What it says.
    */
   readonly message: string;
+}
+/**
+ * A new operator token counts.
+ */
+export interface TokenRotated {
+  /**
+   * It does.
+   */
+  readonly rotated: true;
+}
+/**
+ * A join token; shown this once.
+ */
+export interface JoinToken {
+  /**
+   * Good once, for this agent.
+   */
+  readonly token: string;
+  /**
+   * Until when, in milliseconds since 1970.
+   */
+  readonly expiresAt: number;
 }

@@ -1,6 +1,7 @@
 /** The only place of the controller that spawns a program: argument array in, a result as data out, never a shell, never a rejection. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
+import { withheld } from "./withheld.ts";
 
 export interface RunOptions {
   /** Given on standard input; absent: /dev/null. */
@@ -69,7 +70,7 @@ export const run: Run = (file, args, options = {}) => {
   try {
     child = spawn(file, [...args], {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...withheld(), ...options.env },
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       detached: true,
       shell: false,

@@ -1,5 +1,6 @@
 /** Runs a program with this terminal's own input and output; signals from the terminal reach it directly. */
 import { spawn } from "node:child_process";
+import { withheld } from "./withheld.ts";
 
 /** Resolves with its exit code; 128 + n when a signal n ended it, as shells say. */
 export function handOver(
@@ -8,7 +9,10 @@ export function handOver(
   env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, [...args], { stdio: "inherit", env: { ...process.env, ...env } });
+    const child = spawn(file, [...args], {
+      stdio: "inherit",
+      env: { ...process.env, ...withheld(), ...env },
+    });
     const ignore = () => {};
     for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, ignore);
     const done = () => {

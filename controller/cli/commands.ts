@@ -192,6 +192,39 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./reconcile.ts")).reconcile,
   },
   {
+    usage: "audit [verify]",
+    summary: "who did what to what, the newest first; with verify: whether anybody changed that record",
+    options: [
+      ["--agent <name>", "only what concerns this agent"],
+      ["--kind <kind>", "only this kind, e.g. task, task.submit, step, login"],
+      ["--limit <n>", "how many", "50"],
+      [
+        "--anchor <seq:hash>",
+        "with verify: a link that an earlier verify printed and that must be there still",
+      ],
+    ],
+    example: ["vm-agent audit --agent agent-builder --kind task", "vm-agent audit verify"],
+    load: async () => (await import("./audit.ts")).audit,
+  },
+  {
+    usage: "token [verb] [name]",
+    summary:
+      "where the operator's token is; show prints it, rotate replaces it, join NAME prints a join token",
+    example: ["vm-agent token", "vm-agent token show", "vm-agent token rotate"],
+    load: async () => (await import("./token.ts")).token,
+  },
+  {
+    usage: "backup <file>",
+    summary: "write everything that must be remembered to one file, while up runs or not; or put it back",
+    options: [
+      ["--force", "replace the file if it exists"],
+      ["--without-keys", "leave out fleet-key and operator-token"],
+      ["--restore", "put the file's content back; up must not be running"],
+    ],
+    example: ["vm-agent backup state.backup", "vm-agent backup state.backup --restore"],
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  {
     usage: "multipass [args...]",
     summary: "the Multipass in use (the sandbox's too), as the driver sees it",
     passThrough: true,

@@ -8,7 +8,10 @@ import { type Bus, createBus } from "../base/events.ts";
 import type { Desired, DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
+import { keepAuditTrail } from "../hub/audit-trail.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
+import type { Limits } from "../hub/limits.ts";
+import { retentionLimits } from "../hub/retention-settings.ts";
 import { adopt } from "../reconcile/adopt.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.ts";
@@ -110,6 +113,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     bus,
     onError: options.onError,
     sandbox: driver.sandbox,
+    limits: retentionLimits(env),
   });
   undo.defer(() => hub.stop());
   await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
@@ -155,6 +159,9 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     ...(env.VM_AGENT_TEST_BOUNDARY !== undefined && { boundary: stopAt(env.VM_AGENT_TEST_BOUNDARY) }),
   });
   const { onError } = options;
+  const trail = keepAuditTrail({ bus, audit: hub.audit, now: clock.now, onError });
+  undo.defer(() => trail.close());
+  await hub.audit.record("operator", "begin", options.command, { driver: driver.name, pid: process.pid });
   const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
   undo.defer(() => journal.close());
   const fleet = () => source.current();
@@ -261,6 +268,7 @@ interface HubParts {
   readonly store: Store;
   readonly bus: Bus;
   readonly sandbox: boolean;
+  readonly limits: Partial<Limits>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -285,6 +293,7 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
         reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
       },
       onError: parts.onError,
+      limits: parts.limits,
     });
     await hub.start();
     return hub;

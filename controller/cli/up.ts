@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { EXIT } from "../base/errors.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
+import { Streams } from "../http/sse.ts";
 import type { Desired } from "../core/types.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
@@ -106,8 +107,10 @@ async function listen(system: System, version: string): Promise<Servers> {
   const bind = settings.bind;
   const host = bind.includes(":") ? `[${bind}]` : bind;
   const controller = controllerPort(system, version);
+  // One number of live streams for both.
+  const streams = new Streams(hub.limits);
   const http = await listenHttp({
-    app: createApp({ hub, controller }),
+    app: createApp({ hub, controller, streams }),
     hub,
     bind,
     port: settings.httpPort ?? ports?.httpPort ?? 9091,
@@ -115,7 +118,7 @@ async function listen(system: System, version: string): Promise<Servers> {
   const origins: string[] = [];
   const { page } = await import("../http/web.ts");
   const dashboard = await listenHttp({
-    app: createApp({ hub, controller, origins: () => origins, before: [page()] }),
+    app: createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
     hub,
     bind,
     port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,

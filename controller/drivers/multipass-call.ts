@@ -2,6 +2,7 @@
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import { type ExecResult, type Run, run as realRun } from "../base/exec.ts";
+import { withheldFromInstances } from "../base/withheld.ts";
 import { classify, type Failure } from "./multipass-failure.ts";
 
 /** What is started: the file, what stands before Multipass's own arguments, and what is added to the environment. */
@@ -91,7 +92,7 @@ export function createCall(deps: CallDeps): Call {
       ...(options.input === undefined ? {} : { input: options.input }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
-      ...(executable.env === undefined ? {} : { env: executable.env }),
+      env: { ...withheldFromInstances(), ...executable.env },
     });
     if (changes) {
       const left = (underWay.get(shown) ?? 1) - 1;

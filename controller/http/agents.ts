@@ -9,7 +9,7 @@ import { pageOf, readPage } from "./page.ts";
 import { many, text } from "./query.ts";
 import { refusal } from "./problem.ts";
 
-export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
+export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) => {
   router.post("/agents/register", async (ctx) => {
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
     const id = word(body.agentId) || word(body.id);
@@ -18,6 +18,19 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl }) => {
     const wsUrl = `${agentUrl()}/agent/${encodeURIComponent(id)}/${token}`;
     ctx.set("cache-control", "no-store");
     ctx.body = { agent, token, wsUrl };
+  });
+
+  router.post("/agents/:id/join-token", async (ctx) => {
+    const joining = await hub.joinAgain(ctx.params.id ?? "");
+    ctx.set("cache-control", "no-store");
+    ctx.body = joining;
+  });
+
+  router.post("/operator-token", async (ctx) => {
+    await hub.rotateOperatorToken();
+    // Who reads along with the old token does so no longer.
+    streams.closeAll();
+    ctx.body = { rotated: true };
   });
 
   router.get("/agents", (ctx) => {

@@ -339,6 +339,24 @@ test("the hub itself: health, readiness, metrics, audit and its description", as
   assert.equal(((await call("GET", "/audit?actor=nobody")).body.entries as unknown[]).length, 0);
   for (const query of ["limit=0", "cursor=-1", "cursor=x"])
     assert.equal(await code(call("GET", `/audit?${query}`)), "query-invalid", query);
+  const newest = await call("GET", "/audit?order=newest&kind=runtime&agent=a&limit=2");
+  const [first, second] = newest.body.entries as { seq: number; action: string }[];
+  assert.ok(first && second && first.seq > second.seq && first.action.startsWith("runtime."));
+  assert.equal(await code(call("GET", "/audit/verify?seq=x")), "query-invalid");
+  const wrong = await call("GET", `/audit/verify?seq=1&hash=${"0".repeat(64)}`);
+  assert.deepEqual([wrong.body.intact, wrong.body.firstBroken], [false, 1]);
+});
+
+test("tokens: a join token for who has an instance, and a new operator token that counts at once", async () => {
+  assert.equal(await code(call("POST", "/agents/nobody/join-token")), "agent-not-enrolled");
+  const joining = await call("POST", "/agents/a/join-token");
+  assert.equal(hub.hub.auth.admit("a", String(joining.body.token)).ok, true);
+  assert.equal((await call("POST", "/operator-token")).status, 200);
+  assert.equal(await code(call("GET", "/tasks")), "not-authorised");
+  const before = token;
+  token = readFileSync(join(hub.home, "operator-token"), "utf8").trim();
+  assert.notEqual(token, before);
+  assert.equal((await call("GET", "/tasks")).status, 200);
 });
 
 test("faults of disk and database are problems as described", async () => {

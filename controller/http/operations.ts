@@ -142,6 +142,14 @@ export const OPERATIONS: readonly Operation[] = [
     codes: ["query-invalid", "agent-unknown", "too-many-streams"],
   },
   {
+    id: "issueJoinToken",
+    method: "post",
+    path: "/agents/{id}/join-token",
+    summary: "A join token for the runtime of an agent of the fleet that lost its credential",
+    answer: json("JoinToken"),
+    codes: ["agent-not-enrolled"],
+  },
+  {
     id: "removeAgent",
     method: "delete",
     path: "/agents/{id}",
@@ -291,6 +299,12 @@ export const OPERATIONS: readonly Operation[] = [
       word("actor", "Only of this actor"),
       word("action", "Only this action, or those that begin with it, as in task.*"),
       word("subject", "Only with this subject"),
+      {
+        ...word("order", "newest: the newest first, and then agent and kind filter"),
+        schema: { const: "newest" },
+      },
+      word("agent", "With order=newest: only what concerns this agent"),
+      word("kind", "With order=newest: only this action, or those that begin so, as task for task.*"),
       limit("default 100"),
       CURSOR,
     ],
@@ -302,7 +316,23 @@ export const OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/audit/verify",
     summary: "The first broken link of the audit",
+    query: [
+      {
+        ...word("seq", "A link that was noted earlier and must be there still: its number"),
+        schema: { type: "integer" },
+      },
+      word("hash", "And its hash"),
+    ],
     answer: json("AuditVerified"),
+    codes: ["query-invalid"],
+  },
+  {
+    id: "rotateOperatorToken",
+    method: "post",
+    path: "/operator-token",
+    summary:
+      "Make a new operator token; it lies in the state folder, the one of this request is refused from now on",
+    answer: json("TokenRotated"),
     codes: [],
   },
   {

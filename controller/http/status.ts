@@ -2,7 +2,7 @@
 import type { AuditStore } from "../store/store.ts";
 import type { AddRoutes } from "./deps.ts";
 import { badCursor, pageOf, readPage } from "./page.ts";
-import { named, text } from "./query.ts";
+import { named, text, whole } from "./query.ts";
 
 export const addStatusRoutes: AddRoutes = (router, { hub }) => {
   router.get("/health", (ctx) => {
@@ -29,6 +29,12 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
 
   router.get("/audit", (ctx) => {
     const { limit, cursor } = readPage(ctx);
+    if (text(ctx, "order") === "newest") {
+      const [agent, kind] = [text(ctx, "agent"), text(ctx, "kind")];
+      const filter = { ...(agent !== undefined && { agent }), ...(kind !== undefined && { kind }), limit };
+      ctx.body = { entries: hub.store.audit.latest(filter), next: null };
+      return;
+    }
     const after = Number(cursor ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) throw badCursor(cursor ?? "");
     const [actor, action, subject] = [text(ctx, "actor"), text(ctx, "action"), text(ctx, "subject")];
@@ -44,8 +50,11 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
   });
 
   router.get("/audit/verify", (ctx) => {
-    const broken = hub.store.audit.verify();
-    ctx.body = { intact: broken === null, firstBroken: broken };
+    const seq = whole(ctx, "seq", 0, 0, Number.MAX_SAFE_INTEGER);
+    const { entries, cut, end, broken } = hub.store.audit.check(
+      seq > 0 ? { seq, hash: text(ctx, "hash") ?? "" } : undefined,
+    );
+    ctx.body = { intact: broken === null, firstBroken: broken?.seq ?? null, entries, cut, end, broken };
   });
 };
 

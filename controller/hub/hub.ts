@@ -18,11 +18,12 @@ import { Lockout } from "./lockout.ts";
 import { createMessages } from "./messages.ts";
 import { createMetrics } from "./metrics.ts";
 import { OperatorAuth } from "./operator.ts";
-import { readOrCreateOperatorToken } from "./operator-token.ts";
+import { readOrCreateOperatorToken, rotateOperatorToken } from "./operator-token.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { refuse } from "./refusals.ts";
 import { Registry } from "./registry.ts";
 import { createRuntimeLogs } from "./runtime-logs.ts";
+import { prune } from "./retention.ts";
 import { pushed, type SessionDeps } from "./session.ts";
 import { TaskEngine } from "./task-engine.ts";
 import { createTaskRequests } from "./task-requests.ts";
@@ -116,6 +117,7 @@ export function createHub(deps: HubDeps) {
   let port = settings.agentPort;
   let sweeping: NodeJS.Timeout | null = null;
   let lastPrune = 0;
+  let pruning: Promise<unknown> | null = null;
 
   const addresses = (): readonly string[] => advertised(settings.advertise, settings.bind, port);
 
@@ -131,7 +133,11 @@ export function createHub(deps: HubDeps) {
     if (now - lastPrune < limits.pruneInterval) return;
     lastPrune = now;
     messages.expire().catch(onStoreError);
-    store.tasks.prune(now - limits.taskRetention, limits.maxTasksKept).catch(onStoreError);
+    pruning ??= prune(store, now, limits)
+      .catch(onStoreError)
+      .finally(() => {
+        pruning = null;
+      });
   };
 
   const known = (id: string): Agent => {
@@ -139,6 +145,10 @@ export function createHub(deps: HubDeps) {
     if (!agent) throw refuse.unknownAgent(id);
     return agent;
   };
+
+  const operator = new OperatorAuth(operatorToken, lockout, bus, clock.now, (address) => {
+    audit.record("operator", "login", address, {}).catch(onStoreError);
+  });
 
   return {
     auth,
@@ -155,7 +165,7 @@ export function createHub(deps: HubDeps) {
     requests,
     settings,
     store,
-    operator: new OperatorAuth(operatorToken, lockout, bus),
+    operator,
     startedAt,
     /** For the `upgrade` event of another HTTP server: runtimes are served there too. */
     handleUpgrade: sockets.handleUpgrade,
@@ -180,6 +190,7 @@ export function createHub(deps: HubDeps) {
       server?.closeAllConnections();
       server = null;
       await engine.stop();
+      await pruning;
       for (const agent of registry.all()) registry.save(agent);
       await store.flush();
       feed.stop();
@@ -257,6 +268,22 @@ export function createHub(deps: HubDeps) {
       await registry.remove(id);
       await audit.record("hub", "runtime.revoke", id, {});
       bus.emit("runtime.offline", { agent: id, reason: "removed" });
+    },
+
+    /** A join token for a runtime that lost its credential; only the instance of the present claim can use it. */
+    async joinAgain(id: string): Promise<{ readonly token: string; readonly expiresAt: number }> {
+      const nonce = store.credentials.get(id)?.nonce ?? "";
+      if (nonce === "") throw refuse.notEnrolled(id);
+      const token = await auth.enrol(id, nonce);
+      await audit.record("operator", "runtime.enrol", id, {});
+      return { token, expiresAt: clock.now() + limits.joinTokenLife };
+    },
+
+    /** The old token is refused from now on; the new one is in the state folder only. */
+    async rotateOperatorToken(): Promise<void> {
+      const token = rotateOperatorToken(settings.home, random);
+      operator.replace(token);
+      await audit.record("operator", "token.rotate", "operator", {});
     },
 
     /** The seed's registration: a credential at once, for clients that no document describes. */

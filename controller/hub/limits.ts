@@ -86,6 +86,13 @@ export const LIMITS = {
   /** Finished tasks are kept this long, and at most so many. */
   taskRetention: 30 * 24 * 3_600_000,
   maxTasksKept: 200_000,
+  /** Output chunks are kept this long after the task ended; the tail in its result stays as long as the task. */
+  outputRetention: 14 * 24 * 3_600_000,
+  /** Audit entries are kept this long, and at most so many; the chain stays provable from where it was cut. */
+  auditRetention: 365 * 24 * 3_600_000,
+  maxAuditKept: 2_000_000,
+  /** Beyond it the oldest output goes, then the oldest tasks, then the oldest audit. */
+  maxDatabaseBytes: 4 * 1024 * 1024 * 1024,
   /** Between two prunings. */
   pruneInterval: 10 * 60_000,
 } as const;

@@ -1,5 +1,5 @@
 /** The operator's token: a file that only its owner reads, made on the first start. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VmAgentError } from "../base/errors.ts";
 import type { Random } from "./random.ts";
@@ -32,5 +32,15 @@ export function readOrCreateOperatorToken(home: string, random: Random): string 
     });
   }
   chmodSync(path, 0o600);
+  return token;
+}
+
+/** Writes a new token in place of the old one; readers see one or the other, never a part. */
+export function rotateOperatorToken(home: string, random: Random): string {
+  const path = operatorTokenPath(home);
+  const token = random.token();
+  const between = `${path}.${process.pid}.tmp`;
+  writeFileSync(between, `${token}\n`, { mode: 0o600, flush: true });
+  renameSync(between, path);
   return token;
 }

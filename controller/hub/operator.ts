@@ -3,17 +3,32 @@ import type { Bus } from "../base/events.ts";
 import type { Lockout } from "./lockout.ts";
 import { hashToken, sameHash } from "./secret.ts";
 
+/** Milliseconds without a call after which the next one is a login again, and how many addresses are remembered. */
+const PAUSE = 3_600_000;
+const ADDRESSES = 1000;
+
 export type OperatorVerdict =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: "missing" | "wrong" }
   | { readonly ok: false; readonly reason: "locked"; readonly retryAfterMs: number };
 
 export class OperatorAuth {
-  readonly #hash: string;
+  #hash: string;
+  readonly #seen = new Map<string, number>();
+  readonly #now: () => number;
+  readonly #onLogin: (address: string) => void;
   readonly #lockout: Lockout;
   readonly #bus: Bus;
 
-  constructor(token: string, lockout: Lockout, bus: Bus) {
+  constructor(
+    token: string,
+    lockout: Lockout,
+    bus: Bus,
+    now: () => number,
+    onLogin: (address: string) => void = () => {},
+  ) {
+    this.#onLogin = onLogin;
+    this.#now = now;
     this.#hash = hashToken(token);
     this.#lockout = lockout;
     this.#bus = bus;
@@ -26,9 +41,28 @@ export class OperatorAuth {
     if (retryAfterMs > 0) return { ok: false, reason: "locked", retryAfterMs };
     const token = /^bearer (.+)$/i.exec(authorization ?? "")?.[1]?.trim();
     if (token === undefined) return { ok: false, reason: "missing" };
-    if (sameHash(this.#hash, hashToken(token))) return { ok: true };
+    if (sameHash(this.#hash, hashToken(token))) {
+      this.#admitted(address);
+      return { ok: true };
+    }
     this.#lockout.fail(key);
     this.#bus.emit("auth.failed", { surface: "operator", address });
     return { ok: false, reason: "wrong" };
+  }
+  /** A login is the first call of an address, and the first one after a pause: each single call would drown the rest. */
+  #admitted(address: string): void {
+    const now = this.#now();
+    const last = this.#seen.get(address);
+    this.#seen.delete(address);
+    this.#seen.set(address, now);
+    const oldest = this.#seen.keys().next().value;
+    if (this.#seen.size > ADDRESSES && oldest !== undefined) this.#seen.delete(oldest);
+    if (last === undefined || now - last > PAUSE) this.#onLogin(address);
+  }
+
+  /** From now on another token counts; the old one is refused at once. */
+  replace(token: string): void {
+    this.#hash = hashToken(token);
+    this.#seen.clear();
   }
 }

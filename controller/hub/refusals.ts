@@ -17,6 +17,12 @@ export const refuse = {
       `"${id}" belongs to the fleet and gets its credential with its instance`,
       "register under another name, or remove its document first",
     ),
+  notEnrolled: (id: string) =>
+    error(
+      "agent-not-enrolled",
+      `no instance was launched or adopted for "${id}"`,
+      "declare it under fleet/ and let vm-agent apply launch it: its join token comes with it",
+    ),
   stillDeclared: (id: string) =>
     error(
       "agent-declared",

@@ -1,6 +1,7 @@
 /** What is pushed live to each runtime, with secrets read where the document says; their values go nowhere else. */
 import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { withholdFromInstances } from "../base/withheld.ts";
 import type { DesiredAgent, SecretRef } from "../core/types.ts";
 import type { RuntimeConfig } from "./ports.ts";
 
@@ -70,6 +71,7 @@ interface Unread {
 /** Of a file, its last line end is not part of the value. An empty file is one that is being written. */
 async function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"]): Promise<string | Unread> {
   if ("fromEnv" in ref) {
+    withholdFromInstances(ref.fromEnv);
     const value = env[ref.fromEnv];
     if (value !== undefined) return value.replace(/\r?\n$/, "");
     return {

@@ -1,11 +1,26 @@
 /** The hash chain of the audit: each entry's hash covers the one before it, so that an edit anywhere breaks a link. */
-import type { AuditEntry } from "./store.ts";
+import type { AuditCheck, AuditEntry, AuditLink } from "./store.ts";
 
 /** What the first entry's hash covers in place of a predecessor. */
 export const GENESIS = "0".repeat(64);
 
+/** Where the chain begins and ends; written with every entry, so that a removed end is seen. */
+export interface AuditAnchor {
+  /** The last pruned entry. */
+  readonly cut: AuditLink | null;
+  readonly end: AuditLink | null;
+}
+
+export const NO_ANCHOR: AuditAnchor = { cut: null, end: null };
+
+/** An entry as it is stored; `detail` is the text that was hashed. */
+export interface ChainedRow extends AuditLink {
+  readonly entry: Omit<AuditEntry, "detail">;
+  readonly detail: string;
+}
+
 /** SHA-256 (hex) over the predecessor's hash and the entry as canonical JSON (an array, so no key order is involved). */
-export function link(previous: string, entry: AuditEntry, detailJson: string): string {
+export function link(previous: string, entry: Omit<AuditEntry, "detail">, detailJson: string): string {
   // Loaded when it is needed: commands that only look would wait 8 ms for it.
   return process
     .getBuiltinModule("node:crypto")
@@ -13,4 +28,37 @@ export function link(previous: string, entry: AuditEntry, detailJson: string): s
       "sha256",
       JSON.stringify([previous, entry.at, entry.actor, entry.action, entry.subject, detailJson]),
     );
+}
+
+/** Walks rows in order of `seq` and stops at the first that is not what its neighbours say. */
+export function checkChain(rows: Iterable<ChainedRow>, anchor: AuditAnchor, known?: AuditLink): AuditCheck {
+  const { cut } = anchor;
+  let end: AuditLink | null = cut;
+  let entries = 0;
+  const done = (broken: AuditCheck["broken"]): AuditCheck => ({ entries, cut, end, broken });
+  if (known && cut && known.seq < cut.seq)
+    return done({ seq: known.seq, why: "that link is older than what is kept" });
+  if (known && cut?.seq === known.seq && cut.hash !== known.hash)
+    return done({ seq: known.seq, why: "it is another entry than the one that was noted" });
+  for (const row of rows) {
+    const expected: number = (end?.seq ?? 0) + 1;
+    // Numbers are consecutive: a gap is a removed entry.
+    if (row.seq !== expected) return done({ seq: expected, why: `the next entry is ${row.seq}` });
+    if (link(end?.hash ?? GENESIS, row.entry, row.detail) !== row.hash)
+      return done({ seq: row.seq, why: "its hash does not fit its content and the entry before it" });
+    end = { seq: row.seq, hash: row.hash };
+    entries += 1;
+    if (known?.seq === row.seq && known.hash !== row.hash)
+      return done({ seq: row.seq, why: "it is another entry than the one that was noted" });
+  }
+  const next = (end?.seq ?? 0) + 1;
+  if (known && known.seq >= next)
+    return done({ seq: next, why: `the chain ends before entry ${known.seq}, which was noted` });
+  if (anchor.end === null && entries > 0)
+    return done({ seq: next, why: "it is not recorded any more where the chain ends" });
+  if (anchor.end && anchor.end.seq >= next)
+    return done({ seq: next, why: `the chain ended at entry ${anchor.end.seq} when it was last written` });
+  if (anchor.end && (anchor.end.seq !== end?.seq || anchor.end.hash !== end.hash))
+    return done({ seq: anchor.end.seq, why: "what follows it was not written by vm-agent" });
+  return done(null);
 }

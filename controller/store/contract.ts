@@ -305,6 +305,86 @@ export const CONTRACT: readonly {
       assert.notEqual(first?.hash, second?.hash);
       assert.equal(audit.list(2, 10).length, 1);
       assert.equal(audit.verify(), null);
+      const end = audit.list(2, 1)[0];
+      assert.deepEqual(audit.check(), {
+        entries: 3,
+        cut: null,
+        end: { seq: 3, hash: end?.hash },
+        broken: null,
+      });
+      assert.equal(audit.check({ seq: 3, hash: String(end?.hash) }).broken, null);
+      assert.equal(audit.check({ seq: 2, hash: String(end?.hash) }).broken?.seq, 2);
+      assert.equal(audit.check({ seq: 9, hash: String(end?.hash) }).broken?.seq, 4);
+    },
+  },
+  {
+    name: "the audit is found by agent and kind, the newest first",
+    async run({ audit }) {
+      const entry = (action: string, subject: string, agent?: string) => ({
+        at: 1,
+        actor: action === "runtime.login" ? `runtime:${subject}` : "loop",
+        action,
+        subject,
+        detail: agent === undefined ? {} : { agent },
+      });
+      await audit.append(entry("task.submit", "t1", "a"));
+      await audit.append(entry("step.done", "b"));
+      await audit.append(entry("runtime.login", "a"));
+      await audit.append(entry("tasks", "a"));
+      const found = (filter: { readonly agent?: string; readonly kind?: string }, limit = 9) =>
+        audit.latest({ ...filter, limit }).map((row) => row.seq);
+      assert.deepEqual(found({}), [4, 3, 2, 1]);
+      assert.deepEqual(found({}, 2), [4, 3]);
+      assert.deepEqual(found({ agent: "a" }), [4, 3, 1]);
+      assert.deepEqual(found({ kind: "task" }), [1]);
+      assert.deepEqual(found({ agent: "a", kind: "runtime.login" }), [3]);
+      assert.deepEqual(found({ agent: "c" }), []);
+    },
+  },
+  {
+    name: "the audit is cut at its beginning and stays a chain",
+    async run({ audit }) {
+      const entry = (at: number) => ({ at, actor: "loop", action: "step", subject: "a", detail: {} });
+      for (let at = 1; at <= 9; at++) await audit.append(entry(at));
+      const [first, second] = audit.list(0, 2);
+      assert.equal(await audit.prune(3, 100, 100), 2);
+      assert.equal(audit.list(0, 1)[0]?.seq, 3);
+      assert.deepEqual(audit.check().cut, { seq: 2, hash: second?.hash });
+      assert.equal(audit.check().broken, null);
+      assert.match(String(audit.check({ seq: 1, hash: String(first?.hash) }).broken?.why), /older/);
+      assert.equal(await audit.prune(0, 6, 100), 1);
+      assert.equal(await audit.prune(0, 2, 3), 3);
+      assert.equal(await audit.prune(1000, 100, 100), 2, "the last one stays");
+      assert.equal(await audit.prune(1000, 0, 100), 0);
+      await audit.append(entry(10));
+      assert.deepEqual(
+        audit.list(0, 9).map((row) => row.seq),
+        [9, 10],
+      );
+      assert.equal(audit.verify(), null);
+    },
+  },
+  {
+    name: "output of old tasks goes, the oldest first, and that of open ones stays",
+    async run({ tasks }) {
+      const chunk = (taskId: string) => ({ taskId, seq: 1, stream: "stdout" as const, data: "x", at: 1 });
+      for (const [id, finishedAt] of [
+        ["a", 10],
+        ["b", 20],
+        ["c", 30],
+        ["d", null],
+      ] as const) {
+        const state = finishedAt === null ? "running" : "succeeded";
+        await tasks.insert(aTask(id, { state, finishedAt }));
+        await tasks.appendOutput([chunk(id)]);
+      }
+      const left = () => ["a", "b", "c", "d"].filter((id) => tasks.output(id, 0).length > 0);
+      assert.equal(await tasks.pruneOutput(25, 1), 1);
+      assert.deepEqual(left(), ["b", "c", "d"]);
+      assert.equal(await tasks.pruneOutput(25, 5), 1);
+      assert.equal(await tasks.pruneOutput(1000, 5), 1);
+      assert.deepEqual(left(), ["d"]);
+      assert.equal(tasks.get("a")?.state, "succeeded");
     },
   },
 ];

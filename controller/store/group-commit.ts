@@ -30,6 +30,7 @@ export class GroupCommit {
   readonly #begin;
   readonly #commit;
   readonly #rollback;
+  readonly #beforeCommit: () => void;
   readonly #path: string;
   #pending: Pending[] = [];
   #scheduled: NodeJS.Immediate | null = null;
@@ -38,7 +39,9 @@ export class GroupCommit {
   #turns = 0;
   #seen = 0;
 
-  constructor(db: Db, path: string) {
+  /** `beforeCommit` runs last in every transaction, once for all its writes. */
+  constructor(db: Db, path: string, beforeCommit: () => void = () => {}) {
+    this.#beforeCommit = beforeCommit;
     this.#path = path;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
@@ -95,6 +98,7 @@ export class GroupCommit {
     }
     try {
       for (const write of batch) write.run();
+      this.#beforeCommit();
       this.#commit.run();
     } catch (error) {
       this.#undo();

@@ -79,5 +79,12 @@ export function memoryTasks(): TaskStore {
       }
       return gone.length;
     },
+    async pruneOutput(finishedBefore, most) {
+      const old = [...all.values()].filter(
+        (t) => !isOpen(t) && (t.finishedAt ?? Infinity) < finishedBefore && output.has(t.id),
+      );
+      for (const task of old.slice(0, most)) output.delete(task.id);
+      return Math.min(old.length, most);
+    },
   };
 }

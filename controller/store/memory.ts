@@ -1,13 +1,11 @@
 /** The store without a disk, for tests of what stands on it; keeps the same contract (contract.ts). */
 import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
-import { GENESIS, link } from "./audit-chain.ts";
+import { memoryAudit } from "./memory-audit.ts";
 import { memoryTasks } from "./memory-tasks.ts";
 import { fenced } from "./sql-claims.ts";
 import {
   type AgentRow,
-  type AuditEntry,
-  type AuditStore,
   type ClaimStore,
   type CredentialRecord,
   DEAD_LETTERS_KEPT,
@@ -42,9 +40,10 @@ export function createMemoryStore(): Store {
     },
     messages: messages(dead),
     deadLetters: dead,
-    audit: audit(),
+    audit: memoryAudit(),
     kv: keyValues(),
     nextFence: async () => ++fence,
+    usedBytes: () => 0,
     flush: async () => {},
     close: async () => {},
   };
@@ -120,25 +119,6 @@ function deadLetters(): DeadLetterStore {
     count: () => all.size,
     async remove(ids) {
       for (const id of ids) all.delete(id);
-    },
-  };
-}
-
-function audit(): AuditStore {
-  const all: (AuditEntry & { readonly seq: number; readonly hash: string })[] = [];
-  return {
-    async append(entry) {
-      const hash = link(all.at(-1)?.hash ?? GENESIS, entry, JSON.stringify(entry.detail));
-      all.push({ ...copy(entry), seq: all.length + 1, hash });
-    },
-    list: (after, limit) => all.slice(after, after + limit).map(copy),
-    verify() {
-      let previous = GENESIS;
-      for (const entry of all) {
-        if (link(previous, entry, JSON.stringify(entry.detail)) !== entry.hash) return entry.seq;
-        previous = entry.hash;
-      }
-      return null;
     },
   };
 }

@@ -32,6 +32,10 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     OR seq <= (SELECT seq FROM tasks ORDER BY seq DESC LIMIT 1 OFFSET ?2))`;
   const pruneOutput = db.prepare(`DELETE FROM output WHERE task_id IN (${pruned})`);
   const pruneTasks = db.prepare(`DELETE FROM tasks WHERE id IN (${pruned})`);
+  // By `seq`, the order of acceptance: the index of it is there, and old is old.
+  const withOutput = db.prepare(`SELECT id FROM tasks WHERE state NOT IN ${OPEN} AND finished_at < ?
+    AND EXISTS (SELECT 1 FROM output WHERE task_id = tasks.id) ORDER BY seq LIMIT ?`);
+  const dropOutput = db.prepare("DELETE FROM output WHERE task_id = ?");
   const addChunks = (list: readonly OutputChunk[]) => {
     for (const c of list) chunk.run(c.taskId, c.seq, c.stream, c.data, c.encoding ?? null, c.at);
   };
@@ -90,6 +94,15 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
         removed = Number(pruneTasks.run(finishedBefore, keep).changes);
       });
       return removed;
+    },
+    async pruneOutput(finishedBefore, most) {
+      let of = 0;
+      await write(() => {
+        const ids = withOutput.all(finishedBefore, most).map((row) => String(row.id));
+        for (const id of ids) dropOutput.run(id);
+        of = ids.length;
+      });
+      return of;
     },
   };
 }

@@ -117,8 +117,12 @@ function prepareForWriting(db: Db, path: string, options: OpenOptions): void {
 }
 
 function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
-  const group = reading ? null : new GroupCommit(db, path);
+  const group: GroupCommit | null = reading ? null : new GroupCommit(db, path, () => audit.seal());
   const write = group?.write ?? (() => Promise.reject(readOnly(path)));
+  const audit = sqlAudit(db, write, group?.transaction ?? (() => -1));
+  const used = db.prepare(
+    "SELECT (c.page_count - f.freelist_count) * s.page_size AS n FROM pragma_page_count c, pragma_freelist_count f, pragma_page_size s",
+  );
   const agents = sqlAgents(db, write);
   let open = true;
   const close = async () => {
@@ -135,9 +139,10 @@ function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
     agents,
     messages: sqlMessages(db, write),
     deadLetters: sqlDeadLetters(db, write),
-    audit: sqlAudit(db, write, group?.transaction ?? (() => -1)),
+    audit,
     kv: sqlKeyValues(db, write),
     nextFence: sqlFence(db, write),
+    usedBytes: () => Number(used.get()?.n),
     async flush() {
       agents.flush();
       group?.flush();

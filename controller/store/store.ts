@@ -78,6 +78,8 @@ export interface TaskStore {
   trimOutput(taskId: string, before: number): Promise<void>;
   /** Removes finished tasks (and their output) that ended before `finishedBefore`, and the oldest beyond `keep`; returns how many. */
   prune(finishedBefore: Instant, keep: number): Promise<number>;
+  /** Removes the output of the oldest tasks that ended before `finishedBefore`, of at most so many; returns of how many. */
+  pruneOutput(finishedBefore: Instant, most: number): Promise<number>;
 }
 
 /** How a runtime may come in: a join token before its first hello, its own credential afterwards. Only hashes are kept. */
@@ -179,15 +181,47 @@ export interface AuditEntry {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** One entry's place in the chain. */
+export interface AuditLink {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export type AuditRow = AuditEntry & AuditLink;
+
+export interface AuditFilter {
+  /** Entries about this agent: its tasks, steps, logins. */
+  readonly agent?: string;
+  /** `task.submit`, or `task` for all of `task.*`. */
+  readonly kind?: string;
+  readonly limit: number;
+}
+
+/** What a look at every link of the audit found. */
+export interface AuditCheck {
+  readonly entries: number;
+  /** The last entry that was pruned by age: the chain begins after it. Null: nothing was pruned. */
+  readonly cut: AuditLink | null;
+  /** The end of the chain; to be noted elsewhere and given to a later check. */
+  readonly end: AuditLink | null;
+  readonly broken: { readonly seq: number; readonly why: string } | null;
+}
+
 export interface AuditStore {
   /** Appends with the hash of the previous entry. */
   append(entry: AuditEntry): Promise<void>;
-  list(
-    after: number,
-    limit: number,
-  ): readonly (AuditEntry & { readonly seq: number; readonly hash: string })[];
+  list(after: number, limit: number): readonly AuditRow[];
+  /** The newest first. */
+  latest(filter: AuditFilter): readonly AuditRow[];
+  /** Walks the whole chain; `known`: a link that was noted earlier and must still be there. */
+  check(known?: AuditLink): AuditCheck;
   /** Sequence number of the first broken link, or null. */
   verify(): number | null;
+  /**
+   * Removes entries older than `before` and the oldest beyond `keep`, never the last one, at most `most` of them; the hash of
+   * the last removed one stays, so that the rest is still a chain. Returns how many.
+   */
+  prune(before: Instant, keep: number, most: number): Promise<number>;
 }
 
 /** Small values under a key: the cache of observed sizes, the last good fleet, who holds the lock. */
@@ -209,6 +243,8 @@ export interface Store {
   readonly kv: KeyValueStore;
   /** Raises the fencing epoch and returns it; the caller holds the controller's lock. */
   nextFence(): Promise<number>;
+  /** Bytes that records occupy; what was removed is used again and does not count. */
+  usedBytes(): number;
   /** Everything asked so far is on disk. */
   flush(): Promise<void>;
   close(): Promise<void>;

@@ -15,6 +15,7 @@ import type {
   HubReady,
   Imported,
   LogPage,
+  JoinToken,
   MessageRequest,
   MessageSent,
   Plan,
@@ -27,6 +28,7 @@ import type {
   TaskAnswer,
   TaskCancelled,
   TaskPage,
+  TokenRotated,
   TasksAccepted,
 } from "../../schemas/types.ts";
 import type { Transport } from "./api.ts";
@@ -64,6 +66,10 @@ export interface AuditQuery extends PageQuery {
   readonly actor?: string;
   readonly action?: string;
   readonly subject?: string;
+  /** `newest`: the newest first; `agent` and `kind` then filter. */
+  readonly order?: "newest";
+  readonly agent?: string;
+  readonly kind?: string;
 }
 
 /** Who shall do a task: exactly one field. */
@@ -119,7 +125,11 @@ export function createCalls({ get, post, remove }: Transport) {
     importInstance: (name: string) => post<Imported>("/import", { name }),
 
     listAudit: (query: AuditQuery = {}) => get<AuditPage>(`/audit${queryOf(query)}`),
-    verifyAudit: () => get<AuditVerified>("/audit/verify"),
+    /** `known`: a link that was noted earlier and must be there still. */
+    verifyAudit: (known?: { readonly seq: number; readonly hash: string }) =>
+      get<AuditVerified>(`/audit/verify${queryOf(known ?? {})}`),
+    rotateOperatorToken: () => post<TokenRotated>("/operator-token", {}),
+    issueJoinToken: (name: string) => post<JoinToken>(`${at(name)}/join-token`, {}),
     getStatistics: () => get<AdminStats>("/admin/stats"),
     listDeadLetters: () => get<DeadLetters>("/admin/dlq"),
     requeueDeadLetter: (id: string) => post<Requeued>(`/admin/dlq/${encodeURIComponent(id)}/requeue`, {}),

@@ -1,0 +1,106 @@
+/** Puts into the audit what only the bus tells: plans, steps, the calls of Multipass that change something, and who was not let in. */
+import type { AnyEvent, Bus } from "../base/events.ts";
+import type { Audit } from "./audit.ts";
+import type { Payload } from "./frames.ts";
+
+export interface AuditTrailDeps {
+  readonly bus: Bus;
+  readonly audit: Audit;
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Entry {
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: Payload;
+}
+
+/** Calls that only look: they come by the minute and change nothing. What `exec` does stands as a step of its own. */
+const LOOKS = ["version", "list", "get", "info", "find", "networks", "help", "exec"];
+/** Refused logins that are written in a minute; those beyond are counted, so that a flood does not fill the disk. */
+const REFUSED_A_MINUTE = 60;
+const MINUTE = 60_000;
+
+/**
+ * Listens until `close`, which resolves when all is on disk. Messages of failures are left out: they may quote what a
+ * program in a guest printed, and nobody can promise that it holds no secret.
+ */
+export function keepAuditTrail({ bus, audit, now, onError }: AuditTrailDeps): { close(): Promise<void> } {
+  const writing = new Set<Promise<void>>();
+  let lastPlan = "";
+  let minute = 0;
+  let refused = 0;
+
+  const write = ({ actor, action, subject, detail }: Entry) => {
+    const written = audit.record(actor, action, subject, detail).catch(onError);
+    writing.add(written);
+    void written.finally(() => writing.delete(written));
+  };
+  const off = bus.onAny((event) => {
+    const entry = entryOf(event);
+    if (!entry) return;
+    if (event.name === "planned") {
+      // A plan with something held is made again and again.
+      const plan = JSON.stringify(event.data);
+      if (plan === lastPlan) return;
+      lastPlan = plan;
+    }
+    if (event.name === "auth.failed") {
+      const over = refused - REFUSED_A_MINUTE;
+      if (now() - minute >= MINUTE) {
+        if (over > 0)
+          write({ actor: "hub", action: "auth.failed", subject: "more", detail: { times: over } });
+        minute = now();
+        refused = 0;
+      }
+      refused += 1;
+      if (refused > REFUSED_A_MINUTE) return;
+    }
+    write(entry);
+  });
+  return {
+    async close() {
+      off();
+      await Promise.all(writing);
+    },
+  };
+}
+
+function entryOf(event: AnyEvent): Entry | null {
+  const { name, data } = event;
+  switch (name) {
+    case "planned":
+      return { actor: "loop", action: "plan", subject: "fleet", detail: { ...data } };
+    case "step.done": {
+      const { agent, step, durationMs, skipped } = data;
+      if (skipped) return null;
+      return { actor: "loop", action: "step.done", subject: agent, detail: { step, durationMs } };
+    }
+    case "step.failed": {
+      const { agent, step, retryInMs } = data;
+      return { actor: "loop", action: "step.failed", subject: agent, detail: { step, retryInMs } };
+    }
+    case "agent.adopted":
+      return { actor: "loop", action: "adopt", subject: data.agent, detail: {} };
+    case "command": {
+      const [, verb = "", ...rest] = data.argv;
+      if (LOOKS.includes(verb)) return null;
+      const { durationMs, exitCode, failure } = data;
+      const argv = rest.slice(0, 32).map((word) => word.slice(0, 200));
+      return {
+        actor: "loop",
+        action: "command",
+        subject: `multipass ${verb}`,
+        detail: { argv, durationMs, exitCode, failure },
+      };
+    }
+    case "auth.failed": {
+      const { surface, address, agent = null, reason = null } = data;
+      return { actor: "hub", action: "auth.failed", subject: address, detail: { surface, agent, reason } };
+    }
+    default:
+      return null;
+  }
+}
