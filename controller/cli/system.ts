@@ -291,9 +291,9 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
       limits: {
         reconnectShortest: number(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
         reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
+        ...parts.limits,
       },
       onError: parts.onError,
-      limits: parts.limits,
     });
     await hub.start();
     return hub;
