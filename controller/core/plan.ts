@@ -1,5 +1,6 @@
 /** What will be done and what is held: the guards of SPEC section 3 over the differences. Pure. */
 import { type Diff, compareText, diff } from "./diff.ts";
+import { bytes } from "./explain-values.ts";
 import { withKeptInstances, withKeptTargets } from "./renames.ts";
 import type {
   Change,
@@ -215,13 +216,15 @@ function limits(found: Diff, desired: Desired, observed: Observed): (change: Cha
     if (over) {
       refused.set(name, {
         reason: "limits",
-        message: `it would exceed limits.${over} of kind: Fleet`,
+        message: `${amount(over, more[over])} more would make ${amount(over, used[over] + more[over])}; limits.${over} of kind: Fleet is ${amount(over, limit[over] ?? 0)}`,
         release: `raise limits.${over}, or make this or another agent smaller`,
       });
     } else for (const f of fields) used[f] += more[f];
   }
   return (change) => refused.get(change.agent) ?? null;
 }
+
+const amount = (field: keyof Size, n: number): string => (field === "cpu" ? `${n} cpu` : bytes(n));
 
 function sum(sizes: readonly Size[]): { cpu: number; memory: number; disk: number } {
   const total = { cpu: 0, memory: 0, disk: 0 };
