@@ -19,7 +19,7 @@ export function ensureDir(path: string): void {
 /** `sync: false` leaves out both fsyncs: for what need not survive a power cut, only a kill. */
 export function writeAtomic(
   path: string,
-  data: string,
+  data: string | Uint8Array,
   options: { mode?: number; sync?: boolean } = {},
 ): void {
   const { mode = 0o600, sync = true } = options;
@@ -28,7 +28,7 @@ export function writeAtomic(
   try {
     try {
       fchmodSync(fd, mode);
-      const bytes = Buffer.from(data, "utf8");
+      const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       if (sync) fsyncSync(fd);
     } finally {

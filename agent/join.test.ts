@@ -42,6 +42,8 @@ test("join: hello, credential on disk, join token gone, then its own credential"
       configHash: null,
       supports: undefined,
       features: FEATURES,
+      staged: "",
+      failedUpgrades: [],
       tasks: [],
     },
   );

@@ -29,10 +29,12 @@ import {
   MAIL_DIR,
   SETTINGS_FILE,
   SPOOL_DIR,
+  UPGRADE_FILE,
 } from "./paths.ts";
 import { Session } from "./session.ts";
 import { Spool } from "./spool.ts";
 import { TaskRunner } from "./tasks.ts";
+import { createUpgrade, tryNewer } from "./upgrade.ts";
 import { accountFor, readSurroundings } from "./user.ts";
 
 /** Put in by the build. */
@@ -53,6 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${USAGE}\n`);
     return EXIT.usage;
   }
+  await tryNewer(realpathSync(process.argv[1] ?? ""), guest(UPGRADE_FILE));
   return run(guest(path ?? SETTINGS_FILE));
 }
 
@@ -76,7 +79,8 @@ async function run(settingsFile: string): Promise<number> {
   log.keep(logStore);
   const { agent } = settings;
   const boot = bootId();
-  const hash = bundleHash(realpathSync(process.argv[1] ?? ""));
+  const entry = realpathSync(process.argv[1] ?? "");
+  const hash = bundleHash(entry);
   log.info(`vm-agent runtime ${RUNTIME_VERSION} for ${agent}, Node ${process.versions.node}`);
 
   const spool = new Spool(guest(SPOOL_DIR));
@@ -104,6 +108,15 @@ async function run(settingsFile: string): Promise<number> {
     send: (message) => session.sendMessage(message),
   });
   const ownerOf = (user: string) => accountFor(user, readSurroundings(GUEST_ROOT !== ""));
+  const upgrade = createUpgrade({
+    entry,
+    file: guest(UPGRADE_FILE),
+    hash,
+    log,
+    report: (report) => session.sendUpgrade(report),
+    hold: (ms) => runner.hold(ms),
+    restart: () => stop("an upgrade"),
+  });
   const channel = new Channel({
     route: () => {
       const now = readSettings(settingsFile);
@@ -139,6 +152,7 @@ async function run(settingsFile: string): Promise<number> {
     spool,
     mailbox,
     logPage: logStore.page,
+    upgrade: () => upgrade,
     health: createHealth(),
     problems: provisionProblems,
     log,

@@ -18,6 +18,7 @@ export const JOURNAL_DIR: string = `${STATE_DIR}/journal`;
 export const SPOOL_DIR: string = `${STATE_DIR}/spool`;
 /** Messages of the programs in this instance: `inbox/` and `outbox/`. */
 export const MAIL_DIR = "/var/spool/vm-agent";
+export const UPGRADE_FILE: string = `${STATE_DIR}/upgrade.json`;
 export const LOG_DIR: string = `${STATE_DIR}/log`;
 export const LOCK_FILE: string = `${STATE_DIR}/lock`;
 /** Lines that cloud-init leaves when a command of the document's `provision.run` failed. */

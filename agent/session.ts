@@ -11,6 +11,7 @@ import { DEFAULT_POLICY, readPolicy } from "./policy.ts";
 import { SUPPORTED } from "./request.ts";
 import type { Spool } from "./spool.ts";
 import type { TaskRunner } from "./tasks.ts";
+import type { Report, Upgrade } from "./upgrade.ts";
 import {
   CLOSE,
   FEATURES,
@@ -56,6 +57,7 @@ export interface SessionDeps {
   readonly spool: Spool;
   readonly mailbox: Mailbox;
   readonly logPage: LogStore["page"];
+  readonly upgrade: () => Upgrade;
   readonly health: () => Readonly<Record<string, unknown>>;
   readonly problems: () => readonly string[];
   readonly log: Log;
@@ -90,6 +92,7 @@ export class Session {
       configHash: this.#active.awaitsSecrets ? null : (this.#active.config?.hash ?? null),
       supports: SUPPORTED,
       features: FEATURES,
+      ...this.#deps.upgrade().known(),
       tasks: this.#deps.runner().refs(),
     });
   }
@@ -139,6 +142,9 @@ export class Session {
       case "message":
         this.#message(payload);
         return;
+      case "upgrade":
+        this.#deps.upgrade().receive(payload);
+        return;
       case "log":
         this.#answerLog(payload);
         return;
@@ -168,6 +174,11 @@ export class Session {
     this.#deps.mailbox.answered(id, [...list(delivered), ...list(queued)].map(String), reasons);
   }
 
+  /** How an upgrade went; what was not heard is told again after the next hello. */
+  readonly sendUpgrade = (report: Report): void => {
+    if (this.#ready) this.#send("upgrade", report);
+  };
+
   /** A program's message to another agent, in an envelope of ours. */
   readonly sendMessage = ({ id, ...payload }: Outgoing): boolean =>
     this.#ready && !this.#deps.line.congested && this.#send("message", payload, id);
@@ -193,6 +204,7 @@ export class Session {
     void this.#deliver();
     const features = Array.isArray(payload.features) ? payload.features : [];
     if (features.includes("messages")) this.#deps.mailbox.opened();
+    this.#deps.upgrade().established();
   }
 
   #storeCredential(credential: string): void {

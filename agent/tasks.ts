@@ -52,6 +52,8 @@ export class TaskRunner {
   readonly #running = new Map<string, Running>();
   readonly #remarks = new Set<string>();
   #stopping = false;
+  /** While somebody waits for the moment in which nothing runs, nothing is begun. */
+  #onIdle: (() => void) | null = null;
   #pumping = false;
 
   constructor(deps: RunnerDeps) {
@@ -126,6 +128,25 @@ export class TaskRunner {
     this.#deps.ledger.retry();
   }
 
+  /** True as soon as nothing runs, and from then on nothing is begun; false after so long, and work goes on. */
+  async hold(ms: number): Promise<boolean> {
+    if (this.#running.size === 0) {
+      this.#onIdle = () => {};
+      return true;
+    }
+    const idle = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+    if (idle) return true;
+    this.#onIdle = null;
+    this.#pump();
+    return false;
+  }
+
   /** To be called when the configuration changed: more may run now. */
   reconfigured(): void {
     this.#pump();
@@ -143,7 +164,7 @@ export class TaskRunner {
     // `#start` may finish a task at once and come back here; the loop below sees to it.
     if (this.#pumping) return;
     this.#pumping = true;
-    while (!this.#stopping) {
+    while (!this.#stopping && this.#onIdle === null) {
       if (this.#deps.active().awaitsSecrets || this.#running.size >= this.#tasks().concurrency) break;
       const next = this.#waiting.shift();
       if (next === undefined) break;
@@ -178,6 +199,7 @@ export class TaskRunner {
       const duration = Math.round(performance.now() - clock);
       const response = respond({ taskId, epoch, duration, request, outcome, output });
       ledger.finish(fit(response, this.#deps.policy().maxFrameBytes));
+      if (this.#running.size === 0) this.#onIdle?.();
       this.#pump();
     });
     this.#running.set(taskId, { execution, finished });

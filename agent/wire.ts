@@ -3,7 +3,7 @@
 export const PROTOCOL = 1;
 
 /** What this runtime can do beside tasks; said in hello. */
-export const FEATURES = ["messages", "log"] as const;
+export const FEATURES = ["messages", "log", "upgrade"] as const;
 
 export const CLOSE = {
   unauthorised: 4001,

@@ -3239,6 +3239,23 @@ export interface Reading {
    */
   readonly tasksUntil?: number;
   readonly refused?: AgentRefused;
+  /**
+   * What became of the upgrade of a runtime that is not the controller's version.
+   */
+  readonly upgrade?: {
+    /**
+     * Of the bundle.
+     */
+    readonly hash: string;
+    /**
+     * sent, staged, failed, refused, inconclusive, unsupported or done.
+     */
+    readonly state: string;
+    /**
+     * Why.
+     */
+    readonly reason: string;
+  };
 }
 /**
  * What to look at.

@@ -54,6 +54,13 @@ export interface EventMap {
   };
   "runtime.online": { readonly agent: string; readonly version: string };
   "runtime.suspect": { readonly agent: string };
+  /** A newer runtime on its way into an instance: sent, staged, done, or why not. */
+  "runtime.upgrade": {
+    readonly agent: string;
+    readonly hash: string;
+    readonly state: string;
+    readonly reason: string;
+  };
   "runtime.offline": { readonly agent: string; readonly reason: string };
   "task.changed": {
     readonly taskId: string;

@@ -1,4 +1,5 @@
 /** The composition root: store, lock, driver, hub, fleet source and loop, joined; started in order, stopped in reverse. */
+import { readFileSync } from "node:fs";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { systemClock } from "../base/clock.ts";
@@ -12,6 +13,7 @@ import { keepAuditTrail } from "../hub/audit-trail.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
 import type { Limits } from "../hub/limits.ts";
 import { retentionLimits } from "../hub/retention-settings.ts";
+import type { RuntimeBundle } from "../hub/upgrades.ts";
 import { adopt } from "../reconcile/adopt.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.ts";
@@ -108,7 +110,9 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   }
   await store.kv.put(DRIVER_KEY, driver.sandbox ? "sandbox" : "multipass");
 
+  const artifact = loadRuntime();
   const hub = await startHub(settings, desired(), {
+    runtime: { version: artifact.version, hash: artifact.hash, contents: readFileSync(artifact.file) },
     store,
     bus,
     onError: options.onError,
@@ -120,7 +124,6 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
 
   const fleetKey = readOrCreateFleetKey(settings.home);
   const nonce = (name: string) => makeNonce(fleetKey, name);
-  const artifact = loadRuntime();
   const bootGrace = number(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
   const loop: Loop = new Loop({
     driver: selection.driver,
@@ -265,6 +268,7 @@ async function openFleet(settings: Settings, watch: boolean, store: Store, bus: 
 }
 
 interface HubParts {
+  readonly runtime: RuntimeBundle;
   readonly store: Store;
   readonly bus: Bus;
   readonly sandbox: boolean;
@@ -293,6 +297,7 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
         reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
         ...parts.limits,
       },
+      runtime: parts.runtime,
       onError: parts.onError,
     });
     await hub.start();

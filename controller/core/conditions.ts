@@ -20,6 +20,7 @@ import type {
   Observed,
   Plan,
   PowerState,
+  Refused,
   RuntimeReading,
   Size,
   SourceRef,
@@ -189,7 +190,22 @@ export function agentStatus(
 const withoutName = ({ agent: _, ...next }: NextTry): Omit<NextTry, "agent"> => next;
 
 function notesOf({ runtime }: AgentFacts): readonly string[] {
-  const refused = runtime?.refused;
+  return [...refusedNotes(runtime?.refused), ...upgradeNotes(runtime)];
+}
+
+function upgradeNotes(runtime: RuntimeReading | undefined): readonly string[] {
+  const { state = "", reason = "" } = runtime?.upgrade ?? {};
+  if (state === "unsupported") {
+    return [
+      `its runtime is older and cannot be upgraded in place (${reason}): transfer dist/agent/runtime.mjs to /usr/local/lib/vm-agent/ in it and restart vm-agent.service there, or replace it`,
+    ];
+  }
+  if (state === "failed" || state === "refused")
+    return [`its runtime was not upgraded and the older one runs on: ${reason}`];
+  return state === "" ? [] : ["its runtime is being upgraded"];
+}
+
+function refusedNotes(refused: Refused | undefined): readonly string[] {
   if (!refused) return [];
   if (refused.code !== "clone") return [`a runtime that came in its name was refused: ${refused.reason}`];
   return [

@@ -244,6 +244,8 @@ export interface RuntimeReading {
   readonly tasksUntil?: Instant;
   /** The last one that came with this agent's credential and was refused for what it said of itself. */
   readonly refused?: Refused;
+  /** Its runtime is not the controller's version, and what became of the upgrade. */
+  readonly upgrade?: { readonly hash: string; readonly state: string; readonly reason: string };
 }
 
 export interface Refused {

@@ -18,6 +18,8 @@ export interface AgentConfig {
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
+  /** Observed and shown, never acted on. */
+  readonly paused?: boolean;
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
 }
 
@@ -37,6 +39,10 @@ export interface RuntimeFacts {
   readonly supports: readonly string[] | null;
   /** What it can do beside tasks; none for runtimes of before there were any. */
   readonly features: readonly string[];
+  /** Hash of a newer bundle that lies ready in the instance. */
+  readonly staged: string;
+  /** Hashes of bundles that did not work there. */
+  readonly failedUpgrades: readonly string[];
 }
 
 export type AgentStatus = "online" | "suspect" | "offline";
@@ -65,6 +71,8 @@ export class Agent {
   /** Last frame, for the decision about silence: moved along when the host itself slept. */
   aliveAt = 0;
   lastHealthCheck = 0;
+  /** Of the runtime in place; null: it is what it should be, as far as is known. */
+  upgrade: { readonly hash: string; readonly state: string; readonly reason: string } | null = null;
   status: AgentStatus = "offline";
   metadata: Payload = {};
   health: Payload = {};
@@ -126,6 +134,7 @@ export class Agent {
       queuedTasks: this.queue.waiting,
       configHash: writtenPart(this.configHash),
       ...(this.refused && { refused: this.refused }),
+      ...(this.upgrade && { upgrade: this.upgrade }),
     };
   }
 
@@ -161,6 +170,7 @@ export class Agent {
     if (this.facts) json.facts = { ...this.facts, configHash: this.configHash };
     const reading = this.reading();
     if (reading) json.reading = reading;
+    if (this.upgrade) json.upgrade = this.upgrade;
     if (this.config) json.settings = { tasks: this.config.tasks, offlineAfter: this.config.offlineAfter };
     return { id: this.id, registeredAt: this.registeredAt, lastSeen: this.lastSeen, json };
   }
@@ -172,6 +182,13 @@ export class Agent {
     this.aliveAt = row.lastSeen;
     this.lastHealthCheck = number(row.json.lastHealthCheck);
     this.guest = row.json.guest === true;
+    const { upgrade } = row.json;
+    if (isRecord(upgrade))
+      this.upgrade = {
+        hash: word(upgrade.hash),
+        state: word(upgrade.state),
+        reason: word(upgrade.reason, 500),
+      };
     if (isRecord(metadata)) this.metadata = metadata;
     if (isRecord(health)) this.health = health;
     if (isRecord(stats)) {
@@ -199,5 +216,7 @@ export function readFacts(hello: Payload): RuntimeFacts {
     node: word(hello.node),
     supports: Array.isArray(hello.supports) ? words(hello.supports) : null,
     features: words(hello.features),
+    staged: word(hello.staged),
+    failedUpgrades: words(hello.failedUpgrades),
   };
 }

@@ -27,6 +27,7 @@ import { prune } from "./retention.ts";
 import { pushed, type SessionDeps } from "./session.ts";
 import { TaskEngine } from "./task-engine.ts";
 import { createTaskRequests } from "./task-requests.ts";
+import { createUpgrades, type RuntimeBundle } from "./upgrades.ts";
 import { passed, tasksUntil } from "./task-timeouts.ts";
 
 export interface HubSettings {
@@ -49,6 +50,8 @@ export interface HubDeps {
   readonly settings: HubSettings;
   readonly random?: Random;
   readonly limits?: Partial<Limits>;
+  /** What runtimes should run; absent: they stay as they are. */
+  readonly runtime?: RuntimeBundle;
   /** What went wrong inside and has nobody who waits for it. */
   readonly onError?: (error: unknown) => void;
 }
@@ -84,7 +87,20 @@ export function createHub(deps: HubDeps) {
   });
   const messages = createMessages({ store, registry, clock, random, limits, onStoreError });
   const logs = createRuntimeLogs({ registry, random, answerWithin: limits.logAnswer });
-  const session: SessionDeps = { auth, audit, bus, clock, engine, limits, logs, messages, registry, onError };
+  const upgrades = createUpgrades({ bundle: deps.runtime ?? null, audit, bus, limits, registry });
+  const session: SessionDeps = {
+    auth,
+    audit,
+    bus,
+    clock,
+    engine,
+    limits,
+    logs,
+    messages,
+    registry,
+    upgrades,
+    onError,
+  };
   const sockets = new AgentSocket({
     auth,
     bus,
@@ -224,6 +240,7 @@ export function createHub(deps: HubDeps) {
       if (agent.ready && !agent.ready.firstGeneration && agent.configHash !== config.hash) {
         agent.ready.send("config", pushed(agent));
       }
+      upgrades.consider(agent, "config");
       engine.pump(agent);
     },
 

@@ -60,6 +60,8 @@ export const LIMITS = {
   /** Before a result that could not be stored (disk full) is tried again. */
   storeRetry: 1000,
 
+  /** How long a newer runtime may take to say hello before the older one comes back. */
+  upgradeDeadline: 60_000,
   /** How long a runtime may take to answer for its log. */
   logAnswer: 10_000,
   /** How long a message waits for an offline recipient. */

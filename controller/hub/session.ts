@@ -12,6 +12,7 @@ import type { Messages } from "./messages.ts";
 import type { Registry } from "./registry.ts";
 import type { RuntimeLogs } from "./runtime-logs.ts";
 import { readJournal, settle } from "./settle.ts";
+import type { Upgrades } from "./upgrades.ts";
 import type { TaskEngine } from "./task-engine.ts";
 
 export interface SessionDeps {
@@ -24,6 +25,7 @@ export interface SessionDeps {
   readonly logs: RuntimeLogs;
   readonly messages: Messages;
   readonly registry: Registry;
+  readonly upgrades: Upgrades;
   readonly onError: (error: unknown) => void;
 }
 
@@ -157,6 +159,9 @@ export class Session {
         if (this.#agent.has("log")) this.#deps.logs.received(this.#agent, payload);
         else this.#guard(this.#pass(frame));
         return;
+      case "upgrade":
+        this.#guard(this.#deps.upgrades.reported(this.#agent, payload));
+        return;
       case "hello":
         // A client on the first generation's path that turns out to be a current one.
         if (this.connection.firstGeneration) this.#guard(this.hello(payload));
@@ -248,6 +253,7 @@ export class Session {
     this.connection.ready = true;
     this.#deps.engine.pump(this.#agent);
     this.#deps.logs.online(this.#agent);
+    this.#deps.upgrades.consider(this.#agent, "hello");
     await this.#deps.messages.arrived(this.#agent);
   }
 

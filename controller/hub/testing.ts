@@ -10,6 +10,7 @@ import type { AgentConfig } from "./agent.ts";
 import { type Frame, parseFrame, type Payload } from "./frames.ts";
 import { createHub, type Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
+import type { RuntimeBundle } from "./upgrades.ts";
 
 export interface TestClock extends Clock {
   advance(ms: number): void;
@@ -53,7 +54,8 @@ export interface TestHub {
 export async function startHub(
   store: Store,
   limits: Partial<Limits> = {},
-  clock = testClock(),
+  clock: TestClock = testClock(),
+  runtime?: RuntimeBundle,
 ): Promise<TestHub> {
   const home = mkdtempSync(join(tmpdir(), "vm-agent-hub-"));
   const errors: unknown[] = [];
@@ -61,7 +63,14 @@ export async function startHub(
   const events: AnyEvent[] = [];
   bus.onAny((event) => void (event.name !== "message" && events.push(event)));
   const settings = { home, bind: "127.0.0.1", agentPort: 0, advertise: "auto", hostNames: [] };
-  const hub = createHub({ store, bus, clock, settings, limits: { sweep: 5, progressDelay: 5, ...limits } });
+  const hub = createHub({
+    store,
+    bus,
+    clock,
+    settings,
+    limits: { sweep: 5, progressDelay: 5, ...limits },
+    ...(runtime && { runtime }),
+  });
   await hub.start();
   return {
     hub,

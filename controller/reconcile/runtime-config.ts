@@ -107,6 +107,7 @@ function configOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key:
     ...(keepSecrets.length > 0 && { keepSecrets }),
     tasks,
     offlineAfter: health.offlineAfter,
+    paused: agent.paused,
     size,
   };
 }
