@@ -1,7 +1,7 @@
 /** `vm-agent apply`: shows the plan, asks, and has it done: by the loop that runs, or by one of its own for as long as it takes. */
 import type { AnyEvent } from "../base/events.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import type { Plan } from "../core/types.ts";
+import type { Change, Plan } from "../core/types.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { confirm } from "./confirm.ts";
 import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
@@ -44,10 +44,13 @@ export const apply: CommandRun = async (invocation) => {
   if (plan.changes.length === 0) return finish(invocation, { held: plan.counts.held, failed: [] }, plan);
   if (!options.yes) await confirm(output, "Do this?", `vm-agent apply${file === null ? "" : ` ${file}`}`);
   const changes = plan.changes.map(({ agent, action }) => ({ agent, action }));
-  // A saved plan is these changes and nothing beside them.
   const targets = saved ? changes.map((c) => c.agent) : scope.targets;
   const order: Order = { ...scope, targets, changes };
-  const outcome = api ? await throughHub(invocation, api, order) : await byOurselves(invocation, order);
+  // A saved plan is these changes and nothing beside them.
+  const exactly = saved ? plan.changes : null;
+  const outcome = api
+    ? await throughHub(invocation, api, order)
+    : await byOurselves(invocation, order, exactly);
   return finish(invocation, outcome, plan);
 };
 
@@ -100,7 +103,11 @@ async function throughHub({ output }: Invocation, api: Api, order: Order): Promi
 }
 
 /** No hub runs: bring one up, converge, and close it again. */
-async function byOurselves({ settings, output }: Invocation, order: Order): Promise<Outcome> {
+async function byOurselves(
+  { settings, output }: Invocation,
+  order: Order,
+  exactly: readonly Change[] | null,
+): Promise<Outcome> {
   const system = await createSystem(settings, {
     command: "vm-agent apply",
     env: process.env,
@@ -127,13 +134,17 @@ async function byOurselves({ settings, output }: Invocation, order: Order): Prom
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   try {
-    system.loop.restrict(order.targets);
+    system.loop.scope.restrict(order.targets);
+    if (exactly) system.loop.scope.restrictTo(exactly);
     system.loop.start();
     system.loop.approve(order.changes, order.allowDelete);
     const turn = await system.loop.settled(stop.signal);
     const wanted = new Set(order.changes.map((c) => c.agent));
     const failed = [...system.loop.queue.failures().keys()].filter((name) => wanted.has(name));
-    return { held: turn.plan.counts.held, failed };
+    const moved = system.loop.scope.undone.filter((name) => !failed.includes(name));
+    for (const name of moved)
+      output.err(`${name}: not done, because something else than what was saved is to be done now`);
+    return { held: turn.plan.counts.held, failed: [...failed, ...moved] };
   } finally {
     await system.stop();
     progress.close();

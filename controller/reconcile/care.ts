@@ -2,6 +2,7 @@
 import type { VmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../core/conditions.ts";
 import { compareText } from "../core/diff.ts";
+import { withHeld } from "../core/plan.ts";
 import type { Change, Desired, Held, Instant, Plan } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
 import { Proofs, type ProofDeps, unprovenRelease } from "./ownership-proofs.ts";
@@ -13,6 +14,8 @@ import type { Turn } from "./reconcile.ts";
 export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {
   /** The runtime's bundle, gzipped, in base64; absent: nothing is installed. */
   readonly runtimeBundle?: string;
+  /** What is held for reasons that lie outside of instances. */
+  readonly heldBeside?: () => readonly Held[];
 }
 
 /** Actions that stop or take away what is there. */
@@ -48,7 +51,9 @@ export class Care {
   }
 
   /** The plan with what cannot be proven held, and with what is known of strangers. */
-  readonly shape = (plan: Plan): Plan => {
+  readonly shape = (plan: Plan): Plan => withHeld(this.#proven(plan), this.#deps.heldBeside?.() ?? []);
+
+  #proven(plan: Plan): Plan {
     const now = this.#deps.clock.now();
     const { unproven } = this.proofs;
     const stuck = plan.changes.filter((c) => STOPPING.includes(c.action) && this.proofs.waits(c.agent, now));
@@ -78,7 +83,7 @@ export class Care {
       else if (action !== "destroy" && action !== "snapshot") counts.change--;
     }
     return { ...plan, changes, held, counts };
-  };
+  }
 
   #told(held: Held): Held {
     const why = held.reason === "foreign" ? this.proofs.stranger(held.agent) : null;

@@ -7,16 +7,13 @@ import type { PlannedInstall } from "./installs.ts";
 import type { KeyQueue } from "./queue.ts";
 import type { PlannedRemedy } from "./remediation-work.ts";
 import type { Turn } from "./reconcile.ts";
+import type { Scope } from "./scope.ts";
 import { wantedKey } from "./work.ts";
 
-/** Changes of the plan, and those held only for want of a yes that was given. `only`: these names; null: all. */
-export function runnable(
-  turn: Turn,
-  approvals: Approvals,
-  only: ReadonlySet<string> | null,
-): readonly Change[] {
+/** Changes of the plan, and those held only for want of a yes that was given. */
+export function runnable(turn: Turn, approvals: Approvals, scope: Scope): readonly Change[] {
   const released = turn.plan.held.flatMap((h) => approvals.releases(h) ?? []);
-  const all = [...turn.plan.changes, ...released].filter((c) => only === null || only.has(c.agent));
+  const all = [...turn.plan.changes, ...released].filter((c) => scope.allows(c));
   // Removals first: they make room.
   return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
 }
@@ -32,13 +29,13 @@ export interface BeginOptions {
   readonly queue: KeyQueue;
   /** In flight when the world was looked at: seen half done, and judged by the next look. */
   readonly busy: ReadonlySet<string>;
-  readonly only: ReadonlySet<string> | null;
+  readonly scope: Scope;
   readonly now: Instant;
 }
 
 /** In order; each name at most once. How many of them are begun is the caller's. */
 export function toBegin(turn: Turn, desired: Desired, options: BeginOptions): readonly Begin[] {
-  const { care, queue, busy, only, now } = options;
+  const { care, queue, busy, scope, now } = options;
   const { agents: kept } = withKeptInstances(desired, turn.observed.claims);
   const agents = new Map(kept.map((a) => [a.name, a]));
   const changes = options.runnable
@@ -47,7 +44,7 @@ export function toBegin(turn: Turn, desired: Desired, options: BeginOptions): re
     .map((change) => ({ kind: "change", change, agent: agents.get(change.agent) ?? null }) as const);
   const named = new Set(changes.map((c) => c.change.agent));
   const isFree = ({ agent: { name } }: { readonly agent: DesiredAgent }) =>
-    !named.has(name) && !busy.has(name) && !queue.has(name) && (only === null || only.has(name));
+    !named.has(name) && !busy.has(name) && !queue.has(name) && scope.allowsName(name);
   const remedies = care
     .due()
     .filter(isFree)

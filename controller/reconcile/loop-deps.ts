@@ -1,5 +1,5 @@
 /** What the loop needs: how it looks, how it acts, and what is wanted. */
-import type { Desired, Held } from "../core/types.ts";
+import type { Desired } from "../core/types.ts";
 import type { ApplyDeps } from "./apply.ts";
 import type { CareDeps } from "./care.ts";
 import type { ObserveDeps } from "./observe.ts";
@@ -7,8 +7,6 @@ import type { ObserveDeps } from "./observe.ts";
 export interface LoopDeps extends ObserveDeps, ApplyDeps, CareDeps {
   /** What is wanted now; null: nothing is known yet, so nothing is done. */
   readonly desired: () => Desired | null;
-  /** What is held for reasons that lie outside of instances. */
-  readonly heldBeside?: () => readonly Held[];
   readonly random: () => number;
   /** How long `Unknown` and an unlisted launch are normal after a boot began. Milliseconds. */
   readonly bootGrace: number;

@@ -1,7 +1,9 @@
 /** loop.ts on a fake clock: when it says that all is done, and what a person's yes releases. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Action } from "../core/types.ts";
+import type { Action, Change } from "../core/types.ts";
+import { policyOf } from "../core/testdata/build.ts";
+import { reconcile } from "./reconcile.ts";
 import { type Running, edit, settle, start, turned } from "./testing/running-loop.ts";
 
 describe("settled", () => {
@@ -137,5 +139,55 @@ describe("a yes", () => {
     await scene.clock.advance(60_000);
     assert.deepEqual(scene.calls, []);
     assert.equal(scene.loop.last?.plan.held[0]?.reason, "prune-off");
+  });
+});
+
+describe("a saved plan", () => {
+  /** A scene whose loop is to do exactly what a look from outside has planned. */
+  async function look(short: { readonly name: string; readonly cpu: number }): Promise<Running> {
+    const scene = await start([short]);
+    await scene.running({ name: short.name });
+    const options = { fence: null, busy: new Set<string>(), snapshotsMaxAge: 60_000 };
+    const changes: Change[] = [];
+    void reconcile(scene.deps, scene.desired, policyOf(), options).then((t) =>
+      changes.push(...t.plan.changes),
+    );
+    await scene.clock.until("a plan", () => changes.length === 1);
+    scene.loop.scope.restrict([short.name]);
+    scene.loop.scope.restrictTo(changes);
+    return scene;
+  }
+
+  it("is done once and as it was saved: what an agent needs after that is not begun", async () => {
+    const scene = await look({ name: "a", cpu: 4 });
+    // Somebody stops it as soon as the saved change is over.
+    scene.bus.on("agent.converged", ({ agent }) => {
+      const instance = scene.world.get(agent);
+      if (instance) instance.state = "Stopped";
+    });
+    scene.loop.start();
+    await settle(scene);
+    await turned(scene, scene.loop.turns + 2);
+    assert.deepEqual(scene.loop.scope.undone, []);
+    assert.equal(scene.calls.filter((c) => c === "start a").length, 1);
+    assert.deepEqual([scene.world.get("a")?.state, scene.world.get("a")?.size.cpu], ["Stopped", 4]);
+  });
+
+  it("is not done where something else is to be done by then, and says so", async () => {
+    const scene = await look({ name: "a", cpu: 4 });
+    edit(scene, [{ name: "a", cpu: 8 }]);
+    scene.loop.start();
+    await settle(scene);
+    assert.deepEqual(scene.loop.scope.undone, ["a"]);
+    assert.deepEqual(scene.calls, []);
+  });
+
+  it("goes on with what failed in its middle", async () => {
+    const scene = await look({ name: "a", cpu: 4 });
+    scene.faults.set("resize", ["refuse"]);
+    scene.loop.start();
+    await settle(scene);
+    assert.deepEqual(scene.loop.scope.undone, []);
+    assert.deepEqual([scene.world.get("a")?.state, scene.world.get("a")?.size.cpu], ["Running", 4]);
   });
 });

@@ -200,11 +200,11 @@ describe("work", () => {
 
 it("restricted to some names, it works on these only", async () => {
   const scene = await start([{ name: "a" }, { name: "b" }]);
-  scene.loop.restrict(["b"]);
+  scene.loop.scope.restrict(["b"]);
   scene.loop.start();
   await settle(scene);
   assert.deepEqual(scene.calls, ["launch b"]);
-  scene.loop.restrict([]);
+  scene.loop.scope.restrict([]);
   await settle(scene);
   assert.deepEqual(scene.calls, ["launch b", "launch a"]);
 });

@@ -6,8 +6,7 @@ import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { NextTry } from "../core/conditions.ts";
-import { withHeld } from "../core/plan.ts";
-import type { Change, Desired, Held, Plan, Policy } from "../core/types.ts";
+import type { Change, Desired, Held, Policy } from "../core/types.ts";
 import { applyChange, stopped } from "./apply.ts";
 import { Approvals } from "./approvals.ts";
 import { Care } from "./care.ts";
@@ -17,6 +16,7 @@ import type { LoopDeps } from "./loop-deps.ts";
 import { KeyQueue } from "./queue.ts";
 import { revokeNobodies } from "./nobodies.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
+import { Scope } from "./scope.ts";
 import { isSettled, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
 import { Waiters } from "./waiters.ts";
@@ -31,6 +31,7 @@ const TURN_GAP_MS = 50;
 
 export class Loop {
   readonly queue: KeyQueue;
+  readonly scope = new Scope();
   readonly #deps: LoopDeps;
   readonly #abort = new AbortController();
   readonly #jobs: Jobs;
@@ -38,7 +39,6 @@ export class Loop {
   readonly #care: Care;
   readonly #waiters = new Waiters();
   readonly #approvals = new Approvals();
-  #only: ReadonlySet<string> | null = null;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
   readonly #timer: WakeTimer;
@@ -125,11 +125,6 @@ export class Loop {
     this.nudge(changes.map((c) => c.agent));
   }
 
-  /** Work on these names only; none: on all. */
-  restrict(names: readonly string[]): void {
-    this.#only = names.length > 0 ? new Set(names) : null;
-  }
-
   get isSettled(): boolean {
     return this.#settled() !== null;
   }
@@ -172,7 +167,7 @@ export class Loop {
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
         correct: (held: Held) => this.#approvals.covers(held),
-        shape: (plan: Plan) => withHeld(this.#care.shape(plan), this.#deps.heldBeside?.() ?? []),
+        shape: this.#care.shape,
       };
       const turn = await reconcile(this.#deps, desired, policy, options);
       this.#turn = turn;
@@ -217,12 +212,12 @@ export class Loop {
   }
 
   #runnable(turn: Turn): readonly Change[] {
-    return runnable(turn, this.#approvals, this.#only);
+    return runnable(turn, this.#approvals, this.scope);
   }
 
   #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>): void {
     const now = this.#deps.clock.now();
-    const parts = { runnable: this.#runnable(turn), care: this.#care, queue: this.queue, only: this.#only };
+    const parts = { runnable: this.#runnable(turn), care: this.#care, queue: this.queue, scope: this.scope };
     for (const begin of toBegin(turn, desired, { ...parts, busy, now })) {
       if (this.#stopping || this.queue.size >= desired.settings.parallelism) return;
       this.queue.begin(begin.change.agent, now);
@@ -244,10 +239,12 @@ export class Loop {
       else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal);
       else {
         await this.#care.begun(change);
+        this.scope.begun(name);
         await applyChange(this.#deps, change, begin.agent, signal);
       }
       this.queue.done(name);
       this.#approvals.done(name);
+      this.scope.done(name);
       if (begin.kind === "change") bus.emit("agent.converged", { agent: name });
     } catch (error) {
       const known = toVmAgentError(error);
