@@ -286,6 +286,38 @@ describe("a hub that starts again", () => {
   });
 });
 
+describe("a hub that was away for days", () => {
+  it("does not hold its own absence against a runtime, which delivers what it finished meanwhile", async () => {
+    const runtime = await connected(test.hub, "a");
+    const { id } = await give("a");
+    runtime.accept(await runtime.next("task"), "running");
+    await reaches(id, "running");
+    await test.stop();
+    const { clock } = test;
+    clock.advance(3 * 24 * 3_600_000);
+    test = await startHub(store, {}, clock);
+    // When this one has expired, silence and timeouts of all have been judged.
+    const impatient = await give("a", exec({ timeouts: { queue: 1000 } }));
+    clock.advance(2000);
+    await reaches(impatient.id, "expired");
+    assert.equal(test.hub.engine.get(id)?.state, "running");
+    const again = await comeBack("a", [{ taskId: id, epoch: 1, state: "finished" }]);
+    again.send("response", { taskId: id, epoch: 1, success: true, result: { exitCode: 0 } });
+    await reaches(id, "succeeded");
+  });
+
+  it("gives up what a runtime took that has been silent towards it for long enough", async () => {
+    const runtime = await connected(test.hub, "a");
+    const { id } = await give("a");
+    runtime.accept(await runtime.next("task"), "running");
+    await reaches(id, "running");
+    await test.stop();
+    test = await startHub(store, { vanishedRuntime: 5000 }, test.clock);
+    test.clock.advance(6000);
+    await reaches(id, "lost");
+  });
+});
+
 describe("the loop's side of the hub", () => {
   it("pushes a configuration when the acknowledged hash differs, with secrets that are kept nowhere", async () => {
     const runtime = await connected(test.hub, "a");

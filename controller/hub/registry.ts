@@ -26,7 +26,7 @@ export class Registry {
     this.#lastSweep = deps.clock.now();
     for (const row of deps.agents.list()) {
       const agent = this.#create(row.id, row.registeredAt);
-      agent.restore(row);
+      agent.restore(row, deps.clock.now());
     }
   }
 
