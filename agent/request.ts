@@ -1,4 +1,5 @@
 /** From a task's payload to the program, arguments and input that carry it out; nothing is ever pasted into a shell line. */
+import { git } from "./git.ts";
 import { guest } from "./paths.ts";
 import { strings } from "./config.ts";
 import type { TaskConfig, TaskError, TaskPayload } from "./wire.ts";
@@ -14,6 +15,8 @@ export interface Request {
   readonly sudo: boolean;
   /** `file`: stdout is a file's content, neither streamed nor masked, and goes into the result as `content`. */
   readonly reads: { readonly filePath: string; readonly encoding: "utf8" | "base64" } | null;
+  /** Name of the secret that it cannot do without; null: none. */
+  readonly secret: string | null;
   /** Fields for the result of a success. */
   readonly notes: Readonly<Record<string, unknown>>;
 }
@@ -84,14 +87,14 @@ export function parseTask(task: TaskPayload): Parsed {
     }
     case "file:read": {
       const path = filePath(task.filePath);
-      if (path === null) return invalid(`"filePath" must be an absolute path`);
+      if (path === null) return invalid(`"filePath" must be a path`);
       const encoding = task.encoding === "base64" ? "base64" : "utf8";
       const reads = { filePath: String(task.filePath), encoding } as const;
       return { request: { ...base.request, file: "/bin/cat", args: ["--", path], reads } };
     }
     case "file:write": {
       const path = filePath(task.filePath);
-      if (path === null) return invalid(`"filePath" must be an absolute path`);
+      if (path === null) return invalid(`"filePath" must be a path`);
       if (typeof task.content !== "string") return invalid(`"content" must be a string`);
       if (task.mode !== undefined && !/^0?[0-7]{3,4}$/.test(String(task.mode)))
         return invalid(`"mode" must be octal digits`);
@@ -102,8 +105,10 @@ export function parseTask(task: TaskPayload): Parsed {
     }
     case "git:clone":
     case "git:pull":
-    case "git:push":
-      return git(task, base.request);
+    case "git:push": {
+      const found = git(task, base.request);
+      return typeof found === "string" ? invalid(found) : { request: found };
+    }
     default:
       return {
         error: { code: "unsupported", message: `this runtime does not do tasks of type ${String(type)}` },
@@ -115,7 +120,11 @@ function common(task: TaskPayload): { readonly request: Request } | { readonly e
   const { cwd, timeout } = task;
   if (cwd !== undefined && cwd !== null && typeof cwd !== "string")
     return { error: invalidError(`"cwd" must be a string`) };
-  if (timeout !== undefined && timeout !== null && (typeof timeout !== "number" || !(timeout > 0))) {
+  // `timeouts.run` says the same as `timeout`, and wins as it does in the hub.
+  const { run } =
+    ((typeof task.timeouts === "object" ? task.timeouts : null) as { readonly run?: unknown }) ?? {};
+  const limit = run ?? timeout;
+  if (limit !== undefined && limit !== null && (typeof limit !== "number" || !(limit > 0))) {
     return { error: invalidError(`"timeout" must be a positive number of milliseconds`) };
   }
   return {
@@ -125,9 +134,10 @@ function common(task: TaskPayload): { readonly request: Request } | { readonly e
       env: strings(task.env),
       cwd: typeof cwd === "string" && cwd !== "" ? cwd : null,
       stdin: null,
-      timeout: typeof timeout === "number" ? Math.min(timeout, LONGEST_TIMEOUT) : null,
+      timeout: typeof limit === "number" ? Math.min(limit, LONGEST_TIMEOUT) : null,
       sudo: task.sudo === true,
       reads: null,
+      secret: null,
       notes: {},
     },
   };
@@ -135,42 +145,8 @@ function common(task: TaskPayload): { readonly request: Request } | { readonly e
 
 const invalidError = (message: string): TaskError => ({ code: "invalid", message });
 
+/** Absolute in the guest, or below the working folder; `./` keeps `-` from meaning standard input. */
 function filePath(value: unknown): string | null {
-  return typeof value === "string" && value.startsWith("/") && !value.includes("\0") ? guest(value) : null;
-}
-
-/** Options cannot be smuggled in: operands follow `--` where git takes it, and none may begin with a dash. */
-function git(task: TaskPayload, base: Request): Parsed {
-  const operand = (name: string): string | null => {
-    const value = task[name];
-    return typeof value === "string" && value !== "" ? value : null;
-  };
-  for (const name of ["repo", "destination", "branch", "repoPath", "remote"]) {
-    if (operand(name)?.startsWith("-")) return invalid(`"${name}" must not begin with a dash`);
-  }
-  const branch = operand("branch");
-  const remote = operand("remote");
-  const env = { GIT_TERMINAL_PROMPT: "0", ...base.env };
-  const run = (args: readonly string[]): Parsed => ({ request: { ...base, file: "git", args, env } });
-  if (task.type === "git:clone") {
-    const repo = operand("repo");
-    const destination = operand("destination");
-    if (repo === null) return invalid(`"repo" must be a string`);
-    const into = destination === null ? [] : [destination.startsWith("/") ? guest(destination) : destination];
-    return run(["clone", ...(branch === null ? [] : ["--branch", branch]), "--", repo, ...into]);
-  }
-  const path = operand("repoPath");
-  if (path === null) return invalid(`"repoPath" must be a string`);
-  const at = ["-C", path.startsWith("/") ? guest(path) : path];
-  if (branch !== null && remote === null && task.type === "git:push")
-    return run([...at, "push", "--", "origin", branch]);
-  const operands = [
-    ...(remote === null ? [] : [remote]),
-    ...(remote === null || branch === null ? [] : [branch]),
-  ];
-  return run([
-    ...at,
-    task.type === "git:pull" ? "pull" : "push",
-    ...(operands.length > 0 ? ["--", ...operands] : []),
-  ]);
+  if (typeof value !== "string" || value === "" || value.includes("\0")) return null;
+  return value.startsWith("/") ? guest(value) : `./${value}`;
 }

@@ -241,3 +241,22 @@ test("git clones, pulls and pushes, and takes no options from outside", async (t
   hub.task("g4", { type: "git:clone", repo: "--upload-pack=touch /tmp/x" });
   assert.equal((await hub.response("g4")).error?.code, "invalid");
 });
+
+test("timeouts.run ends a task as timeout does, and wins over it", linux, async (t) => {
+  const { hub } = await world(t);
+  hub.task("t1", { command: "echo begun; sleep 60", timeouts: { run: 300 }, timeout: 60_000 });
+  const { result, error } = await hub.response("t1");
+  assert.deepEqual([result?.timedOut, result?.stdout, error?.code], [true, "begun\n", "timed-out"]);
+});
+
+test("a relative path of a file is below the working folder, whatever it is called", async (t) => {
+  const { hub, guest } = await world(t);
+  for (const [index, filePath] of ["-", "notes/a.txt", "--help"].entries()) {
+    hub.task(`w${index}`, { type: "file:write", filePath, content: filePath });
+    assert.equal((await hub.response(`w${index}`)).success, true, filePath);
+    assert.equal(guest.read(`/home/ubuntu/${filePath}`), filePath);
+    hub.task(`r${index}`, { type: "file:read", filePath });
+    const { result } = await hub.response(`r${index}`);
+    assert.deepEqual([result?.content, result?.filePath], [filePath, filePath]);
+  }
+});

@@ -212,9 +212,16 @@ export class TaskRunner {
     const { request } = parsed;
     return (
       sudoDenied(request, this.#tasks(), this.#deps.surroundings) ??
+      this.#withoutSecret(request) ??
       this.#deps.ledger.begin(entry, task) ??
       request
     );
+  }
+
+  #withoutSecret({ secret }: Request): TaskError | null {
+    const secrets = this.#deps.active().config?.secrets ?? {};
+    if (secret === null || secrets[secret] !== undefined) return null;
+    return { code: "no-such-secret", message: `the agent's document has no secret "${secret}"` };
   }
 
   /**

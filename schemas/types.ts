@@ -821,7 +821,7 @@ export interface GitCloneTask {
    */
   readonly type: "git:clone";
   /**
-   * Address or path of the repository.
+   * Address or path of the repository. A password in it would be kept with the task: name a secret in credential instead.
    */
   readonly repo: string;
   /**
@@ -832,6 +832,14 @@ export interface GitCloneTask {
    * Branch.
    */
   readonly branch?: string;
+  /**
+   * Name of a secret of the agent's document that is the password or token; its value is in no task, argument, log or file.
+   */
+  readonly credential?: string;
+  /**
+   * Who the credential belongs to; most servers take any name beside a token.
+   */
+  readonly username?: string;
   /**
    * How long it may run, in milliseconds. The same as timeouts.run.
    */
@@ -884,6 +892,14 @@ export interface GitPullTask {
    */
   readonly branch?: string;
   /**
+   * Name of a secret of the agent's document that is the password or token; its value is in no task, argument, log or file.
+   */
+  readonly credential?: string;
+  /**
+   * Who the credential belongs to; most servers take any name beside a token.
+   */
+  readonly username?: string;
+  /**
    * How long it may run, in milliseconds. The same as timeouts.run.
    */
   readonly timeout?: number;
@@ -934,6 +950,14 @@ export interface GitPushTask {
    * Branch.
    */
   readonly branch?: string;
+  /**
+   * Name of a secret of the agent's document that is the password or token; its value is in no task, argument, log or file.
+   */
+  readonly credential?: string;
+  /**
+   * Who the credential belongs to; most servers take any name beside a token.
+   */
+  readonly username?: string;
   /**
    * How long it may run, in milliseconds. The same as timeouts.run.
    */
