@@ -1,4 +1,5 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
+import { stripVTControlCharacters } from "node:util";
 import { EXIT } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
@@ -64,7 +65,7 @@ export const list: CommandRun = async ({ settings, output, options }) => {
       (!options.status || onlineWord(a) === options.status),
   );
   if (output.json) {
-    output.out(JSON.stringify({ ...fleet, agents }, null, 2));
+    output.out(JSON.stringify({ ...fleet, agents: agents.map((a) => ({ ...a, note: noteOf(a) })) }, null, 2));
     return EXIT.done;
   }
   if (agents.length === 0)
@@ -73,18 +74,55 @@ export const list: CommandRun = async ({ settings, output, options }) => {
         ? "No agents are written yet; vm-agent validate tells what is in the fleet folder."
         : "No agent matches.",
     );
-  else
-    output.out(
-      table([
-        ["NAME", "TYPE", "WANT", "SEEN", "SYNC", "HEALTH", "RUNTIME", "TASKS"].map((h) =>
-          output.paint("dim", h),
-        ),
-        ...agents.map((a) => row(a, output)),
-      ]),
-    );
+  else {
+    const heads = ["NAME", "TYPE", "WANT", "SEEN", "SYNC", "HEALTH", "RUNTIME", "TASKS"];
+    const rows = [heads.map((h) => output.paint("dim", h)), ...agents.map((a) => row(a, output))];
+    output.out(table(withNotes(rows, agents.map(noteOf), output)));
+  }
   footer(fleet, output);
   return EXIT.done;
 };
+
+/** In one sentence why it is not as it should be; null: there is nothing to say. */
+export function noteOf(agent: AgentView): string | null {
+  if (agent.failure) return agent.failure.message;
+  if (agent.sync === "Paused") return "it is paused";
+  const [held] = agent.held;
+  if (held) return held.message;
+  const said = (type: string) => agent.conditions.find((c) => c.type === type);
+  if (agent.sync !== "Synced") return said("Reconciling")?.message ?? null;
+  const ready = said("Ready");
+  if (ready?.reason === "NoRuntime" || (ready?.status === "False" && agent.health !== "Healthy"))
+    return ready.message;
+  return agent.notes?.[0] ?? null;
+}
+
+/** Narrower than this a note says nothing. */
+const LEAST_NOTE = 24;
+
+/** A last column, cut to what the terminal has left; none where there is nothing to say, or no room to say it. */
+export function withNotes(
+  rows: readonly (readonly string[])[],
+  notes: readonly (string | null)[],
+  output: Pick<Output, "width" | "paint">,
+): readonly (readonly string[])[] {
+  const used =
+    Math.max(
+      ...table(rows)
+        .split("\n")
+        .map((line) => stripVTControlCharacters(line).length),
+    ) + 2;
+  const room = output.width - used;
+  if (notes.every((n) => n === null) || room < LEAST_NOTE) return rows;
+  const short = (note: string) => {
+    const line = note.replaceAll(/\s+/g, " ");
+    return line.length > room ? `${line.slice(0, room - 1)}…` : line;
+  };
+  return rows.map((cells, i) => [
+    ...cells,
+    i === 0 ? output.paint("dim", "NOTE") : short(notes[i - 1] ?? ""),
+  ]);
+}
 
 /** The seed's two words: a suspect runtime counts as online until it is offline. */
 export const onlineWord = (agent: AgentView): "online" | "offline" =>

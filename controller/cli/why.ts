@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/errors.ts";
+import type { InstanceState } from "../core/types.ts";
 import { clampWidth, wrap } from "../core/explain-lines.ts";
 import { type WhyFacts, why as sentences } from "../core/why.ts";
 import { readJournal } from "../reconcile/journal.ts";
@@ -10,7 +11,7 @@ import type { AgentView, TaskView } from "../../ui/client/types.ts";
 import { fileHistory } from "./file-history.ts";
 import { healthRole, lookOurselves } from "./list.ts";
 import { unknownAgent } from "./names.ts";
-import { shownPath } from "./output.ts";
+import { type Output, shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
 
@@ -22,11 +23,14 @@ export const why: CommandRun = async ({ settings, output, args }) => {
   const found = await look(world);
   const journal = readJournal(world.store().kv, name);
   const agent = found.agents.find((a) => a.name === name) ?? (journal.length > 0 ? gone(name) : null);
-  if (!agent)
+  if (!agent) {
+    const state = await foreignState(world, name);
+    if (state !== null) return foreign(output, name, state);
     throw unknownAgent(
       name,
       found.agents.map((a) => a.name),
     );
+  }
   const { source } = agent;
   const path = source && join(settings.fleet, source.file);
   const facts: WhyFacts = {
@@ -55,6 +59,25 @@ export const why: CommandRun = async ({ settings, output, args }) => {
     });
   return EXIT.done;
 };
+
+/** How an instance is that nobody here wrote down or claimed; null: there is none of this name, or nothing can be seen. */
+async function foreignState(world: World, name: string): Promise<InstanceState | null> {
+  const seen = await (await world.selection()).driver.list();
+  return (seen.kind === "seen" && seen.instances.find((i) => i.name === name)?.state) || null;
+}
+
+function foreign(output: Output, name: string, state: InstanceState): number {
+  const next = `vm-agent import ${name} writes it down and makes it ours`;
+  if (output.json)
+    output.out(JSON.stringify({ agent: null, instance: { name, state, ours: false }, next }, null, 2));
+  else {
+    output.out(
+      `Multipass has an instance ${output.paint("strong", name)} (${state}), and it is not ours: it is never touched.`,
+    );
+    output.out(`  ${next}.`);
+  }
+  return EXIT.done;
+}
 
 interface Look {
   readonly agents: readonly AgentView[];

@@ -317,10 +317,24 @@ describe("with a loop", () => {
     const { turns } = await fleet();
     await until("two more looks", async () => (await fleet()).turns > turns + 1);
     assert.equal((await fixture.states()).pet, "Running");
+    const list = await fixture.cli("list", "--json");
+    const { agents } = JSON.parse(list.stdout) as {
+      agents: readonly { name: string; note: string | null }[];
+    };
+    assert.match(agents.find((a) => a.name === "pet")?.note ?? "", /vm-agent did not create/);
     const declared = await fixture.cli("import", "pet", "--yes");
     assert.equal(declared.code, 1, all(declared));
     assert.match(declared.stderr, /pet\.yaml:1 declares "pet" already/);
     await fixture.remove("agents/pet.yaml");
+    await until("its document is gone", async () => (await agent("pet")) === undefined);
+    const why = await fixture.cli("why", "pet");
+    assert.equal(why.code, 0, all(why));
+    assert.match(
+      why.stdout,
+      /Multipass has an instance pet \(Running\), and it is not ours.*vm-agent import pet/s,
+    );
+    const wrong = await fixture.cli("why", "pett");
+    assert.match(wrong.stderr, /there is no agent "pett"/);
   });
 
   it("import asks, writes what is there, claims it, and leaves nothing to do", async () => {
