@@ -73,6 +73,10 @@ export function createApp(deps: AppDeps): Koa {
   };
 
   const app = new Koa();
+  // What a client breaks off or garbles is its own affair; koa would print a stack for each.
+  app.on("error", (error: NodeJS.ErrnoException) => {
+    if (!/^(HPE_|ECONNRESET$|EPIPE$)/.test(error.code ?? "")) app.onerror(error);
+  });
   for (const middleware of deps.before ?? []) app.use(middleware);
   app.use(async (ctx, next) => {
     try {
