@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../base/paths.ts";
 import type { AddRoutes } from "./deps.ts";
-import { type Operation, OPERATIONS, type Parameter } from "./operations.ts";
+import type { Operation, Parameter } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 import { FAULT_CODES, GUARD_CODES, type KnownCode, PROBLEM_CODES } from "./problem-codes.ts";
 
 type Json = Readonly<Record<string, unknown>>;

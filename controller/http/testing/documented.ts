@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { describe } from "../openapi.ts";
-import { type Operation, OPERATIONS } from "../operations.ts";
+import type { Operation } from "../operation.ts";
+import { OPERATIONS } from "../operations.ts";
 
 export interface Given {
   readonly method: string;
