@@ -175,14 +175,10 @@ export class Agent {
     return { id: this.id, registeredAt: this.registeredAt, lastSeen: this.lastSeen, json };
   }
 
-  /**
-   * What an earlier hub remembered; the status stays offline until the runtime returns. Its silence is counted from now: while
-   * there was no hub it could not be heard, and may be keeping a result.
-   */
-  restore(row: AgentRow, now: number): void {
+  /** What an earlier hub remembered; the status stays offline until the runtime returns. */
+  restore(row: AgentRow): void {
     const { metadata, stats, health, facts, settings } = row.json;
     this.lastSeen = row.lastSeen;
-    this.aliveAt = now;
     this.lastHealthCheck = number(row.json.lastHealthCheck);
     this.guest = row.json.guest === true;
     const { upgrade } = row.json;

@@ -306,6 +306,21 @@ describe("a hub that was away for days", () => {
     await reaches(id, "succeeded");
   });
 
+  it("nor against one of which a kill left nothing but its task", async () => {
+    const runtime = await connected(test.hub, "a");
+    const { id } = await give("a");
+    runtime.accept(await runtime.next("task"), "running");
+    await reaches(id, "running");
+    await test.stop();
+    await store.agents.remove("a");
+    test = await startHub(store, {}, test.clock);
+    await test.hub.register("b", {});
+    const impatient = await give("b", exec({ timeouts: { queue: 1000 } }));
+    test.clock.advance(2000);
+    await reaches(impatient.id, "expired");
+    assert.equal(test.hub.engine.get(id)?.state, "running");
+  });
+
   it("gives up what a runtime took that has been silent towards it for long enough", async () => {
     const runtime = await connected(test.hub, "a");
     const { id } = await give("a");

@@ -26,7 +26,7 @@ export class Registry {
     this.#lastSweep = deps.clock.now();
     for (const row of deps.agents.list()) {
       const agent = this.#create(row.id, row.registeredAt);
-      agent.restore(row, deps.clock.now());
+      agent.restore(row);
     }
   }
 
@@ -143,6 +143,8 @@ export class Registry {
   #create(id: string, registeredAt: number): Agent {
     const { limits } = this.#deps;
     const agent = new Agent(id, registeredAt, limits.offlineAfter, limits.defaultConcurrency);
+    // Silence is counted from now: while there was no hub nobody could be heard, and a result may be kept for us.
+    agent.aliveAt = this.#deps.clock.now();
     this.#agents.set(id, agent);
     return agent;
   }
