@@ -2416,6 +2416,10 @@ export interface Problem {
    */
   readonly type: string;
   /**
+   * Of no-agent-fits: why not each of them.
+   */
+  readonly candidates?: readonly NotFitting[];
+  /**
    * The kind in words.
    */
   readonly title: string;
@@ -2435,6 +2439,19 @@ export interface Problem {
    * What to do next.
    */
   readonly next: string;
+}
+/**
+ * An agent that does not fit.
+ */
+export interface NotFitting {
+  /**
+   * Its name.
+   */
+  readonly agent: string;
+  /**
+   * Why not.
+   */
+  readonly reason: string;
 }
 /**
  * Counters since the agent was first seen.
@@ -2465,6 +2482,16 @@ export interface AgentStats {
  * What the runtime said of itself.
  */
 export interface AgentRuntime {
+  /**
+   * Hash of a newer bundle that lies ready in the instance, or nothing.
+   */
+  readonly staged?: string;
+  /**
+   * Hashes of bundles that did not work there.
+   *
+   * Items: One of them.
+   */
+  readonly failedUpgrades?: readonly string[];
   /**
    * Proof of ownership that it carries.
    */
@@ -2718,9 +2745,25 @@ export interface TaskOfAgent {
   readonly agent: string;
 }
 /**
- * A task and who shall do it: exactly one of capability, selector, agents. The task's fields stand beside it or under task.
+ * A task and who shall do it: exactly one of capability, selector, agents, or a batch of such. The task's fields stand beside it or under task.
  */
 export interface TaskTarget {
+  /**
+   * Several at once, all of them or none: each with agent, agents, capability or selector, and with its own task or the one beside the batch.
+   *
+   * Items: One of them.
+   */
+  readonly batch?: readonly {
+    readonly [k: string]: unknown;
+  }[];
+  /**
+   * one: the least loaded of those that fit; all: every one of them. For a capability one is meant, else all.
+   */
+  readonly pick?: "one" | "all";
+  /**
+   * Whoever is offline does not fit; otherwise the task waits for it if nobody else does.
+   */
+  readonly onlineOnly?: boolean;
   /**
    * Whoever is able and least busy.
    */

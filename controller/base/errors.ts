@@ -22,6 +22,8 @@ export interface ErrorParts {
   readonly transient?: boolean;
   readonly exit?: number;
   readonly cause?: unknown;
+  /** For programs, beside the words. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export class VmAgentError extends Error {
@@ -29,6 +31,7 @@ export class VmAgentError extends Error {
   readonly next: string;
   readonly transient: boolean;
   readonly exit: number;
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(parts: ErrorParts) {
     super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
@@ -37,6 +40,7 @@ export class VmAgentError extends Error {
     this.next = parts.next;
     this.transient = parts.transient ?? false;
     this.exit = parts.exit ?? EXIT.failed;
+    this.details = parts.details ?? {};
   }
 }
 

@@ -9,7 +9,7 @@ import { createProgress } from "./progress.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
 import { createSystem } from "./system.ts";
-import { asked } from "./task.ts";
+import { asked } from "./asked.ts";
 import { openWorld } from "./world.ts";
 
 interface Order {

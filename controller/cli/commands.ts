@@ -113,13 +113,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
-    usage: "task <name> <json>",
-    summary: "give an agent a task, show its output, exit with its exit code",
+    usage: "task <words...>",
+    summary:
+      "give an agent (NAME JSON), or whoever fits (JSON), a task, show its output, exit with its exit code",
     options: [
+      ["--capability <word>", "instead of a name: the least busy agent that has it; with --all every one"],
+      ["--selector <pairs>", "all agents of that type and with those labels, as in type=builder,team=web"],
+      ["--agents <names>", "these agents, separated by commas"],
+      ["--all", "all agents, or all that have the capability"],
+      ["--wait", "wait for the end, which it does unless --no-wait is given"],
       ["--no-wait", "print the task's id and return"],
       ["--idempotency-key <key>", "the same key and task again: the same task, not a second one"],
     ],
-    example: [`vm-agent task agent-builder '{"type":"exec","command":"echo hello"}'`],
+    example: [
+      `vm-agent task agent-builder '{"type":"exec","command":"echo hello"}'`,
+      `vm-agent task --capability build '{"type":"exec","command":"echo hello"}'`,
+    ],
     load: async () => (await import("./task.ts")).task,
   },
   {

@@ -18,7 +18,7 @@ import { type Reading, importedYaml } from "./import-yaml.ts";
 import { shownPath } from "./output.ts";
 import { planNow } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
-import { asked } from "./task.ts";
+import { asked } from "./asked.ts";
 import { DRIVER_KEY, openWorld } from "./world.ts";
 
 export const importInstance: CommandRun = async (invocation) => {

@@ -5,7 +5,7 @@ import { ApiError } from "../../ui/client/api.ts";
 import type { LogQuery } from "../../ui/client/calls.ts";
 import { needHub } from "./home.ts";
 import type { CommandRun, Invocation } from "./run.ts";
-import { asked } from "./task.ts";
+import { asked } from "./asked.ts";
 import { openWorld } from "./world.ts";
 
 interface Line {

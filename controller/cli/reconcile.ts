@@ -4,7 +4,7 @@ import { createGitReader } from "../reconcile/fleet-git-reader.ts";
 import { acceptRewrite, branchName } from "../reconcile/fleet-git-remote.ts";
 import { findHub, needHub } from "./home.ts";
 import type { CommandRun, Invocation } from "./run.ts";
-import { asked } from "./task.ts";
+import { asked } from "./asked.ts";
 
 export const reconcile: CommandRun = async (invocation) => {
   const { settings, output, args, options } = invocation;

@@ -11,7 +11,7 @@ import { confirm } from "./confirm.ts";
 import { findHub } from "./home.ts";
 import { planNow, show } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
-import { asked } from "./task.ts";
+import { asked } from "./asked.ts";
 import { openWorld } from "./world.ts";
 
 /** How long the running loop may take to see the new commit; a remote is fetched for that. */

@@ -1,14 +1,24 @@
 /** Tasks from the command line: give one, watch its output, pass its exit code on; list and cancel. */
 import { VmAgentError } from "../base/errors.ts";
-import { type Api, ApiError } from "../../ui/client/api.ts";
+import { asked } from "./asked.ts";
 import { needHub } from "./home.ts";
 import { age, table } from "./output.ts";
+import { stream } from "./task-stream.ts";
+import { giveMany, readTarget } from "./task-many.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
-const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
-
 export const task: CommandRun = async (invocation) => {
-  const [name = "", json = ""] = invocation.args;
+  const { options } = invocation;
+  const target = readTarget(options);
+  if (target !== null && invocation.args.length > 1) {
+    throw new VmAgentError({
+      code: "usage",
+      message: "both an agent's name and a choice of agents are given",
+      next: "leave the name out with --capability, --selector, --agents and --all",
+      exit: 64,
+    });
+  }
+  const [name = "", json = ""] = target === null ? invocation.args : ["", ...invocation.args];
   let body: unknown;
   try {
     body = JSON.parse(json);
@@ -20,7 +30,8 @@ export const task: CommandRun = async (invocation) => {
       exit: 64,
     });
   }
-  return give(invocation, name, body, invocation.options.wait !== false);
+  if (target !== null) return giveMany(invocation, target, body, options.wait !== false);
+  return give(invocation, name, body, options.wait !== false);
 };
 
 export const exec: CommandRun = (invocation) => {
@@ -80,28 +91,6 @@ async function give(
   return done.exitCode !== null && done.exitCode !== 0 ? done.exitCode : 1;
 }
 
-/** Prints the output as it comes; a lost connection is taken up again where it broke. */
-async function stream(api: Api, id: string, quiet: boolean): Promise<void> {
-  let last: string | null = null;
-  for (let tries = 0; ; tries++) {
-    try {
-      for await (const event of api.events(api.outputPath(id), last, AbortSignal.timeout(24 * 3600_000))) {
-        tries = 0;
-        if (event.id) last = event.id;
-        const chunk = event.data as { stream?: string; data?: string; encoding?: string };
-        if (typeof chunk?.data !== "string" || quiet) continue;
-        const data = chunk.encoding === "base64" ? Buffer.from(chunk.data, "base64") : chunk.data;
-        (chunk.stream === "stderr" ? process.stderr : process.stdout).write(data);
-      }
-      const { task: now } = await api.getTask(id);
-      if (FINAL.has(now.state)) return;
-    } catch (error) {
-      if (error instanceof ApiError || tries >= 30) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
-    }
-  }
-}
-
 export const tasks: CommandRun = async ({ settings, output, options }) => {
   const { api } = await needHub(settings);
   const query = {
@@ -136,13 +125,3 @@ export const cancel: CommandRun = async ({ settings, output, args }) => {
   output.out(output.json ? JSON.stringify(answer) : `cancelling ${args[0]}`);
   return 0;
 };
-
-/** A problem that the hub answered, as our own error. */
-export async function asked<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new VmAgentError({ code: error.code, message: error.message, next: error.next, cause: error });
-  }
-}

@@ -12,7 +12,8 @@ interface Line {
 
 test("logs: followed over the end of runtime and hub; read from the instance; nothing is started", async (t) => {
   const fixture = await createFixture({
-    "agent.yaml": "kind: Agent\nname: agent-1\nstate: running\ncpu: 1\nmemory: 1G\ndisk: 5G\n",
+    "agent.yaml":
+      "kind: Agent\nname: agent-1\ncapabilities: [build]\nstate: running\ncpu: 1\nmemory: 1G\ndisk: 5G\n",
   });
   t.after(() => fixture.close());
   let up = await fixture.up();
@@ -73,6 +74,15 @@ test("logs: followed over the end of runtime and hub; read from the instance; no
   const direct = await fixture.cli("logs", "agent-1", "--direct", "--lines", "50");
   assert.match(direct.stdout, /vm-agent runtime \S+ for agent-1/);
   assert.equal((await fixture.cli("logs", "nobody")).code, 1);
+
+  // Several agents at once: lines under their agent's name, and a failure of one is a failure.
+  const give = (command: string, ...how: readonly string[]) =>
+    fixture.cli("task", ...how, JSON.stringify({ type: "exec", command }));
+  const many = await give("printf 'one\\ntwo'", "--all", "--wait");
+  assert.deepEqual([many.code, many.stdout], [0, "agent-1 | one\nagent-1 | two\n"], many.stderr);
+  assert.equal((await give("exit 7", "--capability", "build")).code, 7);
+  const none = await give("true", "--selector", "type=dancer,team=web");
+  assert.deepEqual([none.code, /agent-1: its type is "/.test(none.stderr)], [1, true], none.stderr);
   await up.end();
   await fixture.multipass("stop", "agent-1");
   const refused = await fixture.cli("logs", "agent-1", "--direct");

@@ -2,7 +2,7 @@
 import type { Agent } from "../hub/agent.ts";
 import { isRecord, word } from "../hub/frames.ts";
 import { refuse } from "../hub/refusals.ts";
-import { hasCapability } from "../hub/task-requests.ts";
+import { hasCapability } from "../hub/task-targets.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";

@@ -30,7 +30,7 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 export function toProblem(error: unknown): Problem {
-  const { code, message, next, transient } = toVmAgentError(error);
+  const { code, message, next, transient, details } = toVmAgentError(error);
   const status = CODES[code]?.status ?? (transient ? 503 : 500);
   return {
     type: `/problems/${code}`,
@@ -39,6 +39,7 @@ export function toProblem(error: unknown): Problem {
     detail: message,
     code,
     next,
+    ...details,
   };
 }
 

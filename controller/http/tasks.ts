@@ -2,7 +2,8 @@
 import type { Context } from "koa";
 import { isRecord, type Payload, word, words } from "../hub/frames.ts";
 import { refuse } from "../hub/refusals.ts";
-import type { Accepted, Target } from "../hub/task-requests.ts";
+import type { Accepted, Part } from "../hub/task-requests.ts";
+import type { Target } from "../hub/task-targets.ts";
 import { TASK_STATES } from "../hub/tasks.ts";
 import type { TaskRecord, TaskState } from "../store/store.ts";
 import { readObject } from "./body.ts";
@@ -17,11 +18,10 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
 
   router.post("/tasks", async (ctx) => {
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
-    const { capability, selector, agents, task, ...rest } = body;
-    const spec = isRecord(task) ? task : rest;
-    const idempotencyKey = readKey(ctx);
-    const target = readTarget({ capability, selector, agents });
-    const accepted = await hub.requests.submitWhereFits(target, { spec, actor: "operator", idempotencyKey });
+    const accepted = await hub.requests.submitWhereFits(readParts(body), {
+      actor: "operator",
+      idempotencyKey: readKey(ctx),
+    });
     const tasks = accepted.map(answer);
     ctx.body = tasks.length === 1 ? { ...tasks[0], tasks } : { tasks };
   });
@@ -96,6 +96,34 @@ function readKey(ctx: Context): string | null {
   throw refusal("query-invalid", "the Idempotency-Key is not allowed", "use 1 to 200 printable characters");
 }
 
+/** Most parts of one request. */
+const BATCH = 1000;
+
+function readParts(body: Payload): readonly Part[] {
+  const { batch, task } = body;
+  if (batch === undefined) return [readPart(body, undefined)];
+  if (!Array.isArray(batch) || batch.length === 0 || batch.length > BATCH || !batch.every(isRecord)) {
+    throw refusal("task-invalid", `"batch" is not a list of 1 to ${BATCH} objects`, WHO);
+  }
+  return batch.map((part) => readPart(part, task));
+}
+
+function readPart(given: Payload, shared: unknown): Part {
+  const { agent, capability, selector, agents, pick, onlineOnly, task, ...rest } = given;
+  const own = isRecord(task) ? task : rest;
+  const spec = own === rest && Object.keys(rest).length === 0 && isRecord(shared) ? shared : own;
+  const target = readTarget({ capability, selector, agents: agent === undefined ? agents : [agent] });
+  if (pick !== undefined && pick !== "one" && pick !== "all")
+    throw refusal("task-invalid", `"pick" is neither "one" nor "all"`, WHO);
+  return {
+    target: { ...target, ...(pick && { pick }), ...(onlineOnly === true && { onlineOnly }) },
+    spec,
+  };
+}
+
+const WHO =
+  'name exactly one of "capability": "build", "selector": {"type": "builder"} or "agents": ["agent-1"], or a "batch" of such';
+
 function readTarget(given: { capability: unknown; selector: unknown; agents: unknown }): Target {
   const named = Object.values(given).filter((v) => v !== undefined).length;
   if (named === 1) {
@@ -104,9 +132,5 @@ function readTarget(given: { capability: unknown; selector: unknown; agents: unk
     const agents = words(given.agents, 10_000);
     if (agents.length > 0) return { agents };
   }
-  throw refusal(
-    "task-invalid",
-    "it is not said who shall do the task",
-    'name exactly one of "capability": "build", "selector": {"type": "builder"} or "agents": ["agent-1"]',
-  );
+  throw refusal("task-invalid", "it is not said who shall do the task", WHO);
 }

@@ -127,7 +127,7 @@ export function createHub(deps: HubDeps) {
     expiredMessages: () => messages.counts.expired,
     storeErrors: () => storeErrors,
   });
-  const requests = createTaskRequests({ engine, registry, store });
+  const requests = createTaskRequests({ engine, registry, store, limits });
 
   let server: Server | null = null;
   let port = settings.agentPort;

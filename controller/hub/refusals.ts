@@ -68,10 +68,14 @@ export const refuse = {
       `the idempotency key "${key}" was used for another request (task ${id})`,
       "use a new key for a new request",
     ),
-  nobodyFits: (what: string) =>
-    error(
-      "no-agent-fits",
-      `no agent fits ${what}`,
-      "see GET /agents for what there is, or declare such an agent",
-    ),
+  nobodyFits: (what: string, candidates: readonly { readonly agent: string; readonly reason: string }[]) =>
+    new VmAgentError({
+      code: "no-agent-fits",
+      message: `not possible for ${what}${candidates.length === 0 ? ": there are no agents" : ""}${candidates
+        .slice(0, 5)
+        .map(({ agent, reason }) => `; ${agent}: ${reason}`)
+        .join("")}${candidates.length > 5 ? `; and ${candidates.length - 5} more` : ""}`,
+      next: "see GET /agents for what there is, or declare such an agent",
+      details: { candidates: candidates.slice(0, 1000) },
+    }),
 } as const;

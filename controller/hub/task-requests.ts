@@ -1,17 +1,20 @@
-/** From a request to tasks: validated, allowed, told apart from a repeat, and addressed to an agent or to whoever fits. */
+/** From a request to tasks: validated, allowed, told apart from a repeat, and addressed to an agent, to whoever fits, or to many. */
 import { hash } from "node:crypto";
 import type { Store, TaskRecord } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
-import { isRecord, type Payload, word, words } from "./frames.ts";
+import { type Payload, word } from "./frames.ts";
+import type { Limits } from "./limits.ts";
 import { refuse } from "./refusals.ts";
 import type { Registry } from "./registry.ts";
 import type { TaskEngine } from "./task-engine.ts";
-import { BASIC_TYPES, TASK_TYPES, taskProblems } from "./task-schema.ts";
+import { taskProblems } from "./task-schema.ts";
+import { choose, supports, type Target } from "./task-targets.ts";
 
 export interface TaskRequestsDeps {
   readonly engine: TaskEngine;
   readonly registry: Registry;
   readonly store: Store;
+  readonly limits: Limits;
 }
 
 export interface TaskRequest {
@@ -21,11 +24,10 @@ export interface TaskRequest {
   readonly idempotencyKey: string | null;
 }
 
-/** Who shall do it: exactly one field. */
-export interface Target {
-  readonly capability?: string;
-  readonly selector?: Payload;
-  readonly agents?: readonly string[];
+/** One of several that are asked for together. */
+export interface Part {
+  readonly target: Target;
+  readonly spec: Payload;
 }
 
 export interface Accepted {
@@ -34,117 +36,125 @@ export interface Accepted {
   readonly repeated: boolean;
 }
 
-export function createTaskRequests({ engine, registry, store }: TaskRequestsDeps) {
-  /** Requests whose insert is not on disk yet, by agent and key: two at once are still one task. */
-  const underway = new Map<string, { readonly bodyHash: string; readonly task: Promise<TaskRecord> }>();
+/** Between a key and the number of a further task of the same agent; no header can hold it. */
+export const KEY_PART = "\u001f";
 
-  async function submitTo(agent: Agent, request: TaskRequest, bodyHash: string): Promise<Accepted> {
-    const { spec, actor } = request;
-    const supported = supports(agent);
-    if (!supported.includes(String(spec.type)))
-      throw refuse.notSupported(agent.id, String(spec.type), supported);
-    if (spec.sudo === true && !agent.sudo) throw refuse.sudo(agent.id);
-    const idempotencyKey = request.idempotencyKey ?? (word(spec.idempotencyKey) || null);
-    const submission = { agent, spec, actor, idempotencyKey, bodyHash };
-    if (idempotencyKey === null) return { task: await engine.submit(submission), repeated: false };
+export function createTaskRequests({ engine, registry, store, limits }: TaskRequestsDeps) {
+  /** Requests whose inserts are not on disk yet, by agent (or "") and key: two at once are still one. */
+  const underway = new Map<
+    string,
+    { readonly bodyHash: string; readonly tasks: Promise<readonly TaskRecord[]> }
+  >();
 
-    const slot = `${agent.id} ${idempotencyKey}`;
-    const earlier = underway.get(slot);
-    if (earlier) {
-      const task = await earlier.task;
-      if (earlier.bodyHash !== bodyHash) throw refuse.keyReused(idempotencyKey, task.id);
-      return { task: engine.current(task), repeated: true };
+  /** The answer of an earlier request of the same key, or what `make` does. */
+  async function once(
+    slot: string,
+    key: string,
+    bodyHash: string,
+    stored: () => readonly TaskRecord[],
+    make: () => Promise<readonly TaskRecord[]>,
+  ): Promise<readonly Accepted[]> {
+    const place = `${slot} ${key}`;
+    const earlier = underway.get(place);
+    const known = earlier ? await earlier.tasks : stored();
+    const [first] = known;
+    if (first) {
+      if ((earlier?.bodyHash ?? first.bodyHash) !== bodyHash) throw refuse.keyReused(key, first.id);
+      return known.map((task) => ({ task: engine.current(task), repeated: true }));
     }
-    const stored = store.tasks.byIdempotencyKey(agent.id, idempotencyKey);
-    if (stored) return repeat(stored, idempotencyKey, bodyHash);
-    const task = engine.submit(submission);
-    underway.set(slot, { bodyHash, task });
+    const tasks = make();
+    underway.set(place, { bodyHash, tasks });
     try {
-      return { task: await task, repeated: false };
+      return (await tasks).map((task) => ({ task, repeated: false }));
     } finally {
-      underway.delete(slot);
+      underway.delete(place);
     }
   }
 
-  function repeat(stored: TaskRecord, key: string, bodyHash: string): Accepted {
-    if (stored.bodyHash !== bodyHash) throw refuse.keyReused(key, stored.id);
-    return { task: engine.current(stored), repeated: true };
-  }
+  const agentsOf = ({ target, spec }: Part): readonly Agent[] => {
+    const named = target.agents?.map((id) => {
+      const agent = registry.get(id);
+      if (!agent) throw refuse.unknownAgent(id);
+      return agent;
+    });
+    // One that is named is refused in the words of its own endpoint.
+    const [only] = named ?? [];
+    if (named?.length === 1 && only) {
+      allow(only, spec);
+      return [only];
+    }
+    const choice = choose(target, spec, named ?? [...registry.all()], limits);
+    if (!choice.ok) throw refuse.nobodyFits(meant(target), choice.candidates);
+    return choice.agents;
+  };
 
   return {
     /** Errors: `agent-unknown`, `task-invalid`, `task-type-not-supported`, `sudo-not-allowed`, `idempotency-conflict`, `queue-full`. */
-    async submit(agentId: string, request: TaskRequest): Promise<Accepted> {
+    async submit(agentId: string, { spec, actor, idempotencyKey: given }: TaskRequest): Promise<Accepted> {
       const agent = registry.get(agentId);
       if (!agent) throw refuse.unknownAgent(agentId);
-      check(request.spec);
-      return submitTo(agent, request, hash("sha256", JSON.stringify(request.spec)));
+      check(spec);
+      allow(agent, spec);
+      const bodyHash = hash("sha256", JSON.stringify(spec));
+      const idempotencyKey = given ?? (word(spec.idempotencyKey) || null);
+      const submission = { agent, spec, actor, idempotencyKey, bodyHash };
+      if (idempotencyKey === null) return { task: await engine.submit(submission), repeated: false };
+      const stored = () => [store.tasks.byIdempotencyKey(agent.id, idempotencyKey) ?? []].flat();
+      const make = async () => [await engine.submit(submission)];
+      const [accepted] = await once(agent.id, idempotencyKey, bodyHash, stored, make);
+      if (!accepted) throw new Error("a request without a task");
+      return accepted;
     },
 
-    /** `capability` picks one agent: online before offline, then the least busy. The others address every agent that fits. */
-    async submitWhereFits(target: Target, request: TaskRequest): Promise<readonly Accepted[]> {
-      check(request.spec);
-      const bodyHash = hash("sha256", JSON.stringify([target, request.spec]));
-      const key = request.idempotencyKey ?? (word(request.spec.idempotencyKey) || null);
-      if (target.capability !== undefined && key !== null) {
-        const stored = store.tasks.byIdempotencyKey(null, key);
-        if (stored) return [repeat(stored, key, bodyHash)];
+    /** All parts or none: nothing is begun before every one of them has found who does it. */
+    async submitWhereFits(
+      parts: readonly Part[],
+      { actor, idempotencyKey: given }: Omit<TaskRequest, "spec">,
+    ): Promise<readonly Accepted[]> {
+      for (const { spec } of parts) check(spec);
+      const [only] = parts;
+      const key = given ?? (parts.length === 1 && only ? word(only.spec.idempotencyKey) || null : null);
+      const bodyHash = hash("sha256", JSON.stringify(parts.map(({ target, spec }) => [target, spec])));
+      const make = (): Promise<readonly TaskRecord[]> => {
+        const pairs = parts.flatMap((part) => agentsOf(part).map((agent) => ({ agent, spec: part.spec })));
+        const counts = new Map<string, number>();
+        // Begun in one go, so that they share one transaction.
+        return Promise.all(
+          pairs.map(({ agent, spec }) => {
+            const nth = counts.get(agent.id) ?? 0;
+            counts.set(agent.id, nth + 1);
+            const idempotencyKey = key === null || nth === 0 ? key : `${key}${KEY_PART}${nth}`;
+            return engine.submit({ agent, spec, actor, idempotencyKey, bodyHash });
+          }),
+        );
+      };
+      if (key === null) {
+        // What is refused is refused as a promise.
+        return (await Promise.resolve().then(make)).map((task) => ({ task, repeated: false }));
       }
-      const agents = choose(target, String(request.spec.type));
-      return Promise.all(agents.map((agent) => submitTo(agent, request, bodyHash)));
+      return once(
+        "",
+        key,
+        bodyHash,
+        () => store.tasks.allByIdempotencyKey(key),
+        async () => make(),
+      );
     },
   };
 
-  function choose(target: Target, type: string): readonly Agent[] {
-    if (target.agents) {
-      return target.agents.map((id) => {
-        const agent = registry.get(id);
-        if (!agent) throw refuse.unknownAgent(id);
-        return agent;
-      });
-    }
-    const { capability, selector } = target;
-    const what =
-      capability === undefined
-        ? `the selector ${JSON.stringify(selector ?? {})}`
-        : `the capability "${capability}"`;
-    const fitting = [...registry.all()].filter((agent) =>
-      capability === undefined ? matches(agent, selector ?? {}) : hasCapability(agent, capability),
-    );
-    if (fitting.length === 0) throw refuse.nobodyFits(what);
-    if (capability === undefined) return fitting;
-    const able = fitting.filter((agent) => supports(agent).includes(type));
-    const best = (able.length > 0 ? able : fitting).reduce((a, b) => (load(b) < load(a) ? b : a));
-    return [best];
+  function allow(agent: Agent, spec: Payload): void {
+    const type = String(spec.type);
+    const supported = supports(agent);
+    if (!supported.includes(type)) throw refuse.notSupported(agent.id, type, supported);
+    if (spec.sudo === true && !agent.sudo) throw refuse.sudo(agent.id);
   }
 }
 
-export function hasCapability(agent: Agent, capability: string): boolean {
-  return words(agent.metadata.capabilities).includes(capability);
-}
-
-/** A selector's `type` and its labels must all be equal. */
-export function matches(agent: Agent, selector: Payload): boolean {
-  const labels = isRecord(agent.metadata.labels) ? agent.metadata.labels : {};
-  const wanted = isRecord(selector.labels) ? selector.labels : {};
-  const names = words(selector.names);
-  return (
-    (selector.type === undefined || agent.metadata.type === selector.type) &&
-    (selector.capability === undefined || hasCapability(agent, String(selector.capability))) &&
-    (names.length === 0 || names.includes(agent.id)) &&
-    Object.entries(wanted).every(([key, value]) => labels[key] === value)
-  );
-}
-
-/** What the runtime said it runs; before it said so: what every runtime of ours runs, and all for the first generation's. */
-function supports(agent: Agent): readonly string[] {
-  if (agent.facts?.supports) return agent.facts.supports;
-  return agent.guest ? TASK_TYPES : BASIC_TYPES;
-}
-
-/** Offline agents come after all others, draining ones too. */
-function load(agent: Agent): number {
-  const away = agent.ready === null || agent.queue.draining ? 1_000_000 : 0;
-  return away + agent.queue.inFlight.size + agent.queue.waiting;
+function meant({ capability, selector, agents }: Target): string {
+  if (agents) return `all of ${agents.length} agents`;
+  return capability === undefined
+    ? `the selector ${JSON.stringify(selector ?? {})}`
+    : `the capability "${capability}"`;
 }
 
 function check(spec: Payload): void {

@@ -100,6 +100,12 @@ export const CONTRACT: readonly {
       assert.equal(tasks.byIdempotencyKey("agent-2", "k")?.id, "c");
       assert.equal(tasks.byIdempotencyKey(null, "k")?.id, "a");
       assert.equal(tasks.byIdempotencyKey("agent-3", "k"), null);
+      await tasks.insert(aTask("d", { agent: "agent-2", idempotencyKey: "k\u001f1" }));
+      await tasks.insert(aTask("e", { agent: "agent-2", idempotencyKey: "k 1" }));
+      assert.deepEqual(
+        tasks.allByIdempotencyKey("k").map((task) => task.id),
+        ["a", "c", "d"],
+      );
     },
   },
   {

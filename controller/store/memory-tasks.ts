@@ -38,6 +38,10 @@ export function memoryTasks(): TaskStore {
     },
     get: (id) => copy(all.get(id) ?? null),
     byIdempotencyKey: (agent, key) => copy(byKey(agent, key) ?? null),
+    allByIdempotencyKey: (key) =>
+      [...all.values()]
+        .filter((t) => t.idempotencyKey === key || t.idempotencyKey?.startsWith(`${key}\u001f`))
+        .map(copy),
     list(filter) {
       let rows = [...all.values()];
       if (filter.before !== undefined)

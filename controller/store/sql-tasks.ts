@@ -21,6 +21,9 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
   );
   const byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
   const byKey = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? AND agent = ?");
+  const byKeyOfAll = db.prepare(
+    "SELECT * FROM tasks WHERE idempotency_key = ? OR (idempotency_key >= ? AND idempotency_key < ?) ORDER BY seq",
+  );
   const byKeyOfAny = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? ORDER BY seq LIMIT 1");
   const open = db.prepare(`SELECT * FROM tasks WHERE state IN ${OPEN} ORDER BY seq`);
   const chunk = db.prepare(
@@ -77,6 +80,7 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     },
     get: (id) => one(byId.get(id)),
     byIdempotencyKey: (agent, key) => one(agent === null ? byKeyOfAny.get(key) : byKey.get(key, agent)),
+    allByIdempotencyKey: (key) => byKeyOfAll.all(key, `${key}\u001f`, `${key} `).map(toTask),
     list(filter) {
       const { sql, values } = listSql(filter);
       const statement = lists.get(sql) ?? db.prepare(sql);

@@ -68,6 +68,8 @@ export interface TaskStore {
   get(id: string): TaskRecord | null;
   /** `agent` null: a task that was sent to whichever agent fitted. */
   byIdempotencyKey(agent: string | null, key: string): TaskRecord | null;
+  /** All tasks of one request to several: of this key, and of those that continue it after a unit separator (U+001F). */
+  allByIdempotencyKey(key: string): readonly TaskRecord[];
   list(filter: TaskFilter): readonly TaskRecord[];
   /** Tasks in a state that is not final, oldest first: what a starting hub must go on with. */
   open(): readonly TaskRecord[];

@@ -1,0 +1,32 @@
+/** The output of a task as it comes, over lost connections. */
+import { type Api, ApiError } from "../../ui/client/api.ts";
+
+const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
+
+/** Where a piece of output goes. */
+export type Sink = (data: string | Buffer, stream: "stdout" | "stderr") => void;
+
+const plain: Sink = (data, stream) =>
+  void (stream === "stderr" ? process.stderr : process.stdout).write(data);
+
+/** Prints the output as it comes; a lost connection is taken up again where it broke. */
+export async function stream(api: Api, id: string, quiet: boolean, sink: Sink = plain): Promise<void> {
+  let last: string | null = null;
+  for (let tries = 0; ; tries++) {
+    try {
+      for await (const event of api.events(api.outputPath(id), last, AbortSignal.timeout(24 * 3600_000))) {
+        tries = 0;
+        if (event.id) last = event.id;
+        const chunk = event.data as { stream?: string; data?: string; encoding?: string };
+        if (typeof chunk?.data !== "string" || quiet) continue;
+        const data = chunk.encoding === "base64" ? Buffer.from(chunk.data, "base64") : chunk.data;
+        sink(data, chunk.stream === "stderr" ? "stderr" : "stdout");
+      }
+      const { task: now } = await api.getTask(id);
+      if (FINAL.has(now.state)) return;
+    } catch (error) {
+      if (error instanceof ApiError || tries >= 30) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
+    }
+  }
+}
