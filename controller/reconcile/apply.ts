@@ -63,16 +63,21 @@ export async function applyChange(
 /** The state of the instance now; only asked where the step depends on it. */
 async function look(deps: ApplyDeps, step: Step): Promise<InstanceState | "absent"> {
   if (step.requires.length === 0 && step.satisfied.length === 0) return "absent";
-  const seen = await deps.driver.list();
+  return stateOf(deps.driver, step.agent);
+}
+
+/** As a trustworthy list shows it now; rejects where nothing can be seen. */
+export async function stateOf(driver: Driver, name: string): Promise<InstanceState | "absent"> {
+  const seen = await driver.list();
   if (seen.kind === "unobservable") {
     throw new VmAgentError({
       code: "unobservable",
-      message: `cannot look at "${step.agent}": ${seen.reason}`,
+      message: `cannot look at "${name}": ${seen.reason}`,
       next: seen.next,
       transient: true,
     });
   }
-  return seen.instances.find((i) => i.name === step.agent)?.state ?? "absent";
+  return seen.instances.find((i) => i.name === name)?.state ?? "absent";
 }
 
 const moved = (step: Step, state: string): VmAgentError =>

@@ -1,7 +1,7 @@
 /** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows absent what a former one showed present. */
 import type { Claim } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { listedKey, sizeKey, vanishedKey } from "./keys.ts";
+import { goneKey, listedKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { ObserveDeps, ObserveOptions } from "./observe.ts";
 
 /**
@@ -30,6 +30,10 @@ export async function bury(
   // Only what was known to be there can be missed.
   const missed = dead.filter((c) => c.phase === "launched");
   if (fence !== null) {
+    // One that is being removed is left to that, which then has nothing to remove any more.
+    for (const c of unchanged)
+      if (c.phase === "removing" && !names.has(c.name) && options.busy.has(c.name))
+        await store.kv.put(goneKey(c.name), c.nonce);
     for (const c of unchanged)
       if (c.phase === "launching" && names.has(c.name) && listed.get(listedKey(c.name)) !== c.nonce)
         await store.kv.put(listedKey(c.name), c.nonce);

@@ -16,6 +16,8 @@ export const sizeKey = (name: string): string => `size/${name}`;
 export const vanishedKey = (name: string): string => `vanished/${name}`;
 /** The nonce of the claim for whose launch an instance has been listed. */
 export const listedKey = (name: string): string => `listed/${name}`;
+/** The nonce of a claim whose instance was seen to be gone while it was being removed: what has its name since is not ours. */
+export const goneKey = (name: string): string => `gone/${name}`;
 export const SNAPSHOTS_KEY = "snapshots";
 
 /** Mounts as they were read, valid for the same instance in the same state and boot, for a while. */

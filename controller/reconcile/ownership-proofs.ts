@@ -65,6 +65,7 @@ export class Proofs {
   readonly #unproven = new Map<string, Unproven>();
   readonly #abort = new AbortController();
   #looking: Promise<void> | null = null;
+  #asked: string | null = null;
 
   constructor(deps: ProofDeps, wake: () => void) {
     this.#deps = deps;
@@ -86,6 +87,14 @@ export class Proofs {
   waits(name: string, now: Instant): boolean {
     const entry = this.#unproven.get(name);
     return entry !== undefined && now < entry.retryAt;
+  }
+
+  /**
+   * The name that is being asked, and maybe taken back: nothing else is begun on it, because a command in it would start one
+   * that was stopped in between, and its claim is written at the end as it was before.
+   */
+  get asked(): string | null {
+    return this.#asked;
   }
 
   /** The nearest instant at which somebody may be asked again. */
@@ -159,10 +168,12 @@ export class Proofs {
       return !found || (found.kind === "silent" && now >= found.retryAt);
     });
     if (!next) return;
+    this.#asked = next.name;
     this.#looking = this.#ask(next)
       .catch((error: unknown) => this.#note(next.name, { kind: "silent", why: (error as Error).message }))
       .finally(() => {
         this.#looking = null;
+        this.#asked = null;
         if (!this.#abort.signal.aborted) this.#wake();
       });
   }

@@ -5,7 +5,8 @@ import { desiredView } from "../core/drift.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
-import { type ApplyDeps, applyChange } from "./apply.ts";
+import { type ApplyDeps, applyChange, stateOf } from "./apply.ts";
+import { reaffirm } from "./claims.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import { episodeKey } from "./remediation-key.ts";
 import { lookInside, runInside } from "./ownership-inside.ts";
@@ -162,12 +163,15 @@ export class Remedies {
   async #restartRuntime(name: string, signal: AbortSignal): Promise<void> {
     const { driver, runtime, hubPort, install } = this.#deps;
     const inside = await lookInside(this.#deps, name, signal);
+    // It refuses a writer whose time is over: a new join token would take the place of another's.
+    await reaffirm(this.#deps, name);
     const claim = this.#deps.store.claims.list().find((c) => c.name === name);
     // Only an imported one comes here with nothing inside: a snapshot from before its import was restored.
     if (install && claim && (inside.kind === "nothing" || !(await this.#hasBundle(name, signal))))
       return installRuntime(install, name, claim.nonce, signal);
     if (inside.kind === "seen" && hubPort)
       await enrolAgain({ ...this.#deps, driver, runtime, hubPort }, name, inside, signal);
+    await reaffirm(this.#deps, name);
     const argv = ["sudo", "-n", "systemctl", "restart", "vm-agent"];
     const { exitCode, stderr } = await runInside(this.#deps, name, argv, {
       signal,
@@ -198,6 +202,8 @@ export class Remedies {
       await store.claims.put(claim, fence);
       await driver.stop(name, { force });
     });
+    // Looked at once more: a stop may take minutes, and others use the same Multipass.
+    if ((await stateOf(driver, name)) !== "Stopped") return;
     await this.#step(name, "start", async () => {
       await store.claims.put({ ...claim, bootAt: clock.now() }, fence);
       await driver.start(name);

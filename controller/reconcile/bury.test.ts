@@ -1,0 +1,30 @@
+/** An instance that somebody else takes away while we remove it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { agentOf, claimAsWritten } from "../core/testdata/build.ts";
+import { runEffect } from "./effects.ts";
+import { observe } from "./observe.ts";
+import { changeOf, createScene } from "./testing/scene.ts";
+
+for (const [seenGone, left] of [
+  [true, "stranger"],
+  [false, undefined],
+] as const)
+  test(`it ${seenGone ? "was" : "was never"} seen to be gone: what has its name is ${seenGone ? "spared" : "removed"}`, async () => {
+    const scene = await createScene();
+    const { clock, store, world, deps } = scene;
+    const agent = agentOf({ name: "a" });
+    await store.claims.put(claimAsWritten(agent, { phase: "removing" }), deps.fence);
+    const look = observe(deps, null, { fence: deps.fence, busy: new Set(["a"]), snapshotsMaxAge: 0 });
+    const other = { name: "a", nonce: "none", size: agent.size } as const;
+    if (!seenGone) world.add({ ...other, maker: "fleet" });
+    await clock.advance(1_000);
+    await look;
+    if (seenGone) world.add({ ...other, maker: "stranger" });
+    const step = { kind: "remove", agent: "a", requires: [], satisfied: [] } as const;
+    const context = { agent, change: changeOf("destroy", agent), signal: new AbortController().signal };
+    const done = runEffect(deps, step, context);
+    await clock.advance(10_000);
+    await done;
+    assert.equal(world.get("a")?.maker, left);
+  });

@@ -1,0 +1,40 @@
+/** Remedies on a modelled Multipass: what is looked at between two of their calls. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Loop } from "./loop.ts";
+import { edit, start } from "./testing/running-loop.ts";
+
+test("between the stop and the start of a restart it is looked at once more", async () => {
+  const agents = [{ name: "a", remediate: ["restart-instance"] as const }];
+  const scene = await start(agents);
+  const instance = await scene.running({ name: "a" });
+  instance.helloAt = Number.POSITIVE_INFINITY;
+  const looks = new Map<string, number>();
+  scene.onCall = ({ kind }) => looks.set(kind, scene.lists);
+  edit(scene, agents);
+  scene.loop.start();
+  await scene.clock.until("it is started again", () => looks.has("start"), 3_600_000);
+  assert.ok((looks.get("start") ?? 0) > (looks.get("stop") ?? 0), "a list between the two");
+  await scene.clock.advance(60_000);
+  await scene.loop.stop();
+});
+
+test("a controller whose time is over restarts no runtime, and gives out no join token", async () => {
+  const agents = [{ name: "a", remediate: ["restart-runtime"] as const }];
+  const scene = await start(agents);
+  const instance = await scene.running({ name: "a" });
+  edit(scene, agents);
+  const nonce = scene.port.memory.credentials.get("a");
+  scene.port.memory.credentials.set("a", "of the newer one");
+  const ownership = { isOurs: () => true, hubPort: () => 9090 };
+  const loop = new Loop({ ...scene.deps, ownership });
+  loop.start();
+  await scene.clock.advance(1_000);
+  instance.helloAt = Number.POSITIVE_INFINITY;
+  await scene.store.nextFence();
+  await scene.clock.advance(600_000);
+  assert.notEqual(nonce, undefined);
+  assert.deepEqual([...scene.calls], []);
+  assert.equal(scene.port.memory.credentials.get("a"), "of the newer one");
+  await loop.stop();
+});
