@@ -20,6 +20,13 @@ import {
 
 const copy = <T>(value: T): T => structuredClone(value);
 
+/** Of what is read far more often than written: one frozen copy for all readers. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+}
+
 export function createMemoryStore(): Store {
   let fence = 0;
   const credentials = new Map<string, CredentialRecord>();
@@ -55,10 +62,10 @@ function claims(current: () => number): ClaimStore {
     if (fence < current()) throw fenced(fence, current());
   };
   return {
-    list: () => [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(copy),
+    list: () => [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     async put(claim, fence) {
       guard(fence);
-      all.set(claim.name, copy(claim));
+      all.set(claim.name, frozen(copy(claim)));
     },
     async remove(name, fence) {
       guard(fence);
@@ -124,20 +131,12 @@ function deadLetters(): DeadLetterStore {
 }
 
 function keyValues(): KeyValueStore {
-  const all = new Map<string, string>();
+  const all = new Map<string, unknown>();
   return {
-    get(key) {
-      const json = all.get(key);
-      return json === undefined ? undefined : (JSON.parse(json) as unknown);
-    },
+    get: (key) => all.get(key),
     all: (prefix) =>
-      new Map(
-        [...all]
-          .filter(([key]) => key.startsWith(prefix))
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([key, json]) => [key, JSON.parse(json) as unknown]),
-      ),
-    put: async (key, value) => void all.set(key, JSON.stringify(value ?? null)),
+      new Map([...all].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1))),
+    put: async (key, value) => void all.set(key, frozen(JSON.parse(JSON.stringify(value ?? null)))),
     remove: async (key) => void all.delete(key),
   };
 }

@@ -4,6 +4,8 @@ export class Life {
   /** Ends with the `count`th call from now on, before it is done or just after. */
   #left = Number.POSITIVE_INFINITY;
   #onDeath: () => void = () => {};
+  #passed = 0;
+  #at: { readonly edge: number; readonly action: () => void } | null = null;
   dead = false;
 
   end(): void {
@@ -17,8 +19,20 @@ export class Life {
     this.#onDeath = onDeath;
   }
 
+  /** Does this as the `count`th edge of a call from now on passes. */
+  at(count: number, action: () => void): void {
+    this.#at = { edge: this.#passed + count, action };
+  }
+
+  /** Edges of calls so far. */
+  get passed(): number {
+    return this.#passed;
+  }
+
   /** One edge of a call; false when that was the last one. */
   passes(): boolean {
+    this.#passed++;
+    if (this.#at?.edge === this.#passed) this.#at.action();
     if (!this.dead && --this.#left <= 0) this.end();
     return !this.dead;
   }

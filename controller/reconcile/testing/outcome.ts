@@ -1,7 +1,8 @@
 /** What must be true of the world when nothing goes wrong any more: it is as written, or rightly held. */
 import { sameSize } from "../../core/drift.ts";
-import type { Claim, Desired, Plan } from "../../core/types.ts";
-import type { SimulatedMultipass } from "./simulated-multipass.ts";
+import type { Claim, Desired, Mount, Plan } from "../../core/types.ts";
+import { livingAs } from "./living-as.ts";
+import type { SimulatedInstance, SimulatedMultipass } from "./simulated-multipass.ts";
 
 const AT_REST = { running: "Running", stopped: "Stopped", suspended: "Suspended" } as const;
 
@@ -22,9 +23,10 @@ const REMAINING: readonly string[] = [
 export function wrongInTheEnd(
   world: SimulatedMultipass,
   claims: readonly Claim[],
-  desired: Desired,
+  written: Desired,
   plan: Plan,
 ): readonly string[] {
+  const desired = livingAs(written, claims);
   const wrong: string[] = [];
   for (const held of plan.held)
     if (!REMAINING.includes(held.reason))
@@ -62,10 +64,28 @@ export function wrongInTheEnd(
     if (claim?.phase !== "launched" || unproven || claim.converged === null)
       wrong.push(`${name} has a claim that is not converged: ${JSON.stringify(claim)}`);
     if (claim && claim.nonce !== instance.nonce) wrong.push(`${name} has another nonce than its claim`);
-    const have = new Set(instance.snapshots.map((s) => s.name));
-    for (const s of desired.snapshots)
-      if (s.agent === name && !have.has(s.name) && agent.state !== "suspended")
-        wrong.push(`${name} has no snapshot ${s.name}`);
+    const mounts = ({ source, target }: Mount) => `${source} ${target}`;
+    const [has, wants] = [instance.mounts, agent.mounts].map((m) => m.map(mounts).sort().join(", "));
+    if (has !== wants) wrong.push(`${name} has the mounts ${has}, wanted ${wants}`);
+    if (agent.restore && claim?.restoreToken !== agent.restore.token)
+      wrong.push(`${name} was not restored for ${agent.restore.token}`);
+    if (agent.state !== "suspended") wrong.push(...wrongSnapshots(instance, desired));
+  }
+  return wrong;
+}
+
+/** Those without a schedule exist; of those with one there are no more of ours than are kept. */
+function wrongSnapshots({ name, snapshots }: SimulatedInstance, desired: Desired): readonly string[] {
+  const wrong: string[] = [];
+  for (const { agent, name: of, schedule, keep = 0 } of desired.snapshots) {
+    if (agent !== name) continue;
+    if (schedule === undefined) {
+      if (!snapshots.some((s) => s.name === of)) wrong.push(`${name} has no snapshot ${of}`);
+      continue;
+    }
+    const ours = snapshots.filter((s) => s.maker === "fleet" && s.name.startsWith(`${of}-`));
+    // What a restore goes back to is kept beside them, and what was above goes with the next run only.
+    if (ours.length > keep + 1) wrong.push(`${name} has ${ours.length} snapshots of ${of}, keep is ${keep}`);
   }
   return wrong;
 }

@@ -1,6 +1,6 @@
 /** Others who use the same Multipass: they stop, purge, delete, re-create and clone behind the controller's back. */
 import type { Chance } from "./chance.ts";
-import { NAMES } from "./chance-fleet.ts";
+import { INSTANCES } from "./chance-fleet.ts";
 import type { SimulatedInstance, SimulatedMultipass } from "./simulated-multipass.ts";
 
 const SIZE = { cpu: 1, memory: 1024 ** 3, disk: 5 * 1024 ** 3 };
@@ -25,10 +25,14 @@ export function meddle(
     appear: 3,
     clone: 1,
     leave: 2,
-    unsnapshot: 1,
+    unsnapshot: 0.5,
+    drop: 1,
+    snap: 2,
+    hush: 2,
+    mount: 1,
     reboot: 0.5,
   });
-  const free = NAMES.filter((n) => !world.get(n) && !world.preparing.has(n) && mayAppear(n));
+  const free = INSTANCES.filter((n) => !world.get(n) && !world.preparing.has(n) && mayAppear(n));
   if (deed === "appear") {
     if (free.length === 0) return "nobody does anything";
     const name = chance.pick(free);
@@ -62,7 +66,11 @@ type Deed =
   | "shrink"
   | "clone"
   | "leave"
-  | "unsnapshot";
+  | "unsnapshot"
+  | "drop"
+  | "snap"
+  | "hush"
+  | "mount";
 
 function act(
   world: SimulatedMultipass,
@@ -105,6 +113,27 @@ function act(
       return done;
     case "unsnapshot":
       one.snapshots = [];
+      one.unsnapshotAt = world.clock.now();
+      return done;
+    case "drop": {
+      if (one.snapshots.length === 0) return done;
+      const gone = chance.pick(one.snapshots).name;
+      one.snapshots = one.snapshots.filter((s) => s.name !== gone);
+      one.unsnapshotAt = world.clock.now();
+      return `${done}: ${gone}`;
+    }
+    case "snap": {
+      if (state !== "Stopped") return done;
+      const snapshot = chance.pick(["clean", "mine", "tick-19990101-0000"]);
+      world.snapshot(one, snapshot, "", "person");
+      return `${done}: ${snapshot}`;
+    }
+    case "hush":
+      if (state === "Running" && one.maker === "fleet") one.helloAt = Number.POSITIVE_INFINITY;
+      return `the runtime of ${name} falls silent`;
+    case "mount":
+      // Of what has no mounts, and should have none, nobody looks at them.
+      one.mounts = one.mounts.slice(1).map((m) => ({ ...m, source: "/somewhere/else" }));
       return done;
     case "clone": {
       if (state !== "Stopped" || free.length === 0) return done;

@@ -1,6 +1,7 @@
-/** The safety invariants of SPEC section 3, told once more and independently, over what a controller begins and what reaches Multipass. */
-import type { Change, Claim, Desired, Observed } from "../../core/types.ts";
-import type { Call } from "./simulated-driver.ts";
+/** The safety invariants of SPEC section 3, told once more and independently: what is wrong about beginning a change. */
+import type { Change, Claim, Desired, DesiredAgent, Observed } from "../../core/types.ts";
+import { livingAs } from "./living-as.ts";
+import type { SimulatedMultipass } from "./simulated-multipass.ts";
 
 export interface Yes {
   /** agent → the action that a person saw and agreed to. */
@@ -10,8 +11,18 @@ export interface Yes {
 
 const SETTLED = ["Running", "Stopped", "Suspended", "Deleted", "Starting", "Delayed Shutdown"];
 
+export const isRemedy = (change: Change): boolean =>
+  change.why.some((w) => w.startsWith("its runtime is silent"));
+
 /** What is wrong about beginning this change now; null: nothing. */
-export function wrongToBegin(change: Change, desired: Desired, observed: Observed, yes: Yes): string | null {
+export function wrongToBegin(
+  change: Change,
+  written: Desired,
+  observed: Observed,
+  yes: Yes,
+  world: SimulatedMultipass,
+): string | null {
+  const desired = livingAs(written, observed.claims);
   const name = change.agent;
   const agent = desired.agents.find((a) => a.name === name);
   const claim = observed.claims.find((c) => c.name === name);
@@ -28,14 +39,90 @@ export function wrongToBegin(change: Change, desired: Desired, observed: Observe
   if (change.waitsFor.length > 0) return "begun before what it depends on is ready";
   if (change.action === "destroy") return wrongToDestroy(name, desired, observed, yes, claim);
   if (!agent) return "begun for what no document wants";
+  if (isRemedy(change)) return wrongToRemedy(change, agent, desired, observed);
+  for (const snapshot of change.removes ?? []) {
+    const wrong = wrongToPrune(snapshot, { change, agent, desired, claim, yes, world });
+    if (wrong) return `${snapshot}: ${wrong}`;
+  }
+  if (change.action === "restore") return wrongToRestore(change, agent, claim, yes);
   if (change.action !== "replace") return null;
   if (agent.protect && !yes.allowDelete.has(name)) return "replaces what is protected";
   if (yes.approved.get(name) === "replace") return null;
-  if (agent.provision.onChange !== "replace") return "loses data that nobody agreed to lose";
   // A replacement that was begun lawfully is finished; a removal that was begun is no reason to replace.
-  if (claim?.phase === "removing")
-    return claim.replacing ? null : "loses data after an interrupted removal, unasked";
+  if (claim?.phase === "removing" && claim.replacing) return null;
+  if (agent.provision.onChange !== "replace") return "loses data that nobody agreed to lose";
+  if (claim?.phase === "removing") return "loses data after an interrupted removal, unasked";
   return (agent.image ?? null) === claim?.image ? null : "loses data for an image, unasked";
+}
+
+function wrongToRemedy(
+  change: Change,
+  agent: DesiredAgent,
+  desired: Desired,
+  observed: Observed,
+): string | null {
+  if (agent.state !== "running") return "remedied although it need not run";
+  if (agent.drift.mode !== "correct") return "remedied although its drift is not corrected";
+  if (agent.health.remediate.length === 0) return "remedied without a ladder";
+  const runtime = observed.runtimes.find((r) => r.agent === agent.name);
+  const claim = observed.claims.find((c) => c.name === agent.name);
+  if (runtime?.status === "online" && runtime.nonce === claim?.nonce) return "remedied although it answers";
+  if (change.action !== "replace") return null;
+  if (!agent.health.remediate.includes("replace")) return "replaced as a remedy, and that is not written";
+  if (agent.protect) return "replaces what is protected";
+  return desired.guard ? "replaced while the files are not in order" : null;
+}
+
+function wrongToRestore(
+  change: Change,
+  agent: DesiredAgent,
+  claim: Claim | undefined,
+  yes: Yes,
+): string | null {
+  const { restore } = agent;
+  if (!restore || restore.token !== change.restore?.token) return "restores for a token that is not written";
+  if (restore.snapshot !== change.restore.snapshot) return "restores another snapshot than is written";
+  if (claim?.restoreToken === restore.token) return "restores again for a token that is done";
+  const begun = claim?.restoring?.token === restore.token;
+  return agent.protect && !begun && !yes.allowDelete.has(agent.name) ? "restores what is protected" : null;
+}
+
+interface Prune {
+  readonly change: Change;
+  readonly agent: DesiredAgent;
+  readonly desired: Desired;
+  readonly claim: Claim | undefined;
+  readonly yes: Yes;
+  readonly world: SimulatedMultipass;
+}
+
+/** `tick-20261122-0310` is a run of `tick`. */
+const stemOf = (snapshot: string): string | null => /^(.+)-\d{8}-\d{4}(-2)?$/.exec(snapshot)?.[1] ?? null;
+
+function wrongToPrune(snapshot: string, p: Prune): string | null {
+  const { agent, desired, change, yes, world } = p;
+  const there = world.get(agent.name)?.snapshots ?? [];
+  const found = there.find((s) => s.name === snapshot);
+  if (found && found.maker !== "fleet") return "removes a person's snapshot";
+  if (snapshot.startsWith("before-")) return "removes what was kept before a restore";
+  if (desired.guard) return `removed although the fleet is ${desired.guard.reason}`;
+  const isPending = agent.restore && p.claim?.restoreToken !== agent.restore.token;
+  if (isPending && agent.restore?.snapshot === snapshot) return "removes what a restore goes back to";
+  const documents = desired.snapshots.filter((s) => s.agent === agent.name);
+  if (documents.some((d) => d.schedule === undefined && d.name === snapshot))
+    return "removes what is written";
+  const stem = stemOf(snapshot);
+  const document = documents.find((d) => d.schedule !== undefined && d.name === stem);
+  if (!document) {
+    const said = yes.approved.get(agent.name) === "prune";
+    return desired.settings.prune || said || change.action !== "prune"
+      ? null
+      : "removed although prune is off";
+  }
+  const newer = there.filter((s) => s.maker === "fleet" && stemOf(s.name) === stem && s.name > snapshot);
+  const coming = change.snapshots.filter((s) => s.of === stem);
+  const left = newer.length + coming.length;
+  return left >= (document.keep ?? 0) ? null : `removed with only ${left} newer ones of ${document.keep}`;
 }
 
 function wrongToDestroy(
@@ -64,15 +151,3 @@ function wrongToDestroy(
   if (removable.length > 1 && removable.length === observed.claims.length) return "would leave nothing";
   return null;
 }
-
-/** What is wrong about this call of Multipass; null: nothing. */
-export function wrongToCall(call: Call, working: Change | null, current: boolean): string | null {
-  if (!current) return "called by a controller whose time is over";
-  if (!working) return "called without a change that is being worked on";
-  if (call.kind === "remove" && working.action !== "destroy" && working.action !== "replace")
-    return `removed by a change that only wants to ${working.action}`;
-  return null;
-}
-
-export const wrongToTouch = (call: Call): string | null =>
-  call.instance && call.instance.maker !== "fleet" ? "touched, and it is a stranger's" : null;

@@ -1,6 +1,6 @@
 /** `node dist/controller/reconcile/testing/simulate.js [--seeds N] [--from S]`: many lives of a fleet; those that broke a rule are printed whole. */
 import { parseArgs } from "node:util";
-import { simulate } from "./simulation.ts";
+import { simulate } from "./chance-life.ts";
 
 const { values } = parseArgs({
   options: {

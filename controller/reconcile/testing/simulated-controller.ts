@@ -3,15 +3,20 @@ import { type Bus, createBus } from "../../base/events.ts";
 import type { Change, Desired } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
 import { Loop } from "../loop.ts";
+import type { Turn } from "../reconcile.ts";
 import type { Chance } from "./chance.ts";
 import { type FakeRuntimePort, type HubMemory, createFakeRuntimePort } from "./fake-runtime-port.ts";
 import { Life, mortal } from "./mortal.ts";
-import { wrongToBegin, wrongToCall, wrongToTouch } from "./rules.ts";
+import type { CallContext, Ledger } from "./ledger.ts";
+import { isRemedy, wrongToBegin } from "./rules.ts";
 import { type Call, type Fault, createSimulatedDriver } from "./simulated-driver.ts";
 import type { SimulatedMultipass } from "./simulated-multipass.ts";
 
 export const BOOT_GRACE = 10 * 60_000;
 const MINUTE = 60_000;
+export const DRAIN_MS = 2 * MINUTE;
+/** More than there are while a guest is asked before the first step of a change. */
+const TURNS_KEPT = 100;
 
 /** What all controllers of one simulation share. */
 export interface Stage {
@@ -28,6 +33,9 @@ export interface Stage {
   readonly epoch: { current: number };
   /** name → launches that succeeded and were not removed since. */
   readonly launched: Map<string, number>;
+  readonly ledger: Ledger;
+  /** All that was written at some time since then. */
+  readonly writtenSince: (at: number) => readonly Desired[];
 }
 
 export interface SimulatedController {
@@ -51,6 +59,11 @@ const DRIVER_CALLS = [
   "recover",
   "resize",
   "snapshot",
+  "removeSnapshot",
+  "restore",
+  "mounts",
+  "mount",
+  "unmount",
   "remove",
   "exec",
 ] as const;
@@ -69,14 +82,33 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     memory: stage.hub,
     trusting: stage.trusting,
     reconnect: id === 1 ? 0 : chance.int(1000, 20_000),
-    drainTakes: () => (chance.happens(0.7) ? 0 : chance.int(0, 3 * MINUTE)),
+    onRevoke: (name) => {
+      if (life.dead) return;
+      const wrong = stage.ledger.revoke(name, contextOf(name));
+      if (wrong) violation(`controller ${id}: revoke ${name}: ${wrong}`);
+    },
     config: (name) => configs().get(name) ?? null,
   });
   const approved = new Map<string, Change["action"]>();
   const allowDelete = new Set<string>();
   const isCurrent = () => fence === stage.epoch.current;
-  /** Since the last call for a name: was the world seen? */
+  /** Called for since the world was last seen. */
   const unseen = new Set<string>();
+  const inFlight = new Set<string>();
+  let sawAt = Number.NEGATIVE_INFINITY;
+  const contextOf = (name: string): CallContext => {
+    const working = loop.working.get(name);
+    const since = working?.since ?? clock.now();
+    return {
+      change: working?.change ?? null,
+      since,
+      written: stage.writtenSince(since),
+      isCurrent: isCurrent(),
+      sawAt,
+      drainedSince: port.drainedSince(name),
+      drainMs: DRAIN_MS,
+    };
+  };
 
   const told = (what: string | null, call: Pick<Call, "kind" | "name">) => {
     if (what !== null) violation(`controller ${id}: ${call.kind} ${call.name}: ${what}`);
@@ -86,16 +118,25 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     createSimulatedDriver(world, {
       fault: stage.fault,
       onList: (seen) => {
-        if (seen) unseen.clear();
+        if (!seen) return;
+        unseen.clear();
+        sawAt = clock.now();
       },
       onCall: (call) => {
-        log(`${id} ${call.kind} ${call.name}`);
-        told(wrongToCall(call, loop.working.get(call.name)?.change ?? null, isCurrent()), call);
-        if (call.kind !== "launch" && unseen.has(call.name)) told("called without looking first", call);
-        unseen.add(call.name);
+        const { kind, name, detail = "" } = call;
+        log(`${id} ${kind} ${name}${detail === "" ? "" : ` ${detail}`}`);
+        const context = contextOf(name);
+        told(stage.ledger.call(call, context), call);
+        if (kind !== "launch" && kind !== "exec" && unseen.has(name))
+          told("called without looking first", call);
+        if (inFlight.has(name)) told("called while another call for it is in flight", call);
+        unseen.add(name);
+        inFlight.add(name);
+        return { since: context.since, token: context.change?.restore?.token ?? "" };
       },
+      onAnswer: (name) => inFlight.delete(name),
       onEffect: (call) => {
-        told(wrongToTouch(call), call);
+        told(stage.ledger.effect(call), call);
         const count = (stage.launched.get(call.name) ?? 0) + 1;
         if (call.kind === "launch") stage.launched.set(call.name, count);
         if (call.kind === "launch" && count > 1) told(`launched ${count} times`, call);
@@ -111,9 +152,19 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
       await store.kv.put(key, value);
     },
   };
+  const claims = {
+    ...store.claims,
+    remove: async (name: string, epoch: number) => {
+      const claim = store.claims.list().find((c) => c.name === name);
+      const instance = world.get(name);
+      const isOurs = instance?.maker === "fleet" && instance.nonce === claim?.nonce;
+      await store.claims.remove(name, epoch);
+      if (isOurs) violation(`controller ${id}: forgets ${name}, which is there and ours`);
+    },
+  };
   const mine: Store = {
     ...store,
-    claims: mortal(life, store.claims, ["put", "remove"]),
+    claims: mortal(life, claims, ["put", "remove"]),
     kv: mortal(life, memos, ["put", "remove"]),
   };
   const loop: Loop = new Loop({
@@ -136,20 +187,35 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     userData: async (agent, nonce) => JSON.stringify({ agent: agent.name, nonce }),
     launchTimeoutSeconds: 300,
     readyTimeoutMs: 5 * MINUTE,
-    drainMs: 2 * MINUTE,
+    drainMs: DRAIN_MS,
+    timeZone: "UTC",
     bootGrace: BOOT_GRACE,
     retryFirstMs: 1000,
   });
-  const begun = new Set<unknown>();
+  const begun = new WeakSet<Change>();
+  const turns: Turn[] = [];
+  bus.onAny(() => {
+    if (loop.last && loop.last !== turns.at(-1)) turns.push(loop.last);
+    if (turns.length > TURNS_KEPT) turns.shift();
+  });
   bus.on("step.started", ({ agent, step }) => {
     if (life.dead) return;
     log(`${id} ${agent}: ${step}`);
-    const change = loop.working.get(agent)?.change;
-    if (!change || !loop.last || begun.has(change)) return;
+    const working = loop.working.get(agent);
+    // That on which it was decided; there may have been others since.
+    const last = turns.findLast((t) => working !== undefined && t.observed.at <= working.since);
+    if (!working || !last || begun.has(working.change)) return;
+    const { change, since } = working;
     begun.add(change);
-    const wrong = wrongToBegin(change, stage.desired(), loop.last.observed, { approved, allowDelete });
-    if (wrong) violation(`controller ${id}: ${change.action} ${agent}: ${wrong}`);
+    // It was decided on what was written then; an edit since does not make it wrong, and neither does an edit before make it right.
+    const yes = { approved, allowDelete };
+    const wrong = stage
+      .writtenSince(since)
+      .map((written) => wrongToBegin(change, written, last.observed, yes, world));
+    if (wrong.every((w) => w !== null)) violation(`controller ${id}: ${change.action} ${agent}: ${wrong[0]}`);
+    if (isRemedy(change)) log(`${id} ${agent}: ${change.why.join("; ")}`);
   });
+  bus.on("runtime.online", ({ agent }) => stage.ledger.heard(agent));
   bus.on("step.failed", ({ agent, step, message }) => log(`${id} ${agent}: ${step} failed: ${message}`));
   bus.on("agent.converged", ({ agent }) => {
     log(`${id} ${agent}: converged`);

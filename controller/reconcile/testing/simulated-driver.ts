@@ -1,6 +1,7 @@
 /** The Driver of one controller over the modelled Multipass, with faults on order and a ledger of every call that changes something. */
-import type { Size } from "../../core/types.ts";
+import type { ObservedSnapshot, Size } from "../../core/types.ts";
 import type { Driver } from "../../drivers/driver.ts";
+import { inside, launched } from "./simulated-guest.ts";
 import { type SimulatedInstance, type SimulatedMultipass, failure } from "./simulated-multipass.ts";
 
 /**
@@ -14,14 +15,20 @@ export interface Call {
   readonly name: string;
   /** Null: there was none. */
   readonly instance: SimulatedInstance | null;
+  /** Name of the snapshot, or what is run inside. */
+  readonly detail?: string;
+  /** In `onEffect`: what `onCall` returned for this call. */
+  readonly tag?: unknown;
 }
 
 export interface SimulatedDriverOptions {
   readonly fault?: (kind: string, name: string) => Fault;
   /** Called when a call that changes something is made, before anything happens. */
-  readonly onCall?: (call: Call) => void;
+  readonly onCall?: (call: Call) => unknown;
   /** Called when the daemon does it, maybe long after. */
   readonly onEffect?: (call: Call) => void;
+  /** Called when the client has its answer, or has given up. */
+  readonly onAnswer?: (name: string) => void;
   readonly onList?: (seen: boolean) => void;
 }
 
@@ -33,6 +40,9 @@ const TAKES = {
   list: 30,
   size: 90,
   snapshots: 40,
+  mounts: 60,
+  mount: 300,
+  unmount: 100,
   exec: 400,
   launch: 100,
   start: 100,
@@ -82,18 +92,25 @@ export function createSimulatedDriver(
     kind: keyof typeof TAKES,
     name: string,
     work: (instance: SimulatedInstance) => T,
+    detail = "",
   ): Promise<T> {
-    options.onCall?.({ kind, name, instance: world.get(name) ?? null });
-    return ask(kind, name, CHANGE_DEADLINE, () => {
+    const tag = options.onCall?.({ kind, name, instance: world.get(name) ?? null, detail });
+    const answer = ask(kind, name, CHANGE_DEADLINE, () => {
       const instance = world.get(name);
       if (!instance) throw failure("instance-missing", `instance "${name}" does not exist`);
-      options.onEffect?.({ kind, name, instance });
+      options.onEffect?.({ kind, name, instance, detail, tag });
       return work(instance);
     });
+    return answer.finally(() => options.onAnswer?.(name));
   }
 
   const wrong = (instance: SimulatedInstance, what: string) =>
     failure("wrong-state", `cannot ${what} ${instance.name} while it is ${instance.state}`, true);
+  // Into a running guest it goes by ssh.
+  const mountable = (instance: SimulatedInstance) => {
+    if (instance.state === "Running" && !world.speaks(instance))
+      throw failure("driver-failed", `${instance.name} does not answer`, true);
+  };
   const stopped = (instance: SimulatedInstance) => {
     if (instance.state !== "Stopped") throw failure("not-stopped", `${instance.name} is ${instance.state}`);
   };
@@ -123,7 +140,14 @@ export function createSimulatedDriver(
     snapshots: () =>
       ask("snapshots", "", LOOK_DEADLINE, () => {
         const having = world.all().filter((i) => i.snapshots.length > 0);
-        return new Map(having.map((i) => [i.name, i.snapshots]));
+        const plain = ({ name, parent, comment }: ObservedSnapshot) => ({ name, parent, comment });
+        return new Map(having.map((i) => [i.name, i.snapshots.map(plain)]));
+      }),
+    mounts: (name) =>
+      ask("mounts", name, CHANGE_DEADLINE, () => {
+        const found = world.get(name);
+        if (!found) throw failure("instance-missing", name);
+        return found.mounts;
       }),
 
     async launch(spec, userData, onProgress) {
@@ -134,7 +158,7 @@ export function createSimulatedDriver(
       const answered = new Promise<Error | null>((resolve) => {
         report = resolve;
       });
-      await ask("launch", name, CHANGE_DEADLINE, () => {
+      const asked = ask("launch", name, CHANGE_DEADLINE, () => {
         if (world.preparing.has(name))
           throw failure("instance-preparing", `instance "${name}" is being prepared`, true);
         if (world.get(name)) throw failure("instance-exists", `instance "${name}" already exists`);
@@ -146,7 +170,7 @@ export function createSimulatedDriver(
           launched(world, { name, nonce, size }, spec.timeoutSeconds * 1000, report, options);
         });
       });
-      const error = await answered;
+      const error = await asked.then(() => answered).finally(() => options.onAnswer?.(name));
       if (error) throw error;
     },
 
@@ -193,18 +217,45 @@ export function createSimulatedDriver(
         instance.size = { ...instance.size, [field]: value } satisfies Size;
       }),
     snapshot: (name, snapshot, comment) =>
-      change("snapshot", name, (instance) => {
-        stopped(instance);
-        if (instance.snapshots.some((s) => s.name === snapshot)) return;
-        instance.snapshots = [...instance.snapshots, { name: snapshot, parent: "", comment }];
-      }),
+      change(
+        "snapshot",
+        name,
+        (instance) => {
+          stopped(instance);
+          world.snapshot(instance, snapshot, comment, "fleet");
+        },
+        snapshot,
+      ),
     removeSnapshot: (name, snapshot) =>
-      change("removeSnapshot", name, (instance) => {
-        instance.snapshots = instance.snapshots.filter((s) => s.name !== snapshot);
+      change(
+        "removeSnapshot",
+        name,
+        (instance) => {
+          stopped(instance);
+          instance.snapshots = instance.snapshots.filter((s) => s.name !== snapshot);
+        },
+        snapshot,
+      ),
+    restore: (name, snapshot) =>
+      change(
+        "restore",
+        name,
+        (instance) => {
+          stopped(instance);
+          world.restore(instance, snapshot);
+        },
+        snapshot,
+      ),
+    mount: (name, mount) =>
+      change("mount", name, (instance) => {
+        if (instance.mounts.some((m) => m.target === mount.target)) return;
+        mountable(instance);
+        instance.mounts = [...instance.mounts, mount];
       }),
-    restore: (name) => change("restore", name, stopped),
-    mount: async () => {},
-    unmount: async () => {},
+    unmount: (name, target) =>
+      change("unmount", name, (instance) => {
+        instance.mounts = instance.mounts.filter((m) => m.target !== target);
+      }),
     async remove(name) {
       try {
         await change("remove", name, () => world.erase(name));
@@ -212,68 +263,37 @@ export function createSimulatedDriver(
         if ((error as { code?: string }).code !== "instance-missing") throw error;
       }
     },
-    async exec(name, _state, argv) {
-      const instance = await ask("exec", name, CHANGE_DEADLINE, () => {
-        const found = world.get(name);
-        if (!found) throw failure("instance-missing", name);
+    async exec(name, _state, argv, signal) {
+      const run = (found: SimulatedInstance) => {
         if (found.state !== "Running") throw wrong(found, "run anything in");
         return found;
+      };
+      if (!argv.includes("cat")) {
+        const what = argv.includes("restart") ? "restart-runtime" : "run";
+        return inside(world, await cancelled(change("exec", name, run, what), signal), argv);
+      }
+      const asked = ask("exec", name, CHANGE_DEADLINE, () => {
+        const found = world.get(name);
+        if (!found) throw failure("instance-missing", name);
+        return run(found);
       });
-      return inside(world, instance, argv);
+      return inside(world, await cancelled(asked, signal), argv);
     },
   };
   return driver;
 }
 
-/** What a command in a guest answers: the nonce that lies there, a runtime that is started again, and nothing else. */
-function inside(world: SimulatedMultipass, instance: SimulatedInstance, argv: readonly string[]) {
-  if (argv.includes("cat")) {
-    if (instance.nonce === "none")
-      return {
-        exitCode: 1,
-        stdout: "",
-        stderr: "cat: /etc/vm-agent/runtime.json: No such file or directory",
-      };
-    // A clone carries the settings of the instance that it was made from.
-    const agent = instance.maker === "fleet" ? instance.name : `original-of-${instance.name}`;
-    const settings = JSON.stringify({ agent, nonce: instance.nonce });
-    return { exitCode: 0, stdout: `${instance.name}\n${settings}\n`, stderr: "" };
+/** The client gives up when it is told to; the daemon goes on. */
+async function cancelled<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(failure("driver-cancelled", "the client was told to stop", true));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    answer.catch(() => {});
   }
-  if (argv.includes("restart")) {
-    instance.helloAt = world.clock.now() + world.timing.hello();
-    for (const listener of world.onBoot) listener(instance);
-  }
-  return { exitCode: 0, stdout: "", stderr: "" };
-}
-
-/** The image is there: the instance appears, boots, and the launch reports its end or gives up waiting (CONTRACT section 8). */
-function launched(
-  world: SimulatedMultipass,
-  parts: { readonly name: string; readonly nonce: string; readonly size: Size },
-  timeout: number,
-  report: (error: Error | null) => void,
-  options: SimulatedDriverOptions,
-): void {
-  const { clock, timing } = world;
-  const { name } = parts;
-  if (world.get(name)) {
-    report(failure("instance-exists", `instance "${name}" already exists`));
-    return;
-  }
-  const instance = world.add({ ...parts, maker: "fleet" });
-  options.onEffect?.({ kind: "launch", name, instance });
-  const ms = world.boot(instance, true) - clock.now();
-  const { boot } = instance;
-  if (ms <= timeout) {
-    clock.call(ms + timing.cloudInit(), () => {
-      const gone = world.get(name) !== instance;
-      report(gone ? failure("driver-failed", `instance "${name}" does not exist`, true) : null);
-    });
-    return;
-  }
-  clock.call(timeout, () => {
-    // The guest may come up all the same; Multipass does not look again.
-    if (world.get(name) === instance && instance.boot === boot) world.putUnknown(instance);
-    report(failure("launch-timeout", "timed out waiting for response", true));
-  });
 }

@@ -1,11 +1,19 @@
 /** A model of Multipass: instances, their states in time, a daemon that does one thing after the other, and people who use it too. */
 import { VmAgentError } from "../../base/errors.ts";
 import { printed } from "../../core/testdata/world.ts";
-import type { InstanceState, ObservedSnapshot, Size } from "../../core/types.ts";
+import type { InstanceState, Mount, ObservedSnapshot, Size } from "../../core/types.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
 /** Who brought an instance into being: it decides who may touch it. */
 export type Maker = "fleet" | "stranger";
+
+/** What a snapshot brings back, and who took it; absent: a test put it there. */
+export interface SimulatedSnapshot extends ObservedSnapshot {
+  readonly maker?: "fleet" | "person";
+  readonly size?: Size;
+  readonly mounts?: readonly Mount[];
+  readonly disk?: number;
+}
 
 /** Mutable: the model's own record. */
 export interface SimulatedInstance {
@@ -17,7 +25,12 @@ export interface SimulatedInstance {
   /** What it becomes by itself, the nearest first. */
   coming: { readonly at: number; readonly state: InstanceState }[];
   size: Size;
-  snapshots: readonly ObservedSnapshot[];
+  snapshots: readonly SimulatedSnapshot[];
+  mounts: readonly Mount[];
+  /** What is on the disk: another number after every boot, and after a restore that of the snapshot. */
+  disk: number;
+  /** When a person last removed a snapshot of it. */
+  unsnapshotAt: number;
   /** Counts boots. */
   boot: number;
   /** When the runtime of this boot says hello; infinity: never. */
@@ -57,6 +70,7 @@ export class SimulatedMultipass {
   readonly onBoot = new Set<(instance: SimulatedInstance) => void>();
   readonly #instances = new Map<string, SimulatedInstance>();
   #busyUntil = 0;
+  #disks = 0;
 
   constructor(clock: FakeClock, timing: Timing = TIMING) {
     this.clock = clock;
@@ -105,6 +119,9 @@ export class SimulatedMultipass {
       state: "Stopped",
       coming: [],
       snapshots: [],
+      mounts: [],
+      disk: ++this.#disks,
+      unsnapshotAt: Number.NEGATIVE_INFINITY,
       boot: 0,
       helloAt: Number.POSITIVE_INFINITY,
       ...parts,
@@ -123,6 +140,7 @@ export class SimulatedMultipass {
       { at: up, state: "Running" },
     ];
     instance.boot++;
+    instance.disk = ++this.#disks;
     instance.helloAt = up + this.timing.hello();
     for (const listener of this.onBoot) listener(instance);
     return up;
@@ -139,6 +157,21 @@ export class SimulatedMultipass {
   putUnknown(instance: SimulatedInstance): void {
     instance.state = "Unknown";
     instance.coming = [];
+  }
+
+  snapshot(instance: SimulatedInstance, name: string, comment: string, maker: "fleet" | "person"): void {
+    const { size, mounts, disk, snapshots } = instance;
+    if (snapshots.some((s) => s.name === name)) return;
+    instance.snapshots = [...snapshots, { name, parent: "", comment, maker, size, mounts, disk }];
+  }
+
+  /** `restore --destructive` (CONTRACT section 10): disk, size and mounts are those of the snapshot. */
+  restore(instance: SimulatedInstance, name: string): void {
+    const back = instance.snapshots.find((s) => s.name === name);
+    if (!back) throw failure("snapshot-missing", `No such snapshot: ${instance.name}.${name}`);
+    instance.disk = back.disk ?? instance.disk;
+    instance.size = back.size ?? instance.size;
+    instance.mounts = back.mounts ?? instance.mounts;
   }
 
   erase(name: string): void {
