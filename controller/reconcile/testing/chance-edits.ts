@@ -121,6 +121,7 @@ const part = (chance: Chance): Partial<WrittenAgent> =>
     { disk: chance.pick(["10G", "20G"]) },
     { state: chance.pick(["running", "stopped", "suspended"]) },
     { provision: chance.pick(["p1", "p2", "p3"]) },
+    { provision: chance.pick(["p4", "p5"]), onChange: "rerun" },
     { onChange: chance.pick(["hold", "rerun", "replace"]) },
     { config: chance.pick(["c1", "c2", "c3"]) },
     { protect: chance.happens(0.5) },

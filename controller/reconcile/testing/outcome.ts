@@ -28,8 +28,10 @@ export function wrongInTheEnd(
 ): readonly string[] {
   const desired = livingAs(written, claims);
   const wrong: string[] = [];
+  const mustRun = (name: string) => desired.agents.some((a) => a.name === name && a.state === "running");
+  // Provisioning is run again in what runs; until it is to run, it waits.
   for (const held of plan.held)
-    if (!REMAINING.includes(held.reason))
+    if (!REMAINING.includes(held.reason) && (held.reason !== "not-ready" || mustRun(held.agent)))
       wrong.push(`${held.agent} is held: ${held.reason}: ${held.message}`);
   const agents = new Map(desired.agents.map((a) => [a.name, a]));
   const stuck = new Set(plan.held.map((h) => h.agent));
