@@ -3,6 +3,7 @@ import WebSocket from "ws";
 import { type Bounds, DEFAULT_BOUNDS, delayAfter, type Ending, worst } from "./backoff.ts";
 import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
+import { pinnedConnection, splitPin } from "./pinned.ts";
 import { CLOSE } from "./wire.ts";
 
 /** Where and as whom to connect; asked again for every round, since settings and gateway may have changed. */
@@ -160,13 +161,15 @@ export class Channel {
       let httpStatus: number | null = null;
       let watch: NodeJS.Timeout | null = null;
       let isOpen = false;
-      const socket = new WebSocket(url, {
+      const { address, pin } = splitPin(url);
+      const socket = new WebSocket(address, {
         headers: { Authorization: `Bearer ${token}`, "X-Agent": route.agent },
         handshakeTimeout: CONNECT_MS,
         maxPayload: MAX_INCOMING,
         perMessageDeflate: false,
         followRedirects: false,
         ...(route.ca === null ? {} : { ca: route.ca }),
+        ...(pin === null ? {} : { createConnection: pinnedConnection(pin) as never }),
       });
       this.#socket = socket;
       const hello = setTimeout(() => {
@@ -176,7 +179,7 @@ export class Channel {
         isOpen = true;
         this.#heard = performance.now();
         watch = this.#watch(socket);
-        log.info(`connected to ${url}`);
+        log.info(`connected to ${address}`);
         opened();
       });
       socket.on("message", (data, isBinary) => {
@@ -193,10 +196,10 @@ export class Channel {
       socket.on("unexpected-response", (request, response) => {
         httpStatus = response.statusCode ?? null;
         request.destroy();
-        log.warn(`${url} answered ${httpStatus}`);
+        log.warn(`${address} answered ${httpStatus}`);
       });
       socket.on("error", (error) => {
-        if (httpStatus === null) log.warn(`${url}: ${error.message}`);
+        if (httpStatus === null) log.warn(`${address}: ${error.message}`);
       });
       socket.on("close", (code, reason) => {
         clearTimeout(hello);

@@ -1,5 +1,6 @@
 /** Candidate hub addresses: what the settings say, then the guest's default gateway, which is the Multipass host. */
 import { readFileSync } from "node:fs";
+import { samePin } from "./pinned.ts";
 
 /** IPv4 address of the default route with the lowest metric in the text of `/proc/net/route`, or null. */
 export function defaultGateway(routeTable: string): string | null {
@@ -31,7 +32,7 @@ const LOOPBACK = /^(wss?:\/\/)?(127\.\d+\.\d+\.\d+|localhost|\[::1\])(?![^:/])|^
  */
 export function candidates(hub: readonly string[], port: number, gateway: string | null): readonly string[] {
   const isHere = hub.length > 0 && hub.every((host) => LOOPBACK.test(host));
-  const hosts = gateway === null || isHere ? hub : [...hub, `${gateway}:${port}`];
+  const hosts = gateway === null || isHere ? hub : [...hub, samePin(`${gateway}:${port}`, hub)];
   const urls = hosts.map((host) => {
     if (/^wss?:\/\//.test(host)) return host.replace(/\/+$/, "").replace(/^(wss?:\/\/[^/]+)$/, "$1/agent");
     const hasPort = /:\d+$/.test(host) && (host.startsWith("[") || host.split(":").length === 2);

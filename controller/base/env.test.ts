@@ -18,6 +18,7 @@ test("defaults", () => {
     bind: "127.0.0.1",
     url: null,
     token: null,
+    tls: null,
     color: true,
   });
 });

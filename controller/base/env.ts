@@ -19,6 +19,8 @@ export interface Settings {
   /** Talk to the hub there instead of what the state folder says. */
   readonly url: string | null;
   readonly token: string | null;
+  /** Absolute paths of certificate and key in PEM; null: no TLS. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly color: boolean;
 }
 
@@ -26,6 +28,8 @@ export interface Flags {
   readonly fleet?: string;
   readonly home?: string;
   readonly driver?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 export type EnvRecord = Readonly<Record<string, string | undefined>>;
@@ -50,8 +54,22 @@ export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Setting
     bind: env.VM_AGENT_BIND || "127.0.0.1",
     url: env.VM_AGENT_URL || null,
     token: env.VM_AGENT_TOKEN || null,
+    tls: tlsFiles(flags.tlsCert ?? env.VM_AGENT_TLS_CERT, flags.tlsKey ?? env.VM_AGENT_TLS_KEY, path),
     color: !env.NO_COLOR && env.TERM !== "dumb",
   };
+}
+
+function tlsFiles(cert: string | undefined, key: string | undefined, path: (value: string) => string) {
+  if (!cert && !key) return null;
+  if (!cert || !key) {
+    throw new VmAgentError({
+      code: "usage",
+      message: cert ? "there is a TLS certificate, and no key" : "there is a TLS key, and no certificate",
+      next: "give both: --tls-cert and --tls-key, or VM_AGENT_TLS_CERT and VM_AGENT_TLS_KEY",
+      exit: EXIT.usage,
+    });
+  }
+  return { cert: path(cert), key: path(key) };
 }
 
 function port(env: EnvRecord, name: string): number | null {

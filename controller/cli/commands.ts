@@ -22,12 +22,17 @@ const ALLOW = [
   "release what is held for this agent because it deletes; may be repeated",
 ] as const;
 
+const TLS = [
+  ["--tls-cert <file>", "speak TLS on every port with this certificate, in PEM (VM_AGENT_TLS_CERT)"],
+  ["--tls-key <file>", "and this key (VM_AGENT_TLS_KEY)"],
+] as const;
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "up",
     summary: "run the hub, the loop and the dashboard until Ctrl-C",
-    options: [["--plain", "lines instead of the terminal dashboard"]],
-    example: ["vm-agent up", "vm-agent up --plain"],
+    options: [["--plain", "lines instead of the terminal dashboard"], ...TLS],
+    example: ["vm-agent up", "vm-agent up --plain", "vm-agent up --tls-cert hub.pem --tls-key hub.key"],
     load: async () => (await import("./up.ts")).up,
   },
   {
@@ -52,7 +57,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "apply [file]",
     summary: "do what plan shows, or what a saved plan holds, after asking",
-    options: [TARGET, ALLOW, ["--yes", "do not ask"]],
+    options: [TARGET, ALLOW, ["--yes", "do not ask"], ...TLS],
     repeatable: [TARGET[0], ALLOW[0]],
     example: ["vm-agent apply", "vm-agent apply --yes --target agent-builder", "vm-agent apply plan.json"],
     load: async () => (await import("./apply.ts")).apply,

@@ -4,7 +4,7 @@ import type { Settings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { fleetOrders } from "./fleet-orders.ts";
-import { needHub, operatorToken, readHubFile } from "./home.ts";
+import { needHub, operatorToken, fetchOf, readHubFile } from "./home.ts";
 import { list } from "./list.ts";
 import type { Output } from "./output.ts";
 import type { CommandRun } from "./run.ts";
@@ -70,8 +70,9 @@ function wherever(settings: Settings, first: string, token: string): Api {
     token,
     fetch: (input, init) => {
       const asked = new URL(String(input));
-      const now = readHubFile(settings.home)?.http ?? first;
-      return fetch(new URL(`${asked.pathname}${asked.search}`, now), init);
+      const file = readHubFile(settings.home);
+      const there = fetchOf(file?.fingerprint).fetch ?? fetch;
+      return there(new URL(`${asked.pathname}${asked.search}`, file?.http ?? first), init);
     },
   });
 }

@@ -15,6 +15,8 @@ export interface HubFile {
   readonly dashboard: string;
   readonly driver: string;
   readonly sandbox: boolean;
+  /** SHA-256 of the certificate, where it speaks TLS: commands know it again by that, whoever signed it. */
+  readonly fingerprint?: string;
 }
 
 export const databasePath = (home: string): string => join(home, "vm-agent.db");
@@ -74,23 +76,27 @@ export async function findHub(
   const url = settings.url ?? file?.http ?? null;
   const token = operatorToken(settings);
   if (url === null || token === null) return null;
+  // A hub that was named by hand is trusted as any other server is.
+  const pin = url === file?.http ? file?.fingerprint : undefined;
   try {
-    const answer = await httpGet(new URL("/health", url), { deadlineMs: 2000 });
+    const answer = await httpGet(new URL("/health", url), { deadlineMs: 2000, pin });
     if (answer.status !== 200) return null;
   } catch {
     return null;
   }
-  return { api: commandApi(url, token), file };
+  return { api: commandApi(url, token, pin), file };
 }
 
 /** The API with GET by `node:http`: loading what `fetch` needs takes longer than a command that only asks. */
-function commandApi(url: string, token: string): Api {
+function commandApi(url: string, token: string, pin: string | undefined): Api {
   return createApi({
+    ...fetchOf(pin),
     url,
     token,
     async get<T>(path: string) {
       const { status, text } = await httpGet(new URL(path, url), {
         headers: { authorization: `Bearer ${token}` },
+        pin,
       });
       if (status < 200 || status > 299) throw toApiError(status, text);
       return JSON.parse(text) as T;
@@ -110,4 +116,10 @@ export async function needHub(
     next: "start it in another terminal with vm-agent up, or name one with VM_AGENT_URL and VM_AGENT_TOKEN",
     exit: EXIT.unreachable,
   });
+}
+
+/** How a hub with this certificate is asked. */
+export function fetchOf(pin: string | undefined): { readonly fetch?: typeof fetch } {
+  if (pin === undefined) return {};
+  return { fetch: async (...asked) => (await import("./pinned.ts")).pinnedFetch(pin)(...asked) };
 }

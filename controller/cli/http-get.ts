@@ -9,16 +9,27 @@ export interface HttpAnswer {
 }
 
 /** Rejects when nothing answers, or not within the deadline. Redirections are not followed: the hub has none. */
-export function httpGet(
+export async function httpGet(
   url: URL,
-  options: { readonly headers?: Readonly<Record<string, string>>; readonly deadlineMs?: number } = {},
+  options: {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly deadlineMs?: number;
+    /** The fingerprint by which the server's certificate is known. */
+    readonly pin?: string | undefined;
+  } = {},
 ): Promise<HttpAnswer> {
   const { get } =
     url.protocol === "https:"
       ? process.getBuiltinModule("node:https")
       : process.getBuiltinModule("node:http");
+  const { pin } = options;
+  const createConnection = pin === undefined ? null : (await import("./pinned.ts")).pinnedConnection(pin);
+  const how = {
+    headers: { accept: "application/json", ...options.headers },
+    ...(createConnection && { createConnection: createConnection as never }),
+  };
   return new Promise((resolve, reject) => {
-    const request = get(url, { headers: { accept: "application/json", ...options.headers } }, (answer) => {
+    const request = get(url, how, (answer) => {
       const parts: Buffer[] = [];
       answer.on("data", (part: Buffer) => parts.push(part));
       answer.on("error", settled(reject));

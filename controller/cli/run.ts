@@ -83,11 +83,18 @@ function add(
       .flat()
       .filter((a): a is string => typeof a === "string");
     try {
-      const settings = readSettings(global, process.env, process.cwd());
+      const settings = readSettings({ ...global, ...tlsOf(options) }, process.env, process.cwd());
       const run = await spec.load();
       done(await run({ settings, output, args, options, version }));
     } catch (error) {
       done(reportError(error, output, debug));
     }
   });
+}
+
+function tlsOf({ tlsCert, tlsKey }: Readonly<Record<string, unknown>>) {
+  return {
+    ...(typeof tlsCert === "string" && { tlsCert }),
+    ...(typeof tlsKey === "string" && { tlsKey }),
+  };
 }

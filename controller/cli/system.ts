@@ -6,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { EnvRecord, Settings } from "../base/env.ts";
 import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
+import { loadTls, type Tls } from "../base/tls.ts";
 import type { Desired, DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
@@ -78,6 +79,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   await using undo = new AsyncDisposableStack();
   const bus = createBus(clock.now, options.onError);
 
+  // Before anything is begun: with a certificate that cannot be used no port is opened without one.
+  const tls = settings.tls && loadTls(settings.tls, clock.now());
   prepareHome(settings.home);
   const lock = acquireLock(settings.home, { pid: process.pid, command: options.command, since: clock.now() });
   undo.defer(() => lock.release());
@@ -118,6 +121,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     onError: options.onError,
     sandbox: driver.sandbox,
     limits: retentionLimits(env),
+    tls,
   });
   undo.defer(() => hub.stop());
   await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
@@ -273,6 +277,7 @@ interface HubParts {
   readonly bus: Bus;
   readonly sandbox: boolean;
   readonly limits: Partial<Limits>;
+  readonly tls: Tls | null;
   readonly onError: (error: unknown) => void;
 }
 
@@ -291,6 +296,7 @@ async function startHub(settings: Settings, desired: Desired | null, parts: HubP
         agentPort,
         advertise: desired?.settings.hub.advertise ?? "auto",
         hostNames: [],
+        tls: parts.tls,
       },
       limits: {
         reconnectShortest: number(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,

@@ -11,7 +11,7 @@ import { createLogger, logOptions } from "../base/log.ts";
 import { createApi } from "../../ui/client/api.ts";
 import { controllerPort } from "./controller-port.ts";
 import { hasTerminal, openDashboard } from "./dash.ts";
-import { operatorToken, removeHubFile, writeHubFile } from "./home.ts";
+import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
 import { outputTo } from "./output-file.ts";
 import { type Output, age, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -48,6 +48,7 @@ export const up: CommandRun = async (invocation) => {
       ...urls,
       driver: system.driver.name,
       sandbox: system.driver.sandbox,
+      ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
     });
     if (!picture) system.bus.onAny((event) => progress.event(event));
     tellFleet(system, output);
@@ -79,7 +80,11 @@ async function showDashboard(
   const shown = openDashboard({
     settings,
     output,
-    api: createApi({ url, token: operatorToken(settings) ?? "" }),
+    api: createApi({
+      url,
+      token: operatorToken(settings) ?? "",
+      ...fetchOf(system.hub.settings.tls?.fingerprint),
+    }),
     where: url,
     own: true,
     signal: closing.signal,
@@ -125,11 +130,12 @@ async function listen(system: System, version: string): Promise<Servers> {
   });
   // The same page under each name that this machine's own browser has for it.
   const names = [host, "localhost", "127.0.0.1", "[::1]"];
-  origins.push(...names.map((name) => `http://${name}:${dashboard.port}`));
+  const scheme = hub.settings.tls ? "https" : "http";
+  origins.push(...names.map((name) => `${scheme}://${name}:${dashboard.port}`));
   const urls = {
-    http: `http://${host}:${http.port}`,
-    agent: `ws://${host}:${hub.agentPort}`,
-    dashboard: `http://${host}:${dashboard.port}`,
+    http: `${scheme}://${host}:${http.port}`,
+    agent: `${hub.settings.tls ? "wss" : "ws"}://${host}:${hub.agentPort}`,
+    dashboard: `${scheme}://${host}:${dashboard.port}`,
   };
   return { http, dashboard, urls };
 }

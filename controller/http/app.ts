@@ -63,7 +63,7 @@ export function createApp(deps: AppDeps): Koa {
     hub,
     controller: deps.controller ?? null,
     streams: deps.streams ?? new Streams(hub.limits),
-    agentUrl: deps.agentUrl ?? (() => `ws://${hub.addresses()[0] ?? "localhost"}`),
+    agentUrl: deps.agentUrl ?? hub.clientUrl,
   };
   const router = createRouter(routeDeps);
   const guardDeps = {

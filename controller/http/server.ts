@@ -1,5 +1,6 @@
 /** An HTTP server for a koa application: bounded in time, with the runtimes' WebSocket upgrade on the same port. */
 import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type Koa from "koa";
 import type { Hub } from "../hub/hub.ts";
@@ -27,7 +28,11 @@ export async function listenHttp({ app, hub, bind, port }: HttpServerDeps): Prom
     requestTimeout: hub.limits.bodyDeadline,
     keepAliveTimeout: 30_000,
   };
-  const server: Server = createServer(options);
+  const { tls } = hub.settings;
+  const server: Server = tls
+    ? createTlsServer({ ...options, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 })
+    : createServer(options);
+  server.maxConnections = hub.limits.maxHttpConnections;
   const answering = new Set<ServerResponse>();
   let idle = () => {};
   server.on("request", (_, response) => {

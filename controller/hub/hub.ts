@@ -1,7 +1,9 @@
 /** The hub: joins store, registry, tasks, messages and the agent port; what the loop and HTTP ask of it is here. */
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
+import type { Tls } from "../base/tls.ts";
 import type { RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { advertised } from "./addresses.ts";
@@ -41,6 +43,8 @@ export interface HubSettings {
   readonly advertise: string;
   /** Names (addresses need no entry) under which hub and HTTP may be called besides `localhost`. */
   readonly hostNames: readonly string[];
+  /** Present: every port of this hub speaks TLS. */
+  readonly tls?: Tls | null;
 }
 
 export interface HubDeps {
@@ -109,7 +113,7 @@ export function createHub(deps: HubDeps) {
     lockout,
     registry,
     session,
-    hostNames: () => [...settings.hostNames, ...addresses().map(hostName)],
+    hostNames: () => [...settings.hostNames, ...hosts().map(hostName)],
     onDisconnected: (agent, connection) => {
       if (agent.connection === connection) engine.undelivered(agent);
       registry.disconnected(agent, connection);
@@ -135,7 +139,12 @@ export function createHub(deps: HubDeps) {
   let lastPrune = 0;
   let pruning: Promise<unknown> | null = null;
 
-  const addresses = (): readonly string[] => advertised(settings.advertise, settings.bind, port);
+  const hosts = (): readonly string[] => advertised(settings.advertise, settings.bind, port);
+  /** As they are written into instances: with TLS, the certificate's fingerprint goes along. */
+  const addresses = (): readonly string[] => {
+    const { tls } = settings;
+    return tls ? hosts().map((host) => `wss://${host}/agent#sha256:${tls.fingerprint}`) : hosts();
+  };
 
   const sweep = () => {
     registry.sweep();
@@ -188,10 +197,16 @@ export function createHub(deps: HubDeps) {
 
     /** Opens the agent port. Errors: `port-in-use`, `address-unavailable`. */
     async start(): Promise<void> {
-      server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (_, response) => {
+      const refuseRequest: RequestListener = (_, response) => {
         response.writeHead(426, { "content-type": "text/plain", connection: "close", upgrade: "websocket" });
         response.end("this port speaks WebSocket with runtimes; the API is on the HTTP port\n");
-      });
+      };
+      const times = { headersTimeout: 10_000, requestTimeout: 10_000 };
+      const { tls } = settings;
+      server = tls
+        ? createTlsServer({ ...times, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 }, refuseRequest)
+        : createServer(times, refuseRequest);
+      server.maxConnections = limits.maxConnections + limits.maxPreAuthConnections;
       server.on("upgrade", sockets.handleUpgrade);
       port = await listen(server, settings.agentPort, settings.bind);
       sweeping = setInterval(sweep, limits.sweep);
@@ -219,6 +234,9 @@ export function createHub(deps: HubDeps) {
     },
 
     addresses,
+
+    /** Where first-generation clients connect. */
+    clientUrl: (): string => `${settings.tls ? "wss" : "ws"}://${hosts()[0] ?? "localhost"}`,
 
     readings(): readonly RuntimeReading[] {
       return registry.readings(tasksUntil(engine.live(), limits));

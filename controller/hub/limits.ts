@@ -81,6 +81,8 @@ export const LIMITS = {
   /** Comment lines that keep a live stream open. */
   streamKeepAlive: 15_000,
 
+  /** Connections over HTTP to the API, and as many to the dashboard; beyond it new ones are closed. */
+  maxHttpConnections: 2000,
   /** Body of a request over HTTP. */
   maxBodyBytes: 4 * 1024 * 1024,
   /** How long a body may take to arrive. */
