@@ -53,6 +53,8 @@ export const LIMITS = {
   runTimeout: 7 * 24 * 3_600_000,
   /** The runtime ends a task at its run timeout; the hub steps in this much later. */
   runTimeoutGrace: 60_000,
+  /** A runtime needs 15 s at most to end a task by force; one that is there and says nothing for so long does not know either. */
+  cancelConfirm: 60_000,
   /** A task that a runtime took and then vanished with is given up after this. */
   vanishedRuntime: 24 * 3_600_000,
   /** How long progress (accepted, running) may stay in memory before it is written; results never wait. */

@@ -8,6 +8,8 @@ export interface LiveTask {
   record: TaskRecord;
   /** Written on a connection that is still there; null: not yet, or that connection is gone. */
   deliveredAt: number | null;
+  /** When the runtime that is there now was asked to end it. */
+  cancelledAt: number | null;
   /** An answer is on its way to the disk: nothing else may change the task. */
   settling: boolean;
   /** Set while an answer is on its way: true once it is on disk. */
@@ -18,7 +20,15 @@ export interface LiveTask {
 }
 
 export function liveTask(record: TaskRecord): LiveTask {
-  return { record, deliveredAt: null, settling: false, ending: null, chunks: [], outputBytes: 0 };
+  return {
+    record,
+    deliveredAt: null,
+    cancelledAt: null,
+    settling: false,
+    ending: null,
+    chunks: [],
+    outputBytes: 0,
+  };
 }
 
 export interface NewTask {

@@ -189,6 +189,7 @@ export class TaskEngine {
     await store.tasks.update(task.record);
     const connection = registry.get(task.record.agent)?.ready;
     connection?.send("cancel", { taskId: id, epoch: task.record.epoch, reason });
+    if (connection && !connection.firstGeneration) task.cancelledAt ??= clock.now();
     return task.record;
   }
 
@@ -217,6 +218,8 @@ export class TaskEngine {
     const task = this.#own(agent, taskId);
     if (!task || task.record.epoch !== epoch) return null;
     if (task.record.state === "queued") agent.queue.reserve(taskId);
+    // It is asked again on this connection (settle.ts).
+    if (task.record.cancelReason !== null) task.cancelledAt = this.#deps.clock.now();
     this.acknowledged(agent, taskId, epoch, state === "finished" ? "accepted" : state);
     return task;
   }
@@ -227,7 +230,10 @@ export class TaskEngine {
   }
 
   undelivered(agent: Agent): void {
-    for (const task of this.inFlight(agent)) task.deliveredAt = null;
+    for (const task of this.inFlight(agent)) {
+      task.deliveredAt = null;
+      task.cancelledAt = null;
+    }
   }
 
   /** Writes what is pending; open tasks stay open in the store. */

@@ -26,6 +26,10 @@ export function passed(task: LiveTask, silentFor: number, now: number, limits: L
     if (!taken || silentFor <= limits.vanishedRuntime) return null;
     return { event: "forgotten", error: `its runtime has been away for ${limits.vanishedRuntime} ms` };
   }
+  if (task.cancelledAt !== null && now - task.cancelledAt > limits.cancelConfirm) {
+    const error = `cancelled (${record.cancelReason}), but its runtime did not confirm within ${limits.cancelConfirm} ms that it ended`;
+    return { event: "unconfirmed", error };
+  }
   if (record.state === "sent" && !taken) {
     const late = task.deliveredAt !== null && now - task.deliveredAt > limit.start;
     return late

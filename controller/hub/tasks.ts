@@ -32,6 +32,8 @@ export const TASK_EVENTS = [
   "run-timeout",
   /** The runtime took it once and knows nothing of it any more. */
   "forgotten",
+  /** It was asked to end it, is there, and does not say that it did: nobody knows what still runs. */
+  "unconfirmed",
   /** It ended badly and its `retries` allow another run: a new epoch. */
   "retry",
   /** The agent is gone for good. */
@@ -57,6 +59,7 @@ const FINAL: Row = {
   "start-timeout": "ignore",
   "run-timeout": "ignore",
   forgotten: "ignore",
+  unconfirmed: "ignore",
   retry: "ignore",
   revoked: "ignore",
 };
@@ -76,6 +79,7 @@ const TABLE: { readonly [S in TaskState]: Row } = {
     "start-timeout": "ignore",
     "run-timeout": "ignore",
     forgotten: "ignore",
+    unconfirmed: "ignore",
     retry: "ignore",
     revoked: "expired",
   },
@@ -92,6 +96,7 @@ const TABLE: { readonly [S in TaskState]: Row } = {
     "start-timeout": "expired",
     "run-timeout": "timed-out",
     forgotten: "lost",
+    unconfirmed: "lost",
     retry: "queued",
     revoked: "expired",
   },
@@ -108,6 +113,7 @@ const TABLE: { readonly [S in TaskState]: Row } = {
     "start-timeout": "ignore",
     "run-timeout": "timed-out",
     forgotten: "lost",
+    unconfirmed: "lost",
     retry: "queued",
     revoked: "expired",
   },
