@@ -174,14 +174,16 @@ export class Loop {
       this.#turns++;
       this.#events.planned(turn);
       if (turn.observed.instances.kind === "seen") this.queue.forgiveOthers(openAgents(turn.plan));
-      // The fleet was edited while we looked: what was planned for the one before is not begun.
-      const current = this.#deps.desired()?.hash === desired.hash;
+      // The fleet was edited while we looked, or asked guests whose they are: what was planned for the one before is not begun.
+      const isCurrent = () => this.#deps.desired()?.hash === desired.hash;
       // What was in flight when we looked is judged by the next look: this one saw it half done.
-      if (current) {
+      if (isCurrent()) {
         await revokeNobodies(this.#deps, turn, desired, busy);
         await this.#care.after(turn, desired, busy, new Set(this.queue.failures().keys()));
-        this.#dispatch(desired, turn, busy);
-      } else this.#again = true;
+      }
+      const current = isCurrent();
+      if (current) this.#dispatch(desired, turn, busy);
+      else this.#again = true;
       // A yes that was given while we looked is for what the next look sees.
       if (current && given === this.#approvals.given)
         this.#approvals.expire(turn, (name) => this.queue.has(name));

@@ -5,6 +5,7 @@ import { agentOf } from "../core/testdata/build.ts";
 import { Loop } from "./loop.ts";
 import { LADDER, type LadderFacts, episodeAfter, pause, remedyOf, tried } from "./remediation.ts";
 import { createScene } from "./testing/scene.ts";
+import type { SimulatedInstance } from "./testing/simulated-multipass.ts";
 
 const NOW = 10_000_000_000;
 const MINUTE = 60_000;
@@ -134,6 +135,37 @@ test("a silent runtime: its restart, then the instance's, and nothing twice afte
   await second.stop();
 });
 
+for (const [what, meddle, after] of [
+  ["suspended", (i: SimulatedInstance) => void (i.state = "Suspended"), ["stop a"]],
+  ["started", (i: SimulatedInstance) => void (i.state = "Running"), ["stop a"]],
+  ["left alone", () => {}, ["stop a", "start a"]],
+] as const)
+  test(`a restart looks again before the start: the instance was ${what} meanwhile`, async () => {
+    const scene = await createScene([{ name: "a", remediate: ["restart-instance"] }]);
+    const instance = await scene.running({ name: "a", remediate: ["restart-instance"] });
+    let seenAfter = "";
+    const driver = {
+      ...scene.driver,
+      exec: async () => ({ exitCode: 0, stdout: "", stderr: "" }),
+      async stop(name: string, options: { readonly force: boolean }) {
+        await scene.driver.stop(name, options);
+        meddle(instance);
+        seenAfter = instance.state;
+      },
+    };
+    const loop = new Loop({ ...scene.deps, driver, bootGrace: 10_000 });
+    loop.start();
+    await scene.clock.advance(MINUTE);
+    instance.helloAt = Number.POSITIVE_INFINITY;
+    const lists = () => scene.lists;
+    await scene.clock.until("it was stopped", () => seenAfter !== "");
+    const before = lists();
+    await scene.clock.until("the remedy has ended", () => loop.working.size === 0);
+    assert.ok(lists() > before, "somebody looked after the stop");
+    assert.deepEqual(scene.calls, after);
+    await loop.stop();
+  });
+
 test("somebody stops it again and again: each correction comes later, and says so; asking does it at once", async () => {
   const scene = await createScene([{ name: "a" }]);
   const instance = await scene.running({ name: "a" });
@@ -163,5 +195,29 @@ test("somebody stops it again and again: each correction comes later, and says s
   loop.nudge(["a"]);
   await scene.clock.until("it is started", () => scene.calls.length > starts, 2000);
   await scene.clock.until("it is done", () => loop.isSettled);
+  await loop.stop();
+});
+
+test("what is taken out of the fleet while silent runtimes are judged is not begun", async () => {
+  const scene = await createScene([{ name: "a" }, { name: "b" }]);
+  await scene.running({ name: "a" });
+  let edited = false;
+  const { kv } = scene.store;
+  const plain = kv.put.bind(kv);
+  const put: typeof kv.put = async (key, value) => {
+    if (key.startsWith("episode/") && !edited) {
+      edited = true;
+      scene.write([{ name: "a" }]);
+    }
+    return plain(key, value);
+  };
+  // An episode that ends is noted at the first look.
+  await plain("episode/a", tried(null, "restart-runtime", scene.clock.now()));
+  Object.assign(kv, { put });
+  const loop = new Loop(scene.deps);
+  loop.start();
+  await scene.clock.advance(MINUTE);
+  assert.ok(edited, "the fleet was edited between look and begin");
+  assert.deepEqual(scene.calls, []);
   await loop.stop();
 });
