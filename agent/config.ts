@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ensureDir, readJson, readText, writeAtomic } from "./files.ts";
 import { CREDENTIAL_FILE, guest, PUSHED_CONFIG_FILE, STATE_DIR } from "./paths.ts";
+import { scrubJoinToken } from "./scrub.ts";
 import { isRecord, type PushedConfig, type TaskConfig } from "./wire.ts";
 
 export interface Settings {
@@ -50,7 +51,9 @@ export function storeCredential(credential: string, settingsFile: string): void 
   writeAtomic(guest(CREDENTIAL_FILE), `${credential}\n`);
   const settings = readJson(settingsFile);
   if (!isRecord(settings) || settings.joinToken === undefined) return;
-  const { joinToken: _dead, ...rest } = settings;
+  const { joinToken: dead, ...rest } = settings;
+  // The copies first: as long as the settings have the token, a crash between the two is made up for.
+  if (typeof dead === "string") scrubJoinToken(dead);
   writeAtomic(settingsFile, `${JSON.stringify(rest)}\n`);
 }
 

@@ -1,0 +1,19 @@
+/** Every limit is finite, and documented as it is. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { packageRoot } from "../base/paths.ts";
+import { LIMITS } from "./limits.ts";
+
+test("every limit is finite and above zero, and stands in ARCHITECTURE with its value", () => {
+  for (const [name, value] of Object.entries(LIMITS))
+    assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
+  const text = readFileSync(join(packageRoot(), "ARCHITECTURE.md"), "utf8");
+  const section = text.slice(text.indexOf("## Limits of the hub")).split("\n## ", 2)[0] ?? "";
+  const rows = [...section.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, name, value]) => [
+    name,
+    Number(value),
+  ]);
+  assert.deepEqual(Object.fromEntries(rows), LIMITS);
+});
