@@ -9,7 +9,7 @@ export const SETTINGS_PATH = "/etc/vm-agent/runtime.json";
  * Whatever hardening is set here is inherited by every task, also by `sudo` and `deploy` ones that install packages or
  * load modules. So the unit sets only what no build or deploy needs, and the runtime takes rights away task by task
  * (setpriv: user, no capabilities, no new privileges). Refused: NoNewPrivileges (setuid and setpriv in tasks with
- * sudo), ProtectSystem and ProtectHome (apt, files under /home), PrivateTmp (files that people put into /tmp by
+ * sudo), ProtectSystem and ProtectHome (apt, files under /home, the runtime's own upgrade), PrivateTmp (files that people put into /tmp by
  * `multipass transfer`), RestrictSUIDSGID (dpkg), ProtectKernelModules (docker), MemoryMax (it would count the tasks).
  *
  * KillMode=mixed: on a stop the runtime alone gets SIGTERM and ends its tasks in order; whatever is left in the control
