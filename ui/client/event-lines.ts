@@ -16,6 +16,17 @@ export interface EventLine {
   readonly text: string;
   /** Happens all the time and says nothing by itself: a look at the world, a turn with nothing to do. */
   readonly routine: boolean;
+  /** Of a call of multipass: its parts; else null. */
+  readonly call: CallView | null;
+}
+
+export interface CallView {
+  /** As one line. */
+  readonly argv: string;
+  readonly durationMs: number;
+  /** null: it did not end by itself. */
+  readonly exitCode: number | null;
+  readonly failure: string;
 }
 
 type Data = Readonly<Record<string, unknown>>;
@@ -129,5 +140,13 @@ export function eventLine({ id, event, data }: ServerEvent, now: number): EventL
     tone,
     text,
     routine,
+    call: event === "command" ? callOf(fields) : null,
   };
 }
+
+const callOf = (data: Data): CallView => ({
+  argv: list(data, "argv").join(" "),
+  durationMs: number(data, "durationMs"),
+  exitCode: typeof data.exitCode === "number" ? data.exitCode : null,
+  failure: word(data, "failure"),
+});

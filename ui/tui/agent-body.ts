@@ -31,7 +31,10 @@ export function agentBody(
   );
 }
 
-const section = (title: string): Line[] => [[], line(span(title.toUpperCase(), { tone: "dim", bold: true }))];
+const section = (title: string, more = ""): Line[] => [
+  [],
+  line(span(title.toUpperCase(), { tone: "dim", bold: true }), span(more, "dim")),
+];
 
 function agentLines(world: World, agent: AgentView, width: number, now: number): readonly Line[] {
   return [
@@ -157,7 +160,7 @@ function health(world: World, agent: AgentView, width: number): readonly Line[] 
     ];
   };
   return [
-    ...section(`health, ${count(samples.length, "heartbeat")}`),
+    ...section("health", `  ${count(samples.length, "heartbeat")}`),
     ...row("cpu", "cpu"),
     ...row("memory", "memory"),
     ...row("disk", "disk"),
@@ -178,6 +181,6 @@ function events({ model }: World, name: string): readonly Line[] {
 
 function written({ document }: World, agent: AgentView): readonly Line[] {
   const where = agent.source ? `${agent.source.file}:${agent.source.line}` : "no document";
-  if (document?.name !== agent.name) return [...section(`spec, ${where}`)];
-  return [...section(`spec, ${where}`), ...document.text.split("\n").map((l) => line(`  ${l}`))];
+  if (document?.name !== agent.name) return [...section("spec", `  ${where}`)];
+  return [...section("spec", `  ${where}`), ...document.text.split("\n").map((l) => line(`  ${l}`))];
 }

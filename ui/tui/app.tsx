@@ -1,6 +1,6 @@
 /** The one component with hooks: takes keys, hands the terminal over, and shows the lines it is given. */
 /** @jsxImportSource react */
-import { useApp, useInput } from "ink";
+import { useApp, useInput, usePaste } from "ink";
 import { useEffect, useSyncExternalStore } from "react";
 import type { Line } from "./line.ts";
 import { type Press, pressOf } from "./press.ts";
@@ -10,6 +10,7 @@ export interface Stage {
   lines(): readonly Line[];
   subscribe(listener: () => void): () => void;
   press(press: Press): void;
+  paste(text: string): void;
   /** Called once, with the function that gives the terminal to somebody else for a while. */
   onReady(suspend: (work: () => Promise<void>) => Promise<void>): void;
   readonly color: boolean;
@@ -23,5 +24,6 @@ export function App({ stage }: { readonly stage: Stage }) {
     const press = pressOf(input, key);
     if (press) stage.press(press);
   });
+  usePaste(stage.paste);
   return <Rows lines={lines} color={stage.color} />;
 }

@@ -28,13 +28,13 @@ export function banners({ model, planError }: World, now: number): readonly Bann
   const found: Banner[] = [];
   if (link.status === "lost") {
     const age = fleet
-      ? ` What is shown is as of ${clock(fleet.at)}, ${duration(now + model.offset - fleet.at)} ago.`
+      ? ` What is shown is as of ${clock(fleet.at)}, ${seconds(now + model.offset - fleet.at)} ago.`
       : "";
     const next = link.retryAt === null ? "trying to reach it" : `next try ${ahead(link.retryAt, now)}`;
     found.push({
       glyph: "✕",
       tone: "bad",
-      text: `STALE: the hub has been lost for ${duration(now - link.since)} (${link.message}); ${next}.${age}`,
+      text: `STALE: the hub has been lost for ${seconds(now - link.since)} (${link.message}); ${next}.${age}`,
     });
   } else if (link.foundAt !== null && now - link.foundAt < FOUND)
     found.push({ glyph: "✓", tone: "good", text: "The hub is back; everything is current again." });
@@ -71,3 +71,6 @@ export function banners({ model, planError }: World, now: number): readonly Bann
     });
   return found;
 }
+
+/** A clock that turns over every few milliseconds tells nobody anything. */
+const seconds = (ms: number): string => duration(Math.max(1000, ms));

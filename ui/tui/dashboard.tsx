@@ -134,10 +134,13 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
       return () => void listeners.delete(listener);
     },
     press(one) {
-      // Keys that come in one chunk, as when somebody holds one down, are keys one after the other.
-      if (ui.dialog === null && one.name === "text")
-        for (const text of one.text) press({ name: "text", text });
-      else press(one);
+      for (const each of keysIn(one, ui.dialog !== null)) press(each);
+      draw();
+    },
+    paste(text) {
+      // Outside of a field, letters that somebody pasted by mistake would be orders.
+      if (ui.dialog === null) return;
+      press({ name: "text", text: text.replace(/[\r\n]+/g, " ") });
       draw();
     },
     onReady(given) {
@@ -188,6 +191,17 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     await app.waitUntilExit().catch(() => {});
     process.off("uncaughtException", onFatal);
     process.off("unhandledRejection", onFatal);
+  }
+}
+
+/** Keys that come in one chunk, as when somebody types fast, are keys one after the other. */
+function* keysIn(press: Press, typing: boolean): Generator<Press> {
+  if (press.name !== "text") return yield press;
+  for (const part of press.text.split(/(\r\n?|\n)/)) {
+    if (part === "") continue;
+    if (/[\r\n]/.test(part)) yield { name: "enter", text: "" };
+    else if (typing) yield { name: "text", text: part };
+    else for (const text of part) yield { name: "text", text };
   }
 }
 

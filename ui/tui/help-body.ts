@@ -18,7 +18,8 @@ export function helpBody(options: { readonly width: number; readonly filter: str
   for (const [group, title] of GROUPS) {
     lines.push(line(span(title.toUpperCase(), { tone: "dim", bold: true })));
     for (const row of KEYS.filter((k) => k.group === group)) {
-      const where = row.where ? `  (${row.where.join(", ")})` : "";
+      // Where it is said in one word; the rest is as obvious as the line of hints.
+      const where = row.where && row.where.length <= 2 ? `  (${row.where.join(", ")})` : "";
       const parts = wrap(`${row.help}${where}`, options.width - KEY - 5);
       lines.push(
         ...parts.map((part, i) =>

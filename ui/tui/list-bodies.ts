@@ -87,6 +87,7 @@ export function eventsBody(
   const nothing = which.commands ? "No call of multipass yet." : "Nothing happened yet.";
   const empty =
     all.length === 0 ? [nothing] : [`Nothing here matches "${spot.filter}".`, "Esc shows all again."];
+  if (which.commands) return callsBody(kept, all.length, empty, { which, width, wrapped: spot.wrap });
   if (spot.wrap) {
     const lines = kept.flatMap((e) => wrapped(e, which.of, width - 3));
     return textBody(which.title, lines, empty, all.length);
@@ -101,6 +102,50 @@ export function eventsBody(
     },
     selectable: false,
     total: all.length,
+    empty,
+  };
+}
+
+const CALL = 27;
+
+function callsBody(
+  calls: readonly EventLine[],
+  total: number,
+  empty: readonly string[],
+  {
+    which,
+    width,
+    wrapped,
+  }: { readonly which: { readonly title: string }; readonly width: number; readonly wrapped: boolean },
+): Body {
+  const head = [span(`${"TIME".padEnd(8)}  ${"TOOK".padEnd(9)}EXIT  CALL`, "dim")];
+  const lines = (e: EventLine): readonly Line[] => {
+    const { argv = e.text, durationMs = 0, exitCode = null, failure = "" } = e.call ?? {};
+    const bad = failure !== "" || exitCode !== 0;
+    const text = `${argv}${failure === "" ? "" : `  ${failure}`}`;
+    const parts = wrapped ? wrap(text, width - CALL - 3) : [text];
+    return parts.map((part, i) =>
+      i === 0
+        ? line(
+            span(clock(e.at), "dim"),
+            `  ${fit(duration(durationMs), 9)}`,
+            span(fit(`${bad ? "✗" : "✓"} ${exitCode ?? "–"}`, 6), bad ? "bad" : "good"),
+            span(part, bad ? "bad" : {}),
+          )
+        : line(" ".repeat(CALL - 2), part),
+    );
+  };
+  if (wrapped) return textBody(which.title, calls.flatMap(lines), empty, total, head);
+  return {
+    title: which.title,
+    head,
+    ids: calls.map((e) => e.id),
+    row: (i) => {
+      const call = calls[i];
+      return call ? (lines(call)[0] ?? []) : [];
+    },
+    selectable: false,
+    total,
     empty,
   };
 }

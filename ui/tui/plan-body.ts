@@ -62,8 +62,11 @@ export function planRows(
     .map((r) => `${r.what} ${r.wanted} of ${r.host}${r.over ? " ▲ more than it has" : ""}`)
     .join("   ");
   rows.push({ agent: "", line: [] });
-  if (host !== "") rows.push({ agent: "", line: line(span(`The host after this: ${host}`, "dim")) });
-  rows.push({ agent: "", line: line(span(summary(plan), { bold: true })) });
+  if (host !== "")
+    for (const text of wrap(`The host after this: ${host}`, width))
+      rows.push({ agent: "", line: line(span(text, "dim")) });
+  if (plan.changes.length > 0 || plan.held.length > 0)
+    rows.push({ agent: "", line: line(span(summary(plan), { bold: true })) });
   return rows;
 }
 

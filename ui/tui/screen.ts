@@ -1,5 +1,5 @@
 /** The whole screen as lines: header, banners, views, rows, latest events, what is asked, hints. Pure. */
-import { counts, FILTER_WORDS, FILTERS } from "../client/fleet-filter.ts";
+import { counts, type Filter, FILTER_WORDS, FILTERS } from "../client/fleet-filter.ts";
 import { revision } from "../client/format.ts";
 import { bannerLines } from "./banners.ts";
 import { bodyOf, cursorIn } from "./bodies.ts";
@@ -16,6 +16,7 @@ import {
   type Span,
   span,
   spread,
+  wrap,
 } from "./line.ts";
 import { eventSpans } from "./list-bodies.ts";
 import { placeOf, spotOf, type Ui, VIEWS, viewOf } from "./state.ts";
@@ -30,7 +31,7 @@ export function drawScreen(ui: Ui, frame: Frame): readonly Line[] {
   const lines: Line[] = [...above];
   for (let i = 0; i < height; i++) {
     const index = top + i;
-    if (index >= body.ids.length) lines.push(body.ids.length === 0 ? (emptyLine(body, i) ?? []) : []);
+    if (index >= body.ids.length) lines.push(body.ids.length === 0 ? emptyLine(body, i, width) : []);
     else if (index === cursor) lines.push(highlighted(line(" ▸ ", ...body.row(index)), width));
     else lines.push(line("   ", ...body.row(index)));
   }
@@ -38,10 +39,10 @@ export function drawScreen(ui: Ui, frame: Frame): readonly Line[] {
   return lines.slice(0, ui.rows).map((l) => cutLine(l, width));
 }
 
-const emptyLine = (body: Body, i: number): Line | undefined => {
-  const text = body.empty[i - 1];
-  return text === undefined ? undefined : line("   ", span(text, "dim"));
-};
+function emptyLine({ empty }: Body, i: number, width: number): Line {
+  const text = empty.flatMap((t) => wrap(t, width - 4))[i - 1];
+  return text === undefined ? [] : line("   ", span(text, "dim"));
+}
 
 export interface Frame {
   readonly above: readonly Line[];
@@ -66,44 +67,54 @@ export function frameOf(ui: Ui, world: World, now: number): Frame {
   return { above, below, body, height: Math.max(1, rows - above.length - below.length) };
 }
 
+const TONES = {
+  all: null,
+  ready: "good",
+  working: "accent",
+  drifted: "warn",
+  held: "warn",
+  failing: "bad",
+} as const;
+
+/** What is well or passes by itself makes room first. */
+const FEWER: readonly (readonly Filter[])[] = [[], ["working"], ["working", "ready"]];
+
 function headerLine(world: World, width: number): Line {
   const { fleet } = world.model;
-  if (!fleet) return fitLine(line(span(" vm-agent ", { bold: true }), span(world.where, "dim")), width);
-  const totals = counts(fleet.agents);
-  const tones = {
-    all: undefined,
-    ready: "good",
-    working: "accent",
-    drifted: "warn",
-    held: "warn",
-    failing: "bad",
-  } as const;
-  const figures = FILTERS.filter((f) => f === "all" || f === "ready" || totals[f] > 0).map(
-    (f): Span =>
-      span(
-        `${totals[f]} ${f === "all" && totals.all === 1 ? "agent" : FILTER_WORDS[f]}`,
-        tones[f] ? { tone: tones[f] } : {},
-      ),
-  );
-  const right = figures.flatMap((f, i) => (i === 0 ? [f] : [{ text: "  " }, f]));
-  const driver: Span = fleet.driver.sandbox
-    ? span(" SANDBOX: no virtual machines ", { tone: "warn", inverse: true, bold: true })
-    : span(`${fleet.driver.name} ${fleet.driver.version}`, "dim");
-  const short: Span = fleet.driver.sandbox
-    ? span(" SANDBOX ", { tone: "warn", inverse: true, bold: true })
-    : driver;
+  const brand = span("vm-agent", { bold: true });
+  if (!fleet) return line(" ", brand, span(`  ${world.where}`, "dim"));
+  const { sandbox, name, version } = fleet.driver;
+  const loud = { tone: "warn", inverse: true, bold: true } as const;
+  const driver: Span = sandbox
+    ? span(" SANDBOX: no virtual machines ", loud)
+    : span(`${name} ${version}`, "dim");
+  const short: Span = sandbox ? span(" SANDBOX ", loud) : driver;
   const at = `fleet@${revision(fleet.revision)}${fleet.dirty ? "+" : ""}`;
   const port = world.where.replace(/^https?:\/\/[^/]*?(?=:\d+$)/, "");
-  // The longest that fits beside the totals, which are never cut.
   const lefts: readonly Line[] = [
-    line(" ", span("vm-agent", { bold: true }), ` ${fleet.version}  ${at}  `, driver, `  hub ${port}`),
-    line(" ", span("vm-agent", { bold: true }), `  ${at}  `, driver),
-    line(" ", span("vm-agent", { bold: true }), `  ${at}  `, short),
-    line(" ", span("vm-agent", { bold: true }), " ", short),
+    line(" ", brand, ` ${fleet.version}  ${at}  `, driver, `  hub ${port}`),
+    line(" ", brand, `  ${at}  `, driver),
+    line(" ", brand, `  ${at}  `, short),
+    line(` ${at}  `, short),
     line(" ", short),
   ];
-  const left = lefts.find((l) => lineColumns(l) + lineColumns(right) + 3 <= width) ?? line(" ", short);
-  return spread(left, [...right, { text: " " }], width);
+  const totals = counts(fleet.agents);
+  const rights = FEWER.map((without) => figures(totals, without));
+  for (const left of lefts)
+    for (const right of rights)
+      if (lineColumns(left) + lineColumns(right) + 2 <= width) return spread(left, right, width);
+  return spread(line(" ", short), figures(totals, FILTERS.slice(1, 5)), width);
+}
+
+function figures(totals: ReturnType<typeof counts>, without: readonly Filter[]): Line {
+  const shown = FILTERS.filter(
+    (f) => !without.includes(f) && (f === "all" || f === "ready" || totals[f] > 0),
+  ).map((f) => {
+    const tone = TONES[f];
+    const word = f === "all" && totals.all === 1 ? "agent" : FILTER_WORDS[f];
+    return span(`${totals[f]} ${word}`, tone === null ? {} : tone);
+  });
+  return [...shown.flatMap((f, i) => (i === 0 ? [f] : [{ text: "  " }, f])), { text: " " }];
 }
 
 function tabsLine(ui: Ui, body: Body, width: number): Line {

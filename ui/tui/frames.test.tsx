@@ -1,0 +1,163 @@
+/** Whole screens as Ink draws them, at fixed widths, as golden files; `VM_AGENT_UPDATE_GOLDEN=1` writes them anew. */
+/** @jsxImportSource react */
+process.env.TZ = "UTC";
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { renderToString } from "ink";
+import { reduce } from "../client/model.ts";
+import { emptyOutput, withChunk, withEnd } from "../client/output-text.ts";
+import { askApply, askDestroy } from "./asks.ts";
+import { columns, type Line, textOf } from "./line.ts";
+import { settled } from "./moves.ts";
+import { Rows } from "./rows.tsx";
+import { drawScreen, frameOf } from "./screen.ts";
+import { speechLines } from "./speech.ts";
+import { initialUi, opened, type Ui, viewed, withSpot } from "./state.ts";
+import { AT, fleetAt, modelAt, tasks, worldAt } from "./testing/scene.ts";
+import type { World } from "./world.ts";
+
+function sourceFolder(): string {
+  let root = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(root, "package.json"))) root = dirname(root);
+  return join(root, "ui", "tui", "testdata");
+}
+
+function linesOf(ui: Ui, world: World): readonly Line[] {
+  const frame = frameOf(ui, world, AT);
+  const lines = drawScreen(settled(ui, frame.body, frame.height), frame);
+  assert.equal(lines.length, ui.rows);
+  for (const line of lines) assert.ok(columns(textOf(line)) <= ui.columns, textOf(line));
+  return lines;
+}
+
+/** The text that Ink makes of it. */
+function drawn(ui: Ui, world: World): string {
+  const lines = linesOf(ui, world);
+  return `${renderToString(<Rows lines={lines} color={false} />, { columns: ui.columns })
+    .replace(/\x1b\[[0-9;]*m/g, "")
+    .split("\n")
+    .map((l) => l.trimEnd())
+    .join("\n")}\n`;
+}
+
+function golden(name: string, text: string): void {
+  const path = join(sourceFolder(), `${name}.golden.txt`);
+  if (process.env.VM_AGENT_UPDATE_GOLDEN === "1") writeFileSync(path, text);
+  assert.equal(text, readFileSync(path, "utf8"));
+}
+
+const dialog = (asked: ReturnType<typeof askApply>): Ui["dialog"] =>
+  "dialog" in asked ? asked.dialog : null;
+
+for (const width of [60, 80, 120, 200]) {
+  test(`the fleet at ${width} columns`, () =>
+    golden(`fleet-${width}`, drawn(initialUi(width, 24), worldAt())));
+}
+
+test("the fleet's banners: sandbox, broken files, what is not committed", () => {
+  const fleet = fleetAt({
+    driver: { name: "sandbox", version: "1.16.3", sandbox: true },
+    errors: [
+      'agents/builder.yaml:4:1 unknown field "cpus"; did you mean "cpu"?',
+      "agents/x.yaml:1:1 no kind",
+    ],
+    stale: true,
+    unobservable: "multipass list did not answer within 20 s",
+    git: { follows: "HEAD", tip: "3f2c1ab", uncommitted: ["agents/builder.yaml"], problem: null },
+  });
+  golden("banners-80", drawn(initialUi(80, 24), worldAt({ model: modelAt(fleet) })));
+});
+
+test("a lost hub is said, with how old the rest is", () => {
+  const model = reduce(modelAt(), {
+    type: "lost",
+    now: AT - 14_000,
+    message: "the hub does not answer",
+    retryAt: AT + 3000,
+  });
+  golden("lost-80", drawn(initialUi(80, 16), worldAt({ model })));
+});
+
+test("an agent in full", () => {
+  const world = worldAt({
+    document: { name: "agent-builder", text: "kind: Agent\nname: agent-builder\ncpu: 4\n" },
+  });
+  golden("agent-100", drawn(opened(initialUi(100, 60), { kind: "agent", name: "agent-builder" }), world));
+});
+
+test("the plan", () => golden("plan-100", drawn(viewed(initialUi(100, 50), "plan"), worldAt())));
+
+test("the tasks", () => golden("tasks-100", drawn(viewed(initialUi(100, 12), "tasks"), worldAt())));
+
+test("the events", () => golden("events-80", drawn(viewed(initialUi(80, 12), "events"), worldAt())));
+
+test("the calls of multipass, wrapped", () => {
+  const ui = withSpot(viewed(initialUi(60, 12), "commands"), { wrap: true });
+  golden("commands-60", drawn(ui, worldAt()));
+});
+
+test("the output of a task, filtered", () => {
+  const id = tasks[0]?.id ?? "";
+  let text = withChunk(emptyOutput, "output", {
+    stream: "stdout",
+    data: "one\n\x1b[31mtwo\x1b[0m\nthree\x07\n",
+  });
+  text = withEnd(text, { state: "failed", exitCode: 3, error: null, droppedBytes: 9 });
+  const ui = withSpot(opened(initialUi(80, 10), { kind: "task", id }), { filter: "t" });
+  golden("task-80", drawn(ui, worldAt({ output: { id, text, lost: "" } })));
+});
+
+test("a log", () => {
+  const lines = [
+    { seq: 1, at: AT - 5000, level: "info", message: "connected" },
+    {
+      seq: 2,
+      at: AT - 4000,
+      level: "error",
+      message: "a line that is longer than there is room for on a screen of sixty columns",
+    },
+  ];
+  const ui = withSpot(opened(initialUi(60, 10), { kind: "logs", name: "agent-builder" }), { wrap: true });
+  golden("log-60", drawn(ui, worldAt({ log: { name: "agent-builder", lines, lost: "" } })));
+});
+
+test("the question before an apply says what it costs", () => {
+  const world = worldAt();
+  golden("apply-80", drawn({ ...initialUi(80, 30), dialog: dialog(askApply(world, [])) }, world));
+});
+
+test("the question before a destroy", () => {
+  const world = worldAt();
+  golden(
+    "destroy-60",
+    drawn({ ...initialUi(60, 20), dialog: dialog(askDestroy(world, "agent-builder")) }, world),
+  );
+});
+
+test("the help", () => golden("help-80", drawn(opened(initialUi(80, 90), { kind: "help" }), worldAt())));
+
+test("nothing yet, and nobody", () => {
+  const waiting = drawn(initialUi(60, 8), worldAt({ model: modelAt(null) }));
+  golden(
+    "waiting-60",
+    waiting + drawn(initialUi(60, 8), worldAt({ model: modelAt({ ...fleetAt(), agents: [] }) })),
+  );
+});
+
+test("for somebody who hears it: sentences, the selected one named", () => {
+  const world = worldAt();
+  const ui = initialUi(80, 24);
+  const frame = frameOf(ui, world, AT);
+  golden("speech", `${speechLines(ui, world, frame, AT).map(textOf).join("\n")}\n`);
+});
+
+test("however small the screen, every line fits and nothing throws", () => {
+  const world = worldAt();
+  for (const width of [20, 33, 47, 61, 90, 131, 240])
+    for (const rows of [6, 13, 24, 60])
+      for (const view of ["fleet", "plan", "tasks", "events", "commands"] as const)
+        linesOf(viewed(initialUi(width, rows), view), world);
+});

@@ -1,0 +1,76 @@
+/** Columns: what fits, what is cut, what must never reach a terminal. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { block, gauge, spark } from "./bars.ts";
+import {
+  clean,
+  columns,
+  cut,
+  cutLine,
+  fit,
+  fitLine,
+  highlighted,
+  lineColumns,
+  sameLine,
+  spread,
+  textOf,
+  wrap,
+} from "./line.ts";
+
+test("letters that are two columns wide, and those that are none", () => {
+  assert.equal(columns("abc"), 3);
+  assert.equal(columns("日本"), 4);
+  assert.equal(columns("e\u0301"), 1);
+  assert.equal(columns("🚀"), 2);
+  assert.equal(fit("日本語", 4), "日… ");
+  assert.equal(cut("abc", 0), "");
+});
+
+test("nothing that moves the cursor, rings or turns the writing is left", () => {
+  assert.equal(clean("a\x1b[31mb\x1b[0m\x07c\rd\x1b]0;title\x07e\u202ef\tg"), "abcdef    g");
+});
+
+test("a line is cut at the last column and padded to it, whatever it holds", () => {
+  const spans = fc.array(fc.record({ text: fc.string({ unit: "grapheme", maxLength: 12 }) }), {
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(spans, fc.integer({ min: 1, max: 40 }), (line, width) => {
+      assert.ok(lineColumns(cutLine(line, width)) <= width);
+      assert.equal(lineColumns(fitLine(line, width)), width);
+      assert.equal(lineColumns(highlighted(line, width)), width);
+      assert.doesNotMatch(textOf(fitLine(line, width)), /[\0-\x1f\x7f-\x9f]/);
+    }),
+  );
+});
+
+test("wrapped text loses no word and exceeds no line", () => {
+  const text = fc.array(fc.string({ unit: fc.constantFrom(..."abcé日"), minLength: 1, maxLength: 14 }), {
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(text, fc.integer({ min: 8, max: 30 }), (words, width) => {
+      const lines = wrap(words.join(" "), width);
+      for (const l of lines) assert.ok(columns(l) <= width);
+      assert.equal(lines.join("").replaceAll(" ", ""), words.join(""));
+    }),
+  );
+});
+
+test("two ends of a line; the right one gives way", () => {
+  assert.equal(textOf(spread([{ text: "ab" }], [{ text: "cd" }], 7)), "ab   cd");
+  assert.equal(textOf(spread([{ text: "abcd" }], [{ text: "efgh" }], 6)), "abcd  ");
+});
+
+test("lines are the same when letters and looks are", () => {
+  assert.ok(sameLine([{ text: "a", bold: false }], [{ text: "a" }]));
+  assert.ok(!sameLine([{ text: "a" }], [{ text: "a", tone: "bad" }]));
+  assert.ok(!sameLine([{ text: "a" }], [{ text: "a" }, { text: "" }]));
+});
+
+test("figures as blocks", () => {
+  assert.deepEqual([0, 12.5, 50, 99, 100, 140].map(block).join(""), "▁▂▅███");
+  assert.equal(spark([0, null, 100], 5), "  ▁·█");
+  assert.deepEqual([null, 4, 38, 100].map(gauge), [" – ", "▁ 4", "▄38", "100"]);
+});
