@@ -15,5 +15,12 @@ test("every limit is finite and above zero, and stands in ARCHITECTURE with its 
     name,
     Number(value),
   ]);
-  assert.deepEqual(Object.fromEntries(rows), LIMITS);
+  const written: Readonly<Record<string, unknown>> = Object.fromEntries(rows);
+  const missing = Object.entries(LIMITS).filter(([name, value]) => written[name] !== value);
+  assert.deepEqual(
+    missing,
+    [],
+    "each of these is to be written there, as | `name` | value | what it bounds |",
+  );
+  assert.equal(rows.length, Object.keys(LIMITS).length, "a row of a limit that is gone");
 });
