@@ -36,6 +36,19 @@ describe("settled", () => {
       );
     });
 
+  it("not while a change is to be tried again, whatever else of the same agent is held", async () => {
+    const scene = await start([{ name: "a", disk: "10G", cpu: 4 }]);
+    const instance = await scene.running({ name: "a" });
+    scene.faults.set("stop", ["refuse", "refuse"]);
+    scene.loop.start();
+    await settle(scene);
+    assert.equal(instance.size.cpu, 4);
+    assert.deepEqual(
+      scene.loop.last?.plan.held.map((h) => h.reason),
+      ["impossible"],
+    );
+  });
+
   it("a dependency that may say hello yet is waited for, but not for ever", async () => {
     const scene = await start([
       { name: "a", remediate: [] },

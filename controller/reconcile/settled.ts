@@ -18,9 +18,9 @@ const COMING_UP: readonly InstanceState[] = ["Running", "Starting", "Restarting"
 /** False while something can be begun or is on its way; what waits for something that will not come is neither. */
 export function isSettled({ observed, plan }: Turn, options: SettledOptions): boolean {
   if (plan.held.some((h) => h.reason === "waiting")) return false;
+  const failed = new Set(options.runnable.filter(options.hasFailed).map((c) => c.agent));
   // A secret that cannot be read keeps nothing of the instance from being done.
-  const stuck = new Set(plan.held.filter((h) => h.reason !== "secret-missing").map((h) => h.agent));
-  for (const change of options.runnable) if (options.hasFailed(change)) stuck.add(change.agent);
+  const held = new Set(plan.held.filter((h) => h.reason !== "secret-missing").map((h) => h.agent));
   const changes = new Map(options.runnable.map((c) => [c.agent, c]));
   const seen = observed.instances.kind === "seen" ? observed.instances.list : [];
   const states = new Map(seen.map((i) => [i.name, i.state]));
@@ -35,10 +35,11 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
   };
   const asked = new Set<string>();
   const isComing = (name: string): boolean => {
-    if (stuck.has(name) || asked.has(name)) return false;
+    if (failed.has(name) || asked.has(name)) return false;
     asked.add(name);
     const change = changes.get(name);
-    const coming = change ? change.waitsFor.every(isComing) : mayComeUp(name);
+    // What is held of an agent keeps nothing else of it from being done.
+    const coming = change ? change.waitsFor.every(isComing) : !held.has(name) && mayComeUp(name);
     asked.delete(name);
     return coming;
   };
