@@ -3,35 +3,17 @@
  * what other agents sent in `inbox/`. The runtime never trusts what lies there: it may be a link to its own credential.
  */
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  fchownSync,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  opendirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  watch,
-  writeSync,
-} from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { errorCode, errorMessage, syncDir } from "./files.ts";
+import { errorMessage } from "./files.ts";
 import type { Log } from "./log.ts";
+import { discard, namesIn, type Owner, putOwn, readOwn } from "./mail-files.ts";
 import { isRecord } from "./wire.ts";
 
 /** Messages that may lie in the inbox; the hub keeps further ones until there is room. */
 export const INBOX_LIMIT = 1000;
 /** Largest file that is taken from the outbox. */
 export const MESSAGE_BYTES = 64 * 1024;
-/** Entries looked at in one go; a folder with more is worked off piece by piece. */
-const SCANNED = 2000;
 /** Refused messages that are left to look at. */
 const REFUSED_LIMIT = 100;
 /** A file that is no JSON may still be being written. */
@@ -39,19 +21,22 @@ const WRITING_MS = 2000;
 const AGAIN_MS = 1000;
 /** Without an answer for so long a message is sent again. */
 const ANSWER_MS = 30_000;
+/** Refusals that the log names between two heartbeats; the rest is counted. */
+const REFUSALS_NAMED = 10;
 /** Reasons of the hub that pass by themselves. */
 const PASSING = new Set(["rate-limited", "store-error"]);
-
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 export interface Outgoing {
   readonly id: string;
   readonly to: string;
   readonly type: string;
   readonly payload: Readonly<Record<string, unknown>>;
+}
+
+interface Found {
+  readonly message: Outgoing;
+  /** What it was, and of which file. */
+  readonly mark: string;
 }
 
 export interface MailboxDeps {
@@ -68,11 +53,13 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
   const outbox = join(dir, "outbox");
   const received = new Set<string>();
   let owner: Owner | null = null;
-  let underway: { readonly name: string; readonly id: string; readonly at: number } | null = null;
+  let underway: (Found & { readonly name: string; readonly at: number }) | null = null;
   let open = false;
   let serial = 0;
+  let lastAt = 0;
   let retrying = false;
   let watched = false;
+  let refusals = 0;
 
   const later = () => {
     if (retrying) return;
@@ -85,7 +72,7 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
 
   const scan = (): void => {
     if (!open || underway !== null) return;
-    for (const name of namesIn(outbox, ".json")) {
+    for (const name of namesIn(outbox, ".json").names) {
       const found = read(name);
       if (found === "later") {
         later();
@@ -95,75 +82,54 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
         refuse(name, found);
         continue;
       }
-      if (!send(found)) return;
-      underway = { name, id: found.id, at: Date.now() };
+      if (!send(found.message)) return;
+      underway = { ...found, name, at: performance.now() };
       return;
     }
   };
 
   /** A message, why it is none, or `later`. */
-  const read = (name: string): Outgoing | string => {
-    const path = join(outbox, name);
-    let fd: number;
-    try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (error) {
-      return errorCode(error) === "ENOENT" ? "later" : `it cannot be opened: ${errorCode(error)}`;
+  const read = (name: string): Found | string => {
+    const file = readOwn(outbox, name, MESSAGE_BYTES);
+    if (file === null) return "later";
+    if (typeof file === "string") return file;
+    const message = parse(file.text);
+    if (typeof message === "string") {
+      const fresh = Math.abs(Date.now() - file.modifiedAt) < WRITING_MS;
+      return message === NOT_JSON && fresh ? "later" : message;
     }
-    try {
-      const about = fstatSync(fd);
-      const folder = lstatSync(outbox);
-      // Another's file may have been moved or linked here; only what the folder's owner wrote is the owner's to send.
-      if (!about.isFile() || about.nlink !== 1 || about.uid !== folder.uid)
-        return "it is not a plain file of the task user";
-      if (about.size > MESSAGE_BYTES) return `it has more than ${MESSAGE_BYTES} bytes`;
-      const bytes = Buffer.alloc(MESSAGE_BYTES + 1);
-      const length = readSync(fd, bytes, 0, bytes.length, 0);
-      const message = parse(bytes.toString("utf8", 0, length));
-      if (typeof message === "string") {
-        return message === NOT_JSON && Date.now() - about.mtimeMs < WRITING_MS ? "later" : message;
-      }
-      const mark = JSON.stringify([name, about.ino, about.mtimeMs, message]);
-      return { ...message, id: createHash("sha256").update(mark).digest("hex").slice(0, 32) };
-    } catch (error) {
-      return `it cannot be read: ${errorMessage(error)}`;
-    } finally {
-      closeSync(fd);
-    }
+    const mark = JSON.stringify([name, file.inode, file.modifiedAt, message]);
+    const id = createHash("sha256").update(mark).digest("hex").slice(0, 32);
+    return { message: { ...message, id }, mark };
   };
 
   const refuse = (name: string, reason: string): void => {
-    log.warn(`a message in the outbox was refused: ${reason.slice(0, 200)}`);
+    refusals += 1;
+    if (refusals <= REFUSALS_NAMED) log.warn(`a message in the outbox was refused: ${reason.slice(0, 200)}`);
     try {
-      rmSync(join(outbox, name), { force: true, recursive: true });
+      discard(outbox, name);
       put(outbox, `${name.slice(0, -5)}.refused`, `${JSON.stringify({ reason })}\n`);
-      const old = namesIn(outbox, ".refused");
-      for (const extra of old.slice(0, Math.max(0, old.length - REFUSED_LIMIT)))
-        rmSync(join(outbox, extra), { force: true });
+      const old = namesIn(outbox, ".refused").names;
+      for (const extra of old.slice(0, Math.max(0, old.length - REFUSED_LIMIT))) discard(outbox, extra);
     } catch (error) {
       log.warn(`the outbox cannot be written: ${errorMessage(error)}`);
     }
   };
 
-  /** Under its name all at once, as the task user's own file. */
-  const put = (folder: string, name: string, text: string): void => {
-    const temporary = join(folder, `.${name}.tmp`);
-    rmSync(temporary, { force: true, recursive: true });
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const remove = (name: string): void => {
     try {
-      const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-      if (owner !== null) fchownSync(fd, owner.uid, owner.gid);
-      fsyncSync(fd);
+      discard(outbox, name);
     } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    } finally {
-      closeSync(fd);
+      log.warn(`the outbox cannot be written: ${errorMessage(error)}`);
     }
-    renameSync(temporary, join(folder, name));
-    syncDir(folder);
+  };
+
+  const put = (folder: string, name: string, text: string): void => putOwn(folder, name, text, owner);
+
+  /** Decoys that hide how many there are count as a full inbox. */
+  const look = () => {
+    const { names, complete } = namesIn(inbox, ".json");
+    return { names, full: !complete || names.length >= INBOX_LIMIT };
   };
 
   return {
@@ -188,12 +154,14 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
     /** True: it lies in the inbox (or did before), the hub may forget it. False: no room, or a full disk. */
     receive(deliveryId: string, message: Readonly<Record<string, unknown>>): boolean {
       if (!/^[\w-]{1,64}$/.test(deliveryId)) return true;
-      const present = namesIn(inbox, ".json");
+      const { names: present, full } = look();
       if (received.has(deliveryId) || present.some((name) => name.endsWith(`-${deliveryId}.json`)))
         return true;
-      if (present.length >= INBOX_LIMIT) return false;
+      if (full) return false;
       serial = (serial + 1) % 1_000_000;
-      const order = `${String(Date.now()).padStart(14, "0")}${String(serial).padStart(6, "0")}`;
+      // A clock that was set back must not put a newer message before an older one.
+      lastAt = Math.max(Date.now(), lastAt, newest(present));
+      const order = `${String(lastAt).padStart(14, "0")}${String(serial).padStart(6, "0")}`;
       try {
         put(inbox, `${order}-${deliveryId}.json`, `${JSON.stringify(message)}\n`);
       } catch (error) {
@@ -206,7 +174,7 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
     },
 
     get full(): boolean {
-      return namesIn(inbox, ".json").length >= INBOX_LIMIT;
+      return look().full;
     },
 
     /** The hub is there and takes messages. */
@@ -223,20 +191,26 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
 
     /** The hub's answer: the file goes, unless it may be taken later. */
     answered(id: string, accepted: readonly string[], reasons: readonly string[]): void {
-      if (underway?.id !== id) return;
-      const { name } = underway;
+      if (underway?.message.id !== id) return;
+      const { name, mark } = underway;
       underway = null;
       if (accepted.length === 0 && reasons.some((reason) => PASSING.has(reason))) {
         later();
         return;
       }
-      if (accepted.length === 0 && reasons.length > 0) refuse(name, reasons.join(", "));
-      else rmSync(join(outbox, name), { force: true });
+      const now = read(name);
+      // Written anew meanwhile: that one has not been sent.
+      if (typeof now !== "string" && now.mark === mark) {
+        if (accepted.length === 0 && reasons.length > 0) refuse(name, reasons.join(", "));
+        else remove(name);
+      }
       scan();
     },
 
     heartbeat(): void {
-      if (underway !== null && Date.now() - underway.at > ANSWER_MS) underway = null;
+      if (refusals > REFUSALS_NAMED) log.warn(`${refusals - REFUSALS_NAMED} more messages were refused`);
+      refusals = 0;
+      if (underway !== null && performance.now() - underway.at > ANSWER_MS) underway = null;
       scan();
     },
   };
@@ -259,22 +233,8 @@ function parse(text: string): Omit<Outgoing, "id"> | string {
   return { to, type, payload };
 }
 
-/** Sorted; hidden ones are still being written. */
-function namesIn(folder: string, ending: string): readonly string[] {
-  const names: string[] = [];
-  try {
-    const entries = opendirSync(folder);
-    try {
-      for (let seen = 0; seen < SCANNED; seen += 1) {
-        const entry = entries.readSync();
-        if (entry === null) break;
-        if (entry.name.endsWith(ending) && !entry.name.startsWith(".")) names.push(entry.name);
-      }
-    } finally {
-      entries.closeSync();
-    }
-  } catch {
-    return [];
-  }
-  return names.sort();
+/** Milliseconds in the newest name that we gave; one from elsewhere does not count. */
+function newest(names: readonly string[]): number {
+  const at = names.flatMap((name) => (/^\d{20}-/.test(name) ? Number(name.slice(0, 14)) : []));
+  return at.reduce((most, next) => Math.max(most, next), 0);
 }
