@@ -1,4 +1,4 @@
-/** An instance that somebody else takes away while we remove it. */
+/** An instance that somebody else takes away while we launch or remove it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agentOf, claimAsWritten } from "../core/testdata/build.ts";
@@ -27,4 +27,28 @@ for (const [seenGone, left] of [
     await clock.advance(10_000);
     await done;
     assert.equal(world.get("a")?.maker, left);
+  });
+
+for (const heard of [true, false])
+  test(`a launch of which nothing is told yet ${heard ? "and whose runtime was heard is over" : "may still be on its way"} where its name is absent`, async () => {
+    const scene = await createScene();
+    const { clock, store, world, deps, port } = scene;
+    const claim = claimAsWritten(agentOf({ name: "a" }), {
+      phase: "launching",
+      proven: false,
+      converged: null,
+    });
+    await store.claims.put(claim, deps.fence);
+    await port.enrol("a", claim.nonce);
+    if (heard) {
+      const size = agentOf({ name: "a" }).size;
+      world.boot(world.add({ name: "a", maker: "fleet", nonce: claim.nonce, size }));
+      await clock.advance(60_000);
+      assert.equal(port.readings()[0]?.status, "online");
+      world.erase("a");
+    }
+    const look = observe(deps, null, { fence: deps.fence, busy: new Set(["a"]), snapshotsMaxAge: 0 });
+    await clock.advance(1_000);
+    await look;
+    assert.equal(scene.claim("a")?.nonce, heard ? undefined : claim.nonce);
   });

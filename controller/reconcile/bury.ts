@@ -1,17 +1,25 @@
 /** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows absent what a former one showed present. */
-import type { Claim } from "../core/types.ts";
+import { proves } from "../core/ownership.ts";
+import type { Claim, RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { goneKey, listedKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { ObserveDeps, ObserveOptions } from "./observe.ts";
 
+/** `claims` and `runtimes` as they were before the list was asked for; `names`: what it showed. */
+export interface Sight {
+  readonly claims: readonly Claim[];
+  readonly runtimes: readonly RuntimeReading[];
+  readonly names: ReadonlySet<string>;
+}
+
 /**
- * `before`: the claims as they were before the list was asked for. One that changed since is in motion, and is left to the
- * next look; so is one that we are removing ourselves.
+ * A claim that changed since the list was asked for is in motion, and is left to the next look; so is one that we are
+ * removing ourselves. An instance that a launch has not yet told of may be unlisted because its image is still prepared, so
+ * its claim dies only if it was there before: listed by a former look, or heard by its runtime's own nonce.
  */
 export async function bury(
   deps: ObserveDeps,
-  before: readonly Claim[],
-  names: ReadonlySet<string>,
+  { claims: before, runtimes, names }: Sight,
   options: ObserveOptions,
 ): Promise<{ readonly alive: readonly Claim[]; readonly vanished: readonly string[] }> {
   const { store } = deps;
@@ -22,9 +30,11 @@ export async function bury(
     const current = now.get(c.name);
     return current?.nonce === c.nonce && current.phase === c.phase;
   });
+  const wasThere = (c: Claim) =>
+    listed.get(listedKey(c.name)) === c.nonce || runtimes.some((r) => r.agent === c.name && proves(c, r));
   const dead = unchanged.filter((c) => {
     if (names.has(c.name)) return false;
-    if (c.phase === "launching") return listed.get(listedKey(c.name)) === c.nonce;
+    if (c.phase === "launching") return wasThere(c);
     return c.phase === "launched" || !options.busy.has(c.name);
   });
   // Only what was known to be there can be missed.

@@ -78,7 +78,7 @@ export async function observe(
     return { at, instances, claims: before, runtimes, vanished, host: deps.host, ...zone };
   }
   const names = new Set(list.instances.map((i) => i.name));
-  const { alive, vanished } = await bury(deps, before, names, options);
+  const { alive, vanished } = await bury(deps, { claims: before, runtimes, names }, options);
   const claims = new Map(alive.map((c) => [c.name, c]));
   const running = new Map(runtimes.map((r) => [r.agent, r]));
   const sizes = deps.store.kv.all("size/");
