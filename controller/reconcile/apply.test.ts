@@ -84,6 +84,19 @@ describe("drain and undrain go together", () => {
     assert.equal(scene.port.drained.size, 0);
   });
 
+  for (const state of ["stopped", "suspended"] as const)
+    it(`after a restore of what is to be ${state}`, async () => {
+      const agent = agentOf({ name: "a", state });
+      const scene = await createScene([{ name: "a", state }]);
+      const instance = await scene.running({ name: "a", state });
+      scene.world.snapshot(instance, "clean", "", "fleet");
+      const restore = { snapshot: "clean", token: "t", safety: "before-t" };
+      const change = changeOf("restore", agent, { seen: "Running", restore });
+      assert.equal(await apply(scene, change), null);
+      assert.equal(instance.state, state === "stopped" ? "Stopped" : "Suspended");
+      assert.deepEqual([...scene.port.drained], []);
+    });
+
   for (const kind of ["stop", "resize", "start"])
     it(`when ${kind} fails`, async () => {
       const scene = await createScene([{ name: "a", cpu: 3 }]);

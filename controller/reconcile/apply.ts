@@ -58,6 +58,8 @@ export async function applyChange(
       throw known;
     }
   }
+  // Also what does not run now is given tasks again: they wait in its queue.
+  deps.runtime.undrain(change.agent);
 }
 
 /** The state of the instance now; only asked where the step depends on it. */

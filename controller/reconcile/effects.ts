@@ -96,7 +96,6 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       return store.kv.remove(vanishedKey(name));
     case "converged": {
       const agent = need(context.agent, step);
-      runtime.undrain(name);
       return putClaim(deps, name, {
         phase: "launched",
         // What was held stays out of it: it was not converged.
