@@ -23,7 +23,8 @@ export function steps(change: Change): readonly Step[] {
     s("remove", [...SEEN_UP, "Stopped", "Suspended", "Starting", "Deleted", "Unknown"], ["absent"]),
     s("forget"),
   ];
-  const create = [s("claim"), s("launch"), ready];
+  // Looked at once more: the look that it was planned on, or a removal before it, may be minutes ago.
+  const create = [s("claim", ["absent"]), s("launch"), ready];
   const settled = change.after?.state ?? "running";
   const rest = settled === "stopped" ? [drain, stop] : settled === "suspended" ? [drain, suspend] : [];
 

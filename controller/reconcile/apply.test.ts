@@ -191,6 +191,31 @@ describe("whoever's time is over", () => {
   });
 });
 
+describe("a creation", () => {
+  it("looks again before it claims the name, however long the look was that it was planned on", async () => {
+    const scene = await createScene([{ name: "a" }]);
+    const stranger = scene.world.add({ name: "a", maker: "stranger", nonce: "x", size: A.size });
+    assert.equal((await apply(scene, changeOf("create", A)))?.code, "world-moved");
+    assert.deepEqual([scene.claim("a"), scene.calls], [undefined, []]);
+    assert.equal(scene.world.get("a"), stranger);
+  });
+
+  it("that follows a removal looks again too: the name may be a stranger's by then", async () => {
+    const scene = await createScene([{ name: "a" }]);
+    await scene.running({ name: "a" });
+    const taken = new Promise<void>((resolve) => {
+      scene.world.onErase.add((name) => {
+        scene.world.add({ name, maker: "stranger", nonce: "x", size: A.size });
+        resolve();
+      });
+    });
+    const change = changeOf("replace", A, { seen: "Running" });
+    assert.equal((await apply(scene, change))?.code, "world-moved");
+    await taken;
+    assert.deepEqual([scene.claim("a"), scene.calls], [undefined, ["remove a"]]);
+  });
+});
+
 it("says what a step is about", () => {
   const step = { agent: "a", requires: [], satisfied: [] } as const;
   assert.equal(detail({ ...step, kind: "resize", field: "cpu", value: 3 }), "cpu 3");
