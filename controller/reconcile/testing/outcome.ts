@@ -28,8 +28,9 @@ export function wrongInTheEnd(
 ): readonly string[] {
   const desired = livingAs(written, claims);
   const wrong: string[] = [];
-  const mustRun = (name: string) => desired.agents.some((a) => a.name === name && a.state === "running");
-  // Provisioning is run again in what runs; until it is to run, it waits.
+  const mustRun = (name: string) =>
+    desired.agents.some((a) => a.name === name && a.state === "running" && !a.paused);
+  // Provisioning is run again in what runs, and mounts are read of what answers; until it is to run, they wait.
   for (const held of plan.held)
     if (!REMAINING.includes(held.reason) && (held.reason !== "not-ready" || mustRun(held.agent)))
       wrong.push(`${held.agent} is held: ${held.reason}: ${held.message}`);

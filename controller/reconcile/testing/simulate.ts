@@ -1,6 +1,15 @@
 /** `node dist/controller/reconcile/testing/simulate.js [--seeds N] [--from S]`: many lives of a fleet; those that broke a rule are printed whole. */
 import { parseArgs } from "node:util";
+import { EXIT } from "../../base/errors.ts";
 import { simulate } from "./chance-life.ts";
+
+const OLDEST = 22;
+if (Number.parseInt(process.versions.node, 10) < OLDEST) {
+  console.error(
+    `simulate needs Node ${OLDEST} or newer, and this is ${process.versions.node} (${process.execPath}); run it as "npm run simulate -- …", which finds the one in node_modules`,
+  );
+  process.exit(EXIT.usage);
+}
 
 const { values } = parseArgs({
   options: {
