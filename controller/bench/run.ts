@@ -13,6 +13,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   idle: async () => (await import("./idle.ts")).row,
   startup: async () => (await import("./startup.ts")).row,
   runtime: async () => (await import("./runtime.ts")).row,
+  dash: async () => (await import("./dash.ts")).row,
 };
 
 async function main(args: readonly string[]): Promise<number> {

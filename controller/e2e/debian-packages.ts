@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 const WANTED = [
   ["bwrap", "bubblewrap", "the sandbox isolates nothing, and the tests of its isolation are skipped"],
   ["chromium", "chromium", "the dashboard is not tested in a browser"],
+  ["tmux", "tmux", "the terminal dashboard is not tested in a terminal"],
   ["git", "git", "fleets in git repositories are not tested"],
 ] as const;
 

@@ -6,6 +6,7 @@ import { App, type Stage } from "./app.tsx";
 import { carryOut, type Hands } from "./carry-out.ts";
 import type { DashboardDeps } from "./deps.ts";
 import type { Effect } from "./effects.ts";
+import { keyboardOf } from "./keyboard.ts";
 import { type Line, sameLine } from "./line.ts";
 import { settled } from "./moves.ts";
 import type { Press } from "./press.ts";
@@ -24,7 +25,8 @@ const TICK_MS = 1000;
 
 /** Resolves when it is closed; the terminal is as it was then. */
 export async function runDashboard(deps: DashboardDeps): Promise<void> {
-  const { stdout, stdin, api } = deps;
+  const { stdout, api } = deps;
+  const keyboard = keyboardOf(deps.stdin);
   let ui: Ui = initialUi(stdout.columns || 80, stdout.rows || 24);
   let lines: readonly Line[] = [];
   let drawnAt = 0;
@@ -108,7 +110,11 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     clearAllowed: () => {
       ui = { ...ui, allowed: [] };
     },
-    suspended: (work) => suspend(work),
+    suspended: (work) =>
+      suspend(async () => {
+        await keyboard.hold();
+        await work().finally(keyboard.release);
+      }),
     quit: () => {
       world = { ...world, stopping: deps.own };
       draw();
@@ -151,7 +157,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
 
   draw();
   const app = render(<App stage={stage} />, {
-    stdin,
+    stdin: keyboard.stdin,
     stdout,
     exitOnCtrlC: false,
     patchConsole: false,
@@ -189,6 +195,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     live.stop();
     app.unmount();
     await app.waitUntilExit().catch(() => {});
+    keyboard.close();
     process.off("uncaughtException", onFatal);
     process.off("unhandledRejection", onFatal);
   }
