@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { INSTALL_ELSEWHERE, INSTALL_NO_NODE, type InstallInput, installScript } from "./install-script.ts";
+import { START_PATH, startScript } from "./systemd/start-script.ts";
 import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_PATH } from "./systemd/unit.ts";
 
 const BUNDLE = "console.log('the runtime');\n".repeat(200);
@@ -57,11 +58,12 @@ function guest(t: TestContext) {
     assert.equal(readFileSync(at(BUNDLE_PATH), "utf8"), BUNDLE);
     assert.equal(readFileSync(at(UNIT_PATH), "utf8"), runtimeUnit());
     assert.deepEqual(JSON.parse(readFileSync(at(SETTINGS_PATH), "utf8")), input.settings);
-    const modes = [BUNDLE_PATH, UNIT_PATH, SETTINGS_PATH, "/var/lib/vm-agent"].map(
+    assert.equal(readFileSync(at(START_PATH), "utf8"), startScript());
+    const modes = [BUNDLE_PATH, START_PATH, UNIT_PATH, SETTINGS_PATH, "/var/lib/vm-agent"].map(
       (p) => statSync(at(p)).mode & 0o777,
     );
-    assert.deepEqual(modes, [0o644, 0o644, 0o600, 0o700]);
-    assert.deepEqual(readdirSync(dirname(at(BUNDLE_PATH))), ["runtime.mjs"]);
+    assert.deepEqual(modes, [0o644, 0o755, 0o644, 0o600, 0o700]);
+    assert.deepEqual(readdirSync(dirname(at(BUNDLE_PATH))).sort(), ["runtime.mjs", "start"]);
     assert.deepEqual(calls().slice(-3), [
       "daemon-reload",
       "enable vm-agent.service",
@@ -108,8 +110,11 @@ test("what a clone carries of its original is taken away, and nothing else of it
 
 test("refuses another instance and a guest without Node, and leaves nothing there", (t) => {
   const { at, write, run, calls } = guest(t);
-  write("/bin/node", "#!/bin/sh\nexit 1\n", 0o755);
-  assert.equal(run(installScript(input)).status, INSTALL_NO_NODE);
+  for (const name of ["node", "nodejs"]) write(`/bin/${name}`, "#!/bin/sh\necho v12.22.9\n", 0o755);
+  const refused = run(installScript(input));
+  assert.equal(refused.status, INSTALL_NO_NODE);
+  const why = refused.stderr.trim().split("\n").at(-1) ?? "";
+  assert.match(why, /^no Node 18 or newer in the guest: only v12\.22\.9 at \S+\/bin\/node, v12/);
   write("/var/lib/cloud/data/instance-id", "another\n");
   const { status, stderr } = run(installScript(input));
   assert.deepEqual([status, stderr], [INSTALL_ELSEWHERE, "this is not pet\n"]);

@@ -1,5 +1,6 @@
 /** What puts the runtime in place in an instance that runs already, as a script for a root shell's standard input; pure. */
-import { LEAST_NODE, quote } from "./cloud-init/shell.ts";
+import { INSTALL_NODE, quote } from "./cloud-init/shell.ts";
+import { START_PATH, startScript } from "./systemd/start-script.ts";
 import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_NAME, UNIT_PATH } from "./systemd/unit.ts";
 
 /** `-s`: the script, with the token in it, comes by standard input, because argv is everybody's. */
@@ -33,21 +34,23 @@ export function installScript({ name, bundle, settings, foreignState }: InstallI
   const packed = (text: string) => Buffer.from(text, "utf8").toString("base64");
   return [
     PUT,
+    ...FIND_NODE,
     "install() {",
     "umask 077",
     `r="\${VM_AGENT_GUEST_ROOT:-}"`,
     `[ "$(cat "$r/var/lib/cloud/data/instance-id" 2>/dev/null)" = ${quote(name)} ] || { echo ${quote(`this is not ${name}`)} >&2; return ${INSTALL_ELSEWHERE}; }`,
-    `${ENSURE_NODE} < /dev/null >&2 || return ${INSTALL_NO_NODE}`,
+    `{ find_node 2> /dev/null || { ${INSTALL_NODE} < /dev/null; find_node; }; } >&2 || return ${INSTALL_NO_NODE}`,
     'mkdir -p "$r/var/lib/vm-agent" && chmod 0700 "$r/var/lib/vm-agent" || return 1',
     '(umask 022 && mkdir -p "$r/usr/local/lib/vm-agent" "$r/etc/vm-agent" "$r/etc/systemd/system") || return 1',
     ...(foreignState ? FORGET : []),
     ...put(`${BUNDLE_PATH}.gz`, "0600", bundle),
     `gunzip -c "$r${BUNDLE_PATH}.gz" > "$r${BUNDLE_PATH}.new" && chmod 0644 "$r${BUNDLE_PATH}.new" || return 1`,
     `mv -f "$r${BUNDLE_PATH}.new" "$r${BUNDLE_PATH}" && rm -f "$r${BUNDLE_PATH}.gz" || return 1`,
+    ...put(START_PATH, "0755", packed(startScript())),
     ...put(UNIT_PATH, "0644", packed(runtimeUnit())),
     ...put(SETTINGS_PATH, "0600", packed(`${JSON.stringify(settings)}\n`)),
     // The files are on disk before anything is said to be done.
-    `sync "$r${BUNDLE_PATH}" "$r${UNIT_PATH}" "$r${SETTINGS_PATH}" || return 1`,
+    `sync "$r${BUNDLE_PATH}" "$r${START_PATH}" "$r${UNIT_PATH}" "$r${SETTINGS_PATH}" || return 1`,
     "systemctl daemon-reload < /dev/null || return 1",
     `systemctl enable ${UNIT_NAME} < /dev/null || return 1`,
     `systemctl restart ${UNIT_NAME} < /dev/null`,
@@ -65,10 +68,14 @@ const PUT = `put() {
   return 1
 }`;
 
-/** The image's own Node if it is recent enough, else the distribution's package. */
-const NODE_IS_THERE = `node -e 'process.exit(parseInt(process.versions.node) >= ${LEAST_NODE} ? 0 : 1)' 2>/dev/null`;
-const APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q nodejs";
-const ENSURE_NODE = `{ ${NODE_IS_THERE} || { { ${APT} || { apt-get update -q && ${APT}; }; } && ${NODE_IS_THERE}; }; }`;
+/** Before anything is put into the guest; its last words on standard error are why there is none. */
+const FIND_NODE: readonly string[] = [
+  "find_node() {",
+  "sh -s find <<'END'",
+  startScript().trimEnd(),
+  "END",
+  "}",
+];
 
 /** A runtime that is going would write its own back. */
 const FORGET: readonly string[] = [

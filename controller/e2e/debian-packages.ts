@@ -1,6 +1,6 @@
 /** Installs what the tests use of Debian where that is allowed, else says what is left out; run before the tests. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Program to look for, package that has it, what is left out without it. */
@@ -9,7 +9,11 @@ const WANTED = [
   ["chromium", "chromium", "the dashboard is not tested in a browser"],
   ["tmux", "tmux", "the terminal dashboard is not tested in a terminal"],
   ["git", "git", "fleets in git repositories are not tested"],
+  ["cloud-init", "cloud-init", "user data is not held against cloud-init's own schema"],
 ] as const;
+
+/** A machine that boots by itself would run it at its next boot. */
+const isMachine = existsSync("/run/systemd/system");
 
 const present = (program: string): boolean =>
   (process.env.PATH ?? "").split(delimiter).some((folder) => {
@@ -23,8 +27,8 @@ const present = (program: string): boolean =>
 
 const missing = WANTED.filter(([program]) => !present(program));
 if (missing.length > 0) {
-  const names = missing.map(([, name]) => name);
-  if (process.getuid?.() === 0 && present("apt-get")) {
+  const names = missing.map(([, name]) => name).filter((name) => name !== "cloud-init" || !isMachine);
+  if (names.length > 0 && process.getuid?.() === 0 && present("apt-get")) {
     console.log(`installing for the tests: ${names.join(", ")}`);
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     const apt = (...args: readonly string[]) =>

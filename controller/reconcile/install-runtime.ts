@@ -81,7 +81,7 @@ function failed(name: string, exitCode: number, said: string): VmAgentError {
   const last = said.trim().split("\n").at(-1) ?? "";
   const why =
     exitCode === INSTALL_NO_NODE
-      ? "there is no Node 18 or newer in it, and its package could not be installed"
+      ? `${last.startsWith("no Node") ? last : "there is no Node 18 or newer in it"}, and the distribution's package brings none`
       : exitCode === INSTALL_ELSEWHERE
         ? "inside it has another name"
         : last || `the script ended with ${exitCode}`;

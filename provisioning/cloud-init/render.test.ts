@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import type { Provision } from "../../controller/core/types.ts";
 import { renderUserData, type UserDataInput, userDataProblems } from "./render.ts";
 import { quote } from "./shell.ts";
@@ -76,7 +76,25 @@ const GOLDEN: Readonly<Record<string, UserDataInput>> = {
   }),
 };
 
-for (const [name, value] of Object.entries(GOLDEN)) {
+const GOLDEN_OF_COMMANDS: Readonly<Record<string, UserDataInput>> = {
+  exits: input({ run: ["make setup"], cloudInit: { runcmd: ["set -e", "false", "exit 3"] } }),
+  user: {
+    ...input(),
+    agent: {
+      name: "agent-tester",
+      provision: provision({
+        files: [{ path: "/home/tester/.gitconfig", content: "[user]\n  name = tester\n" }],
+        cloudInit: { users: ["default", { name: "tester", groups: ["docker"] }] },
+      }),
+      tasks: { concurrency: 4, sudo: true, user: "tester" },
+    },
+  },
+  early: input({ cloudInit: { bootcmd: ["echo early"], packages: ["nodejs"], ntp: { enabled: true } } }),
+  pinned: input({ packages: ["nodejs"] }, { hubAddresses: ["wss://10.0.0.1:9090/agent#sha256:ab12"] }),
+};
+const ALL = { ...GOLDEN, ...GOLDEN_OF_COMMANDS };
+
+for (const [name, value] of Object.entries(ALL)) {
   test(`golden: ${name}`, () => {
     const file = join(TESTDATA, `${name}.golden.yaml`);
     const text = renderUserData(value);
@@ -108,8 +126,8 @@ test("every file's content comes back as it was written, even if all quotes are 
 test("the author's lists come first and ours last, so that the runtime starts when all is done", () => {
   const config = parse(renderUserData(GOLDEN.merged!));
   assert.deepEqual(config.packages, ["jq", "git"]);
-  assert.deepEqual(config.runcmd[0], ["echo", "author first"]);
-  assert.equal(config.runcmd.at(-1), "systemctl enable --now vm-agent.service");
+  assert.deepEqual(config.runcmd[1], ["echo", "author first"]);
+  assert.deepEqual(config.runcmd.slice(-2), ["systemctl enable --now vm-agent.service", "trap - EXIT"]);
   assert.equal(config.write_files[0].path, "/etc/motd");
   assert.deepEqual(config.users, ["default", { name: "worker", shell: "/bin/bash" }]);
 });
@@ -148,6 +166,47 @@ test("a line of run that exits, changes folder or fails does not keep the rest f
   rmSync(folder, { recursive: true });
 });
 
+/** All of runcmd as cloud-init joins it to one script, with a `systemctl` that only says what it was asked. */
+function runAll({ runcmd }: { readonly runcmd: readonly (string | readonly string[])[] }) {
+  const folder = mkdtempSync(join(tmpdir(), "vm-agent-runcmd-"));
+  for (const name of ["systemctl", "apt-get"])
+    writeFileSync(join(folder, name), `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o755 });
+  const lines = runcmd.map((line) => (typeof line === "string" ? line : line.map(quote).join(" ")));
+  const script = lines.join("\n").replaceAll("/var/lib/vm-agent", folder);
+  const run = spawnSync("sh", ["-c", script], {
+    encoding: "utf8",
+    env: { PATH: `${folder}:${process.env.PATH}` },
+  });
+  rmSync(folder, { recursive: true });
+  return { status: run.status, asked: run.stdout.split("\n").filter((line) => line.startsWith("systemctl")) };
+}
+
+test("the runtime is started once, also where the author's runcmd ends the script, whose exit code stays", () => {
+  const started = ["systemctl daemon-reload", "systemctl enable --now vm-agent.service"];
+  assert.deepEqual(runAll(parse(renderUserData(ALL.exits!))), { status: 1, asked: started });
+  const exits = input({ cloudInit: { runcmd: ["exit 3"] } });
+  assert.deepEqual(runAll(parse(renderUserData(exits))), { status: 3, asked: started });
+  assert.deepEqual(runAll(parse(renderUserData(input({ cloudInit: { runcmd: ["true"] } })))), {
+    status: 0,
+    asked: started,
+  });
+  assert.deepEqual(runAll(parse(renderUserData(input({ run: ["exit 9"] })))), { status: 0, asked: started });
+});
+
+test("the document's own secrets are its author's matter; of ours nothing but the join token and the nonce is in it", () => {
+  const written = parse(renderUserData(input())).write_files as readonly (Written & {
+    readonly permissions: string;
+  })[];
+  const settings = written.find((file) => file.path === "/etc/vm-agent/runtime.json")!;
+  assert.deepEqual(Object.keys(JSON.parse(settings.content)), ["agent", "nonce", "joinToken", "hub", "port"]);
+  assert.equal(settings.permissions, "0600");
+});
+
+test("what is too large for one message to Multipass is refused with its size", () => {
+  const { agent } = input({ files: [{ path: "/opt/large", content: "a b\n".repeat(600_000) }] });
+  assert.match(userDataProblems(agent)[0] ?? "", /makes \d+ KiB of cloud-init, and 2048 KiB are the most/);
+});
+
 test("quoting survives a real shell", () => {
   for (const text of ["it's", '$HOME `id` \\ "x"', "", "a\nb", "''"]) {
     assert.equal(String(execFileSync("sh", ["-c", `printf %s ${quote(text)}`])), text);
@@ -159,11 +218,23 @@ test("cloud-init's own schema accepts it", {
   skip: hasCloudInit ? false : "cloud-init is not installed",
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "vm-agent-schema-"));
-  for (const [name, value] of Object.entries(GOLDEN)) {
-    const file = join(folder, `${name}.yaml`);
-    writeFileSync(file, renderUserData(value));
+  const check = (config: Readonly<Record<string, unknown>>) => {
+    const file = join(folder, "all.yaml");
+    writeFileSync(file, `#cloud-config\n${stringify(config, { version: "1.1" })}`);
     const run = spawnSync("cloud-init", ["schema", "--config-file", file], { encoding: "utf8" });
-    assert.equal(run.status, 0, `${name}: ${run.stdout}${run.stderr}`);
+    return { status: run.status, said: `${run.stdout}${run.stderr}` };
+  };
+  // It takes seconds to start, and judges each entry of a list alone: so all of them are one document.
+  const all: Record<string, unknown> = {};
+  for (const value of Object.values(ALL)) {
+    for (const [key, found] of Object.entries(parse(renderUserData(value)))) {
+      const before = all[key];
+      all[key] = Array.isArray(before) && Array.isArray(found) ? [...new Set([...before, ...found])] : found;
+    }
   }
+  const { status, said } = check(all);
+  assert.equal(status, 0, said);
+  // It would say so.
+  assert.notEqual(check({ ...all, runcmd: "not a list" }).status, 0);
   rmSync(folder, { recursive: true });
 });

@@ -1,9 +1,10 @@
 /** Makes the cloud-init user-data that turns a fresh instance into an agent; pure. */
 import { stringify } from "yaml";
 import type { DesiredAgent } from "../../controller/core/types.ts";
-import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_NAME, UNIT_PATH } from "../systemd/unit.ts";
+import { START_PATH, startScript } from "../systemd/start-script.ts";
+import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_PATH } from "../systemd/unit.ts";
 import { type CloudConfig, mergeCloudConfig } from "./merge.ts";
-import { ENSURE_NODE, runLine, STATE_FOLDER } from "./shell.ts";
+import { ENSURE_NODE, runLine, START_AT_EXIT, START_DONE, START_RUNTIME, STATE_FOLDER } from "./shell.ts";
 
 export interface UserDataInput {
   readonly agent: Pick<DesiredAgent, "name" | "provision" | "tasks">;
@@ -25,7 +26,10 @@ export interface UserDataInput {
 }
 
 /** Paths that are ours; an author's file of the same path would silently lose or win. */
-const OUR_PATHS: readonly string[] = [BUNDLE_PATH, SETTINGS_PATH, UNIT_PATH];
+const OUR_PATHS: readonly string[] = [BUNDLE_PATH, START_PATH, SETTINGS_PATH, UNIT_PATH];
+
+/** What a document may add. Multipass hands user data on in one message, which gRPC takes up to 4 MiB of; ours is a small part of it. */
+const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 
 /** What stands in the way of rendering, as sentences; empty: `renderUserData` will not throw. */
 export function userDataProblems(agent: UserDataInput["agent"]): readonly string[] {
@@ -35,15 +39,18 @@ export function userDataProblems(agent: UserDataInput["agent"]): readonly string
   const authored = Array.isArray(files) ? files.map((file) => pathOf(file)) : [];
   const wanted = [...authored, ...provision.files.map((file) => file.path)];
   const taken = wanted.filter((path) => path !== null && OUR_PATHS.includes(path));
+  const bytes = merged.ok ? Buffer.byteLength(yaml(merged.config)) : 0;
   return [
     ...(merged.ok ? [] : merged.problems),
     ...taken.map((path) => `${path}: is written by vm-agent itself`),
+    ...(bytes > MAX_DOCUMENT_BYTES ? [tooLarge(bytes)] : []),
   ];
 }
 
 /**
  * Order in the guest: our files and the author's, packages, the document's files, the author's runcmd, Node, the
- * document's `run`, and last the runtime: so an agent that says hello has been through its provisioning.
+ * document's `run`, and last the runtime: so an agent that says hello has been through its provisioning. What fails of it
+ * is told by the runtime, which is started all the same.
  * Throws with all problems when the author's cloud-init cannot be joined with ours.
  */
 export function renderUserData(input: UserDataInput): string {
@@ -56,23 +63,30 @@ export function renderUserData(input: UserDataInput): string {
   };
   const merged = mergeCloudConfig(input.agent.provision.cloudInit ?? {}, ours);
   if (!merged.ok) throw new Error(merged.problems.join("; "));
-  return `#cloud-config\n${stringify(merged.config, { lineWidth: 0, version: "1.1" })}`;
+  if (hasCommands(input.agent.provision.cloudInit)) {
+    const commands = merged.config.runcmd as readonly unknown[];
+    return yaml({ ...merged.config, runcmd: [START_AT_EXIT, ...commands, START_DONE] });
+  }
+  return yaml(merged.config);
 }
+
+const yaml = (config: CloudConfig): string =>
+  `#cloud-config\n${stringify(config, { lineWidth: 0, version: "1.1" })}`;
+
+const tooLarge = (bytes: number): string =>
+  `provision: it makes ${Math.ceil(bytes / 1024)} KiB of cloud-init, and ${MAX_DOCUMENT_BYTES / 1024} KiB are the most: mount or fetch what is large`;
 
 /** What depends on the document alone. */
 function documentPart({ provision, tasks }: UserDataInput["agent"]): CloudConfig {
   return {
     ...(provision.packages.length > 0 ? { package_update: true, packages: provision.packages } : {}),
     write_files: provision.files.map((file) => documentFile(file, tasks.user)),
-    runcmd: [
-      STATE_FOLDER,
-      ENSURE_NODE,
-      ...provision.run.map(runLine),
-      "systemctl daemon-reload",
-      `systemctl enable --now ${UNIT_NAME}`,
-    ],
+    runcmd: [STATE_FOLDER, ENSURE_NODE, ...provision.run.map(runLine), ...START_RUNTIME],
   };
 }
+
+const hasCommands = (author: CloudConfig | undefined): boolean =>
+  Array.isArray(author?.runcmd) && author.runcmd.length > 0;
 
 function ourFiles({
   agent,
@@ -97,6 +111,12 @@ function ourFiles({
       permissions: "0644",
       encoding: "gz+b64",
       content: runtime.gzipBase64,
+    },
+    {
+      path: START_PATH,
+      permissions: "0755",
+      encoding: "b64",
+      content: `${Buffer.from(startScript(), "utf8").toString("base64")}\n`,
     },
     { path: SETTINGS_PATH, permissions: "0600", content: `${JSON.stringify(settings)}\n` },
     { path: UNIT_PATH, permissions: "0644", content: runtimeUnit() },

@@ -1,4 +1,6 @@
 /** The shell lines of the first boot; constant but for what is quoted into them. */
+import { START_PATH } from "../systemd/start-script.ts";
+import { UNIT_NAME } from "../systemd/unit.ts";
 
 /** The `$'…'` form is not in POSIX sh; a quote inside ends the quoting, is escaped, and begins it again. */
 export function quote(text: string): string {
@@ -11,19 +13,28 @@ export const PROVISION_ERRORS_PATH = "/var/lib/vm-agent/provision-errors";
 /** Before anything is written there. */
 export const STATE_FOLDER = "mkdir -p -m 0700 /var/lib/vm-agent";
 
-/** The least version of Node that the runtime runs on: Ubuntu 24.04's own. */
-export const LEAST_NODE = 18;
+const APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q nodejs";
 
 /**
- * The image's own Node if it is recent enough, else the distribution's package. Never a script from the internet:
- * an image that has neither must bring its Node along (`provision.run` or `cloudInit`).
+ * The distribution's package, over whatever network the guest has; with its lists read anew where it is not known. Never a
+ * script from the internet: an image whose package is too old must bring its Node along (`provision.run` or `cloudInit`).
  */
-export const ENSURE_NODE: string = [
-  `node -e 'process.exit(parseInt(process.versions.node) >= ${LEAST_NODE} ? 0 : 1)' 2>/dev/null`,
-  "DEBIAN_FRONTEND=noninteractive apt-get install -y -q nodejs",
-  "{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q nodejs; }",
-  `echo 'Node ${LEAST_NODE} or newer could not be installed' >> ${PROVISION_ERRORS_PATH}`,
-].join(" || ");
+export const INSTALL_NODE = `{ ${APT} || { apt-get update -q && ${APT}; }; }`;
+
+/** The image's own Node if it is recent enough. Whether there is one in the end is said by the start script. */
+export const ENSURE_NODE = `sh ${START_PATH} find > /dev/null || ${INSTALL_NODE}`;
+
+export const START_RUNTIME: readonly string[] = [
+  "systemctl daemon-reload",
+  `systemctl enable --now ${UNIT_NAME}`,
+];
+
+/**
+ * All of runcmd is one shell script, so an \`exit\` or a \`set -e\` of the author's would end it before the runtime is started.
+ * The exit code stays the author's, and cloud-init reports it.
+ */
+export const START_AT_EXIT = `trap ${quote([ENSURE_NODE, ...START_RUNTIME].join("; "))} EXIT`;
+export const START_DONE = "trap - EXIT";
 
 /**
  * One line of the document in a shell of its own: an `exit`, a `cd` or a failure in it changes nothing for those after

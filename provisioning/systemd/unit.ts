@@ -1,4 +1,5 @@
 /** The systemd unit of the runtime, as text. */
+import { START_PATH } from "./start-script.ts";
 
 export const UNIT_NAME = "vm-agent.service";
 export const UNIT_PATH: string = `/etc/systemd/system/${UNIT_NAME}`;
@@ -24,7 +25,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=simple
-ExecStart=/usr/bin/env node ${BUNDLE_PATH} --config ${SETTINGS_PATH}
+ExecStart=/bin/sh ${START_PATH}
 Restart=always
 RestartSec=2
 KillMode=mixed
