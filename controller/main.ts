@@ -39,7 +39,7 @@ function runOnPinnedNode(): number {
 
 if (nodeIsTooOld()) {
   process.exitCode = runOnPinnedNode();
-} else if (args.length === 1 && (args[0] === "--version" || args[0] === "-V" || args[0] === "version")) {
+} else if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   process.stdout.write(`vm-agent ${version}\n`);
 } else {

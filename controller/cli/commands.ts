@@ -1,4 +1,5 @@
 /** The command table: names, options, help and examples in one place; each command is loaded only when it is run. */
+import { ALLOW, EDITS } from "./commands-edits.ts";
 import type { CommandRun } from "./run.ts";
 
 export interface CommandSpec {
@@ -17,10 +18,6 @@ export interface CommandSpec {
 }
 
 const TARGET = ["--target <name>", "only this agent; may be repeated"] as const;
-const ALLOW = [
-  "--allow-delete <name>",
-  "release what is held for this agent because it deletes; may be repeated",
-] as const;
 
 const TLS = [
   ["--tls-cert <file>", "speak TLS on every port with this certificate, in PEM (VM_AGENT_TLS_CERT)"],
@@ -62,6 +59,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     example: ["vm-agent apply", "vm-agent apply --yes --target agent-builder", "vm-agent apply plan.json"],
     load: async () => (await import("./apply.ts")).apply,
   },
+  ...EDITS,
   {
     usage: "validate",
     summary: "check the fleet files and say everything that is wrong",
@@ -244,5 +242,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     passThrough: true,
     example: ["vm-agent multipass list", "vm-agent multipass info agent-builder"],
     load: async () => (await import("./multipass.ts")).multipass,
+  },
+  {
+    usage: "version",
+    summary: "which vm-agent this is, and what it brings",
+    example: ["vm-agent version", "vm-agent version --json"],
+    load: async () => (await import("./version.ts")).version,
   },
 ];

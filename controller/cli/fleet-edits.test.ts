@@ -166,3 +166,65 @@ test("byte order mark, mode and symbolic link stay, and nothing lies beside the 
   assert.deepEqual(readdirSync(fleet).sort(), ["a.yaml", "l.yaml"]);
   rmSync(real, { recursive: true });
 });
+
+test("several agents are edited as one: all of them, or none", async () => {
+  const both = "# both\r\nkind: Agent\r\nname: a # first\r\n---\r\n{kind: Agent, name: b, cpu: 2}\r\n";
+  write({ "both.yaml": both, "c.yaml": "kind: Agent\nname: c\ncpu: &n 2\n" });
+  const { files, instances } = await edits.setState(["a", "b", "c"], "stopped");
+  assert.deepEqual(
+    [files.map((f) => f.slice(fleet.length + 1)), instances],
+    [
+      ["both.yaml", "c.yaml"],
+      ["a", "b", "c"],
+    ],
+  );
+  assert.deepEqual(all(), {
+    "both.yaml":
+      "# both\r\nkind: Agent\r\nname: a # first\r\nstate: stopped\r\n---\r\n{kind: Agent, name: b, state: stopped, cpu: 2}\r\n",
+    "c.yaml": "kind: Agent\nname: c\nstate: stopped\ncpu: &n 2\n",
+  });
+  const before = all();
+  await assert.rejects(edits.setState(["a", "nobody"], "running"), { code: "unknown-agent" });
+  assert.deepEqual(all(), before);
+});
+
+test("a state of the profile is overruled by the document", async () => {
+  write({
+    "p.yaml": "kind: Profile\nname: p\nstate: stopped\n",
+    "a.yaml": "kind: Agent\nname: a\nprofile: p # theirs\n",
+  });
+  assert.equal((await edits.setState("a", "stopped")).changed, false);
+  await edits.setState("a", "running");
+  assert.equal(all()["a.yaml"], "kind: Agent\nname: a\nstate: running\nprofile: p # theirs\n");
+});
+
+test("agents that need each other go together, and a file that only they were in goes with them", async () => {
+  write({ "a.yaml": `${A}---\n${B}`, "c.yaml": "kind: Agent\nname: c\n" });
+  await assert.rejects(edits.removeAgent(["a", "c"]), { code: "is-needed" });
+  assert.deepEqual((await edits.removeAgent(["a", "b"])).instances, ["a", "b"]);
+  assert.deepEqual(all(), { "c.yaml": "kind: Agent\nname: c\n" });
+});
+
+test("a snapshot of replicas is one document, of each of them", async () => {
+  write({ "r.yaml": "kind: Agent\nname: r\nreplicas: 2\n" });
+  assert.deepEqual((await edits.declareSnapshot("r", "s")).instances, ["r-1", "r-2"]);
+  assert.match(all()["r.yaml"] ?? "", /\n---\nkind: Snapshot\nname: s\nagent: r\n$/);
+});
+
+test("a new agent is checked with all that is there before its file is made", async () => {
+  write({ "a.yaml": A });
+  await assert.rejects(edits.addAgent("n", "agents/n.yaml", "kind: Agent\nname: n\nprofile: none\n"), {
+    code: "edit-refused",
+  });
+  await assert.rejects(edits.addAgent("a", "agents/a.yaml", "kind: Agent\nname: a\n"), {
+    code: "edit-refused",
+  });
+  assert.deepEqual(readdirSync(fleet), ["a.yaml"]);
+  const { instances, document } = await edits.addAgent(
+    "n",
+    "agents/n.yaml",
+    "kind: Agent\nname: n\nreplicas: 2\n",
+  );
+  assert.deepEqual([instances, document], [["n-1", "n-2"], join(fleet, "agents", "n.yaml")]);
+  assert.equal(readFileSync(document, "utf8"), "kind: Agent\nname: n\nreplicas: 2\n");
+});

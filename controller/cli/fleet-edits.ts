@@ -1,6 +1,6 @@
 /** Edits of the fleet that a person asked for: what is asked for changes and not a byte besides; what would break the fleet is not written. */
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import type { Settings } from "../base/env.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Desired, DesiredAgent, PowerState } from "../core/types.ts";
@@ -23,7 +23,7 @@ import { shownPath } from "./output.ts";
 export interface Edited {
   /** False: it said so already, and nothing was written. */
   readonly changed: boolean;
-  /** Absolute path of the agent's own document. */
+  /** Absolute path of the agent's own document; of several agents, the first one's. */
   readonly document: string;
   /** Absolute paths of what was written or removed. */
   readonly files: readonly string[];
@@ -33,17 +33,21 @@ export interface Edited {
   readonly settings: Desired["settings"];
 }
 
-/** Each rejects with why it was not done; nothing is written then. `name`: of the document. */
+/** Each rejects with why it was not done; nothing is written then, of none of them. Names are those of documents. */
 export interface FleetEdits {
-  setState(name: string, state: PowerState): Promise<Edited>;
+  setState(names: Names, state: PowerState): Promise<Edited>;
   setPaused(name: string, paused: boolean): Promise<Edited>;
-  /** A `kind: Snapshot` of this agent, right behind its own document's file. */
-  declareSnapshot(name: string, snapshot: string, comment?: string): Promise<Edited>;
+  /** A `kind: Snapshot` of each, right behind its own document's file. */
+  declareSnapshot(names: Names, snapshot: string, comment?: string): Promise<Edited>;
   /** A new token each time, so that it is done once more. */
   askRestore(name: string, snapshot: string, token: string): Promise<Edited>;
-  /** The document, and the snapshots that are declared of this agent alone. */
-  removeAgent(name: string): Promise<Edited>;
+  /** The documents, and the snapshots that are declared of these agents alone. */
+  removeAgent(names: Names): Promise<Edited>;
+  /** A new file below the fleet folder, by its path there. */
+  addAgent(name: string, file: string, text: string): Promise<Edited>;
 }
+
+type Names = string | readonly string[];
 
 /** null: the file goes. By path relative to the fleet folder. */
 type Texts = Map<string, string | null>;
@@ -51,80 +55,87 @@ type Texts = Map<string, string | null>;
 export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
   const { fleet } = settings;
   const find = (name: string, verb: string) => findDocument(settings, look, name, verb);
-  const done = async (found: AgentDocument, texts: Texts): Promise<Edited> => {
+  const findAll = (names: Names, verb: string) =>
+    Promise.all([...new Set([names].flat())].map((name) => find(name, verb)));
+  const done = async (found: readonly AgentDocument[], texts: Texts): Promise<Edited> => {
+    const [first] = found;
+    if (!first) throw new Error("an edit of no agent");
     const changed = new Map([...texts].filter(([file, text]) => text !== textIn(fleet, file)));
     const instances = await instancesOf(settings, look, found);
     if (changed.size > 0) await write(settings, look, changed);
     return {
       changed: changed.size > 0,
-      document: found.path,
+      document: first.path,
       files: [...changed.keys()].map((file) => join(fleet, file)),
       instances,
-      settings: found.settings,
+      settings: first.settings,
     };
   };
-  const edited = ({ agent }: AgentDocument, edit: (text: string) => string): Texts => {
+  /** On top of what is edited already; several agents may share a file. */
+  const editing = (texts: Texts, { agent }: AgentDocument, edit: (text: string) => string): Texts => {
     const { file } = agent.source;
-    return new Map([[file, withoutMark(textIn(fleet, file), edit)]]);
+    return texts.set(file, withoutMark(texts.get(file) ?? textIn(fleet, file), edit));
   };
+  const edited = (found: AgentDocument, edit: (text: string) => string): Texts =>
+    editing(new Map(), found, edit);
 
   return {
-    async setState(name, state) {
-      const found = await find(name, verbOf(state));
-      const same = found.agent.state === state;
-      return done(
-        found,
-        same ? new Map() : edited(found, (text) => setField(text, found.key, "state", state)),
-      );
+    async setState(names, state) {
+      const found = await findAll(names, verbOf(state));
+      const texts: Texts = new Map();
+      for (const one of found)
+        if (one.agent.state !== state) editing(texts, one, (text) => setField(text, one.key, "state", state));
+      return done(found, texts);
     },
 
     async setPaused(name, paused) {
       const found = await find(name, paused ? "pause" : "resume");
       const { agent, key } = found;
-      if (agent.paused === paused) return done(found, new Map());
+      if (agent.paused === paused) return done([found], new Map());
       if (paused)
         return done(
-          found,
+          [found],
           edited(found, (text) => setField(text, key, "paused", true)),
         );
       const own = fieldOf(textIn(fleet, agent.source.file).replace(MARK, ""), key, "paused");
       // A comment on the line says why it was paused, and is not ours to remove.
       if (own !== null && !own.commented) {
         const without = edited(found, (text) => removeField(text, key, "paused"));
-        if (!(await isPausedIn(settings, key.name ?? name, without))) return done(found, without);
+        if (!(await isPausedIn(settings, key.name ?? name, without))) return done([found], without);
       }
       // Its profile pauses it too, so it has to say otherwise itself.
       return done(
-        found,
+        [found],
         edited(found, (text) => setField(text, key, "paused", false)),
       );
     },
 
-    async declareSnapshot(name, snapshot, comment = "") {
-      const found = await find(name, "snapshot");
+    async declareSnapshot(names, snapshot, comment = "") {
+      const found = await findAll(names, "snapshot");
       const desired = await readFolder(settings, look);
-      if (desired.snapshots.some((s) => s.name === snapshot && s.agent === found.agent.name))
-        return done(found, new Map());
       const said = comment === "" ? "" : `comment: ${valueText(comment)}\n`;
-      const document = `kind: Snapshot\nname: ${valueText(snapshot)}\nagent: ${valueText(name)}\n${said}`;
-      return done(
-        found,
-        edited(found, (text) => appended(text, document)),
-      );
+      const texts: Texts = new Map();
+      for (const one of found) {
+        if (desired.snapshots.some((s) => s.name === snapshot && s.agent === one.agent.name)) continue;
+        const document = `kind: Snapshot\nname: ${valueText(snapshot)}\nagent: ${valueText(one.agent.document)}\n${said}`;
+        editing(texts, one, (text) => appended(text, document));
+      }
+      return done(found, texts);
     },
 
     async askRestore(name, snapshot, token) {
       const found = await find(name, "restore");
       return done(
-        found,
+        [found],
         edited(found, (text) => setField(text, found.key, "restore", { snapshot, token })),
       );
     },
 
-    async removeAgent(name) {
-      const found = await find(name, "destroy");
+    async removeAgent(names) {
+      const found = await findAll(names, "destroy");
       const desired = await readFolder(settings, look);
-      refuseIfNeeded(desired, found.agent, name);
+      const documents = found.map(({ agent }) => agent.document);
+      for (const { agent } of found) refuseIfNeeded(desired, agent, documents);
       const texts: Texts = new Map();
       const remove = (file: string, key: DocumentKey) => {
         const before = texts.get(file) ?? textIn(fleet, file);
@@ -133,9 +144,24 @@ export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
         texts.set(file, after === null ? null : mark + after);
       };
       // The snapshots first: the document of the agent may be the only other one of their file.
-      for (const { file, key } of ownSnapshots(fleet, desired, name)) remove(file, key);
-      remove(found.agent.source.file, { kind: "Agent", name });
+      for (const name of documents)
+        for (const { file, key } of ownSnapshots(fleet, desired, name)) remove(file, key);
+      for (const { agent } of found) remove(agent.source.file, { kind: "Agent", name: agent.document });
       return done(found, texts);
+    },
+
+    async addAgent(name, file, text) {
+      const before = await readFolder(settings, look);
+      const texts: Texts = new Map([[file, text]]);
+      await write(settings, look, texts);
+      const { agents } = await readFolder(settings, look);
+      return {
+        changed: true,
+        document: join(fleet, file),
+        files: [join(fleet, file)],
+        instances: agents.filter((a) => a.document === name).map((a) => a.name),
+        settings: before.settings,
+      };
     },
   };
 }
@@ -161,10 +187,10 @@ function appended(text: string, document: string): string {
 async function instancesOf(
   settings: Settings,
   look: Look,
-  { key }: AgentDocument,
+  found: readonly AgentDocument[],
 ): Promise<readonly string[]> {
   const { agents } = await readFolder(settings, look);
-  return agents.filter((a) => a.document === key.name).map((a) => a.name);
+  return found.flatMap(({ key }) => agents.filter((a) => a.document === key.name).map((a) => a.name));
 }
 
 async function isPausedIn(settings: Settings, name: string, texts: Texts): Promise<boolean> {
@@ -192,10 +218,14 @@ function ownSnapshots(
 }
 
 /** Who waits for an agent would wait for ever once it is gone. */
-function refuseIfNeeded(desired: Desired, { source }: DesiredAgent, name: string): void {
+function refuseIfNeeded(
+  desired: Desired,
+  { source, document: name }: DesiredAgent,
+  going: readonly string[],
+): void {
   const own = desired.agents.filter((a) => a.document === name).map((a) => a.name);
   const others = desired.agents.filter(
-    (a) => a.document !== name && a.dependsOn.some((d) => own.includes(d)),
+    (a) => !going.includes(a.document) && a.dependsOn.some((d) => own.includes(d)),
   );
   if (others.length === 0) return;
   const names = others.map((a) => a.name).join(", ");
@@ -213,9 +243,14 @@ function overlay({ fleet, home }: Settings, texts: Texts): FleetFiles {
   return {
     list: () => {
       const { files, errors } = disk.list();
-      return { errors, files: files.filter((f) => texts.get(f.path) !== null) };
+      const known = new Set(files.map((f) => f.path));
+      const added = [...at].flatMap(([absolute, text]) => {
+        const path = relative(fleet, absolute);
+        return text === null || known.has(path) ? [] : [{ path, absolute, stamp: "edited" }];
+      });
+      return { errors, files: [...files.filter((f) => texts.get(f.path) !== null), ...added] };
     },
-    stamp: (absolute) => disk.stamp(absolute),
+    stamp: (absolute) => (typeof at.get(absolute) === "string" ? "edited" : disk.stamp(absolute)),
     read: (absolute) => {
       const text = at.get(absolute);
       return typeof text === "string" ? Buffer.from(text) : disk.read(absolute);
@@ -235,6 +270,9 @@ async function write(settings: Settings, look: Look, texts: Texts): Promise<void
   for (const [file, text] of texts) {
     const path = join(settings.fleet, file);
     if (text === null) rmSync(path);
-    else replaceFile(path, text);
+    else {
+      mkdirSync(dirname(path), { recursive: true });
+      replaceFile(path, text);
+    }
   }
 }

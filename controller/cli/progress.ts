@@ -27,8 +27,18 @@ const DOING: Readonly<Record<string, string>> = {
 const QUIET = new Set(["drain", "await-ready"]);
 const QUIET_MS = 1000;
 
-/** Takes events, live or from a hub's stream, and prints what they say. */
-export function createProgress(output: Output): { event(event: AnyEvent): void; close(): void } {
+export interface Progress {
+  event(event: AnyEvent): void;
+  /** A remark that is no event. */
+  note(text: string): void;
+  close(): void;
+}
+
+const SILENT: Progress = { event: () => {}, note: () => {}, close: () => {} };
+
+/** Takes events, live or from a hub's stream, and prints what they say. `wants`: of which agents. As JSON nothing is told before the end. */
+export function createProgress(output: Output, wants: (agent: string) => boolean = () => true): Progress {
+  if (output.json) return { ...SILENT, note: (text) => output.err(text) };
   const since = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
   const say = (agent: string, text: string) => output.out(`${output.paint("strong", agent)}: ${text}`);
@@ -37,7 +47,9 @@ export function createProgress(output: Output): { event(event: AnyEvent): void; 
     timers.delete(agent);
   };
   return {
+    note: (text) => output.err(text),
     event({ name, at, data }) {
+      if ("agent" in data && !wants(data.agent)) return;
       switch (name) {
         case "step.started": {
           if (!since.has(data.agent)) since.set(data.agent, at);

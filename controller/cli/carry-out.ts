@@ -1,0 +1,209 @@
+/** Has changes done: by the loop that runs, or by one of our own for as long as it takes; and tells what became of them. */
+import type { AnyEvent } from "../base/events.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Settings } from "../base/env.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
+import type { Action, Change, Plan } from "../core/types.ts";
+import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
+import type { Api } from "../../ui/client/api.ts";
+import { asked } from "./asked.ts";
+import type { Output } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import { createSystem } from "./system.ts";
+
+export interface Order {
+  /** What a person said yes to. */
+  readonly changes: readonly { readonly agent: string; readonly action: Action }[];
+  /** Instance names; empty: all. */
+  readonly targets: readonly string[];
+  readonly allowDelete: readonly string[];
+}
+
+export interface HeldItem {
+  readonly agent: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly release: string;
+}
+
+export interface Outcome {
+  readonly held: readonly HeldItem[];
+  readonly failed: readonly string[];
+  /** What still waits for something that does not come by itself. */
+  readonly undone: readonly string[];
+}
+
+interface Options {
+  readonly settings: Settings;
+  readonly output: Output;
+  /** For the lock and the audit. */
+  readonly command: string;
+}
+
+/** How long the loop may take to read what was just written. Milliseconds. */
+const READ_MS = 20_000;
+const POLL_MS = 200;
+/** The folder is read again this often while it is waited for: somebody else may edit it, too. Milliseconds. */
+const REREAD_MS = 2000;
+
+/**
+ * A loop runs already: it does the work, we watch. `prepare` is called when the stream stands, so that not even the first
+ * step of what it causes is missed; `isEdit`: it wrote to the fleet, and the loop has to have read that.
+ */
+export async function throughHub(
+  { settings, output }: Options,
+  api: Api,
+  prepare: () => Promise<Order>,
+  isEdit: boolean,
+): Promise<Outcome> {
+  let order: Order | null = null;
+  const progress = createProgress(output, (agent) => order === null || concerns(order, agent));
+  const watching = new AbortController();
+  const { promise: watched, resolve: isWatched } = Promise.withResolvers<void>();
+  const watch = (async () => {
+    for await (const { event, data } of api.events(api.eventsPath(), null, watching.signal)) {
+      isWatched();
+      progress.event({ name: event, at: (data as { readonly at: number }).at, data } as AnyEvent);
+    }
+  })()
+    .catch(() => {})
+    .finally(isWatched);
+  const leave = () => {
+    progress.close();
+    output.err("the loop goes on with it by itself; vm-agent list shows how far it is");
+    process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, leave);
+  try {
+    await watched;
+    order = await prepare();
+    if (isEdit) await untilRead(settings, api);
+    const before = await api.getFleet();
+    await asked(() => api.apply(order as Order));
+    return await untilDone(api, order, before.turns);
+  } finally {
+    watching.abort();
+    await watch;
+    progress.close();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, leave);
+  }
+}
+
+const concerns = ({ targets }: Order, agent: string): boolean =>
+  targets.length === 0 || agent === "" || targets.includes(agent);
+
+async function untilRead(settings: Settings, api: Api): Promise<void> {
+  const end = systemClock.now() + READ_MS;
+  let written: string | null = null;
+  let readAt = 0;
+  await asked(() => api.reconcile());
+  for (;;) {
+    if (systemClock.now() - readAt > REREAD_MS) {
+      const { read } = await readFleetInGit(settings.fleet);
+      written = read.ok ? read.desired.hash : null;
+      readAt = systemClock.now();
+    }
+    const plan = await asked(() => api.getPlan());
+    if (plan !== null && plan.desiredHash === written) return;
+    if (systemClock.now() > end)
+      throw new VmAgentError({
+        code: "not-seen",
+        message: `it is written, but the loop that runs has not read ${settings.fleet} yet`,
+        next: "vm-agent list shows which fleet it works on, and what is wrong with it",
+      });
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+async function untilDone(api: Api, order: Order, turns: number): Promise<Outcome> {
+  for (;;) {
+    const now = await asked(() => api.getFleet());
+    if (now.turns > turns + 1) {
+      const { targets } = order;
+      const failed = Object.keys(now.failures).filter((name) => concerns(order, name));
+      // Of some agents, the others need not be waited for.
+      const working = now.agents.some((a) => targets.includes(a.name) && a.work !== null);
+      if (now.settled || (targets.length > 0 && !working)) {
+        const plan = await asked(() => api.getPlan());
+        const open = left(plan, order).filter((name) => !failed.includes(name));
+        const waits = (plan?.held ?? []).some((h) => h.reason === "waiting" && concerns(order, h.agent));
+        const isOver = now.settled || (open.length === 0 && !waits && failed.length === 0);
+        if (isOver) return { held: heldOf(plan, order), failed, undone: open };
+      }
+    }
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+const heldOf = (plan: Plan | null, order: Order): readonly HeldItem[] =>
+  (plan?.held ?? []).filter((h) => h.reason !== "waiting" && concerns(order, h.agent));
+
+const left = (plan: Plan | null, order: Order): readonly string[] =>
+  (plan?.changes ?? []).map((c) => c.agent).filter((name) => concerns(order, name));
+
+/** No hub runs: bring one up, converge, and close it again. `exactly`: these changes and nothing beside them. */
+export async function byOurselves(
+  { settings, output, command }: Options,
+  order: Order,
+  exactly: readonly Change[] | null,
+): Promise<Outcome> {
+  const system = await createSystem(settings, {
+    command,
+    env: process.env,
+    watch: false,
+    onError: (e) => output.err(String(e)),
+  });
+  const progress = createProgress(output, (agent) => concerns(order, agent));
+  system.bus.onAny((event) => progress.event(event));
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) {
+      progress.close();
+      process.exit(130);
+    }
+    progress.note(
+      "finishing the running steps; again to stop at once (safe: the next start goes on from there)",
+    );
+    stop.abort(
+      new VmAgentError({
+        code: "interrupted",
+        message: "stopped, as asked",
+        next: "vm-agent apply goes on from here",
+        exit: EXIT_INTERRUPTED,
+      }),
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  try {
+    system.loop.scope.restrict(order.targets);
+    if (exactly) system.loop.scope.restrictTo(exactly);
+    system.loop.start();
+    system.loop.approve(order.changes, order.allowDelete);
+    const { plan } = await system.loop.settled(stop.signal);
+    const failed = [...system.loop.queue.failures().keys()].filter((name) => concerns(order, name));
+    const moved = system.loop.scope.undone.filter((name) => !failed.includes(name));
+    for (const name of moved)
+      output.err(`${name}: not done, because something else than what was saved is to be done now`);
+    const undone = exactly ? [] : left(plan, order).filter((name) => !failed.includes(name));
+    return { held: heldOf(plan, order), failed: [...failed, ...moved], undone };
+  } finally {
+    await system.stop();
+    progress.close();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+  }
+}
+
+const EXIT_INTERRUPTED = 130;
+
+/** Says what is left and why, and what that means for the exit code. */
+export function exitOf({ output }: Pick<Options, "output">, { failed, held, undone }: Outcome): number {
+  if (failed.length > 0) {
+    output.err(`${output.paint("bad", "failed:")} ${failed.join(", ")}`);
+    return EXIT.failed;
+  }
+  if (undone.length > 0)
+    output.err(
+      `${output.paint("warn", "waits:")} ${undone.join(", ")}; ${undone.length === 1 ? `vm-agent why ${undone[0]} says` : "vm-agent plan says"} for what`,
+    );
+  return held.length + undone.length > 0 ? EXIT.held : EXIT.done;
+}

@@ -1,0 +1,68 @@
+/** An edit of the fleet that a person asked for, written and then carried out for the agents that it is about. */
+import { existsSync } from "node:fs";
+import type { Action } from "../core/types.ts";
+import { type Order, byOurselves, exitOf, throughHub } from "./carry-out.ts";
+import { commitEdit, mayEdit } from "./edit-in-git.ts";
+import { findHub } from "./home.ts";
+import { shownPath } from "./output.ts";
+import type { Invocation } from "./run.ts";
+
+export interface Written {
+  /** False: it said so already. */
+  readonly changed: boolean;
+  /** Absolute paths. */
+  readonly files: readonly string[];
+  /** Instances that it is about. */
+  readonly instances: readonly string[];
+}
+
+export interface Wish {
+  /** As it was typed, for the audit and the commit. */
+  readonly command: string;
+  readonly edit: () => Promise<Written>;
+  /** What the edit amounts to, which the person who typed it has said yes to. */
+  readonly action: Action | null;
+  /** True: what is protected, too, since it was named for that. */
+  readonly allowDelete?: boolean;
+}
+
+/** Throws, with nothing written, when the edit would break the fleet or would not count. */
+export async function converge(invocation: Invocation, wish: Wish): Promise<number> {
+  const { settings, output, options: flags } = invocation;
+  const { command, action } = wish;
+  const git = await mayEdit(settings, output, flags.commit === true, command);
+  let written: Written = { changed: false, files: [], instances: [] };
+  const write = async (): Promise<Order> => {
+    written = await wish.edit();
+    if (git && written.files.length > 0) await commitEdit(git, written.files, command);
+    if (!output.json) tell(invocation, written, git !== null);
+    const { instances } = written;
+    return {
+      changes: action === null ? [] : instances.map((agent) => ({ agent, action })),
+      targets: instances,
+      allowDelete: wish.allowDelete ? instances : [],
+    };
+  };
+  const hub = await findHub(settings);
+  const options = { settings, output, command: `vm-agent ${command}` };
+  const outcome = hub
+    ? await throughHub(options, hub.api, write, true)
+    : await byOurselves(options, await write(), null);
+  const { instances, changed, files } = written;
+  if (output.json) output.out(JSON.stringify({ agents: instances, changed, files, ...outcome }));
+  const exit = exitOf(invocation, outcome);
+  if (exit === 0 && !output.json)
+    output.out(
+      `${output.paint("good", "✓")} ${instances.join(", ")}: ${action === "destroy" ? "gone" : "as written"}`,
+    );
+  return exit;
+}
+
+function tell({ output }: Invocation, { changed, files }: Written, committed: boolean): void {
+  if (!changed) output.out("The fleet says so already; nothing was written.");
+  else
+    for (const file of files)
+      output.out(
+        `${existsSync(file) ? "Written to" : "Removed"} ${shownPath(file)}${committed ? ", and committed" : ""}.`,
+      );
+}
