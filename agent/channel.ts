@@ -25,6 +25,8 @@ export interface ChannelDeps {
 }
 
 const CONNECT_MS = 10_000;
+/** An address that has not answered for so long is no longer waited for alone: the next one is tried beside it. */
+const STAGGER_MS = 500;
 /** From an open connection to the hub's hello. */
 const HELLO_MS = 15_000;
 const WATCH_MS = 5_000;
@@ -38,6 +40,12 @@ const MAX_INCOMING = 16 * 2 ** 20;
 /** Beyond so much unsent data output is kept back. */
 const CONGESTED_BYTES = 1_048_576;
 
+/** Addresses that are tried side by side: the first connection that opens is the one. */
+interface Race {
+  winner: string | null;
+  readonly sockets: Set<WebSocket>;
+}
+
 export class Channel {
   readonly #deps: ChannelDeps;
   readonly #random: () => number;
@@ -48,6 +56,7 @@ export class Channel {
   #stopped = false;
   #wake: () => void = () => {};
   #heard = 0;
+  #race: Race = { winner: null, sockets: new Set() };
 
   constructor(deps: ChannelDeps) {
     this.#deps = deps;
@@ -106,6 +115,7 @@ export class Channel {
     this.#stopped = true;
     this.#wake();
     const socket = this.#socket;
+    for (const pending of this.#race.sockets) if (pending !== socket) pending.terminate();
     if (socket === null) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => socket.terminate(), 1_000);
@@ -128,19 +138,53 @@ export class Channel {
     });
   }
 
-  /** Tries every address and, where the first token is refused, the second; ends with the first accepted connection's end. */
+  /** Tries every address; where the first that opens turns us away or stays silent, the others again. */
   async #round(): Promise<Ending> {
     let result: Ending = { closeCode: null, httpStatus: null };
     const route = this.#readRoute();
     if (route === null) return result;
     if (route.tokens.length === 0) this.#deps.log.error("there is neither a credential nor a join token");
-    for (const url of route.urls) {
-      for (const token of route.tokens) {
-        const ending = await this.#connect(url, token, route);
-        if (this.#stopped || this.#established) return ending;
-        result = worst(result, ending);
-        if (ending.closeCode !== CLOSE.unauthorised && ending.httpStatus !== 401) break;
-      }
+    let urls = route.urls;
+    while (urls.length > 0) {
+      this.#race = { winner: null, sockets: new Set() };
+      const ending = await this.#fastest(urls, route);
+      if (this.#stopped || this.#established) return ending;
+      result = worst(result, ending);
+      const { winner } = this.#race;
+      if (winner === null) break;
+      urls = urls.filter((url) => url !== winner);
+    }
+    return result;
+  }
+
+  /** The addresses in their order, each a moment after the one before it, or as soon as that one has failed. */
+  async #fastest(urls: readonly string[], route: Route): Promise<Ending> {
+    const race = this.#race;
+    const endings: Promise<Ending>[] = [];
+    for (const url of urls) {
+      if (race.winner !== null || this.#stopped) break;
+      const ending = this.#lane(url, route);
+      endings.push(ending);
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, STAGGER_MS);
+      });
+      await Promise.race([ending, patience]);
+      clearTimeout(timer);
+    }
+    return (await Promise.all(endings)).reduce(worst, { closeCode: null, httpStatus: null });
+  }
+
+  /** One address: where the first token is refused, the second. */
+  async #lane(url: string, route: Route): Promise<Ending> {
+    let result: Ending = { closeCode: null, httpStatus: null };
+    for (const token of route.tokens) {
+      const { winner } = this.#race;
+      if (this.#stopped || (winner !== null && winner !== url)) break;
+      const ending = await this.#connect(url, token, route);
+      if (this.#stopped || (this.#race.winner === url && this.#established)) return ending;
+      result = worst(result, ending);
+      if (ending.closeCode !== CLOSE.unauthorised && ending.httpStatus !== 401) break;
     }
     return result;
   }
@@ -156,6 +200,7 @@ export class Channel {
 
   #connect(url: string, token: string, route: Route): Promise<Ending> {
     const { log, opened, received, closed } = this.#deps;
+    const race = this.#race;
     this.#established = false;
     return new Promise((resolve) => {
       let httpStatus: number | null = null;
@@ -171,12 +216,17 @@ export class Channel {
         ...(route.ca === null ? {} : { ca: route.ca }),
         ...(pin === null ? {} : { createConnection: pinnedConnection(pin) as never }),
       });
-      this.#socket = socket;
-      const hello = setTimeout(() => {
-        if (!this.#established) socket.terminate();
-      }, CONNECT_MS + HELLO_MS);
+      race.sockets.add(socket);
+      let hello: NodeJS.Timeout | undefined;
       socket.on("open", () => {
+        if (this.#stopped || (race.winner !== null && race.winner !== url)) return socket.terminate();
         isOpen = true;
+        race.winner = url;
+        this.#socket = socket;
+        for (const other of race.sockets) if (other !== socket) other.terminate();
+        hello = setTimeout(() => {
+          if (!this.#established) socket.terminate();
+        }, HELLO_MS);
         this.#heard = performance.now();
         watch = this.#watch(socket);
         log.info(`connected to ${address}`);
@@ -199,11 +249,13 @@ export class Channel {
         log.warn(`${address} answered ${httpStatus}`);
       });
       socket.on("error", (error) => {
-        if (httpStatus === null) log.warn(`${address}: ${error.message}`);
+        const lost = race.winner !== null && race.winner !== url;
+        if (httpStatus === null && !lost) log.warn(`${address}: ${error.message}`);
       });
       socket.on("close", (code, reason) => {
         clearTimeout(hello);
         if (watch !== null) clearInterval(watch);
+        race.sockets.delete(socket);
         if (this.#socket === socket) this.#socket = null;
         if (isOpen) {
           log.warn(`connection closed: ${code} ${String(reason)}`.trimEnd());

@@ -1,7 +1,8 @@
 /** What the runtime is told: its settings file from cloud-init, its credential, and the configuration that the hub pushes. */
 import { readFileSync } from "node:fs";
 import { ensureDir, readJson, readText, writeAtomic } from "./files.ts";
-import { CREDENTIAL_FILE, guest, PUSHED_CONFIG_FILE, STATE_DIR } from "./paths.ts";
+import { readAddresses } from "./gateway.ts";
+import { ADDRESSES_FILE, CREDENTIAL_FILE, guest, PUSHED_CONFIG_FILE, STATE_DIR } from "./paths.ts";
 import { scrubJoinToken } from "./scrub.ts";
 import { isRecord, type PushedConfig, type TaskConfig } from "./wire.ts";
 
@@ -55,6 +56,17 @@ export function storeCredential(credential: string, settingsFile: string): void 
   // The copies first: as long as the settings have the token, a crash between the two is made up for.
   if (typeof dead === "string") scrubJoinToken(dead);
   writeAtomic(settingsFile, `${JSON.stringify(rest)}\n`);
+}
+
+/** Beside those of the settings, which stay: a hub that moves back is found again. */
+export function loadAddresses(): readonly string[] {
+  return readAddresses(readJson(guest(ADDRESSES_FILE)));
+}
+
+export function storeAddresses(told: readonly string[]): void {
+  if (JSON.stringify(told) === JSON.stringify(loadAddresses())) return;
+  ensureDir(guest(STATE_DIR));
+  writeAtomic(guest(ADDRESSES_FILE), JSON.stringify(told));
 }
 
 export const DEFAULT_TASKS: TaskConfig = { concurrency: 1, sudo: false, user: "ubuntu" };

@@ -26,13 +26,27 @@ function littleEndian(hex: string): string {
 
 const LOOPBACK = /^(wss?:\/\/)?(127\.\d+\.\d+\.\d+|localhost|\[::1\])(?![^:/])|^::1$/;
 
+const PUSHED = 16;
+const ADDRESS = /^(wss?:\/\/)?[\w.:[\]-]{1,270}(\/agent)?(#sha256:[0-9a-f]{64})?$/;
+
+/** What a hub may tell of where else it is: bounded, and never this instance itself. */
+export function readAddresses(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  const known = value.filter((host): host is string => typeof host === "string" && ADDRESS.test(host));
+  return known.filter((host) => !LOOPBACK.test(host)).slice(0, PUSHED);
+}
+
 /**
  * URLs to try in order. `hub` entries are `host`, `host:port` or whole `ws://` and `wss://` URLs. A hub that is on loopback
- * only shares this machine's network (the sandbox): the gateway is a stranger then, and is not shown a credential.
+ * only shares this machine's network (the sandbox): the gateway is a stranger then, and is not shown a credential. Beside
+ * others loopback is left out: in an instance it is the instance itself, where any task may listen for our credential.
  */
 export function candidates(hub: readonly string[], port: number, gateway: string | null): readonly string[] {
-  const isHere = hub.length > 0 && hub.every((host) => LOOPBACK.test(host));
-  const hosts = gateway === null || isHere ? hub : [...hub, samePin(`${gateway}:${port}`, hub)];
+  const elsewhere = hub.filter((host) => !LOOPBACK.test(host));
+  const isHere = hub.length > 0 && elsewhere.length === 0;
+  const hosts = isHere
+    ? hub
+    : [...elsewhere, ...(gateway === null ? [] : [samePin(`${gateway}:${port}`, hub)])];
   const urls = hosts.map((host) => {
     if (/^wss?:\/\//.test(host)) return host.replace(/\/+$/, "").replace(/^(wss?:\/\/[^/]+)$/, "$1/agent");
     const hasPort = /:\d+$/.test(host) && (host.startsWith("[") || host.split(":").length === 2);

@@ -4,10 +4,12 @@ import { realpathSync } from "node:fs";
 import { Channel } from "./channel.ts";
 import {
   DEFAULT_TASKS,
+  loadAddresses,
   loadPushed,
   readCredential,
   readSettings,
   type Settings,
+  storeAddresses,
   storeCredential,
   storePushed,
 } from "./config.ts";
@@ -122,7 +124,7 @@ async function run(settingsFile: string): Promise<number> {
       const now = readSettings(settingsFile);
       const tokens = [readCredential(), now.joinToken].filter((token): token is string => token !== null);
       return {
-        urls: candidates(now.hub, now.port, readGateway(GUEST_ROOT !== "")),
+        urls: candidates([...now.hub, ...loadAddresses()], now.port, readGateway(GUEST_ROOT !== "")),
         tokens,
         agent,
         ca: now.ca,
@@ -145,6 +147,7 @@ async function run(settingsFile: string): Promise<number> {
       node: process.versions.node,
     }),
     storeCredential: (credential) => storeCredential(credential, settingsFile),
+    storeAddresses,
     storeConfig: storePushed,
     initial: loadPushed(),
     configured: ({ tasks }) => mailbox.prepare(ownerOf(tasks.user)),

@@ -14,6 +14,8 @@ export function guest(path: string, root: string = GUEST_ROOT): string {
 export const STATE_DIR = "/var/lib/vm-agent";
 export const CREDENTIAL_FILE: string = `${STATE_DIR}/credential`;
 export const PUSHED_CONFIG_FILE: string = `${STATE_DIR}/config.json`;
+/** Where the hub last said that it is. */
+export const ADDRESSES_FILE: string = `${STATE_DIR}/hub.json`;
 export const JOURNAL_DIR: string = `${STATE_DIR}/journal`;
 export const SPOOL_DIR: string = `${STATE_DIR}/spool`;
 /** Messages of the programs in this instance: `inbox/` and `outbox/`. */

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { parsePushed } from "./config.ts";
 import { backoff, delayAfter, jittered, LONGEST_MS, SHORTEST_MS, worst } from "./backoff.ts";
 import { cpuPercent, parseCpu, parseMemory } from "./facts.ts";
-import { candidates, defaultGateway } from "./gateway.ts";
+import { candidates, defaultGateway, readAddresses } from "./gateway.ts";
 import { fileName } from "./journal.ts";
 import { Outbox } from "./outbox.ts";
 import { type OutputPiece, TaskOutput } from "./output.ts";
@@ -186,14 +186,17 @@ test("the default gateway is the default route with the lowest metric", () => {
   ].join("\n");
   assert.equal(defaultGateway(table), "10.232.2.1");
   assert.equal(defaultGateway(""), null);
-  assert.deepEqual(candidates(["h:1", "h2", "::1", "[::1]:5", "wss://hub.example"], 9090, "10.0.0.1"), [
-    "ws://h:1/agent",
-    "ws://h2:9090/agent",
-    "ws://[::1]:9090/agent",
-    "ws://[::1]:5/agent",
-    "wss://hub.example/agent",
-    "ws://10.0.0.1:9090/agent",
-  ]);
+  assert.deepEqual(
+    candidates(["h:1", "h2", "2001:db8::1", "[2001:db8::1]:5", "wss://hub.example"], 9090, "10.0.0.1"),
+    [
+      "ws://h:1/agent",
+      "ws://h2:9090/agent",
+      "ws://[2001:db8::1]:9090/agent",
+      "ws://[2001:db8::1]:5/agent",
+      "wss://hub.example/agent",
+      "ws://10.0.0.1:9090/agent",
+    ],
+  );
   assert.deepEqual(candidates([], 9090, null), []);
 });
 
@@ -306,6 +309,16 @@ test("a hub on loopback is on this machine, whose own gateway is a stranger and 
     assert.equal(candidates([host], 9090, "192.0.2.1").length, 1, host);
   for (const host of ["127.0.0.1.example:1", "localhost.example", "10.0.0.1", "wss://hub.example"])
     assert.equal(candidates([host], 9090, "192.0.2.1").length, 2, host);
-  assert.equal(candidates(["10.0.0.1", "127.0.0.1"], 9090, "192.0.2.1").length, 3);
+  // Beside others it would be the instance itself, where a task may listen.
+  assert.deepEqual(candidates(["10.0.0.1", "127.0.0.1", "localhost:1"], 9090, "192.0.2.1"), [
+    "ws://10.0.0.1:9090/agent",
+    "ws://192.0.2.1:9090/agent",
+  ]);
+  const pin = `wss://10.0.0.2:9090/agent#sha256:${"a".repeat(64)}`;
+  assert.deepEqual(
+    readAddresses([pin, "10.0.0.1:9090", "127.0.0.1:9090", "::1", 7, "http://x/y", "a b", "h@x"]),
+    [pin, "10.0.0.1:9090"],
+  );
+  assert.equal(readAddresses(Array.from({ length: 99 }, (_, n) => `10.0.0.${n}`)).length, 16);
   assert.deepEqual(candidates([], 9090, "192.0.2.1"), ["ws://192.0.2.1:9090/agent"]);
 });

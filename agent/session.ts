@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Bounds, jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "./config.ts";
 import { errorMessage } from "./files.ts";
+import { readAddresses } from "./gateway.ts";
 import type { Log } from "./log.ts";
 import type { LogStore } from "./log-store.ts";
 import type { Mailbox, Outgoing } from "./mailbox.ts";
@@ -50,6 +51,7 @@ export interface SessionDeps {
   readonly line: Line;
   readonly identify: () => Identification;
   readonly storeCredential: (credential: string) => void;
+  readonly storeAddresses: (addresses: readonly string[]) => void;
   readonly storeConfig: (config: PushedConfig) => void;
   readonly initial: ActiveConfig;
   readonly configured: (config: PushedConfig) => void;
@@ -197,6 +199,7 @@ export class Session {
     this.#deps.line.established({ shortestMs, longestMs });
     if (typeof payload.credential === "string" && payload.credential !== "")
       this.#storeCredential(payload.credential);
+    if (payload.addresses !== undefined) this.#storeAddresses(payload.addresses);
     if (payload.config !== undefined && payload.config !== null) this.#configure(payload.config);
     this.#heartbeat();
     this.#sendLog();
@@ -205,6 +208,14 @@ export class Session {
     const features = Array.isArray(payload.features) ? payload.features : [];
     if (features.includes("messages")) this.#deps.mailbox.opened();
     this.#deps.upgrade().established();
+  }
+
+  #storeAddresses(value: unknown): void {
+    try {
+      this.#deps.storeAddresses(readAddresses(value));
+    } catch (error) {
+      this.#remark("disk", `the hub's addresses cannot be stored: ${errorMessage(error)}`);
+    }
   }
 
   #storeCredential(credential: string): void {

@@ -45,6 +45,7 @@ export interface HubOptions {
   readonly credential?: string;
   readonly config?: PushedConfig;
   readonly policy?: Partial<Policy>;
+  readonly addresses?: readonly string[];
   /** Answer every response with `stored`; default true. */
   readonly stores?: boolean;
 }
@@ -64,6 +65,8 @@ export class FakeHub {
   readonly received: Received[] = [];
   readonly tokens: (string | undefined)[] = [];
   options: HubOptions;
+  /** Called when a runtime has connected, before it says anything. */
+  onConnection: () => void = () => {};
   port = 0;
   #server: WebSocketServer | null = null;
   #socket: WebSocket | null = null;
@@ -82,6 +85,7 @@ export class FakeHub {
       this.tokens.push(request.headers.authorization);
       this.#socket = socket;
       const connection = this.tokens.length;
+      this.onConnection();
       socket.on("message", (data) => this.#frame(String(data), connection));
     });
   }
@@ -89,13 +93,14 @@ export class FakeHub {
   #frame(text: string, connection: number): void {
     const { type, payload } = JSON.parse(text) as { readonly type: string; readonly payload: Payload };
     this.received.push({ type, payload, connection });
-    const { credential, config, policy, stores } = this.options;
+    const { credential, config, policy, stores, addresses } = this.options;
     if (type === "hello") {
       const joined = this.tokens.at(-1) === `Bearer ${credential}`;
       this.send("hello", {
         protocol: 1,
         ...(credential === undefined || joined ? {} : { credential }),
         ...(config === undefined || config.hash === payload.configHash ? {} : { config }),
+        ...(addresses && { addresses }),
         policy: { heartbeatMs: 30_000, maxFrameBytes: 1_048_576, maxOutputBytes: 1_048_576, ...policy },
       });
     }

@@ -93,6 +93,7 @@ export function createHub(deps: HubDeps) {
   const logs = createRuntimeLogs({ registry, random, answerWithin: limits.logAnswer });
   const upgrades = createUpgrades({ bundle: deps.runtime ?? null, audit, bus, limits, registry });
   const session: SessionDeps = {
+    addresses: () => addresses(),
     auth,
     audit,
     bus,

@@ -16,6 +16,8 @@ import type { Upgrades } from "./upgrades.ts";
 import type { TaskEngine } from "./task-engine.ts";
 
 export interface SessionDeps {
+  /** Where runtimes reach this hub, as they are to remember it. */
+  readonly addresses: () => readonly string[];
   readonly auth: RuntimeAuth;
   readonly audit: Audit;
   readonly bus: Bus;
@@ -108,6 +110,7 @@ export class Session {
         reconnectShortestMs: limits.reconnectShortest,
         reconnectLongestMs: limits.reconnectLongest,
       },
+      addresses: this.#deps.addresses(),
       features: FEATURES,
     });
     registry.connected(agent, this.connection);
