@@ -13,6 +13,7 @@ import {
   storeCredential,
   storePushed,
 } from "./config.ts";
+import { createDiskWatch } from "./disk-watch.ts";
 import { bootId, bundleHash, createHealth, instanceId, provisionProblems } from "./facts.ts";
 import { errorMessage } from "./files.ts";
 import { candidates, readGateway } from "./gateway.ts";
@@ -31,6 +32,7 @@ import {
   MAIL_DIR,
   SETTINGS_FILE,
   SPOOL_DIR,
+  STATE_DIR,
   UPGRADE_FILE,
 } from "./paths.ts";
 import { Session } from "./session.ts";
@@ -110,6 +112,7 @@ async function run(settingsFile: string): Promise<number> {
     send: (message) => session.sendMessage(message),
   });
   const ownerOf = (user: string) => accountFor(user, readSurroundings(GUEST_ROOT !== ""));
+  const disk = createDiskWatch(guest(STATE_DIR), log);
   const upgrade = createUpgrade({
     entry,
     file: guest(UPGRADE_FILE),
@@ -157,7 +160,7 @@ async function run(settingsFile: string): Promise<number> {
     logPage: logStore.page,
     upgrade: () => upgrade,
     health: createHealth(),
-    problems: provisionProblems,
+    problems: () => [...disk(), ...provisionProblems()],
     log,
   });
 
