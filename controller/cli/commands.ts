@@ -237,6 +237,36 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./backup.ts")).backup,
   },
   {
+    usage: "doctor",
+    summary:
+      "check this machine, Multipass, ports, tokens and the fleet, each with its remedy; changes nothing",
+    example: ["vm-agent doctor", "vm-agent doctor --json"],
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
+  },
+  {
+    usage: "install-service",
+    summary: "have the hub start by itself: systemd on Linux, launchd on macOS",
+    options: [
+      ["--user", "a service of your own (the default, but for root)"],
+      ["--system", "a service of the machine, run as you (with sudo)"],
+      ["--print", "print the file and what would be run, and do nothing"],
+      ["--dry-run", "the same"],
+      ["--force", "replace the service of another fleet"],
+    ],
+    example: ["vm-agent install-service --print"],
+    load: async () => (await import("./service/install.ts")).installService,
+  },
+  {
+    usage: "uninstall-service",
+    summary: "stop that service and remove it; agents and state stay",
+    options: [
+      ["--user", "the service of your own (the default, but for root)"],
+      ["--system", "the service of the machine (with sudo)"],
+    ],
+    example: ["vm-agent uninstall-service"],
+    load: async () => (await import("./service/install.ts")).uninstallService,
+  },
+  {
     usage: "multipass [args...]",
     summary: "the Multipass in use (the sandbox's too), as the driver sees it",
     passThrough: true,

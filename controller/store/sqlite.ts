@@ -2,6 +2,7 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { VmAgentError } from "../base/errors.ts";
 import type { Db } from "./db.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -18,6 +19,8 @@ import type { Store } from "./store.ts";
 export interface OpenOptions {
   /** For commands that look while `up` writes: the file must exist, every write is rejected. */
   readonly readOnly?: boolean;
+  /** With `readOnly`: checks the file, and leaves nothing beside it, not even the index that SQLite makes for readers. */
+  readonly untouched?: boolean;
   /** Pages of 4 KiB that the file may have; for tests of a full disk. */
   readonly maxPages?: number;
 }
@@ -40,8 +43,10 @@ export function openStore(path: string, options: OpenOptions = {}): Store {
 }
 
 function open(path: string, options: OpenOptions): Store {
-  inspect(path, options.readOnly === true);
-  const db = new DatabaseSync(path, { readOnly: options.readOnly === true, timeout: BUSY_TIMEOUT });
+  const untouched = options.readOnly === true && options.untouched === true;
+  const file = untouched ? still(path) : path;
+  inspect(path, file, options.readOnly === true, untouched);
+  const db = new DatabaseSync(file, { readOnly: options.readOnly === true, timeout: BUSY_TIMEOUT });
   try {
     if (options.readOnly !== true) prepareForWriting(db, path, options);
     db.exec("PRAGMA foreign_keys = ON");
@@ -52,8 +57,16 @@ function open(path: string, options: OpenOptions): Store {
   }
 }
 
+/** A file without a log is read as one that nobody changes; with one, a reader needs the log and its index, which are there. */
+function still(path: string): string | URL {
+  if (existsSync(`${path}-wal`)) return path;
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  return url;
+}
+
 /** Looks at an existing file through a read-only connection, which can neither change it nor fold its WAL in. */
-function inspect(path: string, reading: boolean): void {
+function inspect(path: string, file: string | URL, reading: boolean, check: boolean): void {
   if (!existsSync(path)) {
     if (reading) throw missing(path);
     closeSync(openSync(path, "a", 0o600));
@@ -67,14 +80,14 @@ function inspect(path: string, reading: boolean): void {
     return;
   }
   if (!reading && !writable(path)) throw readOnly(path);
-  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT });
+  const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT });
   try {
     const version = schemaVersion(db);
     const tables = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
     const ours = applicationId(db) === APPLICATION_ID;
     if (!ours && tables > 0) throw corrupt(path, "it belongs to another program");
     if (version > LATEST) throw newer(path, version, LATEST);
-    if (!reading && size <= QUICK_CHECK_BYTES) quickCheck(db, path);
+    if ((check || !reading) && size <= QUICK_CHECK_BYTES) quickCheck(db, path);
   } finally {
     db.close();
   }

@@ -1,0 +1,46 @@
+/** Whether this machine's clock can be right: not before this program was built, not before what was written last. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../base/paths.ts";
+import { age } from "../../core/explain-values.ts";
+import { databasePath } from "../home.ts";
+import type { Check, Finding } from "./check.ts";
+import type { Patient } from "./patient.ts";
+
+/** File systems round, and hosts are corrected by seconds all the time. */
+const TOLERANCE = 60_000;
+
+export const clock: Check<Patient> = {
+  name: "clock",
+  run: async ({ settings, now }) => [
+    clockFinding(now(), {
+      "this program": modified(join(packageRoot(), "package.json")),
+      "the database": modified(databasePath(settings.home)),
+      "the operator's token": modified(join(settings.home, "operator-token")),
+    }),
+  ],
+};
+
+/** `written`: when each thing was written, null where there is none. */
+export function clockFinding(now: number, written: Readonly<Record<string, number | null>>): Finding {
+  const [latest] = Object.entries(written)
+    .filter((entry): entry is [string, number] => entry[1] !== null)
+    .sort((a, b) => b[1] - a[1]);
+  if (latest && latest[1] > now + TOLERANCE)
+    return {
+      level: "warn",
+      found: `the clock says ${iso(now)}, and ${latest[0]} was written ${age(latest[1] - now)} after that`,
+      next: "set the clock (timedatectl set-ntp true, or the date settings of macOS); schedules, timeouts and join tokens go by it",
+    };
+  return { level: "good", found: `the clock says ${iso(now)}` };
+}
+
+const iso = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+
+function modified(file: string): number | null {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,26 @@
+/** Whether the database opens, is whole, and is of a version that this vm-agent knows. */
+import { statSync } from "node:fs";
+import { bytes } from "../../core/explain-values.ts";
+import { LATEST } from "../../store/migrate.ts";
+import { databasePath } from "../home.ts";
+import type { Check } from "./check.ts";
+import { asFinding } from "./check.ts";
+import { counted } from "./instances.ts";
+import type { Patient } from "./patient.ts";
+
+export const database: Check<Patient> = {
+  name: "database",
+  async run({ settings, stored }) {
+    const found = stored();
+    if (found.kind === "none")
+      return [{ level: "good", found: "the database will be made by the first start" }];
+    if (found.kind === "refused") return [asFinding(found.error)];
+    const { size } = statSync(databasePath(settings.home));
+    return [
+      {
+        level: "good",
+        found: `the database opens (${bytes(size)}, schema up to ${LATEST}, ${counted(found.claims.length, "instance")} claimed)`,
+      },
+    ];
+  },
+};

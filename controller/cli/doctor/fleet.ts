@@ -1,0 +1,43 @@
+/** Whether the fleet files can be used. */
+import { errorLine } from "../../reconcile/fleet-errors.ts";
+import { shownPath } from "../output.ts";
+import type { Check } from "./check.ts";
+import { counted } from "./instances.ts";
+import type { Patient } from "./patient.ts";
+
+export const fleet: Check<Patient> = {
+  name: "fleet",
+  async run({ settings, fleet: read }) {
+    const found = await read();
+    const where = shownPath(settings.fleet);
+    if (found.ok) {
+      const { agents, snapshots, guard } = found.desired;
+      if (guard)
+        return [
+          {
+            level: "warn",
+            found: guard.message,
+            next: `write an agent into ${where}; nothing is removed while it is so`,
+          },
+        ];
+      const notes =
+        found.warnings.length === 0
+          ? ""
+          : `, ${counted(found.warnings.length, "warning")} (vm-agent validate)`;
+      return [
+        {
+          level: "good",
+          found: `the fleet ${where} is valid: ${counted(agents.length, "agent")}, ${counted(snapshots.length, "snapshot")}${notes}`,
+        },
+      ];
+    }
+    const [first] = found.errors;
+    return [
+      {
+        level: "bad",
+        found: `the fleet ${where} cannot be used: ${counted(found.errors.length, "error")}${first ? `, the first: ${errorLine(first)}` : ""}`,
+        next: "vm-agent validate shows them all; until then the last good fleet stays in force",
+      },
+    ];
+  },
+};

@@ -1,0 +1,59 @@
+/** Names: deleted instances that still hold one of ours, and instances of others that have one. */
+import type { Claim, DesiredAgent, ObservedInstance } from "../../core/types.ts";
+import type { Check, Finding } from "./check.ts";
+import { driverDeadline } from "./multipass.ts";
+import type { Patient } from "./patient.ts";
+
+export const instances: Check<Patient> = {
+  name: "instances",
+  deadlineMs: driverDeadline,
+  async run(patient) {
+    const look = await patient.driver().catch(() => null);
+    if (look?.seen.kind !== "seen")
+      return [{ level: "skip", found: "which instances there are cannot be seen" }];
+    const read = await patient.fleet();
+    const stored = patient.stored();
+    if (stored.kind === "refused")
+      return [
+        { level: "skip", found: "whose instances these are is not known: the database cannot be read" },
+      ];
+    return nameFindings(
+      look.seen.instances,
+      read.ok ? read.desired.agents : [],
+      stored.kind === "open" ? stored.claims : [],
+    );
+  },
+};
+
+export function nameFindings(
+  seen: readonly ObservedInstance[],
+  agents: readonly Pick<DesiredAgent, "name">[],
+  claims: readonly Pick<Claim, "name">[],
+): readonly Finding[] {
+  const wanted = new Set(agents.map((a) => a.name));
+  const claimed = new Set(claims.map((c) => c.name));
+  const deleted = seen.filter((i) => i.state === "Deleted" && wanted.has(i.name));
+  const taken = seen.filter((i) => i.state !== "Deleted" && wanted.has(i.name) && !claimed.has(i.name));
+  const ours = seen.filter((i) => i.state !== "Deleted" && claimed.has(i.name)).length;
+  return [
+    ...deleted.map(
+      ({ name }): Finding => ({
+        level: "warn",
+        found: `a deleted instance holds the name ${name}`,
+        next: `vm-agent multipass recover ${name}, or for good: vm-agent multipass delete --purge ${name}`,
+      }),
+    ),
+    ...taken.map(
+      ({ name }): Finding => ({
+        level: "warn",
+        found: `an instance ${name} is there that vm-agent did not make; it is never touched`,
+        next: `vm-agent import ${name} makes it ours; or give the agent another name`,
+      }),
+    ),
+    ...(deleted.length + taken.length === 0
+      ? [{ level: "good", found: `${counted(ours, "instance")} of ours, no name is taken` } as const]
+      : []),
+  ];
+}
+
+export const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;

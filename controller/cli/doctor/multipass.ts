@@ -1,0 +1,50 @@
+/** Whether there is a Multipass, which one, and whether its daemon answers. */
+import type { Check, Finding } from "./check.ts";
+import type { DriverLook, Patient } from "./patient.ts";
+
+/** What was recorded, and what the driver follows. */
+const KNOWN = "1.16";
+
+export const multipass: Check<Patient> = {
+  name: "multipass",
+  deadlineMs: (patient) => driverDeadline(patient),
+  async run(patient) {
+    return multipassFindings(await patient.driver(), patient.lookMs);
+  },
+};
+
+/** `version`, and `list` once more where `version` hides the reason; and the killing of what hangs. */
+export const driverDeadline = ({ lookMs }: Pick<Patient, "lookMs">): number => 3 * lookMs + 10_000;
+
+export function multipassFindings(
+  look: Pick<DriverLook, "info" | "tookMs" | "seen">,
+  lookMs: number,
+): readonly Finding[] {
+  const { info, tookMs, seen } = look;
+  const name = `${info.sandbox ? "the sandbox, as Multipass" : "multipass"} ${info.version}`;
+  const answer: Finding =
+    seen.kind === "unobservable"
+      ? { level: "bad", found: `${name} is there, and nothing can be seen: ${seen.reason}`, next: seen.next }
+      : tookMs > lookMs / 2
+        ? {
+            level: "warn",
+            found: `${name} answers, after ${seconds(tookMs)}`,
+            next: "it is busy: it serves one call after another, and nobody while it stops or restores an instance. If it stays, restart its daemon",
+          }
+        : { level: "good", found: `${name} answers in ${seconds(tookMs)}` };
+  return isKnown(info.version)
+    ? [answer]
+    : [
+        answer,
+        {
+          level: "warn",
+          found: `multipass ${info.version} is not a version that vm-agent was tried with (${KNOWN})`,
+          next: "install that one (Linux: snap refresh multipass), or try this one: MULTIPASS_REAL=1 runs the driver's contract in a checkout",
+        },
+      ];
+}
+
+/** `1.16.3`, `1.16.3+mac`, `1.16.0-rc.2`: what follows the two numbers is a build of the same. */
+const isKnown = (version: string): boolean => version === KNOWN || version.startsWith(`${KNOWN}.`);
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,155 @@
+/** What the checks look at: each part is asked for once, when the first check wants it, and shared by all. Nothing is written. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../base/clock.ts";
+import type { EnvRecord, Settings } from "../../base/env.ts";
+import { toVmAgentError, type VmAgentError } from "../../base/errors.ts";
+import { createBus } from "../../base/events.ts";
+import { type Run, run as realRun } from "../../base/exec.ts";
+import type { Claim } from "../../core/types.ts";
+import type { DriverInfo, Observation } from "../../drivers/driver.ts";
+import { DEADLINES, readDeadlines } from "../../drivers/multipass-call.ts";
+import { type Selection, selectDriver } from "../../drivers/select.ts";
+import type { FleetRead } from "../../reconcile/fleet-load.ts";
+import { openStore } from "../../store/sqlite.ts";
+import { type HubFile, databasePath, findHub, readHubFile } from "../home.ts";
+import { DRIVER_KEY } from "../world.ts";
+
+export interface DriverLook {
+  readonly selection: Selection;
+  readonly info: DriverInfo;
+  /** Milliseconds that `version` took. */
+  readonly tookMs: number;
+  readonly seen: Observation;
+}
+
+export type Stored =
+  | { readonly kind: "none" }
+  | { readonly kind: "open"; readonly claims: readonly Claim[]; readonly driver: Selection["kind"] | null }
+  | { readonly kind: "refused"; readonly error: VmAgentError };
+
+export interface RunningHub {
+  readonly file: HubFile;
+  /** Answers its own health endpoint. */
+  readonly answers: boolean;
+}
+
+export interface Patient {
+  readonly settings: Settings;
+  readonly env: EnvRecord;
+  readonly platform: NodeJS.Platform;
+  readonly now: () => number;
+  readonly run: Run;
+  /** Milliseconds that one look at Multipass may take. */
+  readonly lookMs: number;
+  fleet(): Promise<FleetRead>;
+  stored(): Stored;
+  /** Rejects with the reason when there is no Multipass that can be asked. */
+  driver(): Promise<DriverLook>;
+  /** null: none has been started for this fleet, or it ended in order. */
+  hub(): Promise<RunningHub | null>;
+}
+
+/** A person waits; a daemon that needs longer is told as one that does not answer. */
+const LONGEST_LOOK = 15_000;
+
+export interface PatientOptions {
+  readonly platform?: NodeJS.Platform;
+  readonly run?: Run;
+  readonly usualPlaces?: readonly string[];
+}
+
+export function createPatient(settings: Settings, env: EnvRecord, options: PatientOptions = {}): Patient {
+  const lookMs = Math.min(readDeadlines(env).look, LONGEST_LOOK);
+  const run = options.run ?? realRun;
+  const once = <T>(make: () => T): (() => T) => {
+    let made: { readonly value: T } | null = null;
+    return () => {
+      made ??= { value: make() };
+      return made.value;
+    };
+  };
+  const fleet = once(async () => {
+    const { readFleetInGit } = await import("../../reconcile/fleet-git-reader.ts");
+    return (await readFleetInGit(settings.fleet, { mayFetch: async () => false })).read;
+  });
+  const stored = once(() => lookAtStore(databasePath(settings.home)));
+  return {
+    settings,
+    env,
+    platform: options.platform ?? process.platform,
+    now: systemClock.now,
+    run,
+    lookMs,
+    fleet,
+    stored,
+    driver: once(async () => {
+      const read = await fleet().catch(() => null);
+      const store = stored();
+      return lookAtDriver(settings, read?.ok ? read.desired.settings.driver : null, {
+        env,
+        run,
+        lookMs,
+        claimed: store.kind === "open" && store.claims.length > 0 ? store.driver : null,
+        ...(options.usualPlaces && { usualPlaces: options.usualPlaces }),
+      });
+    }),
+    hub: once(async () => {
+      const file = readHubFile(settings.home);
+      if (file === null) return null;
+      const answers = (await findHub({ ...settings, url: null, token: settings.token ?? "-" })) !== null;
+      return { file, answers };
+    }),
+  };
+}
+
+function lookAtStore(path: string): Stored {
+  if (!existsSync(path)) return { kind: "none" };
+  try {
+    const store = openStore(path, { readOnly: true, untouched: true });
+    try {
+      const driver = (store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null;
+      return { kind: "open", claims: store.claims.list(), driver };
+    } finally {
+      // A store that only reads has nothing to wait for.
+      void store.close();
+    }
+  } catch (error) {
+    return { kind: "refused", error: toVmAgentError(error) };
+  }
+}
+
+interface LookParts {
+  readonly env: EnvRecord;
+  readonly run: Run;
+  readonly lookMs: number;
+  readonly claimed: Selection["kind"] | null;
+  readonly usualPlaces?: readonly string[];
+}
+
+async function lookAtDriver(
+  settings: Settings,
+  wanted: "auto" | "multipass" | "sandbox" | null,
+  { env, run, lookMs, claimed, usualPlaces }: LookParts,
+): Promise<DriverLook> {
+  // Its first call would make the sandbox's folders. Where there are none there is no instance, and a passing folder shows the same.
+  const own = env.VM_AGENT_SANDBOX_DIR || join(settings.home, "sandbox");
+  const passing = existsSync(own) ? null : mkdtempSync(join(tmpdir(), "vm-agent-doctor-"));
+  try {
+    const selection = await selectDriver(settings, wanted, {
+      bus: createBus(systemClock.now),
+      env: { ...env, ...(passing !== null && { VM_AGENT_SANDBOX_DIR: passing }) },
+      run,
+      deadlines: { ...DEADLINES, look: lookMs },
+      claimed,
+      ...(usualPlaces && { usualPlaces }),
+    });
+    const begun = performance.now();
+    const info = await selection.driver.info();
+    const tookMs = performance.now() - begun;
+    return { selection, info, tookMs, seen: await selection.driver.list() };
+  } finally {
+    if (passing !== null) rmSync(passing, { recursive: true, force: true });
+  }
+}

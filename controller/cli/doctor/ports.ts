@@ -1,0 +1,84 @@
+/** Whether the hub's ports are free; if not, who has them, and whether that is our own hub. */
+import { createServer } from "node:net";
+import type { Check, Finding } from "./check.ts";
+import { driverDeadline } from "./multipass.ts";
+import type { Patient, RunningHub } from "./patient.ts";
+import { portHolders } from "./port-holders.ts";
+import { type PortWanted, portsWanted } from "./ports-wanted.ts";
+
+export const ports: Check<Patient> = {
+  name: "ports",
+  deadlineMs: driverDeadline,
+  async run(patient) {
+    const hub = await patient.hub();
+    if (hub?.answers)
+      return [{ level: "good", found: `the hub runs (pid ${hub.file.pid}): ${portsOf(hub)}` }];
+    const wanted = await wantedPorts(patient);
+    const findings = (await Promise.all(wanted.map((w) => portFinding(w, patient)))).filter(
+      (f) => f !== null,
+    );
+    if (findings.length > 0) return findings;
+    const fixed = wanted.filter((w) => w.port !== 0);
+    return [
+      {
+        level: "good",
+        found:
+          fixed.length === 0
+            ? "any free ports are taken"
+            : `ports ${fixed.map((w) => w.port).join(", ")} are free`,
+      },
+    ];
+  },
+};
+
+export async function wantedPorts(patient: Patient): Promise<readonly PortWanted[]> {
+  const read = await patient.fleet();
+  const look = await patient.driver().catch(() => null);
+  const hub = read.ok ? read.desired.settings.hub : null;
+  return portsWanted(patient.settings, hub, look?.info.sandbox ?? false, Boolean(patient.env.VM_AGENT_BIND));
+}
+
+const portsOf = ({ file }: RunningHub): string =>
+  [`agents ${file.agent}`, `API ${file.http}`, `dashboard ${file.dashboard}`].join(", ");
+
+async function portFinding(wanted: PortWanted, patient: Patient): Promise<Finding | null> {
+  const { port, bind, what, variable } = wanted;
+  const code = port === 0 ? null : await tryPort(port, bind);
+  if (code === null) return null;
+  if (code === "EADDRINUSE") {
+    const [holder] = await portHolders(port, patient);
+    const who = holder ? `pid ${holder.pid} (${shorten(holder.command)})` : "a program of another user";
+    const stop = holder ? "stop it" : `find it as root (lsof -i :${port}) and stop it`;
+    return {
+      level: "bad",
+      found: `port ${port} for ${forWhom(what)} is taken by ${who}`,
+      next: `${stop}, or choose another: ${variable}=${port + 100}`,
+    };
+  }
+  if (code === "EACCES")
+    return {
+      level: "bad",
+      found: `port ${port} for ${forWhom(what)} may not be opened by this user`,
+      next: `choose one above 1023: ${variable}`,
+    };
+  return {
+    level: "bad",
+    found: `port ${port} for ${forWhom(what)} cannot be opened at ${bind} (${code})`,
+    next: "choose an address of this machine (VM_AGENT_BIND)",
+  };
+}
+
+const forWhom = (what: PortWanted["what"]): string => (what === "agents" ? "agents" : `the ${what}`);
+
+const LONGEST = 60;
+const shorten = (command: string): string =>
+  command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command;
+
+/** Opens it for a moment, as the hub would; null: it can be opened. */
+function tryPort(port: number, host: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(null)));
+  });
+}

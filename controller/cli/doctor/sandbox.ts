@@ -1,0 +1,54 @@
+/** Says loudly that the sandbox is one, why it was chosen, and what separates its agents from this machine. */
+import { spawnable } from "./spawnable.ts";
+import type { Check, Finding } from "./check.ts";
+import { driverDeadline } from "./multipass.ts";
+import type { Patient } from "./patient.ts";
+
+export const sandbox: Check<Patient> = {
+  name: "sandbox",
+  deadlineMs: driverDeadline,
+  async run(patient) {
+    const look = await patient.driver().catch(() => null);
+    // Without an answer the check of Multipass tells why.
+    if (!look?.info.sandbox) return [];
+    const { reason } = look.selection;
+    return [
+      {
+        level: "warn",
+        found: `NOT virtual machines: ${reason.replace(/^sandbox \(not virtual machines\)/, "the sandbox is used")}`,
+        next: "it is for looking, developing and testing; for real work install Multipass (https://canonical.com/multipass/install)",
+      },
+      await isolation(patient),
+    ];
+  },
+};
+
+async function isolation({ env, run, lookMs }: Patient): Promise<Finding> {
+  const forced = env.VM_AGENT_SANDBOX_ISOLATION;
+  if (forced === "none")
+    return { ...OPEN, found: "agents of the sandbox are not isolated: VM_AGENT_SANDBOX_ISOLATION=none" };
+  const bwrap = spawnable("bwrap", env);
+  if (bwrap === null)
+    return { ...OPEN, found: "agents of the sandbox are not isolated: there is no bubblewrap on PATH" };
+  const tried = await run(
+    bwrap,
+    ["--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+    { deadlineMs: lookMs },
+  );
+  if (tried.exitCode === 0)
+    return {
+      level: "good",
+      found: `agents of the sandbox are isolated by ${bwrap}; they share this machine's network`,
+    };
+  const why = tried.stderr.trim().split("\n", 1)[0] || "it does not end";
+  return {
+    ...OPEN,
+    found: `agents of the sandbox are not isolated: bubblewrap does not work here (${why})`,
+    next: "allow unprivileged user namespaces (Ubuntu: an AppArmor profile for bwrap); until then every task runs as you, on this machine",
+  };
+}
+
+const OPEN = {
+  level: "warn",
+  next: "install bubblewrap (apt install bubblewrap); until then every task runs as you, on this machine",
+} as const;
