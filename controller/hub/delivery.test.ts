@@ -395,6 +395,24 @@ describe("the loop's side of the hub", () => {
     assert.deepEqual(store.agents.list(), []);
   });
 
+  it("lets in again what was revoked by mistake: the same credential, the same settings, and tasks", async () => {
+    const runtime = await connected(test.hub, "a");
+    const token = await test.hub.auth.issue("a");
+    assert.ok(token);
+    const again = await test.hub.revoke("a");
+    await runtime.hasEnded();
+    assert.equal(test.hub.auth.admit("a", token).ok, false);
+    await again?.();
+    const back = TestRuntime.current(test.hub, "a", token);
+    await back.hello("nonce of a", { configHash: "config-1" });
+    assert.deepEqual(test.hub.enrolled(), ["a"]);
+    assert.equal(test.hub.agent("a").config?.hash, "config-1");
+    const { id } = await give("a");
+    back.answer(await back.next("task"));
+    await reaches(id, "succeeded");
+    assert.equal(await test.hub.revoke("nobody"), null);
+  });
+
   it("judges silence in two phases, by each agent's own patience, and not while the host slept", async () => {
     const runtime = await connected(test.hub, "a", { offlineAfter: 8000 });
     const status = () => test.hub.readings()[0]?.status;

@@ -291,10 +291,13 @@ export function createHub(deps: HubDeps) {
 
     enrolled: (): readonly string[] => [...registry.all()].filter((a) => !a.guest).map((a) => a.id),
 
-    async revoke(id: string): Promise<void> {
+    /** What it answers lets the runtime in again with the credential that it has; tasks and messages have ended for good. */
+    async revoke(id: string): Promise<(() => Promise<void>) | null> {
+      const credential = store.credentials.get(id);
       await store.credentials.remove(id);
       const agent = registry.get(id);
-      if (!agent) return;
+      if (!agent) return null;
+      const row = agent.toRow();
       agent.queue.draining = true;
       for (const task of [...engine.live()].filter((t) => t.record.agent === id)) {
         await engine.end(task, "revoked", `the agent "${id}" was removed`);
@@ -304,6 +307,17 @@ export function createHub(deps: HubDeps) {
       await registry.remove(id);
       await audit.record("hub", "runtime.revoke", id, {});
       bus.emit("runtime.offline", { agent: id, reason: "removed" });
+      if (!credential) return null;
+      return async () => {
+        // Whoever enrolled it anew since has the last word.
+        if (store.credentials.get(id)) return;
+        await store.credentials.put(credential);
+        const back = registry.ensure(id);
+        back.restore(row);
+        if (agent.config) back.configure(agent.config);
+        registry.save(back);
+        await audit.record("hub", "runtime.let-in-again", id, {});
+      };
     },
 
     /** A join token for a runtime that lost its credential; only the instance of the present claim can use it. */

@@ -7,8 +7,9 @@ import { steps } from "../core/steps.ts";
 import type { Change, DesiredAgent, InstanceState, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
+import { owned, putClaim } from "./claims.ts";
 import { type EffectDeps, runEffect } from "./effects.ts";
-import type { RuntimePort } from "./ports.ts";
+import type { LetInAgain, RuntimePort } from "./ports.ts";
 
 export interface ApplyDeps extends EffectDeps {
   readonly driver: Driver;
@@ -22,16 +23,34 @@ export interface ApplyDeps extends EffectDeps {
   readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
 }
 
+/** Steps that take away what cannot be given back, or what somebody uses: time has passed since they were decided. */
+const TAKING: readonly Step["kind"][] = [
+  "stop",
+  "suspend",
+  "resize",
+  "remove-snapshot",
+  "restore",
+  "revoke",
+  "remove",
+];
+
 /**
  * Resolves when all steps are done or were not needed any more; rejects with VmAgentError at the first that fails.
- * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done.
+ * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done. `isWanted` is
+ * asked just before steps that take something away; where it says no, what can be given back is, and it rejects with
+ * `no-longer-wanted`.
  */
 export async function applyChange(
   deps: ApplyDeps,
   change: Change,
   agent: DesiredAgent | null,
   signal: AbortSignal,
+  isWanted: () => boolean = () => true,
 ): Promise<void> {
+  const past: Past = { letInAgain: null, stopped: false };
+  const revoked = (letInAgain: LetInAgain | null) => {
+    past.letInAgain = letInAgain;
+  };
   for (const step of steps(change)) {
     if (signal.aborted) throw stopped();
     const started = deps.clock.now();
@@ -41,9 +60,14 @@ export async function applyChange(
       if (!skipped) {
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
         await deps.prove?.(step, state);
+        if (TAKING.includes(step.kind) && !isWanted()) {
+          await giveBack(deps, step, past);
+          throw noLongerWanted(step.agent, step.kind);
+        }
         deps.bus.emit("step.started", { agent: step.agent, step: step.kind, detail: detail(step) });
         deps.boundary?.(step.agent, step.kind, "before");
-        await runEffect(deps, step, { agent, change, signal });
+        await runEffect(deps, step, { agent, change, signal, revoked });
+        past.stopped ||= step.kind === "stop";
         deps.boundary?.(step.agent, step.kind, "after");
       }
       deps.bus.emit("step.done", {
@@ -60,6 +84,26 @@ export async function applyChange(
   }
   // Also what does not run now is given tasks again: they wait in its queue.
   deps.runtime.undrain(change.agent);
+}
+
+/** What this change has done so far that has to be told or taken back when it ends in its middle. */
+interface Past {
+  letInAgain: LetInAgain | null;
+  stopped: boolean;
+}
+
+/**
+ * The claim says what is so: that it is not to be removed, and that it was we who stopped it, which is nobody's drift. A removal
+ * that an earlier life began stays begun: its credential is gone, so a person decides.
+ */
+async function giveBack(deps: ApplyDeps, { agent }: Step, past: Past): Promise<void> {
+  const { converged } = owned(deps, agent);
+  if (past.letInAgain) {
+    // First of all, because it refuses a writer whose time is over.
+    await putClaim(deps, agent, { phase: "launched", replacing: false });
+    await past.letInAgain();
+  } else if (past.stopped && converged)
+    await putClaim(deps, agent, { converged: { ...converged, state: "stopped" } });
 }
 
 /** The state of the instance now; only asked where the step depends on it. */
@@ -86,6 +130,14 @@ const moved = (step: Step, state: string): VmAgentError =>
   new VmAgentError({
     code: "world-moved",
     message: `"${step.agent}" is ${state}, and ${step.kind} needs it ${step.requires.join(" or ")}`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
+
+export const noLongerWanted = (agent: string, step: string): VmAgentError =>
+  new VmAgentError({
+    code: "no-longer-wanted",
+    message: `"${agent}" is left as it is: the fleet was edited before its ${step}`,
     next: "nothing to do, it is planned anew",
     transient: true,
   });

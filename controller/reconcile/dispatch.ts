@@ -1,6 +1,6 @@
 /** What may be begun now, in which order: changes of the plan, what a yes released, and remedies for silent runtimes. */
 import { withKeptInstances } from "../core/renames.ts";
-import type { Change, Desired, DesiredAgent, Instant } from "../core/types.ts";
+import type { Change, Desired, DesiredAgent, Instant, Plan } from "../core/types.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Care } from "./care.ts";
 import type { PlannedInstall } from "./installs.ts";
@@ -11,9 +11,9 @@ import type { Scope } from "./scope.ts";
 import { wantedKey } from "./work.ts";
 
 /** Changes of the plan, and those held only for want of a yes that was given. */
-export function runnable(turn: Turn, approvals: Approvals, scope: Scope): readonly Change[] {
-  const released = turn.plan.held.flatMap((h) => approvals.releases(h) ?? []);
-  const all = [...turn.plan.changes, ...released].filter((c) => scope.allows(c));
+export function runnable(plan: Plan, approvals: Approvals, scope: Scope): readonly Change[] {
+  const released = plan.held.flatMap((h) => approvals.releases(h) ?? []);
+  const all = [...plan.changes, ...released].filter((c) => scope.allows(c));
   // Removals first: they make room.
   return all.sort((a, b) => Number(b.action === "destroy") - Number(a.action === "destroy"));
 }

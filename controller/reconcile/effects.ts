@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
 import { type SizeRow, goneKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
-import type { RuntimePort } from "./ports.ts";
+import type { LetInAgain, RuntimePort } from "./ports.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetSnapshots } from "./snapshots.ts";
 
@@ -41,6 +41,8 @@ export interface EffectContext {
   readonly agent: DesiredAgent | null;
   readonly change: Change;
   readonly signal: AbortSignal;
+  /** Called with what lets the runtime in again, once it was cut off; null: there was nothing to cut off. */
+  readonly revoked?: (letInAgain: LetInAgain | null) => void;
 }
 
 export async function runEffect(deps: EffectDeps, step: Step, context: EffectContext): Promise<void> {
@@ -85,7 +87,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       return runtime.drain(name, deps.drainMs, context.signal);
     case "revoke":
       await putClaim(deps, name, { phase: "removing", replacing: context.change.action === "replace" });
-      return runtime.revoke(name);
+      return context.revoked?.(await runtime.revoke(name));
     case "remove":
       await reaffirm(deps, name);
       if (store.kv.get(goneKey(name)) === owned(deps, name).nonce) return;

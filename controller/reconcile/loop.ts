@@ -17,6 +17,7 @@ import { KeyQueue } from "./queue.ts";
 import { revokeNobodies } from "./nobodies.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { Scope } from "./scope.ts";
+import { isStillWanted } from "./still-wanted.ts";
 import { isSettled, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
 import { Waiters } from "./waiters.ts";
@@ -159,17 +160,16 @@ export class Loop {
     try {
       for (const names of this.#asked.splice(0)) await this.#care.forgive(names);
       const busy = new Set(this.queue.keys());
-      const { given, allowDelete } = this.#approvals;
-      const policy: Policy = { actor: "loop", allowDelete, targets: [], bootGrace: this.#deps.bootGrace };
+      const { given } = this.#approvals;
       const options = {
         fence,
         busy,
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
-        correct: (held: Held) => this.#approvals.covers(held),
+        correct: this.#correct,
         shape: this.#care.shape,
       };
-      const turn = await reconcile(this.#deps, desired, policy, options);
+      const turn = await reconcile(this.#deps, desired, this.#policy(), options);
       this.#turn = turn;
       this.#turns++;
       this.#events.planned(turn);
@@ -205,6 +205,13 @@ export class Loop {
     }
   }
 
+  readonly #correct = (held: Held) => this.#approvals.covers(held);
+
+  #policy(): Policy {
+    const { allowDelete } = this.#approvals;
+    return { actor: "loop", allowDelete, targets: [], bootGrace: this.#deps.bootGrace };
+  }
+
   /** A newer controller works now: what runs here ends with its step, and whoever waits is told. */
   #giveWay(error: VmAgentError): void {
     this.#fenced ??= error;
@@ -214,7 +221,7 @@ export class Loop {
   }
 
   #runnable(turn: Turn): readonly Change[] {
-    return runnable(turn, this.#approvals, this.scope);
+    return runnable(turn.plan, this.#approvals, this.scope);
   }
 
   #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>): void {
@@ -226,23 +233,24 @@ export class Loop {
       this.#jobs.begin(
         begin.change,
         now,
-        () => this.#carryOut(begin),
+        () => this.#carryOut(begin, desired.hash, turn),
         () => this.wake(),
       );
     }
   }
 
-  async #carryOut(begin: Begin): Promise<void> {
+  async #carryOut(begin: Begin, begunFor: string, turn: Turn): Promise<void> {
     const { bus, clock } = this.#deps;
     const { change } = begin;
     const [name, { signal }] = [change.agent, this.#abort];
+    const isWanted = () => this.#isWanted(begin, begunFor, turn);
     try {
       if (begin.kind === "install") await this.#care.installs.run(begin.install, signal);
-      else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal);
+      else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal, isWanted);
       else {
         await this.#care.begun(change);
         this.scope.begun(name);
-        await applyChange(this.#deps, change, begin.agent, signal);
+        await applyChange(this.#deps, change, begin.agent, signal, isWanted);
       }
       this.queue.done(name);
       this.#approvals.done(name);
@@ -250,13 +258,23 @@ export class Loop {
       if (begin.kind === "change") bus.emit("agent.converged", { agent: name });
     } catch (error) {
       const known = toVmAgentError(error);
-      if (known.code === "stopped" || this.#care.isHold(known)) return this.queue.abandon(name);
+      // A yes was for what was wanted then.
+      if (known.code === "no-longer-wanted") this.#approvals.done(name);
+      if (known.code === "no-longer-wanted" || known.code === "stopped" || this.#care.isHold(known))
+        return this.queue.abandon(name);
       const step = this.#jobs.working.get(name)?.step ?? "";
       const failure = this.queue.failed(name, wantedKey(change), known, clock.now());
       const retryInMs = Number.isFinite(failure.retryAt) ? failure.retryAt - clock.now() : null;
       bus.emit("step.failed", { agent: name, step, message: known.message, next: known.next, retryInMs });
       if (known.code === "fenced") this.#giveWay(known);
     }
+  }
+
+  #isWanted(begin: Begin, begunFor: string, turn: Turn): boolean {
+    const { desired, store } = this.#deps;
+    const claim = store.claims.list().find((c) => c.name === begin.change.agent);
+    const said = { policy: this.#policy(), approvals: this.#approvals, correct: this.#correct };
+    return isStillWanted(begin, begunFor, turn, { ...said, desired: desired(), claim });
   }
 
   /**

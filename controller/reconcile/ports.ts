@@ -20,6 +20,8 @@ export interface RuntimeConfig {
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
 }
 
+export type LetInAgain = () => Promise<void>;
+
 export interface RuntimePort {
   readings(): readonly RuntimeReading[];
   /** Addresses (`host:port`, first is best) at which instances can reach the agent port. */
@@ -34,6 +36,9 @@ export interface RuntimePort {
   undrain(agent: string): void;
   /** Names that documents or claims have brought in; never those of clients that registered themselves. */
   enrolled(): readonly string[];
-  /** Forgets the agent: its credentials, its connection; its open tasks end as `expired` with the reason. */
-  revoke(agent: string): Promise<void>;
+  /**
+   * Forgets the agent: its credentials, its connection; its open tasks end as `expired` with the reason. What it answers lets
+   * the runtime in again with the credential that it has, for a removal that is not wanted any more; null: it had none.
+   */
+  revoke(agent: string): Promise<LetInAgain | null>;
 }

@@ -1,7 +1,7 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
 import { type Diff, diff, proves } from "../core/diff.ts";
 import { plan } from "../core/plan.ts";
-import type { Claim, Desired, Held, Observed, Plan, Policy } from "../core/types.ts";
+import type { Claim, Desired, Held, Instant, Observed, Plan, Policy } from "../core/types.ts";
 import { vanishedKey } from "./keys.ts";
 import { type ObserveDeps, type ObserveOptions, observe } from "./observe.ts";
 
@@ -26,9 +26,7 @@ export async function reconcile(
   options: TurnOptions,
 ): Promise<Turn> {
   const observed = await observe(deps, desired, options);
-  const seen = diff(desired, observed, deps.clock.now(), policy.bootGrace);
-  const found = options.correct ? corrected(seen, options.correct) : seen;
-  const planned = plan(found, desired, observed, policy, deps.clock.now());
+  const { found, plan: planned } = decide(desired, observed, policy, options.correct, deps.clock.now());
   const turn = { observed, plan: options.shape?.(planned) ?? planned, busy: options.busy };
   if (options.fence !== null) {
     await remember(deps, found.remember, options.busy, options.fence);
@@ -36,6 +34,19 @@ export async function reconcile(
     await forget(deps, desired, found.forget, observed, options.fence);
   }
   return turn;
+}
+
+/** What is to be done about what was seen. Pure. */
+export function decide(
+  desired: Desired,
+  observed: Observed,
+  policy: Policy,
+  correct: TurnOptions["correct"],
+  now: Instant,
+): { readonly found: Diff; readonly plan: Plan } {
+  const seen = diff(desired, observed, now, policy.bootGrace);
+  const found = correct ? corrected(seen, correct) : seen;
+  return { found, plan: plan(found, desired, observed, policy, now) };
 }
 
 /** What a person wants corrected is a change like any other: every guard of the plan stands before it still. */

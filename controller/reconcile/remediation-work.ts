@@ -5,7 +5,7 @@ import { desiredView } from "../core/drift.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
-import { type ApplyDeps, applyChange, stateOf } from "./apply.ts";
+import { type ApplyDeps, applyChange, noLongerWanted, stateOf } from "./apply.ts";
 import { reaffirm } from "./claims.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import { episodeKey } from "./remediation-key.ts";
@@ -139,11 +139,17 @@ export class Remedies {
   }
 
   /** The try is on disk before it is begun, so that a crash in its middle counts it. */
-  async run(planned: PlannedRemedy, change: Change, signal: AbortSignal): Promise<void> {
+  async run(
+    planned: PlannedRemedy,
+    change: Change,
+    signal: AbortSignal,
+    isWanted: () => boolean,
+  ): Promise<void> {
     const { agent, remedy } = planned;
     const { name } = agent;
     const before = (this.#deps.store.kv.get(episodeKey(name)) as Episode | undefined) ?? null;
     await this.#proofs.prove(name, null);
+    if (!isWanted()) throw noLongerWanted(name, remedy.rung);
     await this.#remember(name, tried(before, remedy.rung, this.#deps.clock.now()));
     switch (remedy.rung) {
       case "restart-runtime":
@@ -151,7 +157,7 @@ export class Remedies {
       case "restart-instance":
         return this.#restartInstance(name, before);
       case "replace":
-        return applyChange(this.#deps, change, agent, signal);
+        return applyChange(this.#deps, change, agent, signal, isWanted);
       default: {
         const never: never = remedy.rung;
         return never;

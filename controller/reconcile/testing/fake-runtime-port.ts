@@ -137,9 +137,12 @@ export function createFakeRuntimePort(options: FakeRuntimePortOptions): FakeRunt
       drained.delete(agent);
       since.delete(agent);
       memory.tasks.delete(agent);
+      const nonce = memory.credentials.get(agent);
       memory.credentials.delete(agent);
       memory.readings.delete(agent);
       bus.emit("runtime.offline", { agent, reason: "removed" });
+      if (nonce === undefined) return null;
+      return async () => void memory.credentials.set(agent, nonce);
     },
   };
 }
