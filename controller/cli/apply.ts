@@ -55,8 +55,20 @@ function savedPlan(file: string, typed: Scope): SavedPlan {
 }
 
 function finish(invocation: Invocation, outcome: Outcome, plan: Plan): number {
-  const { output } = invocation;
-  const { held, failed } = outcome;
+  const { output, options } = invocation;
+  const { held, failed, undone } = outcome;
   if (output.json) output.out(JSON.stringify({ plan, held: held.length, failed }));
-  return exitOf(invocation, outcome);
+  const exit = exitOf(invocation, outcome);
+  if (output.json || options.quiet || plan.changes.length === 0) return exit;
+  const open = new Set([...failed, ...undone]);
+  const done = plan.changes.filter((c) => !open.has(c.agent)).length;
+  output.out(`\nApplied ${done} of ${plan.changes.length} changes, ${held.length} held. ${next(outcome)}`);
+  return exit;
+}
+
+function next({ held, failed, undone }: Outcome): string {
+  const [first] = [...failed, ...undone];
+  if (first !== undefined) return `Next: vm-agent why ${first}`;
+  if (held.length > 0) return "Next: vm-agent plan says what releases what is held";
+  return "Next: vm-agent up keeps it so, and gives agents their tasks";
 }

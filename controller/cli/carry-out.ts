@@ -8,7 +8,8 @@ import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { asked } from "./asked.ts";
 import type { Output } from "./output.ts";
-import { createProgress } from "./progress.ts";
+import { createLiveProgress } from "./live-progress.ts";
+import { type Progress, createProgress } from "./progress.ts";
 import { createSystem } from "./system.ts";
 
 export interface Order {
@@ -57,7 +58,12 @@ export async function throughHub(
   isEdit: boolean,
 ): Promise<Outcome> {
   let order: Order | null = null;
-  const progress = createProgress(output, (agent) => order === null || concerns(order, agent));
+  const said = new Map<string, string>();
+  const progress = progressOf(output, {
+    wants: (agent) => order === null || concerns(order, agent),
+    said: (agent) => said.get(agent) ?? "",
+    hint: "Ctrl-C: leave; the loop goes on with it",
+  });
   const watching = new AbortController();
   const { promise: watched, resolve: isWatched } = Promise.withResolvers<void>();
   const watch = (async () => {
@@ -80,7 +86,7 @@ export async function throughHub(
     if (isEdit) await untilRead(settings, api);
     const before = await api.getFleet();
     await asked(() => api.apply(order as Order));
-    return await untilDone(api, order, before.turns);
+    return await untilDone(api, order, before.turns, said);
   } finally {
     watching.abort();
     await watch;
@@ -115,9 +121,10 @@ async function untilRead(settings: Settings, api: Api): Promise<void> {
   }
 }
 
-async function untilDone(api: Api, order: Order, turns: number): Promise<Outcome> {
+async function untilDone(api: Api, order: Order, turns: number, said: Map<string, string>): Promise<Outcome> {
   for (;;) {
     const now = await asked(() => api.getFleet());
+    for (const { name, work } of now.agents) said.set(name, work?.progress ?? "");
     if (now.turns > turns + 1) {
       const { targets } = order;
       const failed = Object.keys(now.failures).filter((name) => concerns(order, name));
@@ -153,7 +160,11 @@ export async function byOurselves(
     watch: false,
     onError: (e) => output.err(String(e)),
   });
-  const progress = createProgress(output, (agent) => concerns(order, agent));
+  const progress = progressOf(output, {
+    wants: (agent) => concerns(order, agent),
+    said: (agent) => system.loop.working.get(agent)?.progress ?? "",
+    hint: "Ctrl-C: finish the running steps, then stop",
+  });
   system.bus.onAny((event) => progress.event(event));
   const stop = new AbortController();
   const onSignal = () => {
@@ -194,6 +205,25 @@ export async function byOurselves(
 }
 
 const EXIT_INTERRUPTED = 130;
+
+function progressOf(
+  output: Output,
+  live: {
+    readonly wants: (agent: string) => boolean;
+    readonly said: (agent: string) => string;
+    readonly hint: string;
+  },
+): Progress {
+  if (!output.isTTY || output.json) return createProgress(output, live.wants);
+  return createLiveProgress({
+    ...live,
+    output,
+    write: (text) => void process.stdout.write(text),
+    now: systemClock.now,
+    // A terminal that does not know its size says 0.
+    columns: () => process.stdout.columns || output.width,
+  });
+}
 
 /** Says what is left and why, and what that means for the exit code. */
 export function exitOf({ output }: Pick<Options, "output">, { failed, held, undone }: Outcome): number {

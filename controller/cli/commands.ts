@@ -26,6 +26,12 @@ const TLS = [
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
+    usage: "init",
+    summary: "write a small fleet with comments to an empty place",
+    example: ["vm-agent init"],
+    load: async () => (await import("./init.ts")).init,
+  },
+  {
     usage: "up",
     summary: "run the hub, the loop and the dashboard until Ctrl-C",
     options: [["--plain", "lines instead of the terminal dashboard"], ...TLS],

@@ -34,7 +34,7 @@ export function createOutput(options: { readonly color: boolean; readonly json: 
   return {
     color,
     isTTY: stdout.isTTY === true,
-    width: stdout.columns ?? 100,
+    width: stdout.columns || 100,
     json: options.json,
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),

@@ -3,7 +3,7 @@ import type { AnyEvent } from "../base/events.ts";
 import { type Output, age } from "./output.ts";
 
 /** What a step is called while it runs; steps without a word are over at once. */
-const DOING: Readonly<Record<string, string>> = {
+export const DOING: Readonly<Record<string, string>> = {
   launch: "launching",
   "await-ready": "waiting for its runtime",
   start: "starting",

@@ -3,6 +3,7 @@ import { VmAgentError } from "../base/errors.ts";
 import { asked } from "./asked.ts";
 import { needHub } from "./home.ts";
 import { age, table } from "./output.ts";
+import { cancelOnSignal } from "./task-signals.ts";
 import { stream } from "./task-stream.ts";
 import { giveMany, readTarget } from "./task-many.ts";
 import type { CommandRun, Invocation } from "./run.ts";
@@ -78,9 +79,8 @@ async function give(
     return 0;
   }
   if (accepted.status === "queued")
-    output.err(
-      output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C leaves the task queued)`),
-    );
+    output.err(output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`));
+  using signalled = cancelOnSignal(api, accepted.taskId, output);
   await stream(api, accepted.taskId, output.json);
   const { task: done } = await api.getTask(accepted.taskId);
   if (output.json) output.out(JSON.stringify(done));
@@ -88,6 +88,7 @@ async function give(
   if (!output.json && (done.state !== "failed" || done.exitCode === null)) {
     output.err(`${output.paint("bad", done.state)}${done.error ? `: ${done.error}` : ""}`);
   }
+  if (signalled.exit !== null && done.state === "cancelled") return signalled.exit;
   return done.exitCode !== null && done.exitCode !== 0 ? done.exitCode : 1;
 }
 

@@ -1,0 +1,106 @@
+/** apply and task in a real pseudo-terminal: the question, the live lines, Ctrl-C; and no escape code in a pipe. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { BUILDER, settings } from "./fleets.ts";
+import { type Fixture, MAIN, createFixture, until } from "./harness.ts";
+
+const skip = spawnSync("script", ["--version"]).status === 0 ? false : "script (util-linux) is not on PATH";
+
+describe("in a terminal", { skip }, () => {
+  let fixture: Fixture;
+  const children = new Set<ChildProcess>();
+  before(async () => {
+    fixture = await createFixture({ "fleet.yaml": settings(), "agents/builder.yaml": BUILDER });
+  });
+  after(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await fixture.close();
+  });
+
+  /** Keys go in, the screen's bytes come out. */
+  function terminal(...args: readonly string[]) {
+    const line = [process.execPath, MAIN, ...args].map((a) => `'${a.replaceAll("'", "'\\''")}'`).join(" ");
+    const child = spawn("script", ["-qefc", line, "/dev/null"], {
+      cwd: fixture.folder,
+      env: {
+        ...process.env,
+        VM_AGENT_FLEET: fixture.fleet,
+        VM_AGENT_HOME: fixture.home,
+        VM_AGENT_DRIVER: "sandbox",
+        VM_AGENT_HTTP_PORT: "0",
+        VM_AGENT_WS_PORT: "0",
+        VM_AGENT_DASHBOARD_PORT: "0",
+        NO_COLOR: "1",
+        TERM: "xterm",
+      },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    children.add(child);
+    let shown = "";
+    child.stdout?.on("data", (d: Buffer) => (shown += d.toString()));
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    return {
+      type: (keys: string) => void child.stdin?.write(keys),
+      sees: (what: RegExp) =>
+        until(`it shows ${what}`, () => what.test(shown), 30_000).catch((e: unknown) =>
+          assert.fail(`${e}\n${shown}`),
+        ),
+      shown: () => shown,
+      ended,
+    };
+  }
+
+  it("apply asks, says no to anything but yes, and shows a line that is redrawn; Ctrl-C lets the running step end", async () => {
+    const no = terminal("apply");
+    await no.sees(/Only yes is taken as one/);
+    no.type("y\r");
+    assert.equal(await no.ended, 1);
+    assert.deepEqual(await fixture.states(), {});
+
+    const apply = terminal("apply");
+    await apply.sees(/Only yes is taken as one/);
+    apply.type("yes\r");
+    await apply.sees(/agent-builder {2}\S launching/);
+    apply.type("\u0003");
+    assert.equal(await apply.ended, 130);
+    assert.match(
+      apply.shown(),
+      /finishing the running steps[\s\S]*stopped, as asked\r\n {2}vm-agent apply goes on from here/,
+    );
+    // The launch was not cut off.
+    assert.deepEqual(await fixture.states(), { "agent-builder": "Running" });
+
+    const piped = await fixture.cli("apply", "--yes");
+    assert.equal(piped.code, 0, piped.stderr);
+    assert.ok(!/\u001b/.test(piped.stdout + piped.stderr));
+    assert.match(piped.stdout, /Applied 1 of 1 changes, 0 held\. Next: vm-agent up/);
+  });
+
+  it("Ctrl-C cancels the task that is watched; a second one leaves it to its end", async () => {
+    const up = await fixture.up();
+    await until("the agent is online", async () => (await up.api.getFleet()).agents[0]?.health === "Healthy");
+    const watched = terminal("exec", "agent-builder", "--", "echo here; sleep 600");
+    await watched.sees(/here/);
+    watched.type("\u0003");
+    assert.equal(await watched.ended, 130);
+    assert.match(watched.shown(), /cancelling the task; again to leave it running/);
+    const [task] = (await up.api.listTasks({ limit: 1 })).tasks;
+    assert.equal(task?.state, "cancelled");
+
+    // One that does not heed SIGTERM takes a while, in which a person may change their mind.
+    const stubborn = terminal(
+      "exec",
+      "agent-builder",
+      "--",
+      "trap '' TERM; echo there; sleep 600 & wait; wait",
+    );
+    await stubborn.sees(/there/);
+    stubborn.type("\u0003");
+    await stubborn.sees(/cancelling the task/);
+    stubborn.type("\u0003");
+    assert.equal(await stubborn.ended, 130);
+    assert.match(stubborn.shown(), /left as it is; vm-agent cancel [0-9a-f-]+ cancels it/);
+    await up.end();
+  });
+});
