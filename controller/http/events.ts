@@ -23,12 +23,13 @@ export const addEventRoutes: AddRoutes = (router, { hub, streams }) => {
       };
       stream.send({ id: last, event: "reset", data });
     }
-    const send = (item: FeedItem) => {
-      const { id, event } = item;
-      if (fits(item)) stream.send({ id, event: event.name, data: { ...event.data, at: event.at } });
-    };
-    for (const item of items) send(item);
-    stream.onClose(hub.feed.listen(send));
+    const asEvent = ({ id, event }: FeedItem) => ({
+      id,
+      event: event.name,
+      data: { ...event.data, at: event.at },
+    });
+    stream.replay(items.filter(fits).map(asEvent));
+    stream.onClose(hub.feed.listen((item) => void (fits(item) && stream.send(asEvent(item)))));
   });
 
   router.get("/events/recent", (ctx) => {

@@ -4,6 +4,9 @@ import type { Context } from "koa";
 import type { Limits } from "../hub/limits.ts";
 import { refusal } from "./problem.ts";
 
+/** A replay writes on when less than this is unsent. */
+const REPLAY_BYTES = 65_536;
+
 export interface ServerEvent {
   readonly id: string;
   readonly event: string;
@@ -13,6 +16,8 @@ export interface ServerEvent {
 export interface EventStream {
   /** False: the stream is over (the reader left, or was too slow and will resume by its last id). */
   send(event: ServerEvent): boolean;
+  /** What is kept anyway, as fast as the reader takes it; what is sent meanwhile comes after it. */
+  replay(events: Iterable<ServerEvent>): void;
   end(): void;
   onClose(listener: () => void): void;
 }
@@ -40,22 +45,52 @@ export class Streams {
       "x-accel-buffering": "no",
     });
     res.write(": open\n\n");
-    const keepAlive = setInterval(() => void res.write(": \n\n"), this.#limits.streamKeepAlive);
+    const { maxStreamBuffer, streamKeepAlive, streamStall } = this.#limits;
+    const keepAlive = setInterval(() => void res.write(": \n\n"), streamKeepAlive);
+    const stalled = cutWhenStalled(res, streamStall);
     res.once("close", () => {
       clearInterval(keepAlive);
+      clearInterval(stalled);
       this.#open.delete(res);
     });
+    /** First what is replayed, then what came meanwhile. */
+    const waiting: Iterator<ServerEvent>[] = [];
+    let heldBytes = 0;
+    let ending = false;
+    const pump = (): void => {
+      for (let [first] = waiting; first !== undefined; [first] = waiting) {
+        if (res.destroyed || res.writableEnded) return;
+        if (res.writableLength > REPLAY_BYTES) return void res.once("drain", pump);
+        const { done, value } = first.next();
+        if (done) waiting.shift();
+        else res.write(text(value));
+      }
+      heldBytes = 0;
+      if (ending) res.end();
+    };
+    const add = (events: Iterable<ServerEvent>): void => {
+      if (waiting.push(events[Symbol.iterator]()) === 1) pump();
+    };
     return {
-      send: ({ id, event, data }) => {
-        if (res.writableEnded || res.destroyed) return false;
-        if (res.writableLength > this.#limits.maxStreamBuffer) {
+      send: (event) => {
+        if (ending || res.writableEnded || res.destroyed) return false;
+        const written = text(event);
+        if (waiting.length > 0) heldBytes += written.length;
+        if (res.writableLength > maxStreamBuffer || heldBytes > maxStreamBuffer) {
           res.destroy();
           return false;
         }
-        res.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+        if (waiting.length > 0) add([event]);
+        else res.write(written);
         return true;
       },
-      end: () => void res.end(),
+      replay: (events) => {
+        if (!ending && !res.writableEnded && !res.destroyed) add(events);
+      },
+      end: () => {
+        ending = true;
+        if (waiting.length === 0) res.end();
+      },
       onClose: (listener) => void res.once("close", listener),
     };
   }
@@ -64,6 +99,20 @@ export class Streams {
   closeAll(): void {
     for (const res of this.#open) res.end();
   }
+}
+
+const text = ({ id, event, data }: ServerEvent): string =>
+  `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+
+/** A reader that takes nothing of what lies ready for it is not waited for. */
+function cutWhenStalled(res: ServerResponse, limit: number): NodeJS.Timeout {
+  let taken = -1;
+  return setInterval(() => {
+    const { bytesWritten = 0, writableLength = 0 } = res.socket ?? {};
+    const now = bytesWritten - writableLength;
+    if (writableLength > 0 && now === taken) res.destroy();
+    taken = now;
+  }, limit);
 }
 
 /** `Last-Event-ID`, or the query of the same meaning for programs that cannot set headers. */

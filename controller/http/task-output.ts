@@ -3,7 +3,7 @@ import { refuse } from "../hub/refusals.ts";
 import { isFinal } from "../hub/tasks.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import type { AddRoutes } from "./deps.ts";
-import { type EventStream, lastEventId } from "./sse.ts";
+import { lastEventId, type ServerEvent } from "./sse.ts";
 
 export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
   router.get("/tasks/:id/output", (ctx) => {
@@ -17,12 +17,16 @@ export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
     const send = (chunk: OutputChunk) => {
       if (chunk.seq <= last) return;
       last = chunk.seq;
-      sendChunk(stream, chunk);
+      stream.send(asEvent(chunk));
+    };
+    const replay = (chunks: readonly OutputChunk[]) => {
+      last = chunks.at(-1)?.seq ?? last;
+      stream.replay(chunks.map(asEvent));
     };
     const finish = (ended: TaskRecord) => {
       unwatch();
       // Everything is on the disk by now: what was missed between two looks is read from there.
-      for (const chunk of chunksOf(ended, last)) send(chunk);
+      replay(chunksOf(ended, last));
       const { state, exitCode, error, droppedBytes } = ended;
       stream.send({
         id: String(Math.max(last, 0)),
@@ -39,7 +43,7 @@ export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
       },
     });
     stream.onClose(unwatch);
-    for (const chunk of hub.store.tasks.output(id, last)) send(chunk);
+    replay(hub.store.tasks.output(id, last));
     if (isFinal(record.state)) finish(record);
   });
 
@@ -63,7 +67,7 @@ export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
   }
 };
 
-function sendChunk(stream: EventStream, { seq, stream: name, data, encoding, at }: OutputChunk): void {
+function asEvent({ seq, stream: name, data, encoding, at }: OutputChunk): ServerEvent {
   const more = encoding === undefined ? {} : { encoding };
-  stream.send({ id: String(seq), event: "output", data: { seq, stream: name, data, ...more, at } });
+  return { id: String(seq), event: "output", data: { seq, stream: name, data, ...more, at } };
 }

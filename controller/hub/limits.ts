@@ -82,6 +82,8 @@ export const LIMITS = {
   maxStreamBuffer: 1024 * 1024,
   /** Comment lines that keep a live stream open. */
   streamKeepAlive: 15_000,
+  /** A reader of a live stream that takes nothing of what lies ready for so long is cut */
+  streamStall: 60_000,
 
   /** Connections over HTTP to the API, and as many to the dashboard; beyond it new ones are closed. */
   maxHttpConnections: 2000,
