@@ -65,8 +65,21 @@ export async function until<T>(
   }
 }
 
-export async function createFixture(files: Readonly<Record<string, string>>): Promise<Fixture> {
-  const folder = await mkdtemp(join(tmpdir(), "vm-agent-e2e-"));
+export interface FixtureOptions {
+  /** Where its folder is made. Default: the system's temporary folder. */
+  readonly parent?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The instances that are removed at the end. Default: all, because the sandbox is the fixture's own. */
+  readonly owns?: (name: string) => boolean;
+  /** Milliseconds until the hub must answer. */
+  readonly upWithin?: number;
+}
+
+export async function createFixture(
+  files: Readonly<Record<string, string>>,
+  options: FixtureOptions = {},
+): Promise<Fixture> {
+  const folder = await mkdtemp(join(options.parent ?? tmpdir(), "vm-agent-e2e-"));
   const fleet = join(folder, "fleet");
   const home = join(folder, "home");
   await mkdir(fleet, { recursive: true });
@@ -80,6 +93,7 @@ export async function createFixture(files: Readonly<Record<string, string>>): Pr
     VM_AGENT_WS_PORT: "0",
     VM_AGENT_DASHBOARD_PORT: "0",
     NO_COLOR: "1",
+    ...options.env,
   };
   const start = (args: readonly string[], extra: Readonly<Record<string, string>> = {}): ChildProcess => {
     const child = spawn(process.execPath, [MAIN, ...args], {
@@ -137,7 +151,7 @@ export async function createFixture(files: Readonly<Record<string, string>>): Pr
             ? createApi({ url: hub.http, token, fetch: documentedFetch as typeof fetch })
             : null;
         },
-        20_000,
+        options.upWithin ?? 20_000,
       ).catch((error: unknown) => {
         child.kill("SIGKILL");
         throw new Error(`${(error as Error).message}\n${printed}`, { cause: error });
@@ -154,13 +168,14 @@ export async function createFixture(files: Readonly<Record<string, string>>): Pr
     },
     multipass: (...args) => finish(start(["multipass", ...args])),
     async states() {
-      const { stdout } = await fixture.multipass("list", "--format", "json");
+      const { stdout } = await fixture.multipass("list", "--no-ipv4", "--format", "json");
       const { list } = JSON.parse(stdout) as { list: readonly { name: string; state: string }[] };
       return Object.fromEntries(list.map((i) => [i.name, i.state]));
     },
     async close() {
       for (const child of children) child.kill("SIGKILL");
-      const names = Object.keys(await fixture.states().catch(() => ({})));
+      const seen = Object.keys(await fixture.states().catch(() => ({})));
+      const names = seen.filter(options.owns ?? (() => true));
       if (names.length > 0) await fixture.multipass("delete", "--purge", ...names);
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },

@@ -1,0 +1,231 @@
+/**
+ * The driver's contract and the main job, against the sandbox, and with MULTIPASS_REAL=1 against a real Multipass
+ * (`npm run test:multipass`): only instances of its own prefix are made, all are removed, and the list is as it was before.
+ */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, before, describe, it, type TestContext } from "node:test";
+import type { FleetView } from "../../../ui/client/types.ts";
+import { createBus } from "../../base/events.ts";
+import { DRIVER_CONTRACT, type World } from "../../drivers/contract.ts";
+import { createMultipassDriver } from "../../drivers/multipass.ts";
+import { DEADLINES } from "../../drivers/multipass-call.ts";
+import { settings } from "../fleets.ts";
+import { createFixture, type Fixture, type Up, until } from "../harness.ts";
+import { createCall, listed, removeNow } from "./call.ts";
+import { report } from "./report.ts";
+import { readTarget } from "./target.ts";
+
+const target = readTarget();
+const { real, prefix, bootMs } = target;
+const call = createCall(target);
+const CONTRACT_NAME = `${prefix}-contract`;
+const [A, B, C] = ["a", "b", "c"].map((letter) => `${prefix}-${letter}`) as [string, string, string];
+const AGENTS = [A, B, C] as const;
+const OURS = [CONTRACT_NAME, ...AGENTS] as const;
+
+const started = Date.now();
+/** A real Multipass takes long: who waits is told. The sandbox is quick, and quiet until something fails. */
+const say = (text: string): void => {
+  process.stdout.write(`[${((Date.now() - started) / 1000).toFixed(1).padStart(7)} s] ${text}\n`);
+};
+const tell = real ? say : () => {};
+
+let strangers: Readonly<Record<string, string>> = {};
+let fixture: Fixture | null = null;
+let up: Up | null = null;
+let failed = false;
+
+const interrupted = (signal: NodeJS.Signals) => {
+  say(`${signal}: removing ${OURS.join(" ")}`);
+  up?.process.kill("SIGKILL");
+  removeNow(target, OURS);
+  rmSync(target.folder, { recursive: true, force: true });
+  process.exit(130);
+};
+
+/** Scenarios rely on those before them: after one that failed, the rest is skipped. */
+async function scenario(t: TestContext, names: readonly string[], work: () => Promise<void>): Promise<void> {
+  if (failed) return t.skip("an earlier one failed");
+  tell(`${t.name} …`);
+  const begun = Date.now();
+  try {
+    await work();
+    tell(`${t.name}: done after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    failed = true;
+    say(`${t.name}: FAILED after ${((Date.now() - begun) / 1000).toFixed(1)} s: ${(error as Error).message}`);
+    await report({ call, say, names, fixture, up });
+    throw error;
+  }
+}
+
+before(async () => {
+  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  tell(
+    `${target.executable.file}; image ${target.image ?? "Multipass's own default"}; ${bootMs / 60_000} min a boot`,
+  );
+  tell(`makes only ${OURS.join(", ")}; if this is killed: multipass delete --purge ${OURS.join(" ")}`);
+  strangers = await listed(call);
+  tell(`before: ${JSON.stringify(strangers)}`);
+  const left = Object.keys(strangers).filter((name) => name.startsWith("vmagent-test-"));
+  if (left.length > 0) say(`left by an earlier run, and not touched by this one: ${left.join(" ")}`);
+});
+
+after(async () => {
+  await up?.end();
+  await fixture?.close();
+  const left = Object.keys(await listed(call)).filter((name) => name.startsWith(prefix));
+  for (const name of left) await call(["delete", "--purge", name]);
+  const now = await listed(call);
+  tell(`after: ${JSON.stringify(now)}`);
+  process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+  rmSync(target.folder, { recursive: true, force: true });
+  assert.deepEqual(now, strangers, "multipass list is not as it was before");
+});
+
+describe("the driver's contract", () => {
+  const seconds = Math.ceil(bootMs / 1000);
+  const change = Math.max(DEADLINES.change, bootMs + 30_000);
+  const world: World = {
+    driver: createMultipassDriver({
+      executable: target.executable,
+      bus: createBus(Date.now),
+      deadlines: { ...DEADLINES, look: real ? change : DEADLINES.look, change },
+    }),
+    name: CONTRACT_NAME,
+    userData: "#cloud-config\n{}\n",
+    launchSeconds: seconds,
+    folder: target.folder,
+    ...(target.image !== undefined && { image: target.image }),
+  };
+  for (const { behaviour, check } of DRIVER_CONTRACT)
+    it(behaviour, (t) => scenario(t as TestContext, [CONTRACT_NAME], () => check(world)));
+});
+
+describe("a fleet of three", () => {
+  const document = (name: string, more = "", memory = target.memory, cpu = 1) => `kind: Agent
+name: ${name}
+type: builder
+${target.image === undefined ? "" : `image: ${JSON.stringify(target.image)}\n`}cpu: ${cpu}
+memory: ${memory}
+disk: ${target.disk}
+${more}`;
+  const file = (name: string) => `${name}.yaml`;
+  const world = () => {
+    assert.ok(fixture !== null && up !== null);
+    return { fixture, up };
+  };
+  const fleet = () => world().up.api.get<FleetView>("/fleet");
+  const state = async (name: string) => (await listed(call))[name];
+  /** Every one of these is Running, provisioned, heard and as written. */
+  const asWritten = (names: readonly string[], boots: number) =>
+    until(
+      `${names.join(", ")} as written`,
+      async () => {
+        const { agents } = await fleet();
+        return names.every((name) => {
+          const agent = agents.find((one) => one.name === name);
+          return agent?.sync === "Synced" && agent.health === "Healthy" && !agent.work;
+        });
+      },
+      // Launch and readiness are waited for one after the other.
+      boots * 2 * bootMs,
+    );
+  const inside = async (name: string, line: string) => {
+    const { code, stdout, stderr } = await world().fixture.cli("exec", name, "--", "sh", "-c", line);
+    assert.equal(code, 0, stderr);
+    return stdout.trim();
+  };
+  const snapshots = async (name: string): Promise<readonly string[]> => {
+    const { stdout } = await call(["list", "--snapshots", "--format", "json"]);
+    const { info } = JSON.parse(stdout) as { info: Record<string, Record<string, unknown>> };
+    return Object.keys(info[name] ?? {}).sort();
+  };
+
+  it("three are created, come up and are heard", (t) =>
+    scenario(t as TestContext, AGENTS, async () => {
+      const files = Object.fromEntries(AGENTS.map((name) => [file(name), document(name)]));
+      fixture = await createFixture(
+        { ...files, "fleet.yaml": settings() },
+        {
+          parent: target.folder,
+          env: target.env,
+          owns: (name) => AGENTS.some((one) => one === name),
+          upWithin: Math.max(20_000, bootMs),
+        },
+      );
+      up = await fixture.up();
+      for (const stream of [up.process.stdout, up.process.stderr])
+        stream?.on("data", (text: Buffer) => {
+          for (const line of text.toString().trimEnd().split("\n")) tell(`  ${line}`);
+        });
+      // Two at a time.
+      await asWritten(AGENTS, 2);
+      for (const name of AGENTS) assert.equal(await state(name), "Running");
+      const { code, stdout, stderr } = await fixture.cli("plan", "--detailed-exitcode");
+      assert.equal(code, 0, stdout + stderr);
+    }));
+
+  it("tasks run in each: output, exit code, the instance's own name", (t) =>
+    scenario(t as TestContext, AGENTS, async () => {
+      const task = '{"type":"exec","command":"echo hello; echo oops >&2; exit 3"}';
+      const { code, stdout, stderr } = await world().fixture.cli("task", A, task);
+      assert.deepEqual([code, stdout, stderr], [3, "hello\n", "oops\n"]);
+      for (const name of AGENTS)
+        assert.equal(await inside(name, "cat /var/lib/cloud/data/instance-id"), name);
+    }));
+
+  it("drift heals: what was stopped by hand is started, what was deleted by hand is made anew", (t) =>
+    scenario(t as TestContext, [B, C], async () => {
+      const wasLaunched = (await call(["exec", C, "--", "cat", "/etc/machine-id"])).stdout;
+      assert.equal((await call(["stop", B])).exitCode, 0);
+      assert.equal((await call(["delete", "--purge", C])).exitCode, 0);
+      await until(`${C} is made anew`, async () => (await state(C)) !== undefined, 2 * bootMs);
+      await asWritten(AGENTS, 2);
+      assert.deepEqual([await state(B), await state(C)], ["Running", "Running"]);
+      if (real)
+        assert.notEqual((await call(["exec", C, "--", "cat", "/etc/machine-id"])).stdout, wasLaunched);
+      assert.equal(await inside(B, "echo well"), "well");
+    }));
+
+  it("a resize stops it, changes it and starts it", (t) =>
+    scenario(t as TestContext, [A], async () => {
+      await world().fixture.write(file(A), document(A, "", "1536M", 2));
+      const cpus = async () => (await call(["get", `local.${A}.cpus`])).stdout.trim();
+      await until("it has two", async () => (await cpus()) === "2", 2 * bootMs);
+      await asWritten([A], 1);
+      assert.match((await call(["get", `local.${A}.memory`])).stdout, /^(1536|1\.5GiB)/);
+      assert.equal(await inside(A, "echo well"), "well");
+    }));
+
+  it("a snapshot, and a restore to it by its token", (t) =>
+    scenario(t as TestContext, [B], async () => {
+      await inside(B, "echo before > ~/notes; sync");
+      await world().fixture.write(
+        "clean.yaml",
+        `kind: Snapshot\nname: clean\nagent: ${B}\ncomment: as it began\n`,
+      );
+      await until("it is taken", async () => (await snapshots(B)).includes("clean"), 2 * bootMs);
+      await asWritten([B], 1);
+      await inside(B, "echo after > ~/notes; sync");
+      await world().fixture.write(file(B), document(B, 'restore: {snapshot: clean, token: "once"}\n'));
+      await until("its present state is kept too", async () => (await snapshots(B)).length === 2, 2 * bootMs);
+      await until(
+        "the disk is as it was",
+        async () => (await inside(B, "cat ~/notes")) === "before",
+        2 * bootMs,
+      );
+      await asWritten([B], 1);
+    }));
+
+  it("destroyed by name, all three, and nothing else", (t) =>
+    scenario(t as TestContext, AGENTS, async () => {
+      for (const name of AGENTS) await world().fixture.remove(file(name));
+      await world().fixture.remove("clean.yaml");
+      const allowed = AGENTS.flatMap((name) => ["--allow-delete", name]);
+      const { code, stdout, stderr } = await world().fixture.cli("apply", "--yes", ...allowed);
+      assert.equal(code, 0, stdout + stderr);
+      assert.deepEqual(await listed(call), strangers);
+    }));
+});
