@@ -1961,6 +1961,12 @@ export interface PlanChange {
    * Items: Name of a snapshot.
    */
   readonly removes?: readonly string[];
+  /**
+   * Snapshots for whose sake older ones are removed: those are removed only while these are there.
+   *
+   * Items: Name of a snapshot.
+   */
+  readonly keeps?: readonly string[];
   readonly restore?: PlanRestore;
   /**
    * Instances that must be Ready first.

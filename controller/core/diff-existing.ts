@@ -86,7 +86,7 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const change = {
     ...build(c, action, before, after, cause, why),
     snapshots: action === "replace" ? [] : work.take,
-    ...(work.removes.length > 0 && action !== "replace" && { removes: work.removes }),
+    ...(work.removes.length > 0 && action !== "replace" && { removes: work.removes, keeps: work.keeps }),
   };
   if (cause === "drift" && mode !== "correct") {
     if (mode === "warn") held.push(driftHeld(change));
@@ -181,7 +181,11 @@ function pruning(
   const why = beyond
     ? "the schedule keeps fewer"
     : `${removes.length > 1 ? "the documents they were" : "the document it was"} made for ${removes.length > 1 ? "are" : "is"} gone`;
-  return { ...build(c, "prune", before, after, beyond ? "edited" : "removed", [why]), removes };
+  return {
+    ...build(c, "prune", before, after, beyond ? "edited" : "removed", [why]),
+    removes,
+    ...(beyond && { keeps: work.keeps }),
+  };
 }
 
 export const driftHeld = (change: Change): Held => ({

@@ -7,13 +7,15 @@ export interface SnapshotWork {
   readonly take: readonly PlannedSnapshot[];
   /** Beyond what a schedule keeps. */
   readonly removes: readonly string[];
+  /** What their schedules keep, taken or about to be. */
+  readonly keeps: readonly string[];
   /** Made for a document that is gone. */
   readonly orphans: readonly string[];
   readonly held: readonly Held[];
   readonly why: readonly string[];
 }
 
-const NOTHING: SnapshotWork = { take: [], removes: [], orphans: [], held: [], why: [] };
+const NOTHING: SnapshotWork = { take: [], removes: [], keeps: [], orphans: [], held: [], why: [] };
 
 export function snapshotWork(c: AgentCase): SnapshotWork {
   const known = c.instance?.snapshots;
@@ -48,12 +50,14 @@ export function snapshotWork(c: AgentCase): SnapshotWork {
   }
   const ours = c.made.filter((m) => have.has(m.name) && !isNeeded(c, m.name));
   // Multipass removes snapshots of stopped instances only, so this waits for the next stop.
-  const removes =
+  const pruned =
     c.guarded || (take.length === 0 && c.is !== "Stopped")
       ? []
-      : c.snapshots.flatMap((document) => beyond(document, ours, take));
+      : c.snapshots.map((document) => beyond(document, ours, take));
+  const removes = pruned.flatMap((p) => p.removes);
+  const keeps = pruned.flatMap((p) => (p.removes.length > 0 ? p.keeps : []));
   const orphans = ours.filter((m) => isOrphan(m, c.snapshots)).map((m) => m.name);
-  return { take, removes, orphans: orphans.sort(), held, why };
+  return { take, removes, keeps, orphans: orphans.sort(), held, why };
 }
 
 /** What a document names is not removed, and neither is what a restore is going back to. */
@@ -71,13 +75,15 @@ function beyond(
   { name, schedule, keep }: DesiredSnapshot,
   ours: readonly MadeSnapshot[],
   take: readonly PlannedSnapshot[],
-): readonly string[] {
-  if (schedule === undefined || keep === undefined) return [];
+): Pick<SnapshotWork, "removes" | "keeps"> {
+  if (schedule === undefined || keep === undefined) return NOTHING;
   const mine = ours
     .filter((m) => m.scheduled && m.of === name)
     .sort((a, b) => a.at - b.at || (a.name < b.name ? -1 : 1));
-  const coming = take.filter((t) => t.of === name).length;
-  return mine.slice(0, Math.max(0, mine.length + coming - keep)).map((m) => m.name);
+  const coming = take.flatMap((t) => (t.of === name ? t.name : []));
+  const names = mine.map((m) => m.name);
+  const cut = Math.max(0, mine.length + coming.length - keep);
+  return { removes: names.slice(0, cut), keeps: [...names.slice(cut), ...coming] };
 }
 
 /** Those taken before a restore have no document; they stay until a person removes them. */

@@ -60,6 +60,8 @@ export interface Change {
   readonly snapshots: readonly PlannedSnapshot[];
   /** Snapshots of ours to remove on the way. */
   readonly removes?: readonly string[];
+  /** What their schedules keep instead of them: it must be there when they are removed. */
+  readonly keeps?: readonly string[];
   readonly restore?: Restore;
   /** Instances that must be Ready first. */
   readonly waitsFor: readonly string[];
@@ -179,6 +181,8 @@ export interface Step {
   readonly snapshot?: PlannedSnapshot & {
     /** Taken before a restore. */
     readonly safety?: boolean;
+    /** Of one that is removed: only while these are there. */
+    readonly keeps?: readonly string[];
   };
   readonly restore?: RestoreWish;
   readonly mount?: Mount;

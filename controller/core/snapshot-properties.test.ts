@@ -74,6 +74,10 @@ test("only snapshots that we made are removed: beyond what a schedule keeps, or 
               !removes.includes(m.name) &&
               s.world.instances.get(agent)?.snapshots.some((x) => x.name === m.name),
           );
+          const coming = change.snapshots.flatMap((t) => (t.of === made.of ? t.name : []));
+          const kept = [...left.flatMap((m) => (m.scheduled ? m.name : [])), ...coming];
+          const told = kept.filter((k) => change.keeps?.includes(k));
+          assert.ok(told.length >= (document.keep ?? 0), `${name} goes for the sake of ${told.join(", ")}`);
           for (const other of left) assert.ok(other.at >= made.at || isWanted(s, agent, other.name));
         } else {
           seen.orphans++;

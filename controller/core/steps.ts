@@ -82,7 +82,7 @@ interface Parts {
 
 /** From the state seen to the state wanted, passing through Stopped where a size, a snapshot or a restore needs it. */
 function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
-  const { before, after, snapshots, removes = [], restore } = change;
+  const { before, after, snapshots, removes = [], keeps = [], restore } = change;
   const list: Step[] = [];
   const resizes = (["cpu", "memory", "disk"] as const).filter(
     (f) => after?.[f] !== undefined && before?.[f] !== after[f],
@@ -119,7 +119,7 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
     for (const snapshot of snapshots) list.push({ ...s("snapshot", ["Stopped"]), snapshot });
     // After those that are taken: nothing old goes before its successor is there.
     for (const name of removes)
-      list.push({ ...s("remove-snapshot", ["Stopped"]), snapshot: { name, comment: "" } });
+      list.push({ ...s("remove-snapshot", ["Stopped"]), snapshot: { name, comment: "", keeps } });
     if (restore) list.push(...restoring(restore, s));
   }
   if (want === "stopped") {

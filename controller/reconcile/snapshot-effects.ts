@@ -48,13 +48,23 @@ export async function takeSnapshot(deps: SnapshotEffectDeps, step: Step): Promis
   await store.kv.remove(SNAPSHOTS_KEY);
 }
 
-/** Only one that we noted as ours, of this very instance. */
+/**
+ * Only one that we noted as ours, of this very instance; and only while what is kept instead of it is there: the list that it
+ * was planned on may be minutes old, and a person may have removed newer ones since.
+ */
 export async function removeSnapshot(deps: SnapshotEffectDeps, step: Step): Promise<void> {
   const { store, driver } = deps;
   const { agent, snapshot } = step;
   const key = madeKey(agent, snapshot?.name ?? "");
   const row = store.kv.get(key) as MadeRow | undefined;
   if (!snapshot || row?.nonce !== owned(deps, agent).nonce) return;
+  const { keeps = [] } = snapshot;
+  const there = keeps.length > 0 ? new Set((await listed(deps, agent)).map((s) => s.name)) : null;
+  const missing = there && keeps.find((k) => !there.has(k));
+  if (missing) {
+    await store.kv.remove(SNAPSHOTS_KEY);
+    throw gone(agent, missing);
+  }
   await reaffirm(deps, agent);
   await driver.removeSnapshot(agent, snapshot.name);
   await store.kv.remove(key);
@@ -72,12 +82,7 @@ export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<voi
   const mine = owned(deps, agent);
   if (mine.restoreToken === wish.token) return;
   if (!(await listed(deps, agent)).some((s) => s.name === wish.snapshot)) {
-    throw new VmAgentError({
-      code: "world-moved",
-      message: `snapshot "${wish.snapshot}" of "${agent}" is not there any more`,
-      next: "nothing to do, it is planned anew",
-      transient: true,
-    });
+    throw gone(agent, wish.snapshot);
   }
   await putClaim(deps, agent, { restoring: wish });
   await driver.restore(agent, wish.snapshot);
@@ -85,6 +90,14 @@ export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<voi
   const converged = mine.converged && (await broughtBack(driver, agent, mine.converged));
   await putClaim(deps, agent, { restoring: null, restoreToken: wish.token, converged });
 }
+
+const gone = (agent: string, snapshot: string): VmAgentError =>
+  new VmAgentError({
+    code: "world-moved",
+    message: `snapshot "${snapshot}" of "${agent}" is not there any more`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
 
 /** Size and mounts are those of the snapshot now (CONTRACT section 10): what differs from the document is an edit, not drift. */
 async function broughtBack(driver: Driver, name: string, before: ConvergedView): Promise<Claim["converged"]> {

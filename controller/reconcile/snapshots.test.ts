@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { snapshotOf } from "../core/testdata/build.ts";
 import type { DesiredSnapshot, MadeSnapshot, Mount, Step } from "../core/types.ts";
-import { type MadeRow, madeKey, scheduleKey } from "./keys.ts";
+import { SNAPSHOTS_KEY, type MadeRow, madeKey, scheduleKey } from "./keys.ts";
 import { Loop } from "./loop.ts";
 import { observe } from "./observe.ts";
 import { MOUNTS_MAX_AGE_MS } from "./observe-mounts.ts";
@@ -146,6 +146,31 @@ describe("taking and removing", () => {
       scene.calls.filter((c) => c.startsWith("removeSnapshot")),
       ["removeSnapshot a"],
     );
+  });
+
+  it("an old one stays where a person has dropped, since the list was read, what is kept instead", async () => {
+    const scene = await stopped([]);
+    const take = (name: string, at: number) =>
+      done(
+        scene,
+        takeSnapshot(scene.deps, step("snapshot", { snapshot: { name, comment: "", of: "tick", at } })),
+      );
+    for (const at of [1, 2, 3]) await take(`tick-${at}`, at);
+    const prune = (name: string) => {
+      const snapshot = { name, comment: "", keeps: ["tick-2", "tick-3"] };
+      return done(scene, removeSnapshot(scene.deps, step("remove-snapshot", { snapshot })));
+    };
+    const instance = scene.world.get("a");
+    assert.ok(instance);
+    const all = instance.snapshots;
+    instance.snapshots = all.filter((s) => s.name !== "tick-3");
+    await scene.store.kv.put(SNAPSHOTS_KEY, { at: scene.clock.now(), all: { a: all } });
+    await assert.rejects(prune("tick-1"), { code: "world-moved" });
+    assert.deepEqual(names(scene), ["tick-1", "tick-2"]);
+    assert.equal(scene.store.kv.get(SNAPSHOTS_KEY), undefined, "the next look reads the list again");
+    instance.snapshots = all;
+    await prune("tick-1");
+    assert.deepEqual(names(scene), ["tick-2", "tick-3"]);
   });
 
   it("notes of another instance that had the name mean nothing", async () => {
