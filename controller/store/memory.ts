@@ -132,10 +132,13 @@ function deadLetters(): DeadLetterStore {
 
 function keyValues(): KeyValueStore {
   const all = new Map<string, unknown>();
+  const none: ReadonlyMap<string, unknown> = new Map();
   return {
     get: (key) => all.get(key),
-    all: (prefix) =>
-      new Map([...all].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1))),
+    all(prefix) {
+      const found = [...all.keys()].filter((key) => key.startsWith(prefix));
+      return found.length === 0 ? none : new Map(found.sort().map((key) => [key, all.get(key)]));
+    },
     put: async (key, value) => void all.set(key, frozen(JSON.parse(JSON.stringify(value ?? null)))),
     remove: async (key) => void all.delete(key),
   };

@@ -37,8 +37,8 @@ export function edited(
     restore: 2.5,
     settings: 1,
     empty: 0.4,
-    invalid: 0.4,
-    unreadable: 0.2,
+    invalid: 0.8,
+    unreadable: 0.4,
     mend: 1,
   });
   const change = (name: string | null, part: Partial<WrittenAgent>): Edit => ({
@@ -102,9 +102,20 @@ export function edited(
       return { written: { ...next, settings }, what: "settings" };
     }
     case "empty":
-    case "invalid":
-    case "unreadable":
       return { written: { ...next, guard: what }, what };
+    case "invalid":
+    case "unreadable": {
+      // What cannot be read any more may be the very document of an agent, or of a snapshot.
+      const lost = chance.happens(0.6) ? one : null;
+      const agents = written.agents.filter((a) => a.name !== lost);
+      const snapshots = chance.happens(0.3)
+        ? written.snapshots.filter((s) => s.agent !== one)
+        : written.snapshots;
+      return {
+        written: { ...next, agents, snapshots, guard: what },
+        what: lost === null ? what : `${what}, and without ${lost}`,
+      };
+    }
     case "mend":
       return { written: next, what };
     default: {

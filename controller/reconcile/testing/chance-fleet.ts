@@ -94,6 +94,7 @@ export function chanceFleet(chance: Chance): Written {
     agents: names.map((name) => chanceAgent(chance, name)),
     settings: {
       parallelism: chance.int(1, 3),
+      interval: chance.pick([30_000, 60_000, 120_000]),
       prune: chance.happens(0.6),
       maxDeletes: chance.int(0, 2),
       limits: chance.happens(0.1) ? { cpu: 6 } : {},

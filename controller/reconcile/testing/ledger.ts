@@ -1,6 +1,6 @@
 /** What all controllers of one life did, call by call: the invariants that only a memory can tell. */
 import type { Change, Desired } from "../../core/types.ts";
-import { isRemedy } from "./rules.ts";
+import { isRemedy, stemOf } from "./rules.ts";
 import type { Call } from "./simulated-driver.ts";
 import type { SimulatedMultipass } from "./simulated-multipass.ts";
 import { type TaskMemory, runs } from "./simulated-tasks.ts";
@@ -23,6 +23,8 @@ export interface CallContext {
   readonly isCurrent: boolean;
   /** When this controller last saw the world. */
   readonly sawAt: number;
+  /** When this controller last read the snapshots. */
+  readonly readSnapshotsAt: number;
   readonly drainedSince: number | undefined;
   readonly drainMs: number;
 }
@@ -39,8 +41,8 @@ export class Ledger {
   readonly #restored = new Map<string, { readonly instance: unknown; readonly boot: number }>();
   readonly #tries = new Map<string, Tries>();
   readonly #counted = new WeakSet<Change>();
-  /** Calls that changed something, those of schedules apart. */
-  calls = 0;
+  /** Changes that were begun and calls that changed something, those of schedules apart. */
+  work = 0;
 
   constructor(world: SimulatedMultipass, tasks: TaskMemory) {
     this.#world = world;
@@ -58,6 +60,10 @@ export class Ledger {
     if (tries) this.#tries.set(name, { ...tries, count: 0 });
   }
 
+  begun(change: Change): void {
+    if (!change.snapshots.some((s) => s.of !== undefined) && change.action !== "prune") this.work++;
+  }
+
   /** What is wrong about making this call now; null: nothing. */
   call(call: Call, context: CallContext): string | null {
     const { change, isCurrent, sawAt } = context;
@@ -66,7 +72,7 @@ export class Ledger {
     if (now - sawAt > LOOK_MAX_AGE) return `called ${(now - sawAt) / 1000} s after the last look`;
     // What nobody claims is asked whose it is, and given a way in, outside of any change.
     if (!change) return call.kind === "exec" ? null : "called without a change that is being worked on";
-    if (!change.snapshots.some((s) => s.of !== undefined) && change.action !== "prune") this.calls++;
+    this.begun(change);
     if (call.kind === "remove" && change.action !== "destroy" && change.action !== "replace")
       return `removed by a change that only wants to ${change.action}`;
     if (call.kind === "restore" && change.action !== "restore")
@@ -99,8 +105,28 @@ export class Ledger {
     return isRemedy(context.change) ? this.#unfinished(name) : this.#undrained(name, context);
   }
 
-  #tasksOf({ kind, name }: Call, context: CallContext): string | null {
+  #tasksOf(call: Call, context: CallContext): string | null {
+    const { kind, name } = call;
+    if (kind === "removeSnapshot") return this.#tooFew(call, context);
     return ENDING.includes(kind) ? this.#undrained(name, context) : null;
+  }
+
+  /** A schedule's run goes only while as many newer ones are there as are kept; what was dropped since they were read is nobody's fault. */
+  #tooFew({ instance, name, detail = "" }: Call, { written, readSnapshotsAt }: CallContext): string | null {
+    const stem = stemOf(detail);
+    if (!instance || stem === null || instance.unsnapshotAt >= readSnapshotsAt) return null;
+    const newer = instance.snapshots.filter(
+      (s) => s.maker === "fleet" && stemOf(s.name) === stem && s.name > detail,
+    );
+    const allowed = written.map((d) => {
+      const names = new Set(
+        d.agents.flatMap((a) => (a.name === name || a.previousName === name ? a.name : [])),
+      );
+      const of = d.snapshots.find((s) => names.has(s.agent) && s.name === stem && s.schedule !== undefined);
+      return of?.keep ?? 0;
+    });
+    const least = Math.min(...allowed);
+    return newer.length >= least ? null : `${detail} removed with ${newer.length} newer ones of ${least}`;
   }
 
   #undrained(name: string, { drainedSince, drainMs }: CallContext): string | null {

@@ -1,7 +1,8 @@
-/** `node dist/controller/reconcile/testing/simulate.js [--seeds N] [--from S]`: many lives of a fleet; those that broke a rule are printed whole. */
+/** `node dist/controller/reconcile/testing/simulate.js [--seeds N] [--from S] [--threads T]`: many lives of a fleet; those that broke a rule are printed whole. */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { EXIT } from "../../base/errors.ts";
-import { simulate } from "./chance-life.ts";
+import { manyLives } from "./many-lives.ts";
 
 const OLDEST = 22;
 if (Number.parseInt(process.versions.node, 10) < OLDEST) {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
+    threads: { type: "string", default: String(availableParallelism()) },
     /** Print the log of each. */
     log: { type: "boolean", default: false },
   },
@@ -25,15 +27,19 @@ const began = performance.now();
 let turns = 0;
 let lasted = 0;
 const failed: number[] = [];
-for (let seed = from; seed < from + seeds; seed++) {
-  const result = await simulate(seed);
-  turns += result.turns;
-  lasted += result.lasted;
-  if (values.log) console.log(result.log.join("\n"));
-  if (result.violations.length === 0) continue;
-  failed.push(seed);
-  console.log(`seed ${seed} (again: --from ${seed} --seeds 1 --log): ${result.violations.join(" | ")}`);
-}
+const all = Array.from({ length: seeds }, (_, i) => from + i);
+await manyLives(
+  all,
+  (seed, result) => {
+    turns += result.turns;
+    lasted += result.lasted;
+    if (values.log) console.log(result.log.join("\n"));
+    if (result.violations.length === 0) return;
+    failed.push(seed);
+    console.log(`seed ${seed} (again: --from ${seed} --seeds 1 --log): ${result.violations.join(" | ")}`);
+  },
+  Math.min(seeds, Number(values.threads)),
+);
 const seconds = (performance.now() - began) / 1000;
 console.log(
   `${seeds} seeds from ${from}: ${failed.length} failed; ${turns} turns, ${Math.round(lasted / 86_400_000)} simulated days in ${seconds.toFixed(1)} s`,

@@ -96,6 +96,7 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
   const unseen = new Set<string>();
   const inFlight = new Set<string>();
   let sawAt = Number.NEGATIVE_INFINITY;
+  let readSnapshotsAt = Number.NEGATIVE_INFINITY;
   const contextOf = (name: string): CallContext => {
     const working = loop.working.get(name);
     const since = working?.since ?? clock.now();
@@ -105,6 +106,7 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
       written: stage.writtenSince(since),
       isCurrent: isCurrent(),
       sawAt,
+      readSnapshotsAt,
       drainedSince: port.drainedSince(name),
       drainMs: DRAIN_MS,
     };
@@ -121,6 +123,9 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
         if (!seen) return;
         unseen.clear();
         sawAt = clock.now();
+      },
+      onSnapshots: (at) => {
+        readSnapshotsAt = at;
       },
       onCall: (call) => {
         const { kind, name, detail = "" } = call;
@@ -207,6 +212,7 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     if (!working || !last || begun.has(working.change)) return;
     const { change, since } = working;
     begun.add(change);
+    stage.ledger.begun(change);
     // It was decided on what was written then; an edit since does not make it wrong, and neither does an edit before make it right.
     const yes = { approved, allowDelete };
     const wrong = stage

@@ -1,7 +1,7 @@
 /** The Driver of one controller over the modelled Multipass, with faults on order and a ledger of every call that changes something. */
 import type { ObservedSnapshot, Size } from "../../core/types.ts";
 import type { Driver } from "../../drivers/driver.ts";
-import { inside, launched } from "./simulated-guest.ts";
+import { cancelled, inside, launched } from "./simulated-guest.ts";
 import { type SimulatedInstance, type SimulatedMultipass, failure } from "./simulated-multipass.ts";
 
 /**
@@ -30,6 +30,8 @@ export interface SimulatedDriverOptions {
   /** Called when the client has its answer, or has given up. */
   readonly onAnswer?: (name: string) => void;
   readonly onList?: (seen: boolean) => void;
+  /** Called when the snapshots were read, with the instant of which they are. */
+  readonly onSnapshots?: (at: number) => void;
 }
 
 const LOOK_DEADLINE = 30_000;
@@ -137,12 +139,15 @@ export function createSimulatedDriver(
         return world.shownSize(found.size);
       }),
     shownSize: (size) => world.shownSize(size),
-    snapshots: () =>
-      ask("snapshots", "", LOOK_DEADLINE, () => {
+    async snapshots() {
+      const { at, all } = await ask("snapshots", "", LOOK_DEADLINE, () => {
         const having = world.all().filter((i) => i.snapshots.length > 0);
         const plain = ({ name, parent, comment }: ObservedSnapshot) => ({ name, parent, comment });
-        return new Map(having.map((i) => [i.name, i.snapshots.map(plain)]));
-      }),
+        return { at: clock.now(), all: new Map(having.map((i) => [i.name, i.snapshots.map(plain)])) };
+      });
+      options.onSnapshots?.(at);
+      return all;
+    },
     mounts: (name) =>
       ask("mounts", name, CHANGE_DEADLINE, () => {
         const found = world.get(name);
@@ -281,19 +286,4 @@ export function createSimulatedDriver(
     },
   };
   return driver;
-}
-
-/** The client gives up when it is told to; the daemon goes on. */
-async function cancelled<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return answer;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(failure("driver-cancelled", "the client was told to stop", true));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    answer.catch(() => {});
-  }
 }

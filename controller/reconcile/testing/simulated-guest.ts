@@ -55,3 +55,18 @@ export function launched(
     report(failure("launch-timeout", "timed out waiting for response", true));
   });
 }
+
+/** The client gives up when it is told to; the daemon goes on. */
+export async function cancelled<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(failure("driver-cancelled", "the client was told to stop", true));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    answer.catch(() => {});
+  }
+}

@@ -244,12 +244,12 @@ export class Simulation {
 
   /** Once it is as written nothing more is done, but what a schedule asks for and what its restarts bring about. */
   async #stays(current: SimulatedController): Promise<void> {
-    const before = this.stage.ledger.calls;
+    const before = this.stage.ledger.work;
     const from = this.#log.length;
     const boots = this.world.all().reduce((sum, i) => sum + i.boot, 0);
     await this.clock.advance(LATER);
     const after = this.world.all().reduce((sum, i) => sum + i.boot, 0);
-    if (this.stage.ledger.calls === before || (after > boots && this.#dumb().length > 0)) return;
+    if (this.stage.ledger.work === before || (after > boots && this.#dumb().length > 0)) return;
     if (!current.life.dead) this.#violations.push(`endless work: ${this.#log.slice(from).join("; ")}`);
   }
 
