@@ -243,9 +243,10 @@ export class Channel {
       socket.on("pong", () => {
         this.#heard = performance.now();
       });
-      socket.on("unexpected-response", (request, response) => {
+      socket.on("unexpected-response", (_request, response) => {
         httpStatus = response.statusCode ?? null;
-        request.destroy();
+        // Ending the request alone ends nothing here: once an answer has begun, no event of it follows.
+        socket.terminate();
         log.warn(`${address} answered ${httpStatus}`);
       });
       socket.on("error", (error) => {
