@@ -280,6 +280,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./multipass.ts")).multipass,
   },
   {
+    usage: "completion <shell> [words...]",
+    summary: "a script by which bash, zsh or fish completes commands, options and names",
+    passThrough: true,
+    example: ["vm-agent completion bash"],
+    load: async () => (await import("./completion.ts")).completion,
+  },
+  {
     usage: "version",
     summary: "which vm-agent this is, and what it brings",
     example: ["vm-agent version", "vm-agent version --json"],
