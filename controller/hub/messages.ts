@@ -58,6 +58,7 @@ export function createMessages(deps: MessagesDeps) {
     try {
       counts.pushedOut += await store.messages.enqueue({
         id,
+        from: message.from,
         to,
         json,
         at: now,

@@ -6,6 +6,8 @@ export class AgentQueue {
   /** No new task starts. */
   draining = false;
   concurrency: number;
+  /** On their way to the disk, and not in line yet. */
+  arriving = 0;
   readonly #waiting = new Set<string>();
   readonly #idle = new Set<() => void>();
 

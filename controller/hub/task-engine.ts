@@ -57,11 +57,21 @@ export class TaskEngine {
     return this.#live.get(record.id)?.record ?? record;
   }
 
+  /** Whether one more task for each of these agents, of which one may be named often, has room. Errors: `queue-full`. */
+  assertRoom(agents: readonly Agent[]): void {
+    const { maxQueuedTasks, maxOpenTasks } = this.#deps.limits;
+    if (this.#live.size + agents.length > maxOpenTasks) throw refuse.queueFull("all agents", maxOpenTasks);
+    const counts = new Map<Agent, number>();
+    for (const agent of agents) counts.set(agent, (counts.get(agent) ?? 0) + 1);
+    for (const [{ id, queue }, more] of counts) {
+      if (queue.waiting + queue.arriving + more > maxQueuedTasks) throw refuse.queueFull(id, maxQueuedTasks);
+    }
+  }
+
   /** Resolves when the task is on disk; delivery follows at once where there is room. */
   async submit({ agent, spec, actor, idempotencyKey, bodyHash }: Submission): Promise<TaskRecord> {
-    const { clock, random, limits } = this.#deps;
-    if (agent.queue.waiting >= limits.maxQueuedTasks) throw refuse.queueFull(agent.id, limits.maxQueuedTasks);
-    if (this.#live.size >= limits.maxOpenTasks) throw refuse.queueFull("all agents", limits.maxOpenTasks);
+    const { clock, random } = this.#deps;
+    this.assertRoom([agent]);
     const now = clock.now();
     const direct = agent.ready !== null && agent.queue.hasRoom && agent.queue.waiting === 0;
     const id = orderedId(random, now);
@@ -70,12 +80,15 @@ export class TaskEngine {
     task.settling = true;
     this.#live.set(record.id, task);
     if (direct) agent.queue.reserve(record.id);
+    else agent.queue.arriving += 1;
     try {
       await this.#disk.submitted(record, actor);
     } catch (error) {
       this.#live.delete(record.id);
       agent.queue.release(record.id);
       throw error;
+    } finally {
+      if (!direct) agent.queue.arriving -= 1;
     }
     task.settling = false;
     agent.stats.tasksReceived += 1;

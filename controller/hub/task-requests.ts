@@ -117,6 +117,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
       const bodyHash = hash("sha256", JSON.stringify(parts.map(({ target, spec }) => [target, spec])));
       const make = (): Promise<readonly TaskRecord[]> => {
         const pairs = parts.flatMap((part) => agentsOf(part).map((agent) => ({ agent, spec: part.spec })));
+        engine.assertRoom(pairs.map(({ agent }) => agent));
         const counts = new Map<string, number>();
         // Begun in one go, so that they share one transaction.
         return Promise.all(

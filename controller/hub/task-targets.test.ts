@@ -125,6 +125,31 @@ for (const [what, agents, target, spec, expected] of TABLE) {
   });
 }
 
+test("a batch that does not fit into a queue leaves nothing there, and neither does a crowd", async () => {
+  const store = createMemoryStore();
+  const { hub, stop } = await startHub(store, { maxQueuedTasks: 3, maxOpenTasks: 5 });
+  try {
+    for (const id of ["a", "b"]) await hub.enrol(id, "n");
+    for (const id of ["a", "b"]) hub.configure(id, aConfig());
+    const part = (agent: string) => ({ target: { agents: [agent] }, spec: { type: "exec", command: "1" } });
+    const ask = (agents: string, idempotencyKey: string | null) =>
+      hub.requests.submitWhereFits([...agents].map(part), { actor: "test", idempotencyKey });
+    for (const key of ["k", null]) {
+      await assert.rejects(ask("baaaa", key), { code: "queue-full" });
+      assert.deepEqual([store.tasks.list({}).length, hub.engine.openCount], [0, 0]);
+    }
+    // The refused key is free.
+    assert.equal((await ask("baa", "k")).length, 3);
+    await assert.rejects(ask("bbb", null), { code: "queue-full" });
+    assert.equal(store.tasks.list({}).length, 3);
+    const crowd = await Promise.allSettled(Array.from({ length: 5 }, () => ask("a", null)));
+    assert.equal(crowd.filter(({ status }) => status === "fulfilled").length, 1);
+    assert.deepEqual([hub.agent("a").queue.waiting, hub.agent("a").queue.arriving], [3, 0]);
+  } finally {
+    await stop();
+  }
+});
+
 test("a batch is accepted as a whole, once for each key, and each agent works in order", async () => {
   const store = createMemoryStore();
   const { hub, stop } = await startHub(store);

@@ -242,10 +242,37 @@ export const CONTRACT: readonly {
     },
   },
   {
+    name: "a full queue takes from whoever fills it, the oldest first, and never from one who sent less",
+    async run({ messages, deadLetters }) {
+      const send = (from: string, id: string) =>
+        messages.enqueue({ id, from, to: "x", json: "{}", at: 1, expiresAt: 100 });
+      await send("quiet", "q1");
+      await Promise.all(Array.from({ length: MESSAGES_PER_RECIPIENT - 1 }, (_, n) => send("busy", `b${n}`)));
+      assert.equal(await send("busy", "more"), 1);
+      assert.equal(await send("quiet", "q2"), 1);
+      assert.equal(await send("new", "n1"), 1);
+      assert.deepEqual(
+        deadLetters.list().map(({ id }) => id),
+        ["b0", "b1", "b2"],
+      );
+      const kept = messages.pending("x", 0).map(({ id, from }) => [id, from]);
+      assert.equal(kept.length, MESSAGES_PER_RECIPIENT);
+      assert.deepEqual(
+        kept.filter(([, from]) => from !== "busy"),
+        [
+          ["q1", "quiet"],
+          ["q2", "quiet"],
+          ["n1", "new"],
+        ],
+      );
+    },
+  },
+  {
     name: "messages wait in order, expire, and are bounded per recipient",
     async run({ messages, deadLetters }) {
       const message = (id: string, to: string, expiresAt: number) => ({
         id,
+        from: "s",
         to,
         json: "{}",
         at: 1,

@@ -89,8 +89,10 @@ function messages(dead: DeadLetterStore): MessageStore {
       if (all.has(message.id)) throw conflict(message.id);
       all.set(message.id, copy(message));
       const waiting = of(message.to);
-      const excess = Math.max(0, waiting.length - MESSAGES_PER_RECIPIENT);
-      return move(waiting.slice(0, excess), "queue-full", message.at);
+      if (waiting.length <= MESSAGES_PER_RECIPIENT) return 0;
+      const bySender = [...Map.groupBy(waiting, ({ from }) => from).values()];
+      const busiest = bySender.reduce((most, next) => (next.length > most.length ? next : most));
+      return move(busiest.slice(0, 1), "queue-full", message.at);
     },
     pending: (to, now, limit = MESSAGES_PER_RECIPIENT) =>
       of(to)

@@ -1,4 +1,4 @@
-/** Messages that wait for their recipient (bounded per recipient, oldest first, with a time to live), and dead letters. */
+/** Messages that wait for their recipient (bounded per recipient, where the busiest sender loses first, with a time to live), and dead letters. */
 import type { Db, Write } from "./db.ts";
 import {
   DEAD_LETTERS_KEPT,
@@ -11,23 +11,27 @@ import {
 export function sqlMessages(db: Db, write: Write): MessageStore {
   const count = db.prepare("SELECT count(*) AS n FROM messages WHERE recipient = ?");
   const insert = db.prepare(
-    "INSERT INTO messages (id, recipient, json, at, expires_at) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO messages (id, recipient, json, at, expires_at, sender) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const select = db.prepare(
     "SELECT * FROM messages WHERE recipient = ? AND expires_at > ? ORDER BY seq LIMIT ?",
   );
   const remove = db.prepare("DELETE FROM messages WHERE id = ?");
-  const oldest = "seq IN (SELECT seq FROM messages WHERE recipient = ? ORDER BY seq LIMIT ?)";
-  const pushedOut = mover(db, oldest);
+  const busiest = db.prepare(
+    "SELECT min(seq) AS seq FROM messages WHERE recipient = ? GROUP BY sender ORDER BY count(*) DESC, seq LIMIT 1",
+  );
+  const pushedOut = mover(db, "seq = ?");
   const expired = mover(db, "expires_at <= ?");
   const orphaned = mover(db, "recipient = ?");
   return {
     async enqueue(message) {
       let over = 0;
       await write(() => {
-        insert.run(message.id, message.to, message.json, message.at, message.expiresAt);
+        insert.run(message.id, message.to, message.json, message.at, message.expiresAt, message.from);
         const excess = Number(count.get(message.to)?.n) - MESSAGES_PER_RECIPIENT;
-        if (excess > 0) over = pushedOut("queue-full", message.at, message.to, excess);
+        for (over = 0; over < excess; ) {
+          over += pushedOut("queue-full", message.at, Number(busiest.get(message.to)?.seq));
+        }
       });
       return over;
     },
@@ -74,6 +78,7 @@ function mover(db: Db, where: string) {
 function asMessage(row: Record<string, unknown>): QueuedMessage {
   return {
     id: String(row.id),
+    from: String(row.sender),
     to: String(row.recipient),
     json: String(row.json),
     at: Number(row.at),

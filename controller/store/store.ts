@@ -128,6 +128,7 @@ export interface ClaimStore {
 
 export interface QueuedMessage {
   readonly id: string;
+  readonly from: string;
   readonly to: string;
   readonly json: string;
   readonly at: Instant;
@@ -139,8 +140,8 @@ export const MESSAGES_PER_RECIPIENT = 1000;
 
 export interface MessageStore {
   /**
-   * Beyond the bound per recipient the oldest ones become dead letters (`queue-full`), in the same transaction; returns
-   * how many. Rejects with code `conflict` when the id waits already.
+   * Beyond the bound per recipient the sender with the most messages there loses its oldest one, which becomes a dead letter
+   * (`queue-full`) in the same transaction; returns how many. Rejects with code `conflict` when the id waits already.
    */
   enqueue(message: QueuedMessage): Promise<number>;
   /** Oldest first, expired ones left out. */
