@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import { ensureDir, errorMessage, readJson, writeAtomic } from "./files.ts";
 import type { Log } from "./log.ts";
 import { isRecord } from "./wire.ts";
@@ -69,12 +70,7 @@ export async function tryNewer(entry: string, file: string): Promise<void> {
     // What cannot be written down is not begun.
     return;
   }
-  const watchdog = setTimeout(() => {
-    if (readState(file)?.stage !== "trying") return;
-    put({ ...state, stage: "trying", reason: `no hello within ${state.deadlineMs} ms`, silent: true });
-    process.exit(75);
-  }, state.deadlineMs);
-  watchdog.unref();
+  watch(file, { ...state, stage: "trying", reason: `no hello within ${state.deadlineMs} ms`, silent: true });
   process.env[ENTRY] = entry;
   process.argv[1] = next;
   try {
@@ -84,6 +80,33 @@ export async function tryNewer(entry: string, file: string): Promise<void> {
     rmSync(next, { force: true });
   }
   process.exit(process.exitCode || 70);
+}
+
+/** In a thread of its own: a bundle that blocks its event loop blocks no other's. */
+const WATCHDOG = `
+const { workerData: { file, text, limit } } = require("node:worker_threads");
+const { readFileSync, renameSync, writeFileSync } = require("node:fs");
+setTimeout(() => {
+  try {
+    if (JSON.parse(readFileSync(file, "utf8")).stage !== "trying") return;
+    writeFileSync(file + ".tmp", text, { mode: 0o600 });
+    renameSync(file + ".tmp", file);
+  } catch (error) {
+    if (error.code === "ENOENT") return;
+  }
+  process.kill(process.pid, "SIGKILL");
+}, limit);
+`;
+
+function watch(file: string, failed: State): void {
+  const workerData = { file, text: JSON.stringify(failed), limit: failed.deadlineMs };
+  const worker = new Worker(WATCHDOG, {
+    eval: true,
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: 16 },
+  });
+  worker.on("error", () => {});
+  worker.unref();
 }
 
 export interface UpgradeDeps {

@@ -96,6 +96,18 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
     "Synced Offline Ready=False:RuntimeRefused Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
+    "its runtime was not upgraded",
+    {
+      desired: a(),
+      observed: {
+        instances: { a: "Running" },
+        claims: asWritten,
+        runtimes: { a: { upgrade: { hash: "h", state: "failed", reason: "no hello" } } },
+      },
+    },
+    "Synced Healthy Ready=True:RuntimeOnline Reconciling=False:AsWritten Stalled=True:RuntimeUpgradeFailed Drifted=False:NotDrifted",
+  ],
+  [
     "on its way",
     { desired: a(), observed: { instances: { a: "Starting" }, claims: asWritten } },
     "OutOfSync Progressing Ready=False:OnItsWay Reconciling=True:Waiting Stalled=False:NotStalled Drifted=False:NotDrifted",

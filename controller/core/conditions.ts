@@ -260,6 +260,9 @@ function stalled(f: AgentFacts): Omit<Condition, "since"> {
   if (f.failure?.terminal) return is("True", "Failed", f.failure.message);
   const held = stops(f);
   if (held) return is("True", camel(held.reason), `${held.message}; release: ${held.release}`);
+  const { state, reason = "" } = f.runtime?.upgrade ?? {};
+  if (state === "failed" || state === "refused")
+    return is("True", "RuntimeUpgradeFailed", `the older runtime runs on: ${reason}`);
   return is("False", "NotStalled", "nothing stands in the way");
 }
 

@@ -84,7 +84,9 @@ test("queue, start and run timeouts are three, and each ends its task in its own
   await until("its late answer", () => hub.engine.lateAnswers > lateAnswers, 20_000);
   assert.equal(hub.engine.get(sent)?.state, "expired");
   const late = await until("its entry", () =>
-    store.audit.list(0, 1000).find(({ action, subject }) => action === "task.late-answer" && subject === sent),
+    store.audit
+      .list(0, 1000)
+      .find(({ action, subject }) => action === "task.late-answer" && subject === sent),
   );
   assert.equal(late.detail.state, "expired");
   assert.equal((await reaches(await give({ command: "echo on" }), "succeeded")).result?.stdout, "on\n");

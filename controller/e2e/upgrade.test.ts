@@ -121,11 +121,7 @@ test("a good one takes the place of the older when nothing runs; what waits is r
 for (const [what, text, reason] of [
   ["cannot be loaded", "this is no program", /cannot be loaded/],
   ["ends at once", "process.exit(1)", /ended before/],
-  [
-    "never says hello",
-    "setInterval(() => {}, 1000); await new Promise(() => {});",
-    /no hello within 4000 ms/,
-  ],
+  ["never says hello, and lets nothing else of its thread run", "for (;;) {}", /no hello within 4000 ms/],
 ] as const) {
   test(`one that ${what}: the older one comes back, says so, and is not given it again`, async (t) => {
     const wanted = aBundle(text);
