@@ -2412,6 +2412,7 @@ export interface ApiBodies {
   readonly LogPage?: LogPage;
   readonly TokenRotated?: TokenRotated;
   readonly JoinToken?: JoinToken;
+  readonly HealthHistories?: HealthHistories;
 }
 /**
  * Why a request was refused (RFC 9457), with the code and the next step.
@@ -3892,4 +3893,46 @@ export interface JoinToken {
    * Until when, in milliseconds since 1970.
    */
   readonly expiresAt: number;
+}
+/**
+ * What the runtimes reported of their machines in the last hour.
+ */
+export interface HealthHistories {
+  /**
+   * Those that reported, by name.
+   */
+  readonly agents: readonly HealthHistory[];
+}
+/**
+ * Heartbeats of one runtime, oldest first; the lists are of the same length.
+ */
+export interface HealthHistory {
+  /**
+   * Its name.
+   */
+  readonly agent: string;
+  /**
+   * When, in milliseconds since 1970.
+   *
+   * Items: One of them.
+   */
+  readonly at: readonly number[];
+  /**
+   * Percent.
+   *
+   * Items: One of them; null: it was not said.
+   */
+  readonly cpu: readonly (number | null)[];
+  /**
+   * Percent.
+   *
+   * Items: One of them; null: it was not said.
+   */
+  readonly memory: readonly (number | null)[];
+  /**
+   * Percent.
+   *
+   * Items: One of them; null: it was not said.
+   */
+  readonly disk: readonly (number | null)[];
 }

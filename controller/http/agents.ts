@@ -1,12 +1,13 @@
 /** /agents: registration, the list, one agent, its end. */
 import type { Agent } from "../hub/agent.ts";
 import { isRecord, word } from "../hub/frames.ts";
+import { type HealthPoint, POINTS_KEPT } from "../hub/health-history.ts";
 import { refuse } from "../hub/refusals.ts";
 import { hasCapability } from "../hub/task-targets.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";
-import { many, text } from "./query.ts";
+import { many, text, whole } from "./query.ts";
 import { refusal } from "./problem.ts";
 
 export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) => {
@@ -58,6 +59,15 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) =>
     ctx.body = { agents: items.map((agent) => agent.toObject()), next };
   });
 
+  router.get("/agents/health", (ctx) => {
+    const only = text(ctx, "agent");
+    const points = whole(ctx, "points", POINTS_KEPT, 1, POINTS_KEPT);
+    const found = only === undefined ? [...hub.registry.all()] : [hub.agent(only)];
+    ctx.body = {
+      agents: found.sort((a, b) => (a.id < b.id ? -1 : 1)).flatMap((agent) => columns(agent, points)),
+    };
+  });
+
   router.get("/agents/:id/status", (ctx) => {
     ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
   });
@@ -69,6 +79,14 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) =>
     ctx.body = { success: true, agentId: agent.id };
   });
 };
+
+/** As lists side by side: half the bytes of a list of points. */
+function columns({ id, healthHistory }: Agent, count: number) {
+  const points = healthHistory.latest(count);
+  if (points.length === 0) return [];
+  const all = (key: keyof HealthPoint) => points.map((p) => p[key]);
+  return [{ agent: id, at: all("at"), cpu: all("cpu"), memory: all("memory"), disk: all("disk") }];
+}
 
 const STATUSES: ReadonlySet<string> = new Set(["online", "suspect", "offline"]);
 

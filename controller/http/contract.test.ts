@@ -165,6 +165,9 @@ test("agents: registered, listed in pages and by filters, removed", async () => 
   for (const query of ["status=sideways", "limit=0", "limit=1001", "limit=x", "limit=1.5"])
     assert.equal(await code(call("GET", `/agents?${query}`)), "query-invalid", query);
   await call("GET", "/agents/one/status");
+  assert.deepEqual((await call("GET", "/agents/health")).body.agents, []);
+  assert.equal(await code(call("GET", "/agents/health?agent=nobody")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/health?points=121")), "query-invalid");
   assert.equal(await code(call("GET", "/agents/nobody/status")), "agent-unknown");
 
   await hub.hub.enrol("declared", "n");
@@ -180,6 +183,11 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
   const runtime = await connected(hub.hub, "a", { capabilities: ["build"] });
   const { body: given } = await call("POST", "/agents/a/task", exec);
   const id = String(given.taskId);
+  runtime.send("health", { cpu: 7, memory: { percent: 61 } });
+  await until("a heartbeat", () => hub.hub.agent("a").healthHistory.latest(1).length > 0);
+  const { agents } = (await call("GET", "/agents/health?points=1")).body;
+  const [{ at, ...shares }] = agents as [{ at: readonly number[] }];
+  assert.deepEqual([at.length, shares], [1, { agent: "a", cpu: [7], memory: [61], disk: [null] }]);
   const open = await call("GET", `/tasks/${id}/output`);
   open.end();
   runtime.answer(await runtime.next("task"));

@@ -40,6 +40,23 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     codes: ["query-invalid"],
   },
   {
+    id: "listHealth",
+    method: "get",
+    path: "/agents/health",
+    summary:
+      "CPU, memory and disk of the last hour, as the runtimes reported them; forgotten when the hub ends",
+    query: [
+      word("agent", "Only of this agent"),
+      {
+        name: "points",
+        description: "The newest of each; default 120",
+        schema: { type: "integer", minimum: 1, maximum: 120 },
+      },
+    ],
+    answer: json("HealthHistories"),
+    codes: ["query-invalid", "agent-unknown"],
+  },
+  {
     id: "getAgent",
     method: "get",
     path: "/agents/{id}/status",

@@ -3,6 +3,7 @@ import type { Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import { isRecord, number, type Payload, word, words } from "./frames.ts";
+import { HealthHistory } from "./health-history.ts";
 import { AgentQueue } from "./queue.ts";
 
 /** What an agent should have; pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal of their values. */
@@ -76,6 +77,7 @@ export class Agent {
   status: AgentStatus = "offline";
   metadata: Payload = {};
   health: Payload = {};
+  readonly healthHistory = new HealthHistory();
   facts: RuntimeFacts | null = null;
   /** Hash that the runtime acknowledged. */
   configHash: string | null = null;

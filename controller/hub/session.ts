@@ -155,6 +155,7 @@ export class Session {
       case "health":
         this.#agent.health = payload;
         this.#agent.lastHealthCheck = this.#deps.clock.now();
+        this.#agent.healthHistory.note(payload, this.#agent.lastHealthCheck);
         registry.save(this.#agent);
         this.#guard(this.#deps.messages.heartbeat(this.#agent, payload.inboxFull === true));
         return;

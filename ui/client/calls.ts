@@ -11,6 +11,7 @@ import type {
   DeadLettersCleared,
   EventPage,
   FleetView,
+  HealthHistories,
   HubHealth,
   HubReady,
   Imported,
@@ -89,6 +90,9 @@ export function createCalls({ get, post, remove }: Transport) {
   const taskAt = (id: string) => `/tasks/${encodeURIComponent(id)}`;
   return {
     listAgents: (query: AgentQuery = {}) => get<AgentPage>(`/agents${queryOf(query)}`),
+    /** CPU, memory and disk of the last hour. */
+    listHealth: (query: { readonly agent?: string; readonly points?: number } = {}) =>
+      get<HealthHistories>(`/agents/health${queryOf(query)}`),
     getAgent: (name: string) => get<AgentAnswer>(`${at(name)}/status`),
     registerAgent: (agentId: string, metadata: Readonly<Record<string, unknown>> = {}) =>
       post<Registered>("/agents/register", { agentId, metadata }),
