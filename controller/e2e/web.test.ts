@@ -1,11 +1,26 @@
 /** The page in a real browser, before a real hub: what an operator does on it, and what it must never do. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL, openBrowser, type TestBrowser } from "../../ui/web/testing/browser.ts";
-import { aFleet, anAgent, aPlan, drifted } from "../../ui/web/testing/fleet.ts";
+import { aChange, aFleet, anAgent, aPlan, drifted } from "../../ui/web/testing/fleet.ts";
 import { createStage, type Stage } from "../../ui/web/testing/stage.ts";
 import { connected } from "../hub/testing.ts";
+
+const MOUNTS = {
+  before: { state: "running", mounts: [] },
+  after: { state: "running", mounts: [{ source: "/a", target: "/b" }] },
+};
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly impact: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
 
 const chromium = findChromium();
 /** A deadline, not a pace: everything here waits for what it wants to see. */
@@ -72,9 +87,10 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     assert.match(await row("agent-tester").innerText(), /Stopped.*OutOfSync.*Offline.*start/s);
     await page.getByText("drifted: stopped outside vm-agent").waitFor();
 
-    const filter = page.getByRole("button", { name: "1 drifted" });
+    const filter = page.getByRole("link", { name: "1 drifted" });
     await filter.click();
-    assert.equal(await filter.getAttribute("aria-pressed"), "true");
+    await page.locator("a.count[aria-current]", { hasText: "drifted" }).waitFor();
+    assert.equal(new URL(page.url()).hash, "#/fleet?show=drifted");
     assert.equal(await page.locator("table.fleet tbody").count(), 1);
 
     stage.put(anAgent("agent-tester"));
@@ -92,7 +108,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 3, errors });
     await page.getByText("The last good fleet stays in force.").waitFor();
     await page.getByText("Multipass cannot be observed: no answer within 10 s.").waitFor();
-    await page.getByText("SANDBOX: processes, not virtual machines").waitFor();
+    await page.locator("strong.sandbox", { hasText: "SANDBOX" }).waitFor();
     stage.show(aFleet(agents));
     stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 3, errors: [] });
     await page.getByText("The last good fleet stays in force.").waitFor({ state: "detached" });
@@ -109,7 +125,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     await page.getByRole("heading", { name: "agent-builder", level: 1 }).waitFor();
     assert.equal(await page.evaluate("document.activeElement.id"), "main");
     await page.getByText("42 %").waitFor();
-    await page.getByLabel("Command").fill("npm test");
+    await page.getByRole("textbox", { name: "Command" }).fill("npm test");
     await page.getByRole("button", { name: "Run", exact: true }).click();
 
     const task = await runtime.next("task");
@@ -131,6 +147,53 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     await page.locator("table.tasks").getByText("failed").waitFor();
     await page.locator("table.tasks").getByText("npm test").waitFor();
     runtime.drop();
+  });
+
+  test("an agent's page: what differs is marked, an hour is drawn, time has one axis, any kind of task has its form", async () => {
+    stage.plan = { ...aPlan(), held: [], changes: [aChange("agent-cache", "update", MOUNTS)] };
+    const runtime = await connected(stage.hub(), "agent-cache");
+    const { healthHistory } = stage.hub().agent("agent-cache");
+    for (let n = 10; n > 0; n--)
+      healthHistory.note({ cpu: n, memory: 20 + n, disk: 50 }, Date.now() - n * 30_000);
+    stage.put({ ...drifted("agent-cache"), notes: ["its image is older than a year"] });
+    stage.bus().emit("agent.drifted", { agent: "agent-cache", message: "stopped outside vm-agent" });
+    stage.bus().emit("step.started", { agent: "agent-cache", step: "start", detail: "" });
+    await goTo("Fleet");
+    await page.getByRole("link", { name: "agent-cache", exact: true }).first().click();
+    const differing = page.locator(".compare tr.differs");
+    await differing.getByText("mounts").waitFor();
+    assert.match(
+      (await differing.allInnerTexts()).join("|"),
+      /state.*running.*Stopped.*mounts.*\/a at \/b.*none/s,
+    );
+    await page.getByText("its image is older than a year").waitFor();
+    await page.getByRole("img", { name: /CPU between 1 % and 10 %, Memory between 21 % and 30 %/ }).waitFor();
+    const canvas = page.locator(".plot canvas");
+    assert.ok(((await canvas.boundingBox())?.width ?? 0) > 200);
+    const row = (word: string) =>
+      page.locator(".timeline > div", { has: page.getByText(word, { exact: true }) });
+    await row("noticed").getByText("drifted: stopped outside vm-agent").waitFor({ state: "attached" });
+    await row("steps").getByText("start began").waitFor({ state: "attached" });
+    assert.ok((await row("heartbeats").locator(".tick").count()) >= 9);
+
+    await page.getByRole("button", { name: "Restore clean…" }).click();
+    await page.getByText('snapshot: "clean"').waitFor();
+    await page.getByLabel("Kind of work").selectOption("file:write");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByText("Write filePath first.").waitFor();
+    await page.getByLabel("File path").fill("/tmp/x");
+    await page.getByLabel("Content").fill("a\nb");
+    await page.getByText("More", { exact: true }).click();
+    await page.getByLabel("Env").fill("A=1");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByText("does not run tasks of type file:write").waitFor();
+    await page.getByLabel("Kind of work").selectOption("exec");
+    await page.getByRole("textbox", { name: "Command" }).fill("true");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    const { payload } = await runtime.next("task");
+    assert.deepEqual([payload.type, payload.command, payload.env], ["exec", "true", { A: "1" }]);
+    runtime.drop();
+    stage.put(anAgent("agent-cache"));
   });
 
   test("the plan is applied after a yes, and a loss of data needs a second one", async () => {
@@ -173,16 +236,85 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     await page.getByText("The hub has been lost").waitFor({ state: "detached" });
     stage.bus().emit("agent.converged", { agent: "agent-newcomer" });
     await page.getByText("is as written").first().waitFor();
+    await goTo("Events");
+    await page.getByText("events may be missing here: the hub was restarted").waitFor();
+    await page.getByText("drifted: stopped outside vm-agent").first().waitFor();
+  });
+
+  test("nothing serious stands in the way of anybody, in any view and both themes", async () => {
+    await page.evaluate(
+      await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
+    );
+    const [task] = stage.hub().store.tasks.list({ limit: 1 });
+    const views = ["fleet", "plan", "tasks", `tasks/${task?.id}`, "events", "commands", "agent/agent-cache"];
+    for (const view of views) {
+      await page.evaluate(`location.hash = ${JSON.stringify(`#/${view}`)}`);
+      await page.locator("h1").first().waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        // What does not depend on colours is looked at once.
+        const rules = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}";
+        const { violations } = (await page.evaluate(`axe.run(${rules})`)) as AxeResult;
+        const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+        const words = serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
+        assert.deepEqual(words, [], `${view}, ${colorScheme}`);
+      }
+    }
+    await page.emulateMedia({ colorScheme: null });
+  });
+
+  test("500 agents scroll, a few dozen rows at a time; the filter is in the address and survives a reload", async () => {
+    const names = Array.from({ length: 500 }, (_, n) => `agent-${String(n).padStart(3, "0")}`);
+    stage.show(aFleet(names.map((n) => (n.endsWith("9") ? { ...drifted(n), work: null } : anAgent(n)))));
+    stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 500, errors: [] });
+    await goTo("Fleet");
+    await page.getByRole("link", { name: "500 agents" }).waitFor();
+    const drawn = page.locator("table.fleet tbody[data-row]");
+    const passed = new Set<string>();
+    for (let end = false; !end; ) {
+      end = Boolean(
+        await page.evaluate("innerHeight + scrollY >= document.documentElement.scrollHeight - 2"),
+      );
+      const shown = await drawn.evaluateAll((rows) => rows.map((r) => r.getAttribute("data-row") ?? ""));
+      assert.ok(shown.length > 0 && shown.length < 80, `${shown.length} rows are drawn`);
+      for (const name of shown) passed.add(name);
+      await page.evaluate(
+        "scrollBy(0, innerHeight + 500); new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))",
+      );
+    }
+    assert.equal(passed.size, 500);
+    assert.equal(await page.locator("table.fleet").getAttribute("aria-rowcount"), "501");
+    await page.getByRole("searchbox").fill("agent-31");
+    await page.getByText("10 of 500").waitFor();
+    await page.getByRole("link", { name: "50 drifted" }).click();
+    await page.getByRole("searchbox").fill("agent-31");
+    await page.getByText("1 of 500, drifted").waitFor();
+    await page.reload();
+    await row("agent-319").waitFor();
+    assert.equal(await drawn.count(), 1);
+    assert.equal(new URL(page.url()).hash, "#/fleet?show=drifted&q=agent-31");
+    stage.show(aFleet([anAgent("agent-builder"), anAgent("agent-cache")]));
+    stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 2, errors: [] });
+    await page.getByText("No agent matches.").waitFor();
   });
 
   test("on a phone nothing is wider than the screen, in any view", async () => {
     await page.setViewportSize({ width: 390, height: 844 });
+    const narrow = async (view: string) => {
+      const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      assert.ok(Number(over) <= 0, `${view} is ${String(over)} pixels too wide`);
+    };
     for (const view of ["Plan", "Tasks", "Events", "Commands", "Fleet"]) {
       await goTo(view);
       await page.locator("main").waitFor();
-      const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-      assert.ok(Number(over) <= 0, `${view} is ${String(over)} pixels too wide`);
+      await narrow(view);
     }
+    stage.hub().agent("agent-cache").healthHistory.note({ cpu: 5 }, Date.now());
+    await page.getByRole("link", { name: "agent-cache", exact: true }).first().click();
+    await page.locator(".plot canvas").waitFor();
+    await page.getByText("More", { exact: true }).click();
+    await narrow("an agent");
+    await goTo("Fleet");
   });
 
   test("signing out forgets the token; the page asked only its own hub, and never by an address with the token", async () => {

@@ -1,6 +1,7 @@
 /** Which agents a person asked to see: the counts of the header, and the text that was typed. Pure. */
 import { size } from "./format.ts";
-import type { AgentView } from "./types.ts";
+import { fieldRows } from "./plan-view.ts";
+import type { AgentView, ChangeView } from "./types.ts";
 
 export const FILTERS = ["all", "ready", "working", "drifted", "held", "failing"] as const;
 export type Filter = (typeof FILTERS)[number];
@@ -59,8 +60,8 @@ export interface CompareRow {
   readonly differs: boolean | null;
 }
 
-/** Wanted beside seen, line by line. */
-export function compare(agent: AgentView): readonly CompareRow[] {
+/** Wanted beside seen, line by line; `change` tells of what shows in the plan alone (image, mounts, provisioning). */
+export function compare(agent: AgentView, change?: ChangeView): readonly CompareRow[] {
   const { size: want, seenSize: seen, runtime } = agent;
   const part = (what: "cpu" | "memory" | "disk"): CompareRow => {
     const show = (s: AgentView["size"], none: string) =>
@@ -90,5 +91,32 @@ export function compare(agent: AgentView): readonly CompareRow[] {
       seen: runtime === null ? "none" : `${runtime.status}, ${runtime.version || "version not said"}`,
       differs: up ? runtime?.status !== "online" : null,
     },
+    ...(change?.before && change.after ? fieldRows(change) : [])
+      .filter(({ field }) => !ALWAYS.has(field))
+      .map(({ field, old, new: wanted }) => ({ what: field, wanted, seen: old ?? "–", differs: true })),
   ];
+}
+
+const ALWAYS: ReadonlySet<string> = new Set(["state", "cpu", "memory", "disk"]);
+
+/** What is shown of the fleet, as it stands in an address: `show=drifted&q=web`. */
+export interface FleetQuery {
+  readonly filter: Filter;
+  readonly text: string;
+}
+
+export function parseFleetQuery(query: string): FleetQuery {
+  const found = new URLSearchParams(query);
+  const show = found.get("show") ?? "";
+  const filter = FILTERS.find((f) => f === show) ?? "all";
+  return { filter, text: found.get("q") ?? "" };
+}
+
+/** Empty, or with its question mark. */
+export function fleetQuery({ filter, text }: FleetQuery): string {
+  const query = new URLSearchParams({
+    ...(filter !== "all" && { show: filter }),
+    ...(text !== "" && { q: text }),
+  }).toString();
+  return query === "" ? "" : `?${query}`;
 }

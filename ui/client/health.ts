@@ -1,5 +1,5 @@
 /** Health figures of a runtime, read with care: first-generation clients send other shapes. Pure. */
-import type { Agent } from "../../schemas/types.ts";
+import type { Agent, HealthHistories } from "../../schemas/types.ts";
 
 export interface HealthSample {
   readonly at: number;
@@ -59,6 +59,33 @@ export function withSample(history: readonly HealthSample[], sample: HealthSampl
   const last = history.at(-1);
   if (last && last.at >= sample.at) return history;
   return [...history, sample].slice(-KEPT);
+}
+
+/** What the hub remembers of one runtime, among what was seen here: by time, each moment once. */
+export function withHistory(
+  history: readonly HealthSample[],
+  { at, cpu, memory, disk }: HealthHistories["agents"][number],
+): readonly HealthSample[] {
+  const known = new Set(history.map((s) => s.at));
+  const older = at.flatMap((when, i): HealthSample[] =>
+    known.has(when)
+      ? []
+      : [
+          {
+            at: when,
+            cpu: cpu[i] ?? null,
+            memory: memory[i] ?? null,
+            disk: disk[i] ?? null,
+            memoryUsed: null,
+            memoryTotal: null,
+            load: null,
+            uptime: null,
+            rss: null,
+          },
+        ],
+  );
+  if (older.length === 0) return history;
+  return [...older, ...history].sort((a, b) => a.at - b.at).slice(-KEPT);
 }
 
 /** Corners of a line from left to right, y down, for values from 0 to 100; a lone sample is drawn as a level line. */

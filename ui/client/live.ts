@@ -31,6 +31,9 @@ const RESTING = 15_000;
 /** Runtimes report every 30 s. */
 const HEARTBEATS = 15_000;
 
+/** Heartbeats of each agent that are read when the connection begins: enough for a small line in a table. */
+const HISTORY = 30;
+
 const SAYS_NOTHING = new Set(["open", "command", "auth.failed"]);
 
 export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptions): Live {
@@ -67,6 +70,12 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
     if (found) dispatch({ type: "health", agents: found.agents });
   });
 
+  /** Where the lines of a chart begin; again after a lost connection, for what was missed. */
+  const readHistory = coalesced(async () => {
+    const found = await api.listHealth({ points: HISTORY }).catch(failed);
+    if (found) dispatch({ type: "history", agents: found.agents });
+  });
+
   const connect = (): void => {
     stream.abort();
     stream = new AbortController();
@@ -84,6 +93,7 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
       onConnecting: () => dispatch({ type: "connecting", now: Date.now() }),
       onLive: () => {
         dispatch({ type: "live", now: Date.now() });
+        readHistory();
         refresh();
       },
       onLost: (message, retryIn) => {

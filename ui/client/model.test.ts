@@ -67,14 +67,20 @@ test("events are kept in order, bounded, and a repeated one counts once", () => 
   assert.equal(many.events.at(-1)?.id, `s-${EVENTS_KEPT + 19}`);
 });
 
-test("after a reset the events of the hub's former life are gone, its tasks and fleet are not", () => {
+test("after a reset what was seen stays, the gap is told, and what is remembered twice is shown once", () => {
   const model = after(
     { type: "fleet", fleet: aFleet([anAgent("a")]), now: 0 },
     { type: "task", task: task("1") },
     event("r-1", "agent.converged", { agent: "a" }),
     event("r-1", "reset"),
+    event("r-1", "agent.converged", { agent: "a" }),
+    event("q-1", "agent.converged", { agent: "a" }),
   );
-  assert.deepEqual(model.events, []);
+  assert.deepEqual(
+    model.events.map((e) => e.name),
+    ["agent.converged", "gap", "agent.converged"],
+  );
+  assert.deepEqual(after(event("r-1", "reset")).events, []);
   assert.equal(model.tasks.length, 1);
   assert.ok(model.fleet);
 });

@@ -1,7 +1,8 @@
 /** What a dashboard knows, and how it changes: one pure reducer over snapshots of the fleet, events, tasks and heartbeats. */
+import type { HealthHistories } from "../../schemas/types.ts";
 import type { ServerEvent } from "./api.ts";
 import { type EventLine, eventLine } from "./event-lines.ts";
-import { type HealthSample, type HubAgentView, readHealth, withSample } from "./health.ts";
+import { type HealthSample, type HubAgentView, readHealth, withHistory, withSample } from "./health.ts";
 import type { AgentView, FleetView, TaskView } from "./types.ts";
 
 export interface Link {
@@ -37,6 +38,7 @@ export type Action =
   | { readonly type: "tasks"; readonly tasks: readonly TaskView[] }
   | { readonly type: "task"; readonly task: TaskView }
   | { readonly type: "health"; readonly agents: readonly HubAgentView[] }
+  | { readonly type: "history"; readonly agents: HealthHistories["agents"] }
   | { readonly type: "connecting"; readonly now: number }
   | { readonly type: "live"; readonly now: number }
   | { readonly type: "lost"; readonly now: number; readonly message: string; readonly retryAt: number };
@@ -74,6 +76,8 @@ export function reduce(model: Model, action: Action): Model {
       return { ...model, tasks: merge(model.tasks, [action.task]) };
     case "health":
       return withHealth(model, action.agents);
+    case "history":
+      return withHistories(model, action.agents);
     case "connecting":
     case "live":
     case "lost":
@@ -116,16 +120,42 @@ function sharing(old: FleetView | null, fresh: FleetView): FleetView {
 function withEvent(model: Model, event: ServerEvent, now: number): Model {
   // The hub restarted or forgot: what it still knows follows.
   if (event.event === "open") return model;
-  if (event.event === "reset") return { ...model, events: [] };
+  if (event.event === "reset") return model.events.length === 0 ? model : withGap(model, event, now);
   const line = eventLine(event, now);
-  // Behind a reconnect the same event may come twice; ids of one run are in order, so the last few are enough to look at.
-  if (model.events.slice(-50).some((e) => e.id === line.id)) return model;
+  // Behind a reconnect or a gap the same event may come twice.
+  if (model.events.some((e) => e.id === line.id)) return model;
   const events = [...model.events, line].slice(-EVENTS_KEPT);
   return {
     ...model,
     events,
     tasks: event.event === "task.changed" ? taskChanged(model.tasks, event, line.at) : model.tasks,
   };
+}
+
+/** What was seen stays; that something may be missing is said where it is missing. */
+function withGap(model: Model, { id }: ServerEvent, now: number): Model {
+  const gap: EventLine = {
+    id: `gap-${id}-${now}`,
+    at: now,
+    name: "gap",
+    kind: "hub",
+    agent: null,
+    glyph: "⋯",
+    tone: "warn",
+    text: "events may be missing here: the hub was restarted, or the connection was lost for long",
+    routine: false,
+  };
+  return { ...model, events: [...model.events, gap].slice(-EVENTS_KEPT) };
+}
+
+function withHistories(model: Model, agents: HealthHistories["agents"]): Model {
+  let { health } = model;
+  for (const given of agents) {
+    const before = health[given.agent] ?? [];
+    const after = withHistory(before, given);
+    if (after !== before) health = { ...health, [given.agent]: after };
+  }
+  return health === model.health ? model : { ...model, health };
 }
 
 function taskChanged(tasks: readonly TaskView[], { data }: ServerEvent, at: number): readonly TaskView[] {

@@ -10,13 +10,17 @@ export interface FieldRow {
   readonly new: string;
 }
 
-const FIELDS = ["state", "image", "cpu", "memory", "disk", "provision", "config"] as const;
+const FIELDS = ["state", "image", "cpu", "memory", "disk", "provision", "config", "mounts"] as const;
 type Field = (typeof FIELDS)[number];
 
 export function fieldRows({ before, after }: ChangeView): readonly FieldRow[] {
   if (after === null) return [];
   if (before === null) return chosen(after);
-  return FIELDS.filter((f) => before[f] !== after[f] && after[f] !== undefined).map((f) => ({
+  const differs = (f: Field): boolean =>
+    f === "mounts"
+      ? mountsText(before.mounts) !== mountsText(after.mounts)
+      : before[f] !== after[f] && after[f] !== undefined;
+  return FIELDS.filter(differs).map((f) => ({
     field: f,
     old: text(before, f),
     new: text(after, f),
@@ -31,17 +35,22 @@ function chosen(after: InstanceView): readonly FieldRow[] {
   return [
     ...(after.image ? [{ field: "image", old: null, new: after.image }] : []),
     ...(sizes.length > 0 ? [{ field: "size", old: null, new: sizes.join(", ") }] : []),
+    ...(after.mounts?.length ? [{ field: "mounts", old: null, new: mountsText(after.mounts) }] : []),
     ...(after.state === "running" ? [] : [{ field: "state", old: null, new: after.state }]),
   ];
 }
 
 function text(view: InstanceView, field: Field): string {
+  if (field === "mounts") return mountsText(view.mounts);
   const value = view[field];
   if (field === "image") return value == null ? "Multipass's default" : String(value);
   if (value == null) return "not known";
   if (field === "memory" || field === "disk") return size(Number(value));
   return field === "provision" || field === "config" ? String(value).slice(0, 8) : String(value);
 }
+
+const mountsText = (mounts: InstanceView["mounts"]): string =>
+  mounts?.length ? mounts.map((m) => `${m.source} at ${m.target}`).join(", ") : "none";
 
 /** `destroy: its document is gone`, for what is held. */
 export function wouldText({ would }: HeldView): string | null {

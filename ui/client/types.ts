@@ -37,6 +37,7 @@ export interface InstanceView {
   readonly disk?: number;
   readonly provision?: string;
   readonly config?: string;
+  readonly mounts?: readonly { readonly source: string; readonly target: string }[];
 }
 
 export interface HeldView {

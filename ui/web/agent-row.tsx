@@ -8,17 +8,23 @@ import type { AgentView, FailureView, WorkView } from "../client/types.ts";
 import { Ago, Chip, Elapsed, Spark } from "./bits.tsx";
 import { agentLink, useModel, useNow } from "./hooks.ts";
 
+export interface AgentRowProps {
+  readonly agent: AgentView;
+  /** Its place among all rows of the table, of which not all are drawn. */
+  readonly index: number;
+}
+
 /** Drawn again only when its agent is another value; load and ages are components of their own. */
-export class AgentRow extends Component<{ readonly agent: AgentView }> {
-  override shouldComponentUpdate(next: { readonly agent: AgentView }): boolean {
-    return next.agent !== this.props.agent;
+export class AgentRow extends Component<AgentRowProps> {
+  override shouldComponentUpdate(next: AgentRowProps): boolean {
+    return next.agent !== this.props.agent || next.index !== this.props.index;
   }
 
   override render() {
-    const { agent } = this.props;
+    const { agent, index } = this.props;
     return (
-      <tbody>
-        <tr>
+      <tbody data-row={agent.name}>
+        <tr aria-rowindex={index}>
           <th scope="row">
             <a href={agentLink(agent.name)}>{agent.name}</a>
             {agent.type !== "" && <small>{agent.type}</small>}
@@ -133,7 +139,7 @@ export function Work({ work }: { readonly work: WorkView }) {
         ◐
       </span>
       <b>{mark.word.split(/[,:]/)[0]}</b>
-      {work.step && <> {work.step}</>}{" "}
+      {work.step && work.step !== work.action && <> {work.step}</>}{" "}
       <span class="dim">{[work.detail, work.progress].filter(Boolean).join(", ")}</span>
       {share !== undefined && <progress max={100} value={Number(share)} aria-label={work.progress} />}
       <Elapsed since={work.step ? work.stepSince : work.since} />

@@ -1,15 +1,20 @@
 /** One agent in full: wanted beside seen, conditions, heartbeats, tasks, a task to run, what happened to it. */
 /** @jsxImportSource preact */
 import { useEffect } from "preact/hooks";
-import { type CompareRow, compare, holds, isDrifted } from "../client/fleet-filter.ts";
+import { holds, isDrifted } from "../client/fleet-filter.ts";
+import { ahead } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
 import { Failure, Work } from "./agent-row.tsx";
+import { Compare } from "./agent-compare.tsx";
 import { HealthCard } from "./agent-health.tsx";
+import { AgentLog } from "./agent-log.tsx";
+import { Snapshots } from "./agent-snapshots.tsx";
+import { Timeline } from "./agent-timeline.tsx";
 import { Ago, Chip, Empty } from "./bits.tsx";
 import { EventList } from "./events.tsx";
-import { useLive, useModel } from "./hooks.ts";
+import { useLive, useModel, useNow } from "./hooks.ts";
 import { RunTask } from "./run-task.tsx";
 import { TaskTable } from "./tasks.tsx";
 
@@ -75,8 +80,12 @@ function Agent({ agent }: { readonly agent: AgentView }) {
         <Compare agent={agent} />
         <HealthCard name={agent.name} />
       </div>
-      <Conditions agent={agent} />
+      <Timeline name={agent.name} />
       <RunTask agent={agent} />
+      <div class="columns">
+        <Conditions agent={agent} />
+        <Snapshots agent={agent} />
+      </div>
       <section class="card" aria-labelledby="agent-tasks">
         <h2 id="agent-tasks">Tasks</h2>
         {mine.length === 0 ? (
@@ -89,13 +98,18 @@ function Agent({ agent }: { readonly agent: AgentView }) {
         <h2 id="agent-events">What happened to it</h2>
         <EventList events={told} of={agent.name} />
       </section>
+      <AgentLog name={agent.name} />
     </>
   );
 }
 
 function Notices({ agent }: { readonly agent: AgentView }) {
   const held = holds(agent);
-  if (!agent.work && !agent.failure && held.length === 0) return null;
+  const { next, notes = [] } = agent;
+  const waiting = agent.work ? [] : agent.held.filter((h) => h.reason === "waiting");
+  const now = useNow();
+  if (!agent.work && !agent.failure && held.length + waiting.length + notes.length === 0 && !next)
+    return null;
   return (
     <section class="card notices" aria-label="Now">
       {agent.work && <Work work={agent.work} />}
@@ -110,70 +124,30 @@ function Notices({ agent }: { readonly agent: AgentView }) {
           <span class="dim">release: {h.release}</span>
         </p>
       ))}
-    </section>
-  );
-}
-
-function Compare({ agent }: { readonly agent: AgentView }) {
-  const labels = Object.entries(agent.labels);
-  return (
-    <section class="card" aria-labelledby="compare">
-      <h2 id="compare">Wanted and seen</h2>
-      <table class="compare">
-        <thead>
-          <tr>
-            <th scope="col">
-              <span class="sr">Field</span>
-            </th>
-            <th scope="col">Wanted</th>
-            <th scope="col">Seen</th>
-            <th scope="col">
-              <span class="sr">Differs</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {compare(agent).map((row) => (
-            <Line key={row.what} row={row} />
-          ))}
-        </tbody>
-      </table>
-      <dl class="pairs">
-        {agent.capabilities.length > 0 && <Pair word="capabilities" text={agent.capabilities.join(", ")} />}
-        {labels.length > 0 && <Pair word="labels" text={labels.map(([k, v]) => `${k}=${v}`).join(", ")} />}
-        <Pair
-          word="snapshots"
-          text={
-            agent.snapshots === null
-              ? "not read"
-              : agent.snapshots.length > 0
-                ? agent.snapshots.join(", ")
-                : "none"
-          }
+      {waiting.map((h) => (
+        <Remark key={h.message} glyph="…" text={`waits: ${h.message}`} />
+      ))}
+      {next && (
+        <Remark
+          glyph="…"
+          text={`next: ${next.what}${next.held ? " is for a person to decide" : ` ${ahead(next.at, now)}`}: ${next.why}`}
         />
-        {agent.document !== agent.name && <Pair word="document" text={agent.document} />}
-      </dl>
+      )}
+      {notes.map((note) => (
+        <Remark key={note} glyph="·" text={note} />
+      ))}
     </section>
   );
 }
 
-function Line({ row }: { readonly row: CompareRow }) {
+function Remark({ glyph, text }: { readonly glyph: string; readonly text: string }) {
   return (
-    <tr {...(row.differs === true ? { class: "differs" } : {})}>
-      <th scope="row">{row.what}</th>
-      <td>{row.wanted}</td>
-      <td>{row.seen}</td>
-      <td>{row.differs === true && <span class="tone-warn">≠ differs</span>}</td>
-    </tr>
-  );
-}
-
-function Pair({ word, text }: { readonly word: string; readonly text: string }) {
-  return (
-    <div>
-      <dt>{word}</dt>
-      <dd>{text}</dd>
-    </div>
+    <p class="dim">
+      <span class="glyph" aria-hidden="true">
+        {glyph}
+      </span>
+      {text}
+    </p>
   );
 }
 

@@ -34,15 +34,19 @@ export async function buildWeb(): Promise<WebBundle> {
     minify: true,
     charset: "utf8",
     legalComments: "none",
-    banner: { js: "/* vm-agent, MIT. Contains Preact, MIT, (c) Jason Miller and contributors. */" },
+    banner: {
+      js: "/* vm-agent, MIT. Contains Preact, MIT, (c) Jason Miller and contributors; uPlot, MIT, (c) Leon Sorokin. */",
+    },
   });
   const contents = outputFiles[0]?.contents;
   if (contents === undefined) throw new Error("esbuild gave no output");
   mkdirSync(folder, { recursive: true });
   replace(join(folder, "app.js"), contents);
-  for (const file of ["index.html", "app.css"]) {
-    replace(join(folder, file), readFileSync(join(root, "ui", "web", file)));
-  }
+  const read = (...path: readonly string[]) => readFileSync(join(root, ...path));
+  replace(join(folder, "index.html"), read("ui", "web", "index.html"));
+  // The chart library's rules first: ours have the last word.
+  const css = [read("node_modules", "uplot", "dist", "uPlot.min.css"), read("ui", "web", "app.css")];
+  replace(join(folder, "app.css"), Buffer.concat(css));
   return { folder, bytes: contents.length };
 }
 

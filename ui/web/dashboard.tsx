@@ -22,7 +22,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  const where = JSON.stringify(route);
+  const where = placeOf(route);
   const title = titleOf(route);
   // another place of the same title is another view
   useEffect(() => {
@@ -74,7 +74,7 @@ function Navigation({ route }: { readonly route: Route }) {
 function View({ route }: { readonly route: Route }) {
   switch (route.view) {
     case "fleet":
-      return <FleetViewPage />;
+      return <FleetViewPage query={route} />;
     case "agent":
       return <AgentPage key={route.name} name={route.name} />;
     case "plan":
@@ -93,6 +93,10 @@ function View({ route }: { readonly route: Route }) {
     }
   }
 }
+
+/** What is filtered is no other place. */
+const placeOf = (route: Route): string =>
+  `${route.view} ${"name" in route ? route.name : "id" in route ? route.id : ""}`;
 
 function titleOf(route: Route): string {
   if (route.view === "agent") return route.name;

@@ -1,69 +1,41 @@
-/** The fleet: counts that filter, one row an agent, what is being done to it, and what happened last. */
+/** The fleet: one row an agent, filtered as the address says, what is being done to it, and what happened last. */
 /** @jsxImportSource preact */
-import { useState } from "preact/hooks";
-import { FILTER_WORDS, FILTERS, type Filter, counts, matching } from "../client/fleet-filter.ts";
+import { useRef } from "preact/hooks";
+import { FILTER_WORDS, type FleetQuery, matching } from "../client/fleet-filter.ts";
 import { count } from "../client/format.ts";
-import type { FleetView } from "../client/types.ts";
+import type { AgentView, FleetView } from "../client/types.ts";
 import { AgentRow } from "./agent-row.tsx";
 import { Empty } from "./bits.tsx";
 import { EventList } from "./events.tsx";
-import { useModel } from "./hooks.ts";
+import { showFleet, useModel } from "./hooks.ts";
+import { useWindow } from "./use-window.ts";
 
-/** Rows that are drawn before somebody asks for more. */
-const PAGE = 200;
 const RECENT = 6;
 
-export function FleetViewPage() {
+export function FleetViewPage({ query: { filter, text } }: { readonly query: FleetQuery }) {
   const fleet = useModel((m) => m.fleet);
   const events = useModel((m) => m.events);
-  const [filter, setFilter] = useState<Filter>("all");
-  const [text, setText] = useState("");
-  const [shown, setShown] = useState(PAGE);
   if (!fleet) return <Empty title="Waiting for the hub's first answer…" />;
-  const showAll = () => {
-    setFilter("all");
-    setText("");
-  };
   const agents = matching(fleet.agents, filter, text);
   return (
     <>
-      <h1 class="sr">Fleet</h1>
       <div class="toolbar">
-        <Counts fleet={fleet} chosen={filter} onChoose={setFilter} />
+        <h1>Fleet</h1>
+        <span class="dim" role="status">
+          {agents.length < fleet.agents.length &&
+            `${agents.length} of ${fleet.agents.length}${filter === "all" ? "" : `, ${FILTER_WORDS[filter]}`}`}
+        </span>
         <label class="search">
           <span class="sr">Filter by name, type, state or label</span>
           <input
             type="search"
             placeholder="Filter: name, type, state, label"
             value={text}
-            onInput={(e) => setText(e.currentTarget.value)}
+            onInput={(e) => showFleet({ filter, text: e.currentTarget.value })}
           />
         </label>
       </div>
-      {agents.length > 0 ? (
-        <table class="fleet">
-          <thead>
-            <tr>
-              <th scope="col">Agent</th>
-              <th scope="col">Wanted → seen</th>
-              <th scope="col">Sync</th>
-              <th scope="col">Health</th>
-              <th scope="col">Load</th>
-              <th scope="col">Tasks</th>
-            </tr>
-          </thead>
-          {agents.slice(0, shown).map((agent) => (
-            <AgentRow key={agent.name} agent={agent} />
-          ))}
-        </table>
-      ) : (
-        <NoAgents fleet={fleet} onAll={showAll} />
-      )}
-      {agents.length > shown && (
-        <button type="button" onClick={() => setShown(shown + PAGE)}>
-          Show {Math.min(PAGE, agents.length - shown)} more of {agents.length}
-        </button>
-      )}
+      {agents.length > 0 ? <Table agents={agents} /> : <NoAgents fleet={fleet} />}
       <p class="dim foot">
         {fleet.foreign !== null &&
           fleet.foreign > 0 &&
@@ -78,46 +50,49 @@ export function FleetViewPage() {
   );
 }
 
-interface CountsProps {
-  readonly fleet: FleetView;
-  readonly chosen: Filter;
-  readonly onChoose: (filter: Filter) => void;
-}
-
-const TONES: Readonly<Record<Filter, string>> = {
-  all: "dim",
-  ready: "good",
-  working: "accent",
-  drifted: "warn",
-  held: "warn",
-  failing: "bad",
-};
-
-function Counts({ fleet, chosen, onChoose }: CountsProps) {
-  const found = counts(fleet.agents);
+function Table({ agents }: { readonly agents: readonly AgentView[] }) {
+  const box = useRef<HTMLTableElement>(null);
+  const { from, to, above, below } = useWindow(
+    agents.map((a) => a.name),
+    box,
+  );
   return (
-    <fieldset class="counts">
-      <legend class="sr">Show</legend>
-      {FILTERS.map((f) => (
-        <button
-          key={f}
-          type="button"
-          class={`count ${found[f] > 0 ? `tone-${TONES[f]}` : "zero"}`}
-          aria-pressed={chosen === f}
-          onClick={() => onChoose(chosen === f ? "all" : f)}
-        >
-          <b>{found[f]}</b> {f === "all" && found[f] === 1 ? "agent" : FILTER_WORDS[f]}
-        </button>
+    <table class="fleet" ref={box} aria-rowcount={agents.length + 1}>
+      <thead>
+        <tr aria-rowindex={1}>
+          <th scope="col">Agent</th>
+          <th scope="col">Wanted → seen</th>
+          <th scope="col">Sync</th>
+          <th scope="col">Health</th>
+          <th scope="col">Load</th>
+          <th scope="col">Tasks</th>
+        </tr>
+      </thead>
+      <Space height={above} />
+      {agents.slice(from, to).map((agent, i) => (
+        <AgentRow key={agent.name} agent={agent} index={from + i + 2} />
       ))}
-    </fieldset>
+      <Space height={below} />
+    </table>
   );
 }
 
-function NoAgents({ fleet, onAll }: { readonly fleet: FleetView; readonly onAll: () => void }) {
+function Space({ height }: { readonly height: number }) {
+  if (height <= 0) return null;
+  return (
+    <tbody class="space" aria-hidden="true">
+      <tr>
+        <td colSpan={6} style={{ height: `${height}px` }} />
+      </tr>
+    </tbody>
+  );
+}
+
+function NoAgents({ fleet }: { readonly fleet: FleetView }) {
   if (fleet.agents.length > 0) {
     return (
       <Empty title="No agent matches.">
-        <button type="button" onClick={onAll}>
+        <button type="button" onClick={() => showFleet({ filter: "all", text: "" })}>
           Show all {fleet.agents.length}
         </button>
       </Empty>

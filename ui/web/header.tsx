@@ -1,6 +1,7 @@
 /** What is looked at: the fleet, its revision, the driver (loudly, when it is the sandbox), and whether the hub is there. */
 /** @jsxImportSource preact */
 import { revision } from "../client/format.ts";
+import { Counts } from "./counts.tsx";
 import { useModel } from "./hooks.ts";
 
 export function Header({ onLeave }: { readonly onLeave: () => void }) {
@@ -44,6 +45,7 @@ export function Header({ onLeave }: { readonly onLeave: () => void }) {
           )}
         </>
       )}
+      <Counts />
       <span class="grow" />
       <LinkState />
       <button type="button" class="quiet" onClick={onLeave}>

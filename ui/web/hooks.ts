@@ -1,6 +1,7 @@
 /** How components reach the store, the clock and the address bar. */
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { type Filter, type FleetQuery, fleetQuery, parseFleetQuery } from "../client/fleet-filter.ts";
 import type { Live } from "../client/live.ts";
 import type { Model } from "../client/model.ts";
 
@@ -43,17 +44,25 @@ export function useNow(): number {
 }
 
 export type Route =
-  | { readonly view: "fleet" | "plan" | "tasks" | "events" | "commands" }
+  | { readonly view: "fleet"; readonly filter: Filter; readonly text: string }
+  | { readonly view: "plan" | "tasks" | "events" | "commands" }
   | { readonly view: "agent"; readonly name: string }
   | { readonly view: "task"; readonly id: string };
 
 export function parseRoute(hash: string): Route {
-  const [view = "", rest = ""] = hash.replace(/^#\/?/, "").split("/", 2);
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const [view = "", rest = ""] = path.split("/", 2);
   const name = decode(rest);
   if (view === "agent" && name !== "") return { view, name };
   if (view === "tasks" && name !== "") return { view: "task", id: name };
   if (view === "plan" || view === "tasks" || view === "events" || view === "commands") return { view };
-  return { view: "fleet" };
+  return { view: "fleet", ...parseFleetQuery(query) };
+}
+
+/** Kept in the address, so that it can be sent to somebody and survives a reload; it is no new place to go back from. */
+export function showFleet(query: FleetQuery): void {
+  history.replaceState(null, "", `#/fleet${fleetQuery(query)}`);
+  dispatchEvent(new Event("hashchange"));
 }
 
 function decode(text: string): string {

@@ -67,10 +67,34 @@ function Took({ task: { startedAt, finishedAt, state } }: { readonly task: TaskV
   return isFinalTask(state) ? <>–</> : <Elapsed since={startedAt} />;
 }
 
+const OLDER = 100;
+
+/** What came before the newest that the store keeps, a page at a press. */
+function useOlder(newest: readonly TaskView[]) {
+  const live = useLive();
+  const [tasks, setTasks] = useState<readonly TaskView[]>([]);
+  const [more, setMore] = useState(true);
+  const [error, setError] = useState("");
+  const read = async () => {
+    const cursor = (tasks.at(-1) ?? newest.at(-1))?.id;
+    try {
+      const found = await live.api.listTasks({ limit: OLDER, ...(cursor !== undefined && { cursor }) });
+      setTasks([...tasks, ...found.tasks]);
+      setMore(found.next !== null);
+      setError("");
+    } catch (e) {
+      setError(problemWords(e));
+    }
+  };
+  const known = new Set(newest.map((t) => t.id));
+  return { tasks: tasks.filter((t) => !known.has(t.id)), more, error, read };
+}
+
 export function TasksView() {
   const live = useLive();
   const tasks = useModel((m) => m.tasks);
   const [open, setOpen] = useState(false);
+  const older = useOlder(tasks);
   useEffect(() => live.watchTasks(), [live]);
   const shown = open ? tasks.filter((t) => !isFinalTask(t.state)) : tasks;
   const running = tasks.filter((t) => !isFinalTask(t.state)).length;
@@ -93,7 +117,13 @@ export function TasksView() {
           {!open && <p>Open an agent of the fleet to run one.</p>}
         </Empty>
       ) : (
-        <TaskTable tasks={shown} agent />
+        <TaskTable tasks={[...shown, ...older.tasks.filter((t) => !open || !isFinalTask(t.state))]} agent />
+      )}
+      {older.error !== "" && <Problem>{older.error}</Problem>}
+      {older.more && tasks.length > 0 && (
+        <button type="button" onClick={older.read}>
+          Show older tasks
+        </button>
       )}
     </>
   );
