@@ -253,7 +253,10 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         // What does not depend on colours is looked at once.
-        const rules = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}";
+        const rules =
+          colorScheme === "dark"
+            ? '{ runOnly: ["color-contrast"], resultTypes: ["violations"] }'
+            : '{ resultTypes: ["violations"] }';
         const { violations } = (await page.evaluate(`axe.run(${rules})`)) as AxeResult;
         const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
         const words = serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
