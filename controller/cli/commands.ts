@@ -146,9 +146,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--sudo", "as root, if the agent's document allows it"],
       ["--timeout <ms>", "end it after this many milliseconds"],
+      ["--direct", "by Multipass instead of the hub: no task, not in the audit; the instance must run"],
     ],
     passThrough: true,
-    example: ["vm-agent exec agent-builder -- uname -a"],
+    example: ["vm-agent exec agent-builder -- uname -a", "vm-agent exec --direct agent-builder -- uptime"],
     load: async () => (await import("./task.ts")).exec,
   },
   {

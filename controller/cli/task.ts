@@ -1,6 +1,7 @@
 /** Tasks from the command line: give one, watch its output, pass its exit code on; list and cancel. */
 import { VmAgentError } from "../base/errors.ts";
 import { asked } from "./asked.ts";
+import { execDirect } from "./exec-direct.ts";
 import { needHub } from "./home.ts";
 import { age, table } from "./output.ts";
 import { cancelOnSignal } from "./task-signals.ts";
@@ -48,7 +49,8 @@ export const exec: CommandRun = (invocation) => {
   }
   const { timeout, sudo } = invocation.options;
   // One word is a shell line, as the seed had it; several are arguments and are quoted so that they arrive as they are.
-  const line = command.length === 1 ? command[0] : command.map(quote).join(" ");
+  const line = command.length === 1 ? (command[0] ?? "") : command.map(quote).join(" ");
+  if (invocation.options.direct) return execDirect(invocation, name, line);
   return give(
     invocation,
     name,

@@ -131,7 +131,20 @@ describe("with a loop that runs", () => {
         ["agent-b", "Synced", "Healthy"],
       ],
     );
+    const direct = await fixture.cli("exec", "--direct", "agent-a", "--", "echo out; echo err >&2; exit 7");
+    assert.deepEqual([direct.code, direct.stdout, direct.stderr], [7, "out\n", "err\n"]);
+    assert.deepEqual((await up.api.listTasks({ limit: 5 })).tasks, []);
     done(await fixture.cli("stop", "agent-a", "agent-b"));
+    for (const args of [
+      ["exec", "--direct", "agent-a", "--", "true"],
+      ["shell", "agent-a"],
+    ]) {
+      const off = await fixture.cli(...args);
+      assert.deepEqual(
+        [off.code, /"agent-a" is stopped\n {2}vm-agent start agent-a/.test(off.stderr)],
+        [1, true],
+      );
+    }
     assert.deepEqual(await fixture.states(), { "agent-a": "Stopped", "agent-b": "Stopped" });
     done(await fixture.cli("start", "--all"));
     assert.deepEqual(await fixture.states(), { "agent-a": "Running", "agent-b": "Running" });
