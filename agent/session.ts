@@ -1,18 +1,15 @@
 /** The conversation with the hub: hello, credential, configuration, tasks, health; knows no socket. */
 import { randomUUID } from "node:crypto";
-import { type Bounds, jittered } from "./backoff.ts";
+import { jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "./config.ts";
 import { errorMessage } from "./files.ts";
 import { readAddresses } from "./gateway.ts";
-import type { Log } from "./log.ts";
-import type { LogStore } from "./log-store.ts";
-import type { Mailbox, Outgoing } from "./mailbox.ts";
+import type { Outgoing } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
 import { DEFAULT_POLICY, readPolicy } from "./policy.ts";
 import { SUPPORTED } from "./request.ts";
-import type { Spool } from "./spool.ts";
-import type { TaskRunner } from "./tasks.ts";
-import type { Report, Upgrade } from "./upgrade.ts";
+import type { Report } from "./upgrade.ts";
+import type { SessionDeps } from "./session-ports.ts";
 import {
   CLOSE,
   FEATURES,
@@ -22,49 +19,10 @@ import {
   parseFrame,
   type Policy,
   PROTOCOL,
-  type PushedConfig,
   type ResponsePayload,
   type TaskPayload,
   type TaskRef,
 } from "./wire.ts";
-
-/** What hello says of the runtime itself. */
-export interface Identification {
-  readonly nonce: string;
-  readonly instanceId: string;
-  readonly bootId: string;
-  readonly version: string;
-  readonly bundleHash: string;
-  readonly node: string;
-}
-
-export interface Line {
-  send(text: string): boolean;
-  sent(text: string): Promise<boolean>;
-  readonly congested: boolean;
-  close(code: number, reason: string): void;
-  established(bounds: Bounds): void;
-}
-
-export interface SessionDeps {
-  readonly agent: string;
-  readonly line: Line;
-  readonly identify: () => Identification;
-  readonly storeCredential: (credential: string) => void;
-  readonly storeAddresses: (addresses: readonly string[]) => void;
-  readonly storeConfig: (config: PushedConfig) => void;
-  readonly initial: ActiveConfig;
-  readonly configured: (config: PushedConfig) => void;
-  readonly runner: () => TaskRunner;
-  readonly spool: Spool;
-  readonly mailbox: Mailbox;
-  readonly logPage: LogStore["page"];
-  readonly upgrade: () => Upgrade;
-  readonly health: () => Readonly<Record<string, unknown>>;
-  readonly problems: () => readonly string[];
-  readonly log: Log;
-  readonly random?: () => number;
-}
 
 export class Session {
   readonly #deps: SessionDeps;

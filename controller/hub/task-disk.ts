@@ -36,6 +36,12 @@ export class TaskDisk {
     ]);
   }
 
+  cancelAsked(id: string, reason: string, actor: string): Promise<void> {
+    const { store, clock } = this.#deps;
+    const entry = { at: clock.now(), actor, action: "task.cancel", subject: id, detail: { reason } };
+    return store.audit.append(entry);
+  }
+
   async retried(record: TaskRecord, why: string): Promise<void> {
     const { store, clock } = this.#deps;
     const detail = { epoch: record.epoch, why };

@@ -9,10 +9,10 @@ import type { Connection } from "./connection.ts";
 import type { Payload } from "./frames.ts";
 import { chunkSeq, type LiveTask, liveTask, mayRetry, moved, newRecord, readAnswer } from "./live-task.ts";
 import { orderedId } from "./random.ts";
-import { refuse } from "./refusals.ts";
 import { isFinal, next, type TaskEvent } from "./tasks.ts";
 import { TaskDisk } from "./task-disk.ts";
 import type { EngineDeps, Submission } from "./task-ports.ts";
+import { assertRoom, unsupported } from "./task-room.ts";
 import { TaskWatchers } from "./task-watchers.ts";
 
 export class TaskEngine {
@@ -57,15 +57,8 @@ export class TaskEngine {
     return this.#live.get(record.id)?.record ?? record;
   }
 
-  /** Whether one more task for each of these agents, of which one may be named often, has room. Errors: `queue-full`. */
   assertRoom(agents: readonly Agent[]): void {
-    const { maxQueuedTasks, maxOpenTasks } = this.#deps.limits;
-    if (this.#live.size + agents.length > maxOpenTasks) throw refuse.queueFull("all agents", maxOpenTasks);
-    const counts = new Map<Agent, number>();
-    for (const agent of agents) counts.set(agent, (counts.get(agent) ?? 0) + 1);
-    for (const [{ id, queue }, more] of counts) {
-      if (queue.waiting + queue.arriving + more > maxQueuedTasks) throw refuse.queueFull(id, maxQueuedTasks);
-    }
+    assertRoom(this.#live.size, agents, this.#deps.limits);
   }
 
   /** Resolves when the task is on disk; delivery follows at once where there is room. */
@@ -74,8 +67,8 @@ export class TaskEngine {
     this.assertRoom([agent]);
     const now = clock.now();
     const direct = agent.ready !== null && agent.queue.hasRoom && agent.queue.waiting === 0;
-    const id = orderedId(random, now);
-    const record = newRecord({ id, agent: agent.id, spec, now, direct, idempotencyKey, bodyHash });
+    const place = { id: orderedId(random, now), agent: agent.id };
+    const record = newRecord({ ...place, spec, now, direct, idempotencyKey, bodyHash });
     const task = liveTask(record);
     task.settling = true;
     this.#live.set(record.id, task);
@@ -105,17 +98,11 @@ export class TaskEngine {
       const id = agent.queue.take();
       if (id === null) return;
       const task = this.#live.get(id);
+      const error = task ? unsupported(agent, task.record.type) : null;
       if (!task) agent.queue.release(id);
-      else if (this.#supports(agent, task)) this.#deliver(task, connection);
+      else if (error !== null) void this.#finish(task, "failed", { error });
+      else this.#deliver(task, connection);
     }
-  }
-
-  #supports(agent: Agent, task: LiveTask): boolean {
-    const supports = agent.facts?.supports;
-    if (!supports || supports.includes(task.record.type)) return true;
-    const error = refuse.notSupported(agent.id, task.record.type, supports).message;
-    void this.#finish(task, "failed", { error });
-    return false;
   }
 
   #deliver(task: LiveTask, connection: Connection): void {
@@ -186,13 +173,7 @@ export class TaskEngine {
     const { store, clock, registry } = this.#deps;
     const task = this.#live.get(id);
     if (!task || task.settling) return this.get(id);
-    await store.audit.append({
-      at: clock.now(),
-      actor,
-      action: "task.cancel",
-      subject: id,
-      detail: { reason },
-    });
+    await this.#disk.cancelAsked(id, reason, actor);
     if (task.settling || isFinal(task.record.state)) return this.get(id);
     if (next(task.record.state, "cancel") === "cancelled") {
       await this.#finish(task, "cancelled", { cancelReason: reason, error: reason });
@@ -279,9 +260,9 @@ export class TaskEngine {
   async #finish(task: LiveTask, state: TaskRecord["state"], more: Partial<TaskRecord>): Promise<boolean> {
     const { clock, registry, onFinished } = this.#deps;
     const record = moved(task.record, state, clock.now(), more);
-    const agent = registry.get(record.agent);
     task.settling = true;
     this.#disk.forget(task);
+    const agent = registry.get(record.agent);
     agent?.queue.release(record.id);
     if (agent) this.pump(agent);
     if (!(await this.#disk.end(record))) return false;

@@ -1,0 +1,48 @@
+/** What the conversation with the hub needs of the rest of the runtime. */
+import type { Bounds } from "./backoff.ts";
+import type { ActiveConfig } from "./config.ts";
+import type { Log } from "./log.ts";
+import type { LogStore } from "./log-store.ts";
+import type { Mailbox } from "./mailbox.ts";
+import type { Spool } from "./spool.ts";
+import type { TaskRunner } from "./tasks.ts";
+import type { Upgrade } from "./upgrade.ts";
+import type { PushedConfig } from "./wire.ts";
+
+/** What hello says of the runtime itself. */
+export interface Identification {
+  readonly nonce: string;
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly bundleHash: string;
+  readonly node: string;
+}
+
+export interface Line {
+  send(text: string): boolean;
+  sent(text: string): Promise<boolean>;
+  readonly congested: boolean;
+  close(code: number, reason: string): void;
+  established(bounds: Bounds): void;
+}
+
+export interface SessionDeps {
+  readonly agent: string;
+  readonly line: Line;
+  readonly identify: () => Identification;
+  readonly storeCredential: (credential: string) => void;
+  readonly storeAddresses: (addresses: readonly string[]) => void;
+  readonly storeConfig: (config: PushedConfig) => void;
+  readonly initial: ActiveConfig;
+  readonly configured: (config: PushedConfig) => void;
+  readonly runner: () => TaskRunner;
+  readonly spool: Spool;
+  readonly mailbox: Mailbox;
+  readonly logPage: LogStore["page"];
+  readonly upgrade: () => Upgrade;
+  readonly health: () => Readonly<Record<string, unknown>>;
+  readonly problems: () => readonly string[];
+  readonly log: Log;
+  readonly random?: () => number;
+}
