@@ -47,3 +47,19 @@ test("every command and each of its options is offered", async () => {
     assert.ok(offered.includes("--help"));
   }
 });
+
+test("every example is of its own command, with options that there are", async () => {
+  for (const { usage, example } of COMMANDS) {
+    const [name = ""] = usage.split(" ");
+    assert.ok(example.length > 0, usage);
+    for (const line of example) {
+      const [program, ...rest] = line.split(" ");
+      assert.equal(program, "vm-agent", line);
+      assert.ok(rest.includes(name), line);
+      const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
+      const offered = [...(await words("--")), ...(await words(`${name} --`))];
+      for (const word of own.filter((w) => w.startsWith("--")))
+        assert.ok(offered.includes(word), `${line}: ${word}`);
+    }
+  }
+});
