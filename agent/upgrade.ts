@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
 import { ensureDir, errorMessage, readJson, writeAtomic } from "./files.ts";
 import type { Log } from "./log.ts";
 import { isRecord } from "./wire.ts";
@@ -70,7 +69,12 @@ export async function tryNewer(entry: string, file: string): Promise<void> {
     // What cannot be written down is not begun.
     return;
   }
-  watch(file, { ...state, stage: "trying", reason: `no hello within ${state.deadlineMs} ms`, silent: true });
+  await watch(file, {
+    ...state,
+    stage: "trying",
+    reason: `no hello within ${state.deadlineMs} ms`,
+    silent: true,
+  });
   process.env[ENTRY] = entry;
   process.argv[1] = next;
   try {
@@ -98,7 +102,9 @@ setTimeout(() => {
 }, limit);
 `;
 
-function watch(file: string, failed: State): void {
+async function watch(file: string, failed: State): Promise<void> {
+  // Loaded when it is needed: every instance pays for its memory.
+  const { Worker } = await import("node:worker_threads");
   const workerData = { file, text: JSON.stringify(failed), limit: failed.deadlineMs };
   const worker = new Worker(WATCHDOG, {
     eval: true,
