@@ -96,7 +96,7 @@ async function terminalPicture(fixture: Fixture, page: Page): Promise<void> {
     .map(([key, value]) => `${key}=${value}`);
   const command = ["env", "-u", "NO_COLOR", "-u", "CI", ...assigned, process.execPath, MAIN, "dash"];
   try {
-    await tmux("new-session", "-d", "-x", "124", "-y", "30", ...command);
+    await tmux("new-session", "-d", "-x", "124", "-y", "20", ...command);
     await tmux("set", "-g", "default-terminal", "tmux-256color");
     const screen = await until(
       "the terminal dashboard shows the fleet",

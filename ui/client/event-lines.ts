@@ -83,7 +83,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     `${word(d, "step")} failed: ${word(d, "message")}${typeof d.retryInMs === "number" ? `; tried again in ${duration(d.retryInMs)}` : ""}`,
   ],
   "agent.converged": () => ["agent", "✓", "good", "is as written"],
-  "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
+  "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message").replace(/^drift: /, "")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
   "secret.rotated": (d) => [
     "agent",
