@@ -9,7 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
-import { type SizeRow, goneKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
+import { type SizeRow, goneKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetSnapshots } from "./snapshots.ts";
@@ -140,6 +140,7 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
 async function forgetReadings({ store }: EffectDeps, name: string): Promise<void> {
   await store.kv.remove(sizeKey(name));
   await store.kv.remove(mountsKey(name));
+  await store.kv.remove(mountingKey(name));
   await store.kv.remove(goneKey(name));
   await forgetSnapshots(store, name);
 }

@@ -1,22 +1,27 @@
 /** What is done inside an instance, or lies across its border: mounts, and provisioning that is run again. */
 import { VmAgentError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
 import type { DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
-import { type ClaimDeps, putClaim, reaffirm } from "./claims.ts";
-import { mountsKey } from "./keys.ts";
+import { type ClaimDeps, owned, putClaim, reaffirm } from "./claims.ts";
+import { type MountingRow, mountingKey, mountsKey } from "./keys.ts";
 import { RERUN_ARGV, RERUN_BUSY, RERUN_ELSEWHERE, outputTail, provisionScript } from "./provision-script.ts";
 
 export interface InsideEffectDeps extends ClaimDeps {
   readonly driver: Driver;
+  readonly clock: Clock;
 }
 
 export async function changeMount(deps: InsideEffectDeps, step: Step): Promise<void> {
-  const { driver, store } = deps;
+  const { driver, store, clock } = deps;
   const { agent, mount, kind } = step;
   if (!mount) throw new Error("a mount step without a mount");
   await reaffirm(deps, agent);
-  if (kind === "mount") await driver.mount(agent, mount);
-  else await driver.unmount(agent, mount.target);
+  if (kind === "mount") {
+    const row: MountingRow = { nonce: owned(deps, agent).nonce, at: clock.now() };
+    await store.kv.put(mountingKey(agent), row);
+    await driver.mount(agent, mount);
+  } else await driver.unmount(agent, mount.target);
   await store.kv.remove(mountsKey(agent));
 }
 

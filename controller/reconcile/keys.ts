@@ -29,6 +29,12 @@ export interface MountsRow {
   readonly at: number;
 }
 
+/** A mount that was begun: a daemon that was wedged may do it long after the client has given up. */
+export interface MountingRow {
+  readonly nonce: string;
+  readonly at: number;
+}
+
 /** A snapshot that we made, noted before it is taken: what is not noted is never removed. */
 export interface MadeRow {
   readonly nonce: string;
@@ -46,5 +52,6 @@ export interface ScheduleRow {
 }
 
 export const mountsKey = (name: string): string => `mounts/${name}`;
+export const mountingKey = (name: string): string => `mounting/${name}`;
 export const madeKey = (name: string, snapshot: string): string => `made/${name}/${snapshot}`;
 export const scheduleKey = (name: string, document: string): string => `schedule/${name}/${document}`;

@@ -4,10 +4,13 @@ import { proves } from "../core/ownership.ts";
 import type { Claim, Desired, Mount, ObservedInstance, RuntimeReading } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { type MountsRow, mountsKey } from "./keys.ts";
+import { type MountingRow, type MountsRow, mountsKey } from "./keys.ts";
 
 /** Anybody may mount at any time, and no list tells. */
 export const MOUNTS_MAX_AGE_MS = 5 * 60_000;
+
+/** How long one that was begun is looked for, whatever is written since and whatever was last converged. */
+const MOUNTING_KEPT_MS = 60 * 60_000;
 
 export interface MountsDeps {
   readonly driver: Driver;
@@ -25,7 +28,7 @@ export interface MountsOptions {
   readonly signal?: AbortSignal;
 }
 
-/** By name, of those that have or should have mounts and may be asked. Of readings that have aged, one is renewed in each look. */
+/** By name, of those that have, should have or may have got mounts, and may be asked. Of readings that have aged, one is renewed in each look. */
 export async function readMounts(
   deps: MountsDeps,
   instances: readonly ObservedInstance[],
@@ -33,7 +36,7 @@ export async function readMounts(
 ): Promise<ReadonlyMap<string, readonly Mount[]>> {
   const found = new Map<string, readonly Mount[]>();
   const { claims, runtimes, busy } = options;
-  const wanted = withMounts(options.desired, claims);
+  const wanted = withMounts(deps, options.desired, claims);
   if (wanted.size === 0 || !deps.driver.mounts) return found;
   let renewed = false;
   for (const instance of instances) {
@@ -57,11 +60,20 @@ export async function readMounts(
   return found;
 }
 
-function withMounts(desired: Desired | null, claims: ReadonlyMap<string, Claim>): ReadonlySet<string> {
+function withMounts(
+  { store, clock }: MountsDeps,
+  desired: Desired | null,
+  claims: ReadonlyMap<string, Claim>,
+): ReadonlySet<string> {
   const names = new Set<string>();
   for (const agent of desired?.agents ?? []) if (agent.mounts.length > 0) names.add(agent.name);
   for (const { name, converged } of claims.values())
     if ((converged?.mounts?.length ?? 0) > 0) names.add(name);
+  for (const [key, value] of store.kv.all("mounting/")) {
+    const name = key.slice("mounting/".length);
+    const { nonce, at } = value as MountingRow;
+    if (claims.get(name)?.nonce === nonce && clock.now() - at < MOUNTING_KEPT_MS) names.add(name);
+  }
   return names;
 }
 

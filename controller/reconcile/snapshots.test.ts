@@ -7,6 +7,7 @@ import { SNAPSHOTS_KEY, type MadeRow, madeKey, scheduleKey } from "./keys.ts";
 import { Loop } from "./loop.ts";
 import { observe } from "./observe.ts";
 import { MOUNTS_MAX_AGE_MS } from "./observe-mounts.ts";
+import { changeMount } from "./inside-effects.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetGone, madeSnapshots } from "./snapshots.ts";
 import { type Scene, createScene } from "./testing/scene.ts";
@@ -273,6 +274,17 @@ describe("mounts", () => {
     if (instance) scene.world.put(instance, "Stopped");
     await look(scene);
     assert.deepEqual(scene.asked, ["a", "a", "a"]);
+  });
+
+  it("are read after one was begun and never heard of again, though none is written any more", async () => {
+    const scene = await createScene([{ name: "a" }]);
+    const instance = await scene.running({ name: "a" }, { converged: null });
+    assert.equal(await look(scene), undefined, "nobody should have any, so nobody asks");
+    scene.faults.set("mount", ["lie"]);
+    const [mount] = MOUNTS;
+    assert.ok(mount);
+    await assert.rejects(done(scene, changeMount(scene.deps, step("mount", { mount }))));
+    assert.deepEqual([await look(scene), instance.mounts], [MOUNTS, MOUNTS]);
   });
 
   it("of a running instance whose runtime is silent are not asked for: that wedges the daemon", async () => {
