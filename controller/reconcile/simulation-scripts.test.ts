@@ -47,7 +47,7 @@ const SCRIPTS: readonly Script[] = [
   },
 ];
 
-const BLOWS: readonly Blow[] = ["crash", "rival", "usurp"];
+const BLOWS: readonly Blow[] = ["crash", "rival", "usurp", "loss"];
 
 describe("at edges of calls", () => {
   for (const blow of BLOWS)

@@ -50,7 +50,10 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
     case "edit": {
       const there = (name: string) => world.get(name)?.snapshots.map((s) => s.name) ?? [];
       const { written, what } = edited(chance, life.written, there);
-      return life.edit(what, written);
+      life.edit(what, written);
+      // Long enough, now and then, for schedules to be due while the files are not in order.
+      if (written.guard && chance.happens(0.4)) await life.clock.advance(chance.int(10, 40) * MINUTE);
+      return;
     }
     case "meddle":
       // The daemon does one thing after the other, theirs too.

@@ -4,8 +4,11 @@ import type { Written } from "./chance-fleet.ts";
 import { MINUTE, Simulation, type SimulationResult } from "./simulation.ts";
 import { TIMING } from "./simulated-multipass.ts";
 
-/** `crash`: kill -9, and a start. `rival`: a newer controller takes over. `usurp`: a stranger takes the name. */
-export type Blow = "crash" | "rival" | "usurp";
+/**
+ * `crash`: kill -9, and a start. `rival`: a newer controller takes over. `usurp`: a stranger takes the name. `loss`: kill -9, the
+ * store is gone, and a start.
+ */
+export type Blow = "crash" | "rival" | "usurp" | "loss";
 
 export interface Script {
   readonly what: string;
@@ -49,6 +52,9 @@ export async function play(
       life.kill();
       void life.begin();
       // Between what a writer reaffirms and what it does then there is no time.
+    } else if (blow === "loss") {
+      life.loseStore();
+      void life.begin();
     } else if (blow === "rival") life.clock.call(1, () => void life.begin());
     else usurp();
   };

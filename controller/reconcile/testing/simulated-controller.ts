@@ -21,7 +21,8 @@ const TURNS_KEPT = 100;
 /** What all controllers of one simulation share. */
 export interface Stage {
   readonly world: SimulatedMultipass;
-  readonly store: Store;
+  /** Another one, empty, after it was lost. */
+  store: Store;
   readonly hub: HubMemory;
   readonly chance: Chance;
   readonly trusting: boolean;

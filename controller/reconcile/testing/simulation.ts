@@ -57,6 +57,7 @@ export class Simulation {
   #controllers: SimulatedController[] = [];
   #count = 0;
   #peace = false;
+  #lost = false;
   #launches = 0;
   #turns = 0;
 
@@ -160,6 +161,15 @@ export class Simulation {
     for (const c of this.#controllers) c.life.end();
   }
 
+  /** Its folder is gone with all that it knew: claims, credentials, notes. What it made goes on. */
+  loseStore(): void {
+    this.kill();
+    this.say("the store is lost");
+    this.#lost = true;
+    this.stage.store = createMemoryStore();
+    for (const memory of Object.values(this.stage.hub)) memory.clear();
+  }
+
   /** A controller has seen, since this name was last gone, that it is. */
   sawGone(name: string): boolean {
     const gone = this.world.goneAt.get(name);
@@ -225,7 +235,9 @@ export class Simulation {
     const claims = new Map(this.stage.store.claims.list().map((c) => [c.name, c]));
     const proven = (name: string) => {
       const claim = claims.get(name);
-      return claim === undefined || claim.phase !== "launching" || claim.proven;
+      // What nobody remembers proves itself once it runs.
+      if (claim === undefined) return !this.#lost || !this.desired.agents.some((a) => a.name === name);
+      return claim.phase !== "launching" || claim.proven;
     };
     if (this.world.isIdle) {
       const done = tidy(this.world, (name) => !proven(name) && loop.isSettled);
