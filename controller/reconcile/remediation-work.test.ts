@@ -38,3 +38,27 @@ test("a controller whose time is over restarts no runtime, and gives out no join
   assert.equal(scene.port.memory.credentials.get("a"), "of the newer one");
   await loop.stop();
 });
+
+for (const when of ["while it is tried", "after it was tried"] as const)
+  test(`a nudge ${when} ${when === "while it is tried" ? "does not make it be tried twice" : "tries it again at once"}`, async () => {
+    const agents = [{ name: "a", remediate: ["restart-runtime"] as const }];
+    const scene = await start(agents);
+    const instance = await scene.running({ name: "a" });
+    instance.helloAt = Number.POSITIVE_INFINITY;
+    scene.world.onBoot.add((i) => {
+      i.helloAt = Number.POSITIVE_INFINITY;
+    });
+    const tries = () => scene.calls.filter((c) => c === "exec a").length;
+    edit(scene, agents);
+    scene.onCall = () => {
+      if (when === "while it is tried") scene.loop.nudge([]);
+    };
+    scene.loop.start();
+    await scene.clock.until("it is tried", () => tries() > 0, 3_600_000);
+    await scene.clock.advance(5_000);
+    if (when === "after it was tried") scene.loop.nudge([]);
+    const before = tries();
+    await scene.clock.advance(60_000);
+    assert.equal(tries() > before, when === "after it was tried");
+    await scene.loop.stop();
+  });

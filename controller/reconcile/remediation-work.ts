@@ -39,6 +39,7 @@ export class Remedies {
   readonly #proofs: Proofs;
   readonly #since: Instant;
   #planned: ReadonlyMap<string, PlannedRemedy> = new Map();
+  readonly #trying = new Set<string>();
 
   constructor(deps: RemedyDeps, proofs: Proofs) {
     this.#deps = deps;
@@ -110,11 +111,11 @@ export class Remedies {
     this.#planned = planned;
   }
 
-  /** Somebody asked: the next try need not wait for the one before. */
+  /** Somebody asked: the next try need not wait for the one before. One that is being made now is what was asked for. */
   async forgive(names: readonly string[]): Promise<void> {
     const all = [...this.#deps.store.kv.all("episode/").keys()].map((key) => key.slice("episode/".length));
     for (const name of names.length > 0 ? names : all)
-      if (all.includes(name)) await this.#remember(name, null);
+      if (all.includes(name) && !this.#trying.has(name)) await this.#remember(name, null);
   }
 
   /** The rung as a change, for whoever shows what is being done. */
@@ -151,6 +152,22 @@ export class Remedies {
     await this.#proofs.prove(name, null);
     if (!isWanted()) throw noLongerWanted(name, remedy.rung);
     await this.#remember(name, tried(before, remedy.rung, this.#deps.clock.now()));
+    this.#trying.add(name);
+    try {
+      await this.#carryOut(planned, change, signal, isWanted, before);
+    } finally {
+      this.#trying.delete(name);
+    }
+  }
+
+  async #carryOut(
+    { agent, remedy }: PlannedRemedy,
+    change: Change,
+    signal: AbortSignal,
+    isWanted: () => boolean,
+    before: Episode | null,
+  ): Promise<void> {
+    const { name } = agent;
     switch (remedy.rung) {
       case "restart-runtime":
         return this.#step(name, remedy.rung, () => this.#restartRuntime(name, signal));
