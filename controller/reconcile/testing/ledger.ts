@@ -145,7 +145,7 @@ export class Ledger {
     return (this.#tasks.get(name) ?? []).filter((t) => runs(this.#world, t));
   }
 
-  #remedy({ kind, name, detail }: Call, change: Change, { written }: CallContext): string | null {
+  #remedy({ kind, name, detail }: Call, change: Change, { written, since }: CallContext): string | null {
     const rung =
       change.action === "replace" ? "replace" : kind === "exec" ? "restart-runtime" : "restart-instance";
     const ladders = written
@@ -158,10 +158,10 @@ export class Ledger {
     }
     if (this.#counted.has(change)) return null;
     this.#counted.add(change);
-    const now = this.#world.clock.now();
+    // From when it was begun: to look inside may take a while before the first call.
     const { count, at } = this.#tries.get(name) ?? { count: 0, at: Number.NEGATIVE_INFINITY };
-    this.#tries.set(name, { count: count + 1, at: now });
+    this.#tries.set(name, { count: count + 1, at: since });
     const pause = Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** Math.max(0, count - 1));
-    return now - at < pause ? `remedied ${(now - at) / 1000} s after try ${count}, too soon` : null;
+    return since - at < pause ? `remedied ${(since - at) / 1000} s after try ${count}, too soon` : null;
   }
 }
