@@ -2,6 +2,7 @@
 import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
 import type { Db, Write } from "./db.ts";
+import { createParsedRows } from "./parsed-rows.ts";
 import type { ClaimStore } from "./store.ts";
 
 export function fenced(fence: number, current: number): VmAgentError {
@@ -24,18 +25,25 @@ export function sqlFence(db: Db, write: Write): () => Promise<number> {
 }
 
 export function sqlClaims(db: Db, write: Write): ClaimStore {
-  const select = db.prepare("SELECT json FROM claims ORDER BY name");
+  const select = db.prepare("SELECT name, json FROM claims ORDER BY name");
   const upsert = db.prepare(
     "INSERT INTO claims (name, json) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
   );
   const remove = db.prepare("DELETE FROM claims WHERE name = ?");
+  const parsed = createParsedRows<Claim>();
   const epoch = db.prepare("SELECT epoch FROM fence WHERE id = 1");
   const guard = (fence: number) => {
     const current = Number(epoch.get()?.epoch);
     if (fence < current) throw fenced(fence, current);
   };
   return {
-    list: () => select.all().map((row) => JSON.parse(String(row.json)) as Claim),
+    list() {
+      const rows = select.all();
+      return parsed(
+        rows.map((row) => String(row.name)),
+        rows.map((row) => String(row.json)),
+      );
+    },
     put: (claim, fence) =>
       write(() => {
         guard(fence);

@@ -1,5 +1,6 @@
 /** The two sub-stores that are one JSON value under one key: credentials and small values. */
 import type { Db, Write } from "./db.ts";
+import { createParsedRows } from "./parsed-rows.ts";
 import type { CredentialRecord, CredentialStore, KeyValueStore } from "./store.ts";
 
 export function sqlCredentials(db: Db, write: Write): CredentialStore {
@@ -18,6 +19,8 @@ export function sqlCredentials(db: Db, write: Write): CredentialStore {
   };
 }
 
+const LARGE = 100;
+
 export function sqlKeyValues(db: Db, write: Write): KeyValueStore {
   const select = db.prepare("SELECT json FROM kv WHERE key = ?");
   const range = db.prepare("SELECT key, json FROM kv WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key");
@@ -25,15 +28,27 @@ export function sqlKeyValues(db: Db, write: Write): KeyValueStore {
     "INSERT INTO kv (key, json) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET json = excluded.json",
   );
   const remove = db.prepare("DELETE FROM kv WHERE key = ?");
+  /** Of prefixes with many rows: there are few of those. */
+  const large = new Map<string, ReturnType<typeof createParsedRows<unknown>>>();
+  const parsedOf = (prefix: string, count: number) => {
+    const parsed = large.get(prefix) ?? createParsedRows<unknown>();
+    if (count >= LARGE) large.set(prefix, parsed);
+    else large.delete(prefix);
+    return parsed;
+  };
   return {
     get(key) {
       const row = select.get(key);
       return row ? (JSON.parse(String(row.json)) as unknown) : undefined;
     },
     all(prefix) {
-      return new Map(
-        range.all(prefix).map((row) => [String(row.key), JSON.parse(String(row.json)) as unknown]),
+      const rows = range.all(prefix);
+      const keys = rows.map((row) => String(row.key));
+      const values = parsedOf(prefix, rows.length)(
+        keys,
+        rows.map((row) => String(row.json)),
       );
+      return new Map(keys.map((key, i) => [key, values[i]]));
     },
     put: (key, value) => {
       const json = JSON.stringify(value ?? null);
