@@ -43,7 +43,7 @@ export class AgentRow extends Component<AgentRowProps> {
             </small>
           </td>
           <td data-label="load">
-            <Load name={agent.name} />
+            <Load agent={agent} />
           </td>
           <td data-label="tasks">
             <Tasks agent={agent} />
@@ -76,8 +76,10 @@ function Runtime({ agent: { runtime } }: { readonly agent: AgentView }) {
   );
 }
 
-function Load({ name }: { readonly name: string }) {
+function Load({ agent: { name, seen } }: { readonly agent: AgentView }) {
   const history = useModel((m) => m.health[name]);
+  // The last figures of what stands still would be taken for its load now.
+  if (seen === "Stopped" || seen === "Suspended") return <span class="dim nothing">not running</span>;
   if (!history) return <span class="dim nothing">no heartbeat yet</span>;
   return (
     <span class="sparks">
