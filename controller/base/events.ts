@@ -52,6 +52,8 @@ export interface EventMap {
     readonly message: string;
     readonly release: string;
   };
+  /** The agent port is open at other addresses than before; `problem`: one that could not be opened, and what to do. */
+  "hub.listening": { readonly addresses: readonly string[]; readonly problem: string | null };
   "runtime.online": { readonly agent: string; readonly version: string };
   "runtime.suspect": { readonly agent: string };
   /** A newer runtime on its way into an instance: sent, staged, done, or why not. */

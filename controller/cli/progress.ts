@@ -91,6 +91,9 @@ export function createProgress(output: Output, wants: (agent: string) => boolean
             data.agent,
             `${output.paint("good", "taken back")}: ${data.message.replace(/^drift: /, "")}`,
           );
+        case "hub.listening":
+          if (data.problem !== null) return say("hub", output.paint("bad", data.problem));
+          return say("hub", `instances reach it at ${data.addresses.join(", ")}`);
         case "secret.rotated":
           return say(data.agent, `new value of ${data.secrets.join(", ")}, pushed to its runtime`);
         case "agent.drifted":

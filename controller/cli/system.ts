@@ -11,6 +11,7 @@ import type { Desired, DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { keepAuditTrail } from "../hub/audit-trail.ts";
+import { BIND_BRIDGES } from "../hub/addresses.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
 import type { Limits } from "../hub/limits.ts";
 import { retentionLimits } from "../hub/retention-settings.ts";
@@ -284,7 +285,7 @@ interface HubParts {
 async function startHub(settings: Settings, desired: Desired | null, parts: HubParts): Promise<Hub> {
   const wanted = settings.wsPort ?? desired?.settings.hub.agentPort ?? 9090;
   // The sandbox is on this machine; virtual machines come in by a bridge that need not exist before the first launch.
-  const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : "0.0.0.0";
+  const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : BIND_BRIDGES;
   const make = async (agentPort: number) => {
     const hub = createHub({
       store: parts.store,

@@ -42,14 +42,18 @@ export const up: CommandRun = async (invocation) => {
     heading(invocation, system);
     servers = await listen(system, version);
     const { http, dashboard, urls } = servers;
-    writeHubFile(settings.home, {
-      pid: process.pid,
-      startedAt: started,
-      ...urls,
-      driver: system.driver.name,
-      sandbox: system.driver.sandbox,
-      ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
-    });
+    const tellWhere = () =>
+      writeHubFile(settings.home, {
+        pid: process.pid,
+        startedAt: started,
+        ...urls,
+        agent: system.hub.clientUrl(),
+        driver: system.driver.name,
+        sandbox: system.driver.sandbox,
+        ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
+      });
+    tellWhere();
+    system.bus.on("hub.listening", tellWhere);
     if (!picture) system.bus.onAny((event) => progress.event(event));
     tellFleet(system, output);
     system.loop.start();

@@ -1,35 +1,76 @@
-/** At which addresses instances can reach the agent port. */
+/** By which addresses of this machine instances come in, and which of them they are told. */
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
-/** Bridges of Multipass and its back ends come first: the instances are on them. */
-const BRIDGES = [/^mpqemubr/, /^mpbr/, /^bridge\d/, /^virbr/, /^lxdbr/, /^incusbr/, /^vEthernet/];
+export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
+
+/** `bind` of a hub whose instances are virtual machines: loopback, and the bridges that lead to them as they come and go. */
+export const BIND_BRIDGES = "bridges";
+
+/** Multipass's own: QEMU, libvirt and LXD on Linux, vmnet on macOS, the switch of Hyper-V. */
+const OWN = [/^mpqemubr\d/, /^mpvirtbr\d/, /^mpbr\d/, /^bridge1\d\d$/, /^vEthernet/];
+/** Those that a back end may use instead; they count where none of Multipass's own is there. */
+const OTHERS = [/^bridge\d/, /^virbr\d/, /^lxdbr\d/, /^incusbr\d/];
+
+/** IPv4 addresses of this machine on networks of instances, Multipass's own bridge first; none: no bridge is there yet. */
+export function bridgeAddresses(interfaces: Interfaces): readonly string[] {
+  const own = matching(interfaces, OWN);
+  return own.length > 0 ? own : matching(interfaces, OTHERS);
+}
+
+export const isBridge = (name: string): boolean => [...OWN, ...OTHERS].some((pattern) => pattern.test(name));
+
+function matching(interfaces: Interfaces, patterns: readonly RegExp[]): readonly string[] {
+  const found = patterns.flatMap((pattern) =>
+    Object.entries(interfaces)
+      .filter(([name]) => pattern.test(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([, list]) => usable(list)),
+  );
+  return [...new Set(found)];
+}
+
+/** Instances of Multipass have IPv4, and addresses of a link alone are of no use to them. */
+const usable = (list: readonly NetworkInterfaceInfo[] | undefined): readonly string[] =>
+  (list ?? [])
+    .filter((info) => info.family === "IPv4" && !info.internal && !info.address.startsWith("169.254."))
+    .map((info) => info.address);
 
 /**
  * `advertise`: `auto`, or host[:port] as written in `kind: Fleet`. With `auto` on a loopback bind only this machine's own
- * programs (the sandbox) can reach the hub, and the answer says so by being loopback.
+ * programs (the sandbox) can reach the hub, and the answer says so by being loopback. With `bridges` and no bridge yet the
+ * answer is empty: the instance asks its default gateway, which is this machine.
  */
 export function advertised(
   advertise: string,
   bind: string,
   port: number,
-  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+  interfaces: Interfaces = networkInterfaces(),
 ): readonly string[] {
   if (advertise !== "auto") return [hasPort(advertise) ? advertise : join(advertise, port)];
+  const bridges = bridgeAddresses(interfaces);
+  if (bind === BIND_BRIDGES) return bridges.map((address) => join(address, port));
   const unspecified = bind === "0.0.0.0" || bind === "::";
   if (!unspecified) return [join(bind, port)];
-  const found = Object.entries(interfaces)
-    .flatMap(([name, list]) => (list ?? []).map((info) => ({ name, info })))
-    .filter(({ info }) => info.family === "IPv4" && !info.internal)
-    .map(({ name, info }) => ({ rank: BRIDGES.findIndex((b) => b.test(name)), address: info.address }))
-    .sort((a, b) => (a.rank === -1 ? BRIDGES.length : a.rank) - (b.rank === -1 ? BRIDGES.length : b.rank));
-  return [...found.map(({ address }) => join(address, port)), join("127.0.0.1", port)];
+  const all = [...bridges, ...anyAddresses(interfaces)];
+  return [...new Set([...all, "127.0.0.1"])].map((address) => join(address, port));
+}
+
+/** IPv4 addresses of all networks of this machine. */
+export function anyAddresses(interfaces: Interfaces): readonly string[] {
+  return Object.values(interfaces).flatMap(usable);
+}
+
+/** The host of `advertise`; null for `auto`. */
+export function advertisedHost(advertise: string): string | null {
+  if (advertise === "auto") return null;
+  return (hasPort(advertise) ? advertise.replace(/:\d+$/, "") : advertise).replace(/^\[|\]$/g, "");
 }
 
 function hasPort(value: string): boolean {
   return isIP(value) === 0 && /:\d+$/.test(value);
 }
 
-function join(host: string, port: number): string {
+export function join(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

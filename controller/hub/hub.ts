@@ -1,19 +1,20 @@
 /** The hub: joins store, registry, tasks, messages and the agent port; what the loop and HTTP ask of it is here. */
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
 import type { RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { advertised } from "./addresses.ts";
+import { type Interfaces, advertised, anyAddresses, join } from "./addresses.ts";
+import { type AgentPort, openAgentPort } from "./agent-port.ts";
 import { AgentSocket } from "./agent-socket.ts";
 import { createAudit } from "./audit.ts";
 import { RuntimeAuth } from "./auth.ts";
 import { hostName } from "./hosts.ts";
 import { createHubAgents } from "./hub-agents.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { listen } from "./listen.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Lockout } from "./lockout.ts";
 import { createMessages } from "./messages.ts";
@@ -33,7 +34,7 @@ import { passed, tasksUntil } from "./task-timeouts.ts";
 export interface HubSettings {
   /** State folder: the operator's token lies there. */
   readonly home: string;
-  /** Address that the agent port binds; 0.0.0.0 so that virtual machines reach it. */
+  /** Address that the agent port binds, or BIND_BRIDGES: loopback, and the bridges that lead to virtual machines. */
   readonly bind: string;
   /** 0 picks one. */
   readonly agentPort: number;
@@ -52,6 +53,8 @@ export interface HubDeps {
   readonly settings: HubSettings;
   readonly random?: Random;
   readonly limits?: Partial<Limits>;
+  /** The network interfaces of this machine, read again and again. */
+  readonly interfaces?: () => Interfaces;
   /** What runtimes should run; absent: they stay as they are. */
   readonly runtime?: RuntimeBundle;
   /** What went wrong inside and has nobody who waits for it. */
@@ -132,18 +135,29 @@ export function createHub(deps: HubDeps) {
   });
   const requests = createTaskRequests({ engine, registry, store, limits });
 
-  let server: Server | null = null;
+  let door: AgentPort | null = null;
   let port = settings.agentPort;
   let sweeping: NodeJS.Timeout | null = null;
   let lastPrune = 0;
   let pruning: Promise<unknown> | null = null;
 
-  const hosts = (): readonly string[] => advertised(settings.advertise, settings.bind, port);
+  const interfaces = deps.interfaces ?? networkInterfaces;
+  const hosts = (): readonly string[] => {
+    const table = interfaces();
+    const told = advertised(settings.advertise, settings.bind, port, table);
+    // Before there is a bridge an instance asks its gateway. With TLS it must know the certificate for that, which comes with
+    // an address; nobody who answers there without that certificate is spoken to.
+    if (told.length > 0 || !settings.tls) return told;
+    return anyAddresses(table).map((host) => join(host, port));
+  };
   /** As they are written into instances: with TLS, the certificate's fingerprint goes along. */
   const addresses = (): readonly string[] => {
     const { tls } = settings;
     return tls ? hosts().map((host) => `wss://${host}/agent#sha256:${tls.fingerprint}`) : hosts();
   };
+
+  const listening = (): readonly string[] =>
+    (door?.hosts() ?? []).map((host) => join(host, door?.port ?? port));
 
   const sweep = () => {
     registry.sweep();
@@ -196,12 +210,32 @@ export function createHub(deps: HubDeps) {
       };
       const times = { headersTimeout: 10_000, requestTimeout: 10_000 };
       const { tls } = settings;
-      server = tls
-        ? createTlsServer({ ...times, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 }, refuseRequest)
-        : createServer(times, refuseRequest);
-      server.maxConnections = limits.maxConnections + limits.maxPreAuthConnections;
-      server.on("upgrade", sockets.handleUpgrade);
-      port = await listen(server, settings.agentPort, settings.bind);
+      const make = () => {
+        const server = tls
+          ? createTlsServer(
+              { ...times, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 },
+              refuseRequest,
+            )
+          : createServer(times, refuseRequest);
+        server.maxConnections = limits.maxConnections + limits.maxPreAuthConnections;
+        server.on("upgrade", sockets.handleUpgrade);
+        return server;
+      };
+      const { bind, agentPort, advertise } = settings;
+      const changed = (problem: string | null) => {
+        if (door) bus.emit("hub.listening", { addresses: listening(), problem });
+        else if (problem !== null) onError(new Error(problem));
+      };
+      door = await openAgentPort({
+        make,
+        bind,
+        port: agentPort,
+        advertise,
+        interfaces,
+        every: limits.interfacesInterval,
+        changed,
+      });
+      port = door.port;
       sweeping = setInterval(sweep, limits.sweep);
     },
 
@@ -209,10 +243,10 @@ export function createHub(deps: HubDeps) {
     async stop(deadline = 5000): Promise<void> {
       if (sweeping) clearInterval(sweeping);
       sweeping = null;
-      server?.close();
+      door?.close();
       await sockets.close(deadline);
-      server?.closeAllConnections();
-      server = null;
+      door?.cut();
+      door = null;
       await engine.stop();
       await pruning;
       for (const agent of registry.all()) registry.save(agent);
@@ -227,9 +261,12 @@ export function createHub(deps: HubDeps) {
     },
 
     addresses,
+    /** Where the agent port is open now. */
+    listening,
 
     /** Where first-generation clients connect. */
-    clientUrl: (): string => `${settings.tls ? "wss" : "ws"}://${hosts()[0] ?? "localhost"}`,
+    clientUrl: (): string =>
+      `${settings.tls ? "wss" : "ws"}://${advertised(settings.advertise, settings.bind, port, interfaces())[0] ?? `127.0.0.1:${port}`}`,
 
     readings(): readonly RuntimeReading[] {
       return registry.readings(tasksUntil(engine.live(), limits));

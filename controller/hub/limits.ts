@@ -25,6 +25,8 @@ export const LIMITS = {
   offlineAfter: 90_000,
   /** Between two looks at silence and at timeouts. */
   sweep: 1000,
+  /** Between two looks at this machine's networks: a bridge to instances comes with the first of them. */
+  interfacesInterval: 2000,
 
   /** A join token is good for this long, once. */
   joinTokenLife: 15 * 60_000,

@@ -112,6 +112,13 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     const text = `${list(d, "argv").join(" ")}  ${took(d)}${end === "" ? "" : `, ${end}`}`;
     return ["command", end === "" ? "✓" : "✗", end === "" ? "dim" : "bad", text];
   },
+  "hub.listening": (d) => {
+    const problem = word(d, "problem");
+    const at = list(d, "addresses").join(", ");
+    return problem === ""
+      ? ["hub", "●", "good", `instances reach the hub at ${at}`]
+      : ["hub", "✗", "bad", `${problem} (open: ${at})`];
+  },
   "auth.failed": (d) => [
     "hub",
     "✗",

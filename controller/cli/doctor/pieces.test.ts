@@ -129,7 +129,7 @@ describe("checks", () => {
     const hub = { advertise: "auto", agentPort: 2, httpPort: 3, dashboardPort: 4 };
     const short = (...args: Parameters<typeof portsWanted>) =>
       portsWanted(...args).map((w) => `${w.bind}:${w.port}`);
-    assert.deepEqual(short(settings, hub, false, false), ["0.0.0.0:2", "127.0.0.1:1", "127.0.0.1:4"]);
+    assert.deepEqual(short(settings, hub, false, false), ["bridges:2", "127.0.0.1:1", "127.0.0.1:4"]);
     assert.deepEqual(short(settings, null, true, false), ["127.0.0.1:9090", "127.0.0.1:1", "127.0.0.1:9092"]);
     assert.deepEqual(short(settings, null, false, true)[0], "127.0.0.1:9090");
   });
@@ -201,6 +201,24 @@ describe("whether instances reach the hub", () => {
       { interfaces: { eth0: at("192.168.1.5") } },
       "warn",
       /no bridge of Multipass.*192\.168\.1\.5:9090 \(eth0\)/,
+    ],
+    [
+      "by the bridge that the port is open on",
+      { bind: "bridges" },
+      "good",
+      /10\.1\.2\.1:9090 \(mpqemubr0\)$/,
+    ],
+    [
+      "open on bridges, and none is there yet",
+      { bind: "bridges", interfaces: { eth0: at("192.168.1.5") }, instancesRun: false },
+      "good",
+      /comes with the first/,
+    ],
+    [
+      "open on bridges, none is there, and instances that run",
+      { bind: "bridges", interfaces: { eth0: at("192.168.1.5") } },
+      "warn",
+      /no bridge of Multipass.*open on loopback alone/,
     ],
     [
       "bound to loopback",

@@ -1,5 +1,7 @@
 /** Whether the hub's ports are free; if not, who has them, and whether that is our own hub. */
 import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { BIND_BRIDGES, bridgeAddresses } from "../../hub/addresses.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
 import type { Patient, RunningHub } from "./patient.ts";
@@ -43,7 +45,9 @@ const portsOf = ({ file }: RunningHub): string =>
 
 async function portFinding(wanted: PortWanted, patient: Patient): Promise<Finding | null> {
   const { port, bind, what, variable } = wanted;
-  const code = port === 0 ? null : await tryPort(port, bind);
+  const hosts = bind === BIND_BRIDGES ? ["127.0.0.1", ...bridgeAddresses(networkInterfaces())] : [bind];
+  let code: string | null = null;
+  for (const host of port === 0 ? [] : hosts) code ??= await tryPort(port, host);
   if (code === null) return null;
   if (code === "EADDRINUSE") {
     const [holder] = await portHolders(port, patient);

@@ -2,7 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
-import { advertised } from "../../hub/addresses.ts";
+import { advertised, isBridge } from "../../hub/addresses.ts";
 import { findHub } from "../home.ts";
 import type { Check, Finding } from "./check.ts";
 import { counted } from "./instances.ts";
@@ -65,7 +65,9 @@ export interface ReachFacts {
 
 export async function reachFindings(facts: ReachFacts): Promise<readonly Finding[]> {
   const { advertise, bind, port, sandbox, interfaces } = facts;
-  const [first = `${bind}:${port}`] = advertised(advertise, bind, port, interfaces);
+  const told = advertised(advertise, bind, port, interfaces);
+  if (told.length === 0) return [noBridge(facts)];
+  const [first = ""] = told;
   const at = port === 0 ? first.replace(/:0$/, ", at the port that is picked") : first;
   if (advertise !== "auto") return [await namedFinding(facts, first, at)];
   if (sandbox) return [{ level: "good", found: `the sandbox's instances reach the hub at ${at}` }];
@@ -84,7 +86,7 @@ export async function reachFindings(facts: ReachFacts): Promise<readonly Finding
     ];
   const bridge =
     Object.entries(interfaces).find(([, list]) => list?.some((i) => i.address === host))?.[0] ?? "";
-  if (!BRIDGE.test(bridge))
+  if (!isBridge(bridge))
     return facts.instancesRun
       ? [
           {
@@ -95,6 +97,17 @@ export async function reachFindings(facts: ReachFacts): Promise<readonly Finding
         ]
       : [{ level: "good", found: "the bridge to the instances comes with the first of them" }];
   return [{ level: "good", found: `instances reach the hub at ${at} (${bridge})` }];
+}
+
+function noBridge({ instancesRun, port }: ReachFacts): Finding {
+  if (!instancesRun)
+    return { level: "good", found: "the bridge to the instances comes with the first of them" };
+  return {
+    level: "warn",
+    found:
+      "instances run, and no bridge of Multipass is among this machine's networks, so the port for agents is open on loopback alone",
+    next: `if they are on another network: VM_AGENT_BIND=ADDRESS of this machine on it, or hub.advertise in kind: Fleet (port ${port || "picked"})`,
+  };
 }
 
 /** A firewall between cannot be seen from here; whether the name leads to this machine can. */
@@ -126,7 +139,6 @@ async function namedFinding(
       };
 }
 
-const BRIDGE = /^(?:mpqemubr|mpbr|bridge\d|virbr|lxdbr|incusbr|vEthernet)/;
 const hostOf = (address: string): string => address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || host.startsWith("127.");
