@@ -23,16 +23,11 @@ export interface ApplyDeps extends EffectDeps {
   readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
 }
 
-/** Steps that take away what cannot be given back, or what somebody uses: time has passed since they were decided. */
-const TAKING: readonly Step["kind"][] = [
-  "stop",
-  "suspend",
-  "resize",
-  "remove-snapshot",
-  "restore",
-  "revoke",
-  "remove",
-];
+/**
+ * Steps that take away what cannot be given back: time has passed since they were decided. So does a stop or a suspend that
+ * nothing but a drain came before; later in a change it is the end of what was begun, which is then written down as converged.
+ */
+const TAKING: readonly Step["kind"][] = ["resize", "remove-snapshot", "restore", "revoke", "remove"];
 
 /**
  * Resolves when all steps are done or were not needed any more; rejects with VmAgentError at the first that fails.
@@ -47,7 +42,7 @@ export async function applyChange(
   signal: AbortSignal,
   isWanted: () => boolean = () => true,
 ): Promise<void> {
-  const past: Past = { letInAgain: null, stopped: false };
+  const past: Past = { letInAgain: null, stopped: false, acted: false };
   const revoked = (letInAgain: LetInAgain | null) => {
     past.letInAgain = letInAgain;
   };
@@ -60,7 +55,8 @@ export async function applyChange(
       if (!skipped) {
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
         await deps.prove?.(step, state);
-        if (TAKING.includes(step.kind) && !isWanted()) {
+        const first = !past.acted && (step.kind === "stop" || step.kind === "suspend");
+        if ((first || TAKING.includes(step.kind)) && !isWanted()) {
           await giveBack(deps, step, past);
           throw noLongerWanted(step.agent, step.kind);
         }
@@ -68,6 +64,7 @@ export async function applyChange(
         deps.boundary?.(step.agent, step.kind, "before");
         await runEffect(deps, step, { agent, change, signal, revoked });
         past.stopped ||= step.kind === "stop";
+        past.acted ||= step.kind !== "drain";
         deps.boundary?.(step.agent, step.kind, "after");
       }
       deps.bus.emit("step.done", {
@@ -90,6 +87,7 @@ export async function applyChange(
 interface Past {
   letInAgain: LetInAgain | null;
   stopped: boolean;
+  acted: boolean;
 }
 
 /**

@@ -130,6 +130,18 @@ describe("what stops, replaces or takes back and waits", () => {
     await isAsBefore(scene);
   });
 
+  it("a creation that ends in a stop is finished, and what was edited meanwhile comes after it", async () => {
+    const mounts = [{ source: "/host/work", target: "/work" }];
+    const scene = await start([{ ...A, state: "stopped", mounts }]);
+    scene.onCall = ({ kind }) => {
+      if (kind === "mount") edit(scene, [{ ...A, state: "stopped" }]);
+    };
+    scene.loop.start();
+    await settle(scene);
+    assert.deepEqual(scene.calls, ["launch a", "mount a", "stop a", "unmount a"]);
+    assert.deepEqual(scene.world.get("a")?.mounts, []);
+  });
+
   /** Going back to `older` is begun, and written is something else when its disk has been kept and is about to be lost. */
   async function takenBack(drift: DriftMode, after: Partial<ShortAgent>): Promise<Running> {
     const scene = await start([{ ...A, drift }], {}, { drainTakes: () => 20_000 });
