@@ -1,6 +1,7 @@
 /** The runtime's program: arguments, files, signals and exit codes around one session with the hub. */
 import "./frugal.ts";
 import { realpathSync } from "node:fs";
+import { cloudInitResult } from "./cloud-init.ts";
 import { Channel } from "./channel.ts";
 import {
   DEFAULT_TASKS,
@@ -160,7 +161,10 @@ async function run(settingsFile: string): Promise<number> {
     logPage: logStore.page,
     upgrade: () => upgrade,
     health: createHealth(),
-    problems: () => [...disk(), ...provisionProblems()],
+    provisioning: () => {
+      const { errors, warnings, running } = cloudInitResult();
+      return { problems: [...disk(), ...provisionProblems(), ...errors], warnings, running };
+    },
     log,
   });
 

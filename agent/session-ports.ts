@@ -27,6 +27,14 @@ export interface Line {
   established(bounds: Bounds): void;
 }
 
+/** How the guest's provisioning went, as far as it went. */
+export interface Provisioning {
+  /** What is not as the document says it should be. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  readonly running: boolean;
+}
+
 export interface SessionDeps {
   readonly agent: string;
   readonly line: Line;
@@ -42,7 +50,7 @@ export interface SessionDeps {
   readonly logPage: LogStore["page"];
   readonly upgrade: () => Upgrade;
   readonly health: () => Readonly<Record<string, unknown>>;
-  readonly problems: () => readonly string[];
+  readonly provisioning: () => Provisioning;
   readonly log: Log;
   readonly random?: () => number;
 }

@@ -24,6 +24,10 @@ import {
   type TaskRef,
 } from "./wire.ts";
 
+/** This runtime is started by the last stage of it: how that ends is told soon, and not a whole heartbeat later. */
+const PROVISIONED_MS = 3000;
+const BEATS_WHILE_PROVISIONED = 40;
+
 export class Session {
   readonly #deps: SessionDeps;
   readonly #outbox = new Outbox();
@@ -32,6 +36,7 @@ export class Session {
   #ready = false;
   #delivering = false;
   #timer: NodeJS.Timeout | null = null;
+  #beats = 0;
   /** A credential that the disk refused; tried again with every heartbeat, and acknowledged only then. */
   #unstored: string | null = null;
 
@@ -247,6 +252,7 @@ export class Session {
     runner.retryDisk();
     this.#deps.mailbox.heartbeat();
     if (this.#unstored !== null) this.#storeCredential(this.#unstored);
+    const { problems, warnings, running } = this.#deps.provisioning();
     const unsaved =
       this.#deps.spool.unsaved > 0 ? [`${this.#deps.spool.unsaved} results only in memory: disk full?`] : [];
     this.#send("health", {
@@ -255,10 +261,16 @@ export class Session {
       waitingTasks: runner.waiting(),
       unconfirmedResults: this.#deps.spool.size,
       inboxFull: this.#deps.mailbox.full,
-      problems: [...unsaved, ...this.#deps.problems()],
+      problems: [...unsaved, ...problems],
+      warnings,
     });
     this.#flushOutput();
-    const period = jittered(this.#policy.heartbeatMs, (this.#deps.random ?? Math.random)());
+    const soon = running && this.#beats++ < BEATS_WHILE_PROVISIONED;
+    const usual = this.#policy.heartbeatMs;
+    const period = jittered(
+      soon ? Math.min(usual, PROVISIONED_MS) : usual,
+      (this.#deps.random ?? Math.random)(),
+    );
     this.#timer = setTimeout(() => {
       this.#heartbeat();
       // What was sent but not confirmed by now may have met a hub that could not store it.

@@ -3309,6 +3309,18 @@ export interface Reading {
    */
   readonly configHash: string | null;
   /**
+   * What went wrong inside, by its last heartbeat: provisioning, cloud-init, its disk.
+   *
+   * Items: One line.
+   */
+  readonly problems?: readonly string[];
+  /**
+   * What cloud-init went on after.
+   *
+   * Items: One line.
+   */
+  readonly warnings?: readonly string[];
+  /**
    * Until when its tasks may run, in milliseconds since 1970.
    */
   readonly tasksUntil?: number;

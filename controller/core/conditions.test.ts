@@ -151,6 +151,31 @@ test("a wedged Multipass is told apart from a dead instance", () => {
   }
 });
 
+test("what went wrong inside makes it Degraded and not less Ready; why it is silent is said where it is", () => {
+  const observed = { instances: { a: "Running" as const }, claims: asWritten };
+  const lines = ["provision.run[0] exited with 7", "cloud-init: boom", "c", "d", "e"];
+  const failed = one({
+    desired: a(),
+    observed: { ...observed, runtimes: { a: { problems: lines, warnings: ["w"] } } },
+  });
+  assert.deepEqual([failed.health, failed.notes], ["Degraded", ["w"]]);
+  const ready = condition(failed, "Ready");
+  assert.deepEqual([ready.status, ready.reason], ["True", "ProvisionFailed"]);
+  assert.match(ready.message, /says: provision\.run\[0\] exited with 7; cloud-init: boom; c; d; and 1 more$/);
+  const full = one({
+    desired: a(),
+    observed: { ...observed, runtimes: { a: { problems: ["disk full?"] } } },
+  });
+  assert.equal(condition(full, "Ready").reason, "RuntimeProblems");
+
+  const { desired, observed: seen, policy } = inputs({ reason: "", desired: a(), observed });
+  const silences = new Map([["a", "no Node"]]);
+  const plan = makePlan(desired, seen, policy, NOW);
+  const [silent] = fleetStatus(desired, seen, plan, [], NOW, { silences, bootGrace: 1 });
+  assert.ok(silent);
+  assert.match(condition(silent, "Ready").message, /its runtime is silent: no Node$/);
+});
+
 test("a row says what lists and dashboards show", () => {
   const status = one({
     desired: { agents: [{ name: "a", type: "builder", cpu: 4, line: 7 }] },

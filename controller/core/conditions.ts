@@ -79,6 +79,8 @@ export interface StatusOptions {
   readonly failures?: readonly Failure[];
   /** What is put off, of the loop's last turn. */
   readonly next?: readonly NextTry[];
+  /** Why runtimes are silent, by name, where it was looked into. */
+  readonly silences?: ReadonlyMap<string, string>;
   /** Agents that are being worked on, or were when they were looked at. */
   readonly busy?: ReadonlySet<string>;
 }
@@ -119,6 +121,7 @@ export function fleetStatus(
       ...present("change", changes.get(name)),
       ...present("failure", failures.get(name)),
       ...present("next", next.get(name)),
+      ...present("silence", options.silences?.get(name)),
       held: held.get(name) ?? [],
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       busy: options.busy?.has(name) ?? false,
@@ -190,14 +193,14 @@ export function agentStatus(
 const withoutName = ({ agent: _, ...next }: NextTry): Omit<NextTry, "agent"> => next;
 
 function notesOf({ runtime }: AgentFacts): readonly string[] {
-  return [...refusedNotes(runtime?.refused), ...upgradeNotes(runtime)];
+  return [...refusedNotes(runtime?.refused), ...upgradeNotes(runtime), ...(runtime?.warnings ?? [])];
 }
 
 function upgradeNotes(runtime: RuntimeReading | undefined): readonly string[] {
   const { state = "", reason = "" } = runtime?.upgrade ?? {};
   if (state === "unsupported") {
     return [
-      `its runtime is older and cannot be upgraded in place (${reason}): transfer dist/agent/runtime.mjs to /usr/local/lib/vm-agent/ in it and restart vm-agent.service there, or replace it`,
+      `its runtime is older and cannot be upgraded over its connection (${reason}): a newer one is put in its place through Multipass as soon as none of its tasks runs`,
     ];
   }
   if (state === "failed" || state === "refused")

@@ -31,6 +31,8 @@ export interface AgentFacts {
   readonly booting: boolean;
   readonly failure?: Failure;
   readonly next?: NextTry;
+  /** Why its runtime is silent, as it was found inside. */
+  readonly silence?: string;
 }
 
 /** What will be tried by itself, and when. */
@@ -124,10 +126,13 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
   if (state !== "Running") return reading("Progressing", "False", "OnItsWay", `it is ${state}`);
   const beats = heartbeat(f);
   const other = wanted === "running" ? null : `it is running, and should be ${wanted}`;
+  const { problems = [] } = f.runtime ?? {};
   if (beats === "online")
     return other
       ? reading("Healthy", "False", "Running", other)
-      : reading("Healthy", "True", "RuntimeOnline", "it runs, and its runtime is online");
+      : problems.length > 0
+        ? troubled(problems)
+        : reading("Healthy", "True", "RuntimeOnline", "it runs, and its runtime is online");
   if (beats === "suspect")
     return reading("Degraded", "Unknown", "RuntimeSuspect", "it runs; its runtime missed heartbeats");
   if (beats === "stranger")
@@ -139,17 +144,30 @@ function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthR
     );
   if (f.claim && isEmptyInside(f.claim, f.runtime))
     return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? emptyInside(f));
+  const why = f.silence === undefined ? "" : `: ${f.silence}`;
   if (f.booting)
-    return reading("Progressing", "False", "Booting", "it runs; its runtime has not said hello yet");
+    return reading("Progressing", "False", "Booting", `it runs; its runtime has not said hello yet${why}`);
   if (f.next?.kind !== "health")
-    return reading("Offline", "False", "RuntimeOffline", "it runs; its runtime is silent");
+    return reading("Offline", "False", "RuntimeOffline", `it runs; its runtime is silent${why}`);
   return reading(
     "Degraded",
     "False",
     "RuntimeOffline",
-    `it runs; its runtime is silent; ${nextWords(f.next)}`,
+    `it runs; its runtime is silent${why}; ${nextWords(f.next)}`,
   );
 }
+
+/** It answers and takes tasks, so it is Ready; but it is not what its document says. */
+function troubled(problems: readonly string[]): HealthReading {
+  const reason = problems.some((line) => /^(provision|cloud-init)/.test(line))
+    ? "ProvisionFailed"
+    : "RuntimeProblems";
+  const rest = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
+  const all = `${problems.slice(0, SHOWN).join("; ")}${rest}`;
+  return reading("Degraded", "True", reason, `it runs, and its runtime is online and says: ${all}`);
+}
+
+const SHOWN = 4;
 
 const emptyInside = ({ next }: AgentFacts): string =>
   next?.kind === "health" ? `${EMPTY_INSIDE}; ${nextWords(next)}` : EMPTY_INSIDE;

@@ -240,6 +240,10 @@ export interface RuntimeReading {
   readonly queuedTasks: number;
   /** Hash of the configuration (env, labels, capabilities, tasks, secrets) that the runtime acknowledged. */
   readonly configHash: string | null;
+  /** What went wrong inside, by its last heartbeat: provisioning, cloud-init, its disk. */
+  readonly problems?: readonly string[];
+  /** What cloud-init went on after. */
+  readonly warnings?: readonly string[];
   /** Until when tasks that it took may still be running there, by their own timeouts; absent: none is. */
   readonly tasksUntil?: Instant;
   /** The last one that came with this agent's credential and was refused for what it said of itself. */

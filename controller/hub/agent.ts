@@ -135,6 +135,8 @@ export class Agent {
       runningTasks: this.queue.inFlight.size,
       queuedTasks: this.queue.waiting,
       configHash: writtenPart(this.configHash),
+      ...said("problems", this.health.problems),
+      ...said("warnings", this.health.warnings),
       ...(this.refused && { refused: this.refused }),
       ...(this.upgrade && { upgrade: this.upgrade }),
     };
@@ -202,6 +204,12 @@ export class Agent {
     if (isRecord(settings))
       this.applySettings(settings as unknown as Pick<AgentConfig, "tasks" | "offlineAfter">);
   }
+}
+
+/** Lines of its last heartbeat; none: nothing. */
+function said<K extends string>(key: K, value: unknown): { readonly [P in K]?: readonly string[] } {
+  const lines = words(value, 20);
+  return (lines.length === 0 ? {} : { [key]: lines }) as { [P in K]?: readonly string[] };
 }
 
 /** Without the seal of the secrets' values: a value that rotated is no difference from what is written. */

@@ -10,6 +10,7 @@ import { Installs, type PlannedInstall } from "./installs.ts";
 import { correctedKey } from "./remediation-key.ts";
 import { type PlannedRemedy, Remedies, type RemedyDeps } from "./remediation-work.ts";
 import type { Turn } from "./reconcile.ts";
+import { Silences } from "./silences.ts";
 
 export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {
   /** The runtime's bundle, gzipped, in base64; absent: nothing is installed. */
@@ -34,12 +35,14 @@ export class Care {
   readonly proofs: Proofs;
   readonly remedies: Remedies;
   readonly installs: Installs;
+  readonly silences: Silences;
   readonly #deps: CareDeps;
   #delayed: ReadonlyMap<string, { readonly change: Change; readonly correction: Correction }> = new Map();
 
   constructor(deps: CareDeps, wake: () => void) {
     this.#deps = deps;
     this.proofs = new Proofs(deps, wake);
+    this.silences = new Silences(deps, wake);
     const { ownership, runtimeBundle } = deps;
     const withProof = { ...deps, prove: this.proofs.before };
     const install = ownership && runtimeBundle ? { ...deps, ...ownership, runtimeBundle } : null;
@@ -113,6 +116,13 @@ export class Care {
     await this.remedies.decide(turn, desired, new Set([...busy, ...changing]));
     this.installs.decide(turn, desired, new Set([...busy, ...changing]));
     this.proofs.consider(turn, desired, busy);
+    const asked = this.proofs.asked;
+    this.silences.consider(turn, new Set([...busy, ...changing, ...(asked === null ? [] : [asked])]));
+  }
+
+  /** Names that are looked into: nothing is begun on them meanwhile. */
+  isAsked(name: string): boolean {
+    return name === this.proofs.asked || name === this.silences.asked;
   }
 
   /** True for a correction that was made too often lately to be made again now. */
@@ -150,6 +160,7 @@ export class Care {
       this.proofs.nextRetry(now),
       this.remedies.nextAt(now),
       this.installs.nextAt(now),
+      this.silences.nextAt(now),
       ...[...this.#delayed.values()].map((d) => d.correction.at),
     ].filter((at): at is Instant => at !== null && at > now);
     return all.length > 0 ? Math.min(...all) - now : null;
@@ -188,14 +199,15 @@ export class Care {
     const { kv } = this.#deps.store;
     this.proofs.forgive(names);
     this.installs.forgive(names);
+    this.silences.forgive(names);
     const corrected = [...kv.all("corrected/").keys()];
     for (const key of names.length > 0 ? names.map(correctedKey) : corrected)
       if (corrected.includes(key)) await kv.remove(key);
     await this.remedies.forgive(names);
   }
 
-  stop(): Promise<void> {
-    return this.proofs.stop();
+  async stop(): Promise<void> {
+    await Promise.all([this.proofs.stop(), this.silences.stop()]);
   }
 }
 

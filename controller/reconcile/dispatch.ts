@@ -38,14 +38,15 @@ export function toBegin(turn: Turn, desired: Desired, options: BeginOptions): re
   const { care, queue, busy, scope, now } = options;
   const { agents: kept } = withKeptInstances(desired, turn.observed.claims);
   const agents = new Map(kept.map((a) => [a.name, a]));
-  const { asked } = care.proofs;
   const changes = options.runnable
-    .filter((c) => c.waitsFor.length === 0 && !busy.has(c.agent) && c.agent !== asked && !care.isDelayed(c))
+    .filter(
+      (c) => c.waitsFor.length === 0 && !busy.has(c.agent) && !care.isAsked(c.agent) && !care.isDelayed(c),
+    )
     .filter((c) => queue.ready(c.agent, wantedKey(c), now))
     .map((change) => ({ kind: "change", change, agent: agents.get(change.agent) ?? null }) as const);
   const named = new Set(changes.map((c) => c.change.agent));
   const isFree = ({ agent: { name } }: { readonly agent: DesiredAgent }) =>
-    !named.has(name) && !busy.has(name) && name !== asked && !queue.has(name) && scope.allowsName(name);
+    !named.has(name) && !busy.has(name) && !care.isAsked(name) && !queue.has(name) && scope.allowsName(name);
   const remedies = care
     .due()
     .filter(isFree)

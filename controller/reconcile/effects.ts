@@ -11,6 +11,8 @@ import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
 import { type SizeRow, goneKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
+import type { SilenceWords } from "./silence.ts";
+import { LOOK_AFTER_MS } from "./silences.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetSnapshots } from "./snapshots.ts";
 
@@ -35,6 +37,8 @@ export interface EffectDeps {
   /** Milliseconds that running tasks are waited for before an instance is stopped. */
   readonly drainMs: number;
   readonly onProgress?: (agent: string, text: string) => void;
+  /** Looks into an instance whose runtime does not say hello; null: there is nothing to look into. */
+  readonly whySilent?: (name: string, signal: AbortSignal) => Promise<SilenceWords | null>;
 }
 
 export interface EffectContext {
@@ -189,18 +193,31 @@ async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): 
     const off = deps.bus.on("runtime.online", () => isReady() && resolve());
     const onAbort = () => done.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
+    const wait = (ms: number) => Promise.race([promise, deps.clock.sleep(ms, done.signal)]);
+    const early = Math.min(LOOK_AFTER_MS, deps.readyTimeoutMs / 2);
+    let why: SilenceWords | null = null;
+    let waited = deps.readyTimeoutMs;
     try {
-      await Promise.race([promise, deps.clock.sleep(deps.readyTimeoutMs, done.signal)]);
+      await wait(early);
+      // What will not come is not waited for; what may come is told in the meantime.
+      if (!isReady()) why = (await deps.whySilent?.(name, done.signal)) ?? null;
+      if (why) deps.onProgress?.(name, why.found);
+      if (why?.conclusive) waited = early;
+      else if (!isReady()) {
+        await wait(deps.readyTimeoutMs - early);
+        if (!isReady()) why = (await deps.whySilent?.(name, done.signal)) ?? why;
+      }
     } finally {
       off();
       signal.removeEventListener("abort", onAbort);
       done.abort();
     }
     if (!isReady()) {
+      const seconds = Math.round(waited / 1000);
       throw new VmAgentError({
         code: "not-ready",
-        message: `"${name}" runs, but its runtime has not said hello in ${Math.round(deps.readyTimeoutMs / 1000)} s`,
-        next: `look inside: vm-agent multipass exec ${name} -- systemctl status vm-agent, and cloud-init status --long`,
+        message: `"${name}" runs, but its runtime has not said hello in ${seconds} s${why ? `: ${why.found}` : ""}`,
+        next: why?.next ?? `look inside: vm-agent shell ${name}`,
         transient: true,
       });
     }

@@ -1,22 +1,30 @@
-/** Gives imported instances their runtime: one that runs and has none is given one, again and again until it says hello. */
-import { toVmAgentError } from "../base/errors.ts";
+/**
+ * Puts runtimes in place through the driver: an imported instance has none, and an older runtime may not know how to be upgraded
+ * over its connection. Again and again until the one that is wanted says hello.
+ */
+import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../core/conditions.ts";
 import { desiredView } from "../core/drift.ts";
-import { isEmptyInside } from "../core/ownership.ts";
+import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Bus } from "../base/events.ts";
-import type { Change, Claim, Desired, DesiredAgent, Instant } from "../core/types.ts";
+import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
+import type { RuntimePort } from "./ports.ts";
 import type { Turn } from "./reconcile.ts";
 import { pause } from "./remediation.ts";
 
 export interface InstallsDeps extends InstallDeps {
+  readonly runtime: Pick<RuntimePort, "enrol" | "addresses" | "drain" | "undrain" | "readings">;
+  /** Milliseconds that running tasks are waited for before an older runtime ends. */
+  readonly drainMs: number;
   readonly store: Store;
   readonly bus: Bus;
 }
 
 export interface PlannedInstall {
+  readonly cause: "empty" | "older";
   readonly agent: DesiredAgent;
   readonly claim: Claim;
 }
@@ -46,14 +54,14 @@ export class Installs {
     const claims = new Map(observed.claims.map((c) => [c.name, c]));
     const running = new Set(observed.instances.list.flatMap((i) => (i.state === "Running" ? i.name : [])));
     const readings = new Map(observed.runtimes.map((r) => [r.agent, r]));
-    const empty = (claim: Claim | undefined) =>
-      claim?.phase === "launched" && isEmptyInside(claim, readings.get(claim.name));
-    for (const name of this.#tried.keys()) if (!empty(claims.get(name))) this.#tried.delete(name);
-    if (!observed.claims.some(empty)) return;
+    const cause = (claim: Claim | undefined) => causeOf(claim, claim && readings.get(claim.name));
+    for (const name of this.#tried.keys()) if (!cause(claims.get(name))) this.#tried.delete(name);
+    if (!observed.claims.some((claim) => cause(claim) !== null)) return;
     this.#wanted = withKeptInstances(desired, observed.claims).agents.flatMap((agent) => {
       const claim = claims.get(agent.name);
       const may = !agent.paused && agent.state === "running" && running.has(agent.name);
-      return claim && empty(claim) && may && !occupied.has(agent.name) ? { agent, claim } : [];
+      const why = cause(claim);
+      return claim && why && may && !occupied.has(agent.name) ? { agent, claim, cause: why } : [];
     });
   }
 
@@ -92,7 +100,7 @@ export class Installs {
     for (const name of names.length > 0 ? names : [...this.#tried.keys()]) this.#tried.delete(name);
   }
 
-  changeOf({ agent, claim }: PlannedInstall): Change {
+  changeOf({ agent, claim, cause }: PlannedInstall): Change {
     const view = claim.converged ?? desiredView(agent);
     return {
       agent: agent.name,
@@ -101,7 +109,11 @@ export class Installs {
       before: view,
       after: view,
       cause: "new",
-      why: ["it was imported, and gets its runtime"],
+      why: [
+        cause === "empty"
+          ? "it was imported, and gets its runtime"
+          : "its runtime is too old to be upgraded over its connection, and is put in place anew",
+      ],
       consequences: [],
       snapshots: [],
       waitsFor: [],
@@ -111,7 +123,7 @@ export class Installs {
   }
 
   /** Never rejects: what failed is told, and tried again later. */
-  async run({ claim }: PlannedInstall, signal: AbortSignal): Promise<void> {
+  async run({ claim, cause }: PlannedInstall, signal: AbortSignal): Promise<void> {
     const deps = this.#deps;
     if (!deps) return;
     const { name } = claim;
@@ -126,6 +138,7 @@ export class Installs {
     const began = clock.now();
     bus.emit("step.started", { agent: name, step, detail: "" });
     try {
+      if (cause === "older") await drained(deps, name, signal);
       if (!(await this.#isStill(deps, claim, signal))) return;
       await installRuntime(deps, name, claim.nonce, signal);
       note("");
@@ -135,6 +148,8 @@ export class Installs {
       const { message, next } = toVmAgentError(error);
       const { retryAt } = note(message);
       bus.emit("step.failed", { agent: name, step, message, next, retryInMs: retryAt - clock.now() });
+    } finally {
+      if (cause === "older") deps.runtime.undrain(name);
     }
   }
 
@@ -149,4 +164,28 @@ export class Installs {
       return false;
     return store.claims.list().some((c) => c.name === name && c.nonce === nonce);
   }
+}
+
+/** An older one is replaced only where its own word proves whose it is. */
+function causeOf(
+  claim: Claim | undefined,
+  reading: RuntimeReading | undefined,
+): PlannedInstall["cause"] | null {
+  if (claim?.phase !== "launched") return null;
+  if (isEmptyInside(claim, reading)) return "empty";
+  const isOlder = reading?.status === "online" && reading.upgrade?.state === "unsupported";
+  return isOlder && proves(claim, reading) ? "older" : null;
+}
+
+/** Its tasks would end with it. */
+async function drained({ runtime, drainMs }: InstallsDeps, name: string, signal: AbortSignal): Promise<void> {
+  await runtime.drain(name, drainMs, signal);
+  const running = runtime.readings().find((r) => r.agent === name)?.runningTasks ?? 0;
+  if (running === 0) return;
+  throw new VmAgentError({
+    code: "tasks-running",
+    message: `the runtime of "${name}" is not put in place anew: ${running === 1 ? "a task of it runs" : `${running} tasks of it run`}`,
+    next: "nothing to do, it is tried again when they may be over",
+    transient: true,
+  });
 }

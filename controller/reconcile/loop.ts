@@ -59,7 +59,7 @@ export class Loop {
 
   constructor(deps: LoopDeps) {
     this.#care = new Care(deps, () => this.wake());
-    this.#deps = { ...deps, prove: this.#care.proofs.before };
+    this.#deps = { ...deps, prove: this.#care.proofs.before, whySilent: this.#care.silences.look };
     this.#jobs = new Jobs(deps.bus);
     this.#events = createTurnEvents(deps.bus);
     this.#since = deps.clock.now();
@@ -85,6 +85,11 @@ export class Loop {
   /** What is put off, and until when. */
   get next(): readonly NextTry[] {
     return this.#care.next();
+  }
+
+  /** Why runtimes are silent, by name, where it was looked into. */
+  get silences(): ReadonlyMap<string, string> {
+    return this.#care.silences.found;
   }
 
   start(): void {

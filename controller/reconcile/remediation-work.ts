@@ -189,8 +189,8 @@ export class Remedies {
     // It refuses a writer whose time is over: a new join token would take the place of another's.
     await reaffirm(this.#deps, name);
     const claim = this.#deps.store.claims.list().find((c) => c.name === name);
-    // Only an imported one comes here with nothing inside: a snapshot from before its import was restored.
-    if (install && claim && (inside.kind === "nothing" || !(await this.#hasBundle(name, signal))))
+    // An imported one has nothing inside where a snapshot from before its import was restored.
+    if (install && claim && (inside.kind === "nothing" || (await this.#isToBePutInPlace(name, signal))))
       return installRuntime(install, name, claim.nonce, signal);
     if (inside.kind === "seen" && hubPort)
       await enrolAgain({ ...this.#deps, driver, runtime, hubPort }, name, inside, signal);
@@ -209,10 +209,19 @@ export class Remedies {
     });
   }
 
-  /** False only where the guest says so. */
-  async #hasBundle(name: string, signal: AbortSignal): Promise<boolean> {
-    const argv = ["sudo", "-n", "test", "-s", BUNDLE_PATH];
-    return (await runInside(this.#deps, name, argv, { signal })).exitCode !== 1;
+  /**
+   * True where the guest says that its bundle is gone, or is another than it should be: the hub's own way to it is dead as long
+   * as it is silent. Not again where that very bundle was tried in it before and did not work.
+   */
+  async #isToBePutInPlace(name: string, signal: AbortSignal): Promise<boolean> {
+    const { runtime, runtimeHash } = this.#deps;
+    const argv = ["sudo", "-n", "env", "LC_ALL=C", "sha256sum", BUNDLE_PATH];
+    const { exitCode, stdout, stderr } = await runInside(this.#deps, name, argv, { signal });
+    if (exitCode !== 0) return /No such file or directory/.test(stderr);
+    const hash = /^\\?([0-9a-f]{64}) /.exec(stdout.trim())?.[1];
+    const upgrade = runtime.readings().find((r) => r.agent === name)?.upgrade;
+    const didNotWork = upgrade?.hash === runtimeHash && /^(failed|refused)$/.test(upgrade.state);
+    return hash !== undefined && hash !== runtimeHash && !didNotWork;
   }
 
   /** The second time by force: a guest that did not help itself after an orderly restart may not shut down in order either. */

@@ -50,6 +50,7 @@ export function createReporter(deps: ReportDeps) {
           terminal: !Number.isFinite(f.retryAt),
         })),
         next: loop.next,
+        silences: loop.silences,
         // What is half done by us is nobody's drift; neither is what was when this look began.
         busy: new Set([...(turn.busy ?? []), ...loop.working.keys()]),
       });

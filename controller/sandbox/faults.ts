@@ -10,6 +10,7 @@ export const FAULTS_VARIABLE = "VM_AGENT_SANDBOX_FAULTS";
 
 export const FAULT_KINDS = [
   "boot-crash",
+  "cloud-init-error",
   "daemon-down",
   "disk-full",
   "exit4",
@@ -19,8 +20,11 @@ export const FAULT_KINDS = [
   "hang-after",
   "kill-daemon",
   "lost-address",
+  "no-network",
+  "no-node",
   "no-root-certificate",
   "noise",
+  "service-fails",
   "slow",
   "slow-boot",
   "timeout-leaves-instance",
@@ -28,6 +32,10 @@ export const FAULT_KINDS = [
   "unknown-state",
   "wedge",
 ] as const;
+
+/** Those of the guest, which the instance keeps from the launch or start that met them. */
+export const GUEST_FAULTS = ["cloud-init-error", "no-network", "no-node", "service-fails"] as const;
+export type GuestFault = (typeof GUEST_FAULTS)[number];
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

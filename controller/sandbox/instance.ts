@@ -1,6 +1,7 @@
 // What is known of one instance, and the state that follows from it.
 import { join } from "node:path";
 import { Refusal } from "./failure.ts";
+import type { GuestFault } from "./faults.ts";
 import { readJson, writeJson } from "./files.ts";
 import { instanceDir } from "./paths.ts";
 import { lives, type ProcessMark } from "./processes.ts";
@@ -53,6 +54,12 @@ export interface Boot {
   readonly delay?: number;
 }
 
+/** What is wrong in the guest itself. Without isolation there is no network of its own to lack. */
+export interface Broken {
+  readonly fault: GuestFault;
+  readonly message: string;
+}
+
 /** `state.json`: written only by who holds the daemon's lock. */
 export interface Instance extends Sizes {
   readonly name: string;
@@ -71,6 +78,7 @@ export interface Instance extends Sizes {
   readonly head: string;
   /** Milliseconds of the epoch. */
   readonly shutdownAt: number | null;
+  readonly broken?: Broken;
 }
 
 /** `boot.json`: written only by the boot's own process. */

@@ -92,6 +92,15 @@ export function bootOrder(kind: BootOrder["kind"], timeout: number | undefined, 
       return { kind, patience, delay: call.fault.ms };
     case "boot-crash":
       return { kind, patience, fault: "crashes" };
+    case "cloud-init-error":
+    case "no-network":
+    case "no-node":
+    case "service-fails":
+      return {
+        kind,
+        patience,
+        broken: { fault: call.fault.fault, message: call.fault.message ?? "simulated fault" },
+      };
     default:
       return { kind, patience };
   }

@@ -160,21 +160,36 @@ export function endInstance(root: string): void {
   writeFileSync(join(root, "var/lib/cloud/instance/boot-finished"), `${new Date().toISOString()}\n`);
 }
 
-/** What `cloud-init status` shows. */
+/** What `cloud-init status` shows, and the file that the real one makes it of. */
 export function writeStatus(
   root: string,
   status: "running" | "done" | "error",
   errors: readonly string[],
+  warnings: readonly string[] = [],
 ): void {
   mkdirSync(join(root, "run/sandbox"), { recursive: true });
+  mkdirSync(join(root, "run/cloud-init"), { recursive: true });
+  const recoverable = warnings.length > 0 ? { WARNING: warnings } : {};
+  const datasource = "DataSourceNoCloud [seed=/dev/vda]";
+  const stage = { errors: [], recoverable_errors: {}, start: null, finished: null };
+  writeJson(join(root, "run/cloud-init/status.json"), {
+    v1: {
+      datasource,
+      init: stage,
+      "init-local": stage,
+      "modules-config": stage,
+      "modules-final": { ...stage, errors, recoverable_errors: recoverable },
+      stage: status === "running" ? "modules-final" : null,
+    },
+  });
   writeJson(join(root, "run/sandbox/cloud-init.json"), {
     boot_status_code: "enabled-by-generator",
     datasource: "nocloud",
-    detail: errors[0] ?? "DataSourceNoCloud [seed=/dev/vda]",
+    detail: errors[0] ?? datasource,
     errors,
-    extended_status: status,
+    extended_status: status !== "running" && warnings.length > 0 ? `degraded ${status}` : status,
     last_update: new Date().toUTCString(),
-    recoverable_errors: {},
+    recoverable_errors: recoverable,
     status,
   });
 }

@@ -94,6 +94,7 @@ async function bringUp(instance: Instance, first: boolean, answered: () => void)
   tell(report.gaveUp ? { up: true } : { phase: "running", up: true });
   if (first) {
     failures.push(...(await runCommands(instance, userData, cage, services)));
+    if (instance.broken?.fault === "cloud-init-error") failures.push(instance.broken.message);
     endInstance(root);
     writeStatus(root, failures.length > 0 ? "error" : "done", failures);
   }

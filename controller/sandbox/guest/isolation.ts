@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, lstatSync, realpathSync } from "node
 import { delimiter, join } from "node:path";
 import { readJson, writeJson } from "../files.ts";
 import { inState } from "../paths.ts";
-import { SYSTEM_FOLDERS } from "./tree.ts";
+import { NOTHING, SYSTEM_FOLDERS } from "./tree.ts";
 
 /** `none` or `bwrap` decides; anything else, or nothing, and it is tried out once. */
 export const ISOLATION_VARIABLE = "VM_AGENT_SANDBOX_ISOLATION";
@@ -92,6 +92,9 @@ export interface Cage {
   readonly mounts: ReadonlyMap<string, string>;
   /** A terminal of its own is kept; anything else gets a new session. */
   readonly keepTerminal: boolean;
+  /** Programs of the host that the guest does not have: hidden behind a file that is none. */
+  readonly without: readonly string[];
+  readonly network: boolean;
 }
 
 /** The arguments before the command. */
@@ -125,7 +128,19 @@ export function bwrapArguments(cage: Cage): readonly string[] {
   for (const path of HOST_FILES) {
     if (existsSync(path)) args.push("--ro-bind", realpathSync(path), path);
   }
-  args.push("--ro-bind", process.execPath, GUEST_NODE, "--proc", "/proc", "--dev", "/dev");
+  for (const path of cage.without) {
+    if (existsSync(path)) args.push("--ro-bind", join(root, NOTHING), realpathSync(path));
+  }
+  if (!cage.network) args.push("--unshare-net");
+  args.push(
+    "--ro-bind",
+    cage.without.length > 0 ? join(root, NOTHING) : process.execPath,
+    GUEST_NODE,
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+  );
   for (const [target, source] of cage.mounts) args.push("--bind", source, target);
   args.push("--chdir", cage.cwd, "--");
   return args;

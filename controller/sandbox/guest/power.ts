@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { waitInVain } from "../daemon.ts";
 import { duration } from "../durations.ts";
 import { Refusal } from "../failure.ts";
-import { type Boot, bootReport, type Instance, powerState, update } from "../instance.ts";
+import { type Boot, type Broken, bootReport, type Instance, powerState, update } from "../instance.ts";
 import { instanceDir, program } from "../paths.ts";
 import { lives, markOf, sleep } from "../processes.ts";
 import { freeze, killAll, powerDown, thaw } from "./members.ts";
@@ -17,6 +17,7 @@ export interface BootOrder {
   readonly patience: number;
   readonly fault?: NonNullable<Boot["fault"]>;
   readonly delay?: number;
+  readonly broken?: Broken;
 }
 
 /** Starts the instance's init in a session of its own and saves the record that it waits for. */
@@ -42,7 +43,8 @@ export function switchOn(instance: Instance, order: BootOrder): Instance {
     ...(order.fault ? { fault: order.fault } : {}),
     ...(order.delay ? { delay: order.delay } : {}),
   };
-  return update(instance, { power: "on", boot, shutdownAt: null });
+  const broken = order.broken ? { broken: order.broken } : {};
+  return update(instance, { power: "on", boot, shutdownAt: null, ...broken });
 }
 
 /** A normal stop: the guest shuts its services down; what is left then is killed. */

@@ -1,5 +1,5 @@
 // How a program of an instance is started: in bubblewrap, or on the host inside the guest's folder.
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Instance } from "../instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
@@ -63,9 +63,14 @@ export function guestProgram(instance: Instance, isolation: Isolation, options: 
     cwd,
     mounts: mountsOf(instance),
     keepTerminal: options.keepTerminal ?? false,
+    without: instance.broken?.fault === "no-node" ? HOST_NODES : [],
+    network: instance.broken?.fault !== "no-network",
   });
   return { file: isolation.bwrap, args: [...cage, ...options.argv], env, cwd: "/" };
 }
+
+/** Where the host may have a Node that the guest sees through its /usr. */
+const HOST_NODES = ["/usr/bin/node", "/usr/bin/nodejs"];
 
 function mountsOf(instance: Instance): ReadonlyMap<string, string> {
   const entries = Object.entries(instance.mounts).map(([target, mount]) => [target, mount.source] as const);
@@ -101,8 +106,9 @@ function onHost(
   };
 }
 
-/** A folder with nothing but `node` in it. */
+/** A folder with nothing but `node` in it. Where there is to be none, one that is not: the host's own would be found behind it. */
 function nodeFolder(instance: Instance): string {
+  if (instance.broken?.fault === "no-node") return withoutNode(instance);
   const folder = join(instanceDir(instance.name), "bin");
   const link = join(folder, "node");
   if (!existsSync(link)) {
@@ -114,5 +120,13 @@ function nodeFolder(instance: Instance): string {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
+  return folder;
+}
+
+function withoutNode(instance: Instance): string {
+  const folder = join(instanceDir(instance.name), "no-node");
+  mkdirSync(folder, { recursive: true });
+  for (const name of ["node", "nodejs"])
+    writeFileSync(join(folder, name), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
   return folder;
 }

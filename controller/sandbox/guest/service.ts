@@ -16,6 +16,8 @@ export class Service {
   state: ServiceState = "inactive";
   /** How often it was started anew after it had ended by itself. */
   restarts = 0;
+  /** How its first process ended last; 0 before that. */
+  lastExit = 0;
   readonly #program: () => Program;
   readonly #log: string;
   #child: ChildProcess | undefined;
@@ -108,6 +110,7 @@ export class Service {
 
   #after(code: number): void {
     const { restart, restartDelay, oneshot } = this.unit;
+    this.lastExit = code;
     this.state = code === 0 ? (oneshot ? "active" : "inactive") : "failed";
     if (!this.#wanted) return;
     const again =

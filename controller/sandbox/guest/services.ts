@@ -60,7 +60,10 @@ export class Services {
     const program = () => {
       const env = { ...this.#environmentFiles(unit.environmentFiles), ...unit.environment };
       return guestProgram(this.#instance, this.#isolation, {
-        argv: expand(unit.start, env),
+        argv:
+          this.#instance.broken?.fault === "service-fails"
+            ? failing(this.#instance.broken.message)
+            : expand(unit.start, env),
         user: userOf(unit.user),
         cwd: unit.workingDirectory ?? "/",
         env,
@@ -104,6 +107,8 @@ export class Services {
     return env;
   }
 }
+
+const failing = (message: string): readonly string[] => ["/bin/sh", "-c", 'echo "$1"; exit 1', "sh", message];
 
 const WANTS = "etc/systemd/system/multi-user.target.wants";
 

@@ -46,7 +46,8 @@ case " $* " in
   *" json "*|*"=json "*) cat "$state" ;;
   *) echo "status: $(status)" ;;
 esac
-[ "$(status)" != error ]
+case "$(status)" in error) exit 1 ;; esac
+! grep -q '"extended_status": "degraded' "$state" 2>/dev/null || exit 2
 `;
 
 /** Packages are never installed: there is no system of the guest's own to install them into. */
@@ -63,6 +64,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     -u|--unit) unit=$2; shift ;;
     -n|--lines) lines=$2; shift ;;
+    -o|--output) shift ;;
     -f|--follow) follow=-F ;;
   esac
   shift

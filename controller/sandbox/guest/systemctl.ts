@@ -2,6 +2,7 @@
 import { type FSWatcher, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../files.ts";
+import type { ServiceState } from "./service.ts";
 import type { Services } from "./services.ts";
 
 export interface Answer {
@@ -41,11 +42,12 @@ export async function systemctl(services: Services, argv: readonly string[]): Pr
         "failed",
         argv,
       );
-    case "status":
     case "show":
+      return { code: 0, text: units.map((unit) => describe(services, unit, wanted(argv))).join("\n") };
+    case "status":
       return {
         code: units.every((unit) => activeState(services, unit) === "active") ? 0 : 3,
-        text: units.map((unit) => describe(services, unit)).join(""),
+        text: units.map((unit) => describe(services, unit, null)).join(""),
       };
     case "stop":
       await Promise.all(units.map((unit) => services.stop(unit)));
@@ -84,7 +86,8 @@ async function start(services: Services, units: readonly string[]): Promise<Answ
 
 const unitName = (word: string): string => (/\.[a-z]+$/.test(word) ? word : `${word}.service`);
 
-const activeState = (services: Services, unit: string): string => services.get(unit)?.state ?? "inactive";
+const activeState = (services: Services, unit: string): ServiceState =>
+  services.get(unit)?.state ?? "inactive";
 
 function state(states: readonly string[], good: string, argv: readonly string[]): Answer {
   const quiet = argv.includes("--quiet") || argv.includes("-q");
@@ -92,16 +95,30 @@ function state(states: readonly string[], good: string, argv: readonly string[])
   return { code, text: quiet ? "" : states.map((it) => `${it}\n`).join("") };
 }
 
-function describe(services: Services, unit: string): string {
+/** The names after `--property=`; null: all. */
+function wanted(argv: readonly string[]): readonly string[] | null {
+  const names = argv.flatMap((word) => /^--property=(.+)$/.exec(word)?.[1]?.split(",") ?? []);
+  return names.length > 0 ? names : null;
+}
+
+/** Between an end and the next start a unit is "activating (auto-restart)". */
+function describe(services: Services, unit: string, names: readonly string[] | null): string {
   const service = services.get(unit);
-  const lines = [
-    `Id=${unit}`,
-    `LoadState=${services.fileOf(unit) ? "loaded" : "not-found"}`,
-    `ActiveState=${activeState(services, unit)}`,
-    `SubState=${activeState(services, unit) === "active" ? "running" : "dead"}`,
-    `UnitFileState=${services.isEnabled(unit) ? "enabled" : "disabled"}`,
-    `NRestarts=${service?.restarts ?? 0}`,
-  ];
+  const active = activeState(services, unit);
+  const sub = { active: "running", activating: "auto-restart", failed: "failed", inactive: "dead" };
+  const all: Readonly<Record<string, string | number>> = {
+    Id: unit,
+    LoadState: services.fileOf(unit) ? "loaded" : "not-found",
+    ActiveState: active,
+    SubState: sub[active],
+    Result: (service?.lastExit ?? 0) === 0 ? "success" : "exit-code",
+    ExecMainStatus: service?.lastExit ?? 0,
+    UnitFileState: services.isEnabled(unit) ? "enabled" : "disabled",
+    NRestarts: service?.restarts ?? 0,
+  };
+  const lines = Object.entries(all).flatMap(([name, value]) =>
+    names === null || names.includes(name) ? `${name}=${value}` : [],
+  );
   return `${lines.join("\n")}\n`;
 }
 

@@ -12,6 +12,9 @@ import {
 import { join } from "node:path";
 import { SHIMS } from "./shims.ts";
 
+/** An empty file that nobody may execute. */
+export const NOTHING = "opt/sandbox/nothing";
+
 /** Folders of the host that every guest sees, read-only. */
 export const SYSTEM_FOLDERS = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] as const;
 
@@ -46,6 +49,7 @@ export function makeTree(root: string, title: string): void {
   chmodSync(join(root, "home/ubuntu/.ssh"), 0o700);
   for (const folder of SYSTEM_FOLDERS) linkLikeHost(root, folder);
   const put = (path: string, text: string): void => writeFileSync(join(root, path), text);
+  put(NOTHING, "");
   put("etc/passwd", PASSWD);
   put("etc/group", GROUP);
   put("etc/nsswitch.conf", NSSWITCH);

@@ -1,0 +1,164 @@
+/** What an instance answered when it was asked why its runtime is silent: read, and put into words for a condition. Pure. */
+import { type HubAddress, SILENCE_PARTS, type SilencePart } from "../../provisioning/silence-script.ts";
+
+export interface Silence {
+  /** As `systemctl show` has it; empty: there is no systemctl that answers. */
+  readonly unit: Readonly<Record<string, string>>;
+  /** Why there is no Node to run it with; empty: there is one, or nobody has looked. */
+  readonly node: string;
+  /** null: there is no cloud-init that answers. */
+  readonly cloudInit: {
+    readonly status: string;
+    readonly errors: readonly string[];
+    readonly warnings: readonly string[];
+  } | null;
+  readonly provision: readonly string[];
+  readonly log: readonly string[];
+  readonly hub: readonly { readonly address: string; readonly how: string }[];
+}
+
+export interface SilenceWords {
+  /** What was found, the likeliest cause first; bounded, and without secrets. */
+  readonly found: string;
+  readonly next: string;
+  /** True: it will not come by itself, however long it is waited for. */
+  readonly conclusive: boolean;
+}
+
+/** null: the end is missing, so the answer was cut off. */
+export function readSilence(stdout: string): Silence | null {
+  const parts = new Map<string, string>();
+  for (const line of stdout.split("\n")) {
+    const [, name = "", text = ""] = /^([a-z-]+) ([A-Za-z0-9+/=]*)\r?$/.exec(line) ?? [];
+    if (SILENCE_PARTS.includes(name as SilencePart))
+      parts.set(name, Buffer.from(text, "base64").toString("utf8"));
+  }
+  if (!parts.has("end")) return null;
+  const lines = (part: SilencePart) => linesOf(parts.get(part) ?? "");
+  return {
+    unit: Object.fromEntries(
+      lines("unit").map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]),
+    ),
+    node: lines("node")[0] ?? "",
+    cloudInit: readCloudInit(parts.get("cloud-init") ?? ""),
+    provision: lines("provision"),
+    log: lines("log"),
+    hub: lines("hub").flatMap((line) => {
+      const [, host = "", port = "", how = ""] = /^(\S+) (\d+) (.*)$/.exec(line) ?? [];
+      return host === "" ? [] : { address: `${host}:${port}`, how };
+    }),
+  };
+}
+
+function readCloudInit(text: string): Silence["cloudInit"] {
+  try {
+    const { status, errors, recoverable_errors: kinds } = JSON.parse(text.slice(text.indexOf("{")));
+    const warnings = Object.entries(typeof kinds === "object" && kinds !== null ? kinds : {}).flatMap(
+      ([kind, found]) => (/^(DEPRECATED|INFO|DEBUG)$/.test(kind) ? [] : strings(found)),
+    );
+    return { status: typeof status === "string" ? status : "", errors: strings(errors), warnings };
+  } catch {
+    return null;
+  }
+}
+
+const strings = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? [...new Set(value.map((one) => String(one).replace(/\s+/g, " ")))] : [];
+
+const linesOf = (text: string): readonly string[] =>
+  text.split("\n").flatMap((line) => {
+    const clean = printable(line).trim();
+    return clean === "" ? [] : clean;
+  });
+
+/** Without colours and control characters: it ends up on people's screens. */
+const printable = (text: string): string =>
+  text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
+
+const LONGEST = 1000;
+const LINE = 200;
+
+/** `hide`: exact values that must not be shown, such as a join token that was never used. */
+export function silenceWords(silence: Silence, name: string, hide: readonly string[] = []): SilenceWords {
+  const { node, unit, cloudInit, provision, log, hub } = silence;
+  const reached = hub.some(({ how }) => how === "reached");
+  const unreached = hub.length > 0 && !reached;
+  const found = [
+    ...(node === "" ? [] : [node]),
+    ...(unreached
+      ? [`it cannot reach the hub: ${hub.map((h) => `${h.address} (${h.how})`).join(", ")}`]
+      : []),
+    unitWords(unit),
+    ...(cloudInit ? cloudInitWords(cloudInit) : ["cloud-init does not answer"]),
+    ...provision.slice(0, 4),
+    ...(reached ? ["it reaches the hub"] : []),
+    ...(node === "" && log.length > 0 ? [`its log ends: ${log.slice(-4).map(cut).join(" | ")}`] : []),
+  ];
+  const text = redact(found.map(cut).join("; "), hide);
+  return {
+    found: text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text,
+    next: nextOf(silence, name, unreached),
+    conclusive: node !== "" && cloudInit?.status !== "running",
+  };
+}
+
+const cut = (line: string): string => (line.length > 4 * LINE ? `${line.slice(0, 4 * LINE - 1)}…` : line);
+
+function unitWords(unit: Silence["unit"]): string {
+  const { LoadState, ActiveState = "", SubState = "", ExecMainStatus = "0", NRestarts = "0" } = unit;
+  if (LoadState === undefined) return "systemd does not answer";
+  if (LoadState !== "loaded") return `vm-agent.service is ${LoadState}`;
+  const ended = ExecMainStatus === "0" ? "" : `, it ended with ${ExecMainStatus}`;
+  const again = NRestarts === "0" ? "" : `, was started again ${NRestarts} times`;
+  return `vm-agent.service is ${ActiveState} (${SubState})${ended}${again}`;
+}
+
+function cloudInitWords({ status, errors, warnings }: NonNullable<Silence["cloudInit"]>): readonly string[] {
+  if (status === "running") return ["cloud-init is still running", ...errors.slice(0, 3)];
+  const said = [...errors.slice(0, 3), ...warnings.slice(0, 3).map((line) => `warning: ${line}`)];
+  if (said.length > 0) return [`cloud-init: ${status}: ${said.join(", ")}`];
+  return status === "done" ? [] : [`cloud-init: ${status || "no result"}`];
+}
+
+function nextOf({ node, unit, cloudInit }: Silence, name: string, unreached: boolean): string {
+  if (node !== "")
+    return `install Node 18 or newer in it (vm-agent shell ${name}), or choose an image that has it; it is seen within seconds`;
+  if (unreached)
+    return "let the guests in by the host's firewall, or write hub.advertise in the Fleet document: an address that they reach";
+  if (cloudInit?.status === "running")
+    return `wait, or see what it does: vm-agent multipass exec ${name} -- tail /var/log/cloud-init-output.log`;
+  if (unit.LoadState !== undefined && unit.LoadState !== "loaded")
+    return `see what cloud-init says: vm-agent multipass exec ${name} -- sudo cloud-init status --long`;
+  return `read its log: vm-agent logs ${name} --direct; look around: vm-agent shell ${name}`;
+}
+
+/** Known values, what follows a telling word, and whatever is as long and as random as a token. */
+function redact(text: string, hide: readonly string[]): string {
+  let out = text;
+  for (const value of hide) if (value.length >= 6) out = out.replaceAll(value, "***");
+  return out
+    .replace(
+      /\b(token|secret|password|passwd|authorization|api[_-]?key)(["']?\s*[=:]\s*["']?)(Bearer\s+)?[^\s"',;|]+/gi,
+      "$1$2***",
+    )
+    .replace(/\b(?=[A-Za-z0-9_+=-]*\d)(?=[A-Za-z0-9_+=-]*[A-Za-z])[A-Za-z0-9_+=-]{32,}/g, "***");
+}
+
+/** Where the settings inside say that the hub is; as the runtime itself reads them. */
+export function hubAddresses(settings: Readonly<Record<string, unknown>>): {
+  readonly hub: readonly HubAddress[];
+  /** The port at which the gateway is asked, too; null: it is not, because hub and runtime share a machine. */
+  readonly gateway: number | null;
+} {
+  const port = typeof settings.port === "number" ? settings.port : 9090;
+  const all = Array.isArray(settings.hub) ? settings.hub.filter((a) => typeof a === "string") : [];
+  const hub = all.flatMap((address) => {
+    const [, bracketed, plain, given] =
+      /^(?:wss?:\/\/)?(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::(\d{1,5}))?(?:[/#].*)?$/.exec(address) ??
+      [];
+    const host = bracketed ?? plain;
+    return host === undefined ? [] : { host, port: given === undefined ? port : Number(given) };
+  });
+  const isHere = hub.length > 0 && hub.every(({ host }) => /^(127\.|localhost$|::1$)/.test(host));
+  return { hub: hub.slice(0, 4), gateway: isHere ? null : port };
+}
