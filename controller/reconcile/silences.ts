@@ -122,6 +122,8 @@ export class Silences {
     if (inside.kind === "seen" && stranger !== null) return blind(name, stranger);
     const settings = inside.kind === "seen" ? inside.settings : {};
     const { hub, gateway } = hubAddresses(settings);
+    // Once more: the look took its time.
+    await reaffirm(this.#deps, name);
     try {
       const { stdout } = await runInside(this.#deps, name, INSTALL_ARGV, {
         signal,
