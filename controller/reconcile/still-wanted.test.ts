@@ -134,12 +134,22 @@ describe("what stops, replaces or takes back and waits", () => {
     const mounts = [{ source: "/host/work", target: "/work" }];
     const scene = await start([{ ...A, state: "stopped", mounts }]);
     scene.onCall = ({ kind }) => {
-      if (kind === "mount") edit(scene, [{ ...A, state: "stopped" }]);
+      if (kind === "launch") edit(scene, [{ ...A, state: "stopped" }]);
     };
     scene.loop.start();
     await settle(scene);
     assert.deepEqual(scene.calls, ["launch a", "mount a", "stop a", "unmount a"]);
     assert.deepEqual(scene.world.get("a")?.mounts, []);
+    const steps = scene.events.flatMap((e) => (e.name === "step.started" ? [e.data.step] : []));
+    assert.deepEqual(steps.slice(0, 7), [
+      "claim",
+      "launch",
+      "await-ready",
+      "mount",
+      "drain",
+      "stop",
+      "converged",
+    ]);
   });
 
   /** Going back to `older` is begun, and written is something else when its disk has been kept and is about to be lost. */
