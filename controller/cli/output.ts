@@ -2,6 +2,7 @@
 import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
+import type { Line } from "../core/explain-lines.ts";
 
 export { age } from "../core/explain-values.ts";
 
@@ -38,9 +39,17 @@ export function createOutput(options: { readonly color: boolean; readonly json: 
     json: options.json,
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
-    paint: (role, text) => (color ? STYLES[role].reduce((t, style) => styleText(style, t), text) : text),
+    paint: (role, text) => (color ? colored(role, text) : text),
   };
 }
+
+/** Whether the terminal has colour was decided before. */
+export const colored = (role: Role, text: string): string =>
+  STYLES[role].reduce((t, style) => styleText(style, t, { validateStream: false }), text);
+
+/** A line as it is printed: painted, no blanks at its end. */
+export const painted = (line: Line, { paint }: Pick<Output, "paint">): string =>
+  line.map((s, i) => paint(s.role, i === line.length - 1 ? s.text.trimEnd() : s.text)).join("");
 
 /** Columns as wide as their widest cell, the last one unpadded; cells may carry colour. */
 export function table(rows: readonly (readonly string[])[], gap = 2): string {

@@ -7,8 +7,8 @@ import type { Desired, Held, Observed, Plan } from "../core/types.ts";
 import { observe } from "../reconcile/observe.ts";
 import { type EarlyLook, withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
-import type { Output } from "./output.ts";
-import { gitLines, revisionWords } from "./revision.ts";
+import { type Output, painted } from "./output.ts";
+import { planHeading } from "./plan-heading.ts";
 import type { Invocation } from "./run.ts";
 import type { World } from "./world.ts";
 
@@ -92,31 +92,27 @@ export async function heading(
   world: World,
   { observed, desired }: Planned,
 ): Promise<void> {
-  const { kind } = await world.selection();
   const claims = new Set(observed.claims.map((c) => c.name));
   const seen = observed.instances;
-  const foreign = seen.kind === "seen" ? seen.list.filter((i) => !claims.has(i.name)).length : 0;
-  const instances =
-    seen.kind === "seen"
-      ? `${seen.list.length} instances${foreign > 0 ? `, ${foreign} not ours` : ""}`
-      : "nothing can be seen";
-  const fleet = relative(process.cwd(), settings.fleet) || ".";
-  const git = await world.git();
-  const note = kind === "sandbox" ? output.paint("warn", "sandbox (not virtual machines)") : kind;
-  output.out(
-    `vm-agent ${version}   fleet ${fleet}${revisionWords(desired.revision, git)}   ${note}, ${instances}`,
+  const lines = planHeading(
+    {
+      version,
+      fleet: relative(process.cwd(), settings.fleet) || ".",
+      revision: desired.revision,
+      git: await world.git(),
+      driver: (await world.selection()).kind,
+      instances:
+        seen.kind === "seen"
+          ? { all: seen.list.length, foreign: seen.list.filter((i) => !claims.has(i.name)).length }
+          : null,
+      guard: desired.guard?.message ?? null,
+    },
+    // Programs find it in one line.
+    output.isTTY ? output.width : Number.POSITIVE_INFINITY,
   );
-  for (const line of gitLines(git, output)) output.out(line);
-  output.out("");
-  if (desired.guard) output.out(`${output.paint("warn", "!")} ${desired.guard.message}\n`);
+  print(lines, output);
 }
 
 export function print(lines: readonly Line[], output: Output): void {
-  for (const line of lines)
-    output.out(
-      line
-        .map((s) => output.paint(s.role, s.text))
-        .join("")
-        .trimEnd(),
-    );
+  for (const line of lines) output.out(painted(line, output));
 }

@@ -1,6 +1,7 @@
 /** revision.ts: the words of a heading, and the lines below it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lineText } from "../core/explain-lines.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
 import { gitLines, revisionWords } from "./revision.ts";
 
@@ -12,7 +13,7 @@ const state = (more: Partial<GitState>): GitState => ({
   problem: null,
   ...more,
 });
-const paint = { paint: (_role: string, text: string) => text };
+const told = (git: GitState | null, width: number) => gitLines(git, width).map(lineText);
 
 test("the revision, what is followed, and how much is not committed", () => {
   assert.equal(revisionWords(null, null), "");
@@ -29,10 +30,10 @@ test("the revision, what is followed, and how much is not committed", () => {
 });
 
 test("a few files by name, a problem with what to do about it", () => {
-  assert.deepEqual(gitLines(null, paint), []);
+  assert.deepEqual(told(null, 80), []);
   const many = ["a", "b", "c", "d", "e", "f", "g"];
   const problem = { kind: "rewritten", message: "it was rewritten", next: "look" } as const;
-  assert.deepEqual(gitLines(state({ uncommitted: many, problem }), paint), [
+  assert.deepEqual(told(state({ uncommitted: many, problem }), 80), [
     "  not committed: a, b, c, d, e, and 2 more",
     "! it was rewritten",
     "  look",

@@ -1,6 +1,6 @@
 /** What counts of a fleet in a repository, in words: the revision, what is not committed, and what is wrong with it. */
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
-import type { Output } from "./output.ts";
+import { type Line, sentence } from "../core/explain-lines.ts";
 
 /** Files that are named; the others are counted. */
 const NAMED = 5;
@@ -23,14 +23,21 @@ function uncommittedWords(git: GitState | null): readonly string[] {
 }
 
 /** Lines below the heading: the files that are not committed, and a problem with what is done about it. */
-export function gitLines(git: GitState | null, output: Pick<Output, "paint">): readonly string[] {
+export function gitLines(git: GitState | null, width: number): readonly Line[] {
   if (git === null) return [];
   const { uncommitted, problem } = git;
   const more = uncommitted.length > NAMED ? `, and ${uncommitted.length - NAMED} more` : "";
   return [
     ...(uncommitted.length > 0
-      ? [output.paint("dim", `  not committed: ${uncommitted.slice(0, NAMED).join(", ")}${more}`)]
+      ? moved(`not committed: ${uncommitted.slice(0, NAMED).join(", ")}${more}`, width, "dim")
       : []),
-    ...(problem ? [`${output.paint("warn", "!")} ${problem.message}`, `  ${problem.next}`] : []),
+    ...(problem ? [...marked(problem.message, width), ...moved(problem.next, width)] : []),
   ];
 }
+
+const moved = (text: string, width: number, role: "plain" | "dim" = "plain"): readonly Line[] =>
+  sentence(text, width - 2, role, 2).map((line): Line => [{ text: "  ", role }, ...line]);
+
+/** A remark that begins with the glyph for what a person should look at. */
+export const marked = (text: string, width: number): readonly Line[] =>
+  sentence(text, width - 2).map((line, i): Line => [{ text: i === 0 ? "! " : "  ", role: "warn" }, ...line]);

@@ -13,7 +13,7 @@ import { controllerPort } from "./controller-port.ts";
 import { hasTerminal, openDashboard } from "./dash.ts";
 import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
 import { outputTo } from "./output-file.ts";
-import { type Output, age, shownPath } from "./output.ts";
+import { type Output, age, painted, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { gitLines, revisionWords } from "./revision.ts";
 import type { CommandRun, Invocation } from "./run.ts";
@@ -162,7 +162,9 @@ function tellFleet(system: System, output: Output): void {
   let told = "";
   const tell = () => {
     const { errors, stale, desired, git = null } = system.source.current();
-    const lines = gitLines(git, output).join("\n");
+    const lines = gitLines(git, output.isTTY ? output.width : Number.POSITIVE_INFINITY)
+      .map((line) => painted(line, output))
+      .join("\n");
     if (lines !== told) {
       told = lines;
       output.err(lines === "" ? "everything is committed" : lines);

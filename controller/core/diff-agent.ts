@@ -121,7 +121,7 @@ function creation(c: AgentCase): Change {
     ? "drift: its instance is gone, and nobody edited the fleet"
     : c.claim
       ? "its launch was begun and no instance of this name is there"
-      : `${at(c.agent)} is new`;
+      : `${at(c.agent)} is new${c.agent.profile === undefined ? "" : `, with profile ${c.agent.profile}`}`;
   return {
     agent: c.agent.name,
     action: "create",

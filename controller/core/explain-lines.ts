@@ -12,6 +12,10 @@ export type Line = readonly Segment[];
 export const EMPTY: Line = [];
 const INDENT = 6;
 const LABEL = 10;
+/** The column of names is no wider: one long name must not push what happens to all others out of sight. */
+const NAMES = 32;
+/** Less room than this beside a name: what happens goes underneath. */
+const LEAST = 16;
 
 /** Widths beyond these read badly, so they are not used: shorter lines wrap in the terminal, longer ones stay short. */
 export const clampWidth = (width: number): number => Math.min(200, Math.max(60, Math.floor(width)));
@@ -19,13 +23,20 @@ export const clampWidth = (width: number): number => Math.min(200, Math.max(60, 
 /** Text of people's files must not steer the terminal. */
 const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 
+/** How much of a word goes on a line: all, or up to the last mark at which a path or a name may be broken. */
+function pieceOf(word: string, width: number): string {
+  if (word.length <= width) return word;
+  const mark = word.slice(0, width).search(/[-/.,_=:][^-/.,_=:]*$/) + 1;
+  return word.slice(0, mark > width / 2 ? mark : width);
+}
+
 /** Words in lines of at most `width` characters; a word that is longer is cut. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
   for (const whole of printable(text).split(" ")) {
-    for (let word = whole; word !== ""; word = word.slice(width)) {
-      const piece = word.slice(0, width);
+    for (let word = whole, piece = ""; word !== ""; word = word.slice(piece.length)) {
+      piece = pieceOf(word, width);
       if (line === "") line = piece;
       else if (line.length + 1 + piece.length <= width) line += ` ${piece}`;
       else {
@@ -54,23 +65,22 @@ export function header(
   names: number,
   width: number,
 ): readonly Line[] {
-  const shown = printable(name);
   const mark = { text: `${glyph.text.padEnd(3)} `, role: glyph.role };
-  const column = Math.min(names, Math.floor(width / 2) - 8);
-  const room = width - 4 - Math.max(column, shown.length) - 3;
-  const [first = "", ...rest] = room < 16 ? ["", ...wrap(what, width - INDENT)] : wrap(what, room);
-  const title =
-    first === "" ? shown : shown.padEnd(column + 3 > shown.length ? column + 3 : shown.length + 3);
-  const opening: Line = [mark, { text: title, role: "strong" }];
+  const [shown = "", ...more] = wrap(name, width - INDENT);
+  const from = 4 + Math.max(Math.min(names, NAMES, Math.floor(width / 2) - 8), shown.length) + 3;
+  const isBeside = more.length === 0 && (what.length <= width - from || width - from >= LEAST);
+  const [first = "", ...rest] = isBeside ? wrap(what, width - from) : ["", ...wrap(what, width - INDENT)];
+  const opening: Line = [mark, { text: first === "" ? shown : shown.padEnd(from - 4), role: "strong" }];
   return [
     first === "" ? opening : [...opening, { text: first, role: glyph.role }],
-    ...rest.map((part): Line => [{ text: " ".repeat(INDENT) + part, role: glyph.role }]),
+    ...more.map((part): Line => [{ text: " ".repeat(INDENT) + part, role: "strong" }]),
+    ...rest.map((part): Line => [{ text: " ".repeat(isBeside ? from : INDENT) + part, role: glyph.role }]),
   ];
 }
 
-/** A sentence of its own, wrapped. */
-export const sentence = (text: string, width: number, role: Role = "plain"): readonly Line[] =>
-  wrap(text, width).map((part): Line => [{ text: part, role }]);
+/** A sentence of its own, wrapped; `hang`: how far its further lines are moved in. */
+export const sentence = (text: string, width: number, role: Role = "plain", hang = 0): readonly Line[] =>
+  wrap(text, width - hang).map((part, i): Line => [{ text: (i === 0 ? "" : " ".repeat(hang)) + part, role }]);
 
 export const lineText = (line: Line): string =>
   line

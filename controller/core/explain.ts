@@ -65,10 +65,18 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
       lines.push(...hostRow(plan.totals.wanted, plan.totals.host, width), EMPTY);
   }
   if (blocks.length === 0) return [...lines, ...sentence(nothing(options.agents), width, "good")];
-  return [...lines, [{ text: summary(plan), role: "strong" }]];
+  const counts = summary(plan);
+  if (counts.length <= width) return [...lines, [{ text: counts, role: "strong" }]];
+  // A number stays beside what it counts.
+  const bound = counts.replaceAll(/(?<!,) /g, "\u00a0");
+  const last = sentence(bound, width, "strong", "Plan: ".length);
+  return [
+    ...lines,
+    ...last.map((line) => line.map((s) => ({ ...s, text: s.text.replaceAll("\u00a0", " ") }))),
+  ];
 }
 
-/** The last line, never wrapped: `Plan: 2 to create, 1 to change, 0 to destroy, 1 held.` */
+/** The last line, or the last two where they are short: `Plan: 2 to create, 1 to change, 0 to destroy, 1 held.` */
 export function summary({ counts }: Plan): string {
   const snapshots = counts.snapshot > 0 ? `${counts.snapshot} to snapshot, ` : "";
   return `Plan: ${counts.create} to create, ${counts.change} to change, ${snapshots}${counts.destroy} to destroy, ${counts.held} held.`;
@@ -200,7 +208,7 @@ function grouped(held: readonly Held[]): readonly (readonly Held[])[] {
 function heldBlock(group: readonly Held[]): Block {
   const item = group[0] as Held;
   const mark = item.reason === "waiting" ? GLYPHS.waiting : GLYPHS.held;
-  const would = item.would ? [wouldText(item.would)] : [];
+  const would = item.would ? [wouldText(item.would, item.message)] : [];
   return {
     agent: item.agent,
     order: 100,
@@ -216,11 +224,18 @@ function heldBlock(group: readonly Held[]): Block {
   };
 }
 
-/** `change cpu 2 → 4: agents/a.yaml:6 was edited`, in one sentence. */
-function wouldText(change: Change): string {
-  const fields = change.before === null ? [] : fieldRows(change).map((r) => `${r.label} ${r.text}`);
+const POWER: readonly Action[] = ["start", "stop", "suspend"];
+
+/** `change cpu 2 → 4: agents/a.yaml:6 was edited`, in one sentence; what `because` says is not said twice. */
+function wouldText(change: Change, because: string): string {
+  const rows = change.before === null ? [] : fieldRows(change);
+  const fields = rows
+    .filter((r) => r.label !== "state" || !POWER.includes(change.action))
+    .map((r) => `${r.label} ${r.text}`.trim());
   const [verb = ""] = GLYPHS[change.action].words.split(/[,:]/);
-  return `${[verb, [...fields, ...(change.removes ?? [])].join(", ")].filter((t) => t !== "").join(" ")}: ${change.why.join("; ")}`;
+  const why = change.why.filter((text) => !because.includes(text));
+  const what = [verb, [...fields, ...(change.removes ?? [])].join(", ")].filter((t) => t !== "").join(" ");
+  return [what, ...(why.length > 0 ? [why.join("; ")] : [])].join(": ");
 }
 
 function hostRow(wanted: Size, host: Size, width: number): readonly Line[] {
