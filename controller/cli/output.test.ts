@@ -59,6 +59,16 @@ test("an error says what failed, why and what to do next; its exit code is its o
   assert.deepEqual([output.errors, output.lines], [["error: no hub answers", "  start it"], []]);
 });
 
+test("errors of fleet files have their label already", () => {
+  const output = captured();
+  reportError(
+    new VmAgentError({ code: "invalid", message: "error: a.yaml:1:1 no", next: "" }),
+    output,
+    false,
+  );
+  assert.deepEqual(output.errors, ["error: a.yaml:1:1 no"]);
+});
+
 test("for programs it is JSON on standard output too", () => {
   const output = captured({ json: true });
   assert.equal(reportError(new VmAgentError({ code: "x", message: "m", next: "n" }), output, false), 1);

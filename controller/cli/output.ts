@@ -79,7 +79,9 @@ export function reportError(error: unknown, output: Output, debug: boolean): num
   if (known.code === "cancelled") return EXIT.failed;
   if (output.json)
     output.out(JSON.stringify({ error: { code: known.code, message: known.message, next: known.next } }));
-  output.err(`${output.paint("bad", "error:")} ${known.message}`);
+  // Errors of fleet files bring their own label, one for each.
+  const labelled = /^(?:error|warning):/.test(stripVTControlCharacters(known.message));
+  output.err(labelled ? known.message : `${output.paint("bad", "error:")} ${known.message}`);
   if (known.next) output.err(`  ${known.next}`);
   if (debug && known.stack) output.err(known.stack);
   return known.exit;

@@ -32,7 +32,7 @@ export interface AgentCase {
   readonly due: readonly DueSnapshot[];
   /** The absence of a document proves nothing, so nothing is removed. */
   readonly guarded: boolean;
-  readonly unobservable: string | null;
+  readonly unobservable: { readonly reason: string; readonly next?: string } | null;
   /** The instance was ours and disappeared behind our back. */
   readonly vanished: boolean;
   /** A boot that we began a short while ago: `Unknown` is normal. */
@@ -46,6 +46,12 @@ export interface AgentDiff {
   /** True: looked at, and as written. */
   readonly asWritten?: boolean;
 }
+
+/** What the driver advises, or the general. */
+export const repair = (unobservable: AgentCase["unobservable"]): string =>
+  unobservable?.next
+    ? `${unobservable.next}; work goes on by itself`
+    : "repair Multipass; work goes on by itself";
 
 export function diffAgent(c: AgentCase): AgentDiff {
   const { agent } = c;
@@ -82,7 +88,7 @@ export function diffAgent(c: AgentCase): AgentDiff {
       return hold(
         "unproven",
         "an instance of this name is there, and its runtime has not proven that we launched it",
-        `if it is not yours to keep: multipass delete --purge ${agent.name}; else start it and see its log: vm-agent logs ${agent.name} --direct`,
+        `if it is not yours to keep: vm-agent multipass delete --purge ${agent.name}; else start it and see its log: vm-agent logs ${agent.name} --direct`,
       );
     case "hold-foreign":
       return hold(
@@ -94,14 +100,10 @@ export function diffAgent(c: AgentCase): AgentDiff {
       return hold(
         "deleted-elsewhere",
         `a deleted instance holds the name "${agent.name}"`,
-        `multipass recover ${agent.name}, or multipass delete --purge ${agent.name}`,
+        `vm-agent multipass recover ${agent.name}, or vm-agent multipass delete --purge ${agent.name}`,
       );
     case "hold-unobservable":
-      return hold(
-        "unobservable",
-        `nothing can be seen: ${c.unobservable}`,
-        "repair Multipass; work goes on by itself",
-      );
+      return hold("unobservable", `nothing can be seen: ${c.unobservable?.reason}`, repair(c.unobservable));
     case "hold-unavailable":
       return hold("unobservable", "its availability zone is unavailable", "enable the zone in Multipass");
     case "destroy":

@@ -1,6 +1,6 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
 import { cellOf } from "./actions.ts";
-import { type AgentCase, diffAgent } from "./diff-agent.ts";
+import { type AgentCase, diffAgent, repair } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
 import { createLookup } from "./lookup.ts";
 import { withKeptInstances } from "./renames.ts";
@@ -78,7 +78,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
       due: due.get(name) ?? NONE_DUE,
       guarded,
       vanished: vanished.has(name),
-      unobservable: seen.kind === "unobservable" ? seen.reason : null,
+      unobservable: seen.kind === "unobservable" ? seen : null,
       booting: claim !== undefined && now - claim.bootAt < bootGrace,
     };
     if (instance) found.instance = instance;
@@ -264,21 +264,17 @@ function diffRemoved(
       return hold(
         "unproven",
         "its launch was begun, but nothing proves yet that this instance came from it",
-        `start it, so that its runtime can prove itself, or delete it yourself: multipass delete --purge ${claim.name}`,
+        `start it, so that its runtime can prove itself, or delete it yourself: vm-agent multipass delete --purge ${claim.name}`,
       );
     case "hold-unobservable":
-      return hold(
-        "unobservable",
-        `nothing can be seen: ${c.unobservable}`,
-        "repair Multipass; work goes on by itself",
-      );
+      return hold("unobservable", `nothing can be seen: ${c.unobservable?.reason}`, repair(c.unobservable));
     case "hold-unavailable":
       return hold("unobservable", "its availability zone is unavailable", "enable the zone in Multipass");
     case "hold-deleted":
       return hold(
         "deleted-elsewhere",
         "a deleted instance holds the name",
-        `multipass recover ${claim.name}, or multipass delete --purge ${claim.name}`,
+        `vm-agent multipass recover ${claim.name}, or vm-agent multipass delete --purge ${claim.name}`,
       );
     case "none":
     case "create":

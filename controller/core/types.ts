@@ -271,7 +271,7 @@ export interface Observed {
   readonly at: Instant;
   readonly instances:
     | { readonly kind: "seen"; readonly list: readonly ObservedInstance[] }
-    | { readonly kind: "unobservable"; readonly reason: string };
+    | { readonly kind: "unobservable"; readonly reason: string; readonly next?: string };
   readonly claims: readonly Claim[];
   readonly runtimes: readonly RuntimeReading[];
   /** Names whose claim died: a trustworthy observation showed the instance absent, and we had not removed it. */

@@ -35,6 +35,16 @@ test("exit code 0 is success, whatever the daemon logged to standard error", () 
   for (const r of noisy) assert.equal(classify(outcome(r)), null, r.name);
 });
 
+test("a full disk of the host is said to be one, and tried again", () => {
+  const full = classify({
+    command: "launch",
+    exitCode: 2,
+    stdout: "",
+    stderr: "launch failed: write failed: No space left on device\n",
+  });
+  assert.deepEqual([full?.code, full?.transient], ["host-full", true]);
+});
+
 test("log lines of other clients' requests are not this call's words", () => {
   const stderr = `[2026-11-22T12:34:22.303] [error] [url downloader] Failed to get x: instance "x" does not exist
 launch failed: instance "t1" is being prepared

@@ -12,6 +12,7 @@ export type FailureCode =
   | "instance-preparing"
   | "instance-missing"
   | "instance-deleted"
+  | "host-full"
   | "launch-timeout"
   | "launch-refused"
   | "start-timeout"
@@ -107,6 +108,12 @@ const RULES: readonly Rule[] = [
     "launch-refused",
     "check the network of the Multipass daemon; the download is tried again",
     { only: ["launch"], transient: true },
+  ],
+  [
+    /no space left on device/i,
+    "host-full",
+    "make room on the disk where Multipass keeps its instances; it is tried again",
+    { transient: true },
   ],
   [
     /Timed out waiting for instance launch|timed out waiting for (?:response|initialization to complete)/,

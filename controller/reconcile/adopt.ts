@@ -82,7 +82,7 @@ export async function importable(
     message: `"${name}" is ${instance.state}, so it is not known what to write down`,
     next:
       instance.state === "Deleted"
-        ? `multipass recover ${name} brings it back, then import it`
+        ? `vm-agent multipass recover ${name} brings it back, then import it`
         : "import it once it is Running, Stopped or Suspended",
   });
 }

@@ -73,7 +73,7 @@ export async function observe(
   const at = deps.clock.now();
   if (list.kind === "unobservable") {
     deps.bus.emit("observed", { instances: 0, durationMs: at - started, reason: list.reason });
-    const instances = { kind: "unobservable" as const, reason: list.reason };
+    const instances = { kind: "unobservable" as const, reason: list.reason, next: list.next };
     const vanished = vanishedNames(deps.store);
     return { at, instances, claims: before, runtimes, vanished, host: deps.host, ...zone };
   }

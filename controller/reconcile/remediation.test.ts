@@ -5,7 +5,6 @@ import { agentOf } from "../core/testdata/build.ts";
 import { Loop } from "./loop.ts";
 import { LADDER, type LadderFacts, episodeAfter, pause, remedyOf, tried } from "./remediation.ts";
 import { createScene } from "./testing/scene.ts";
-import type { SimulatedInstance } from "./testing/simulated-multipass.ts";
 
 const NOW = 10_000_000_000;
 const MINUTE = 60_000;
@@ -135,10 +134,10 @@ test("a silent runtime: its restart, then the instance's, and nothing twice afte
   await second.stop();
 });
 
-for (const [what, meddle, after] of [
-  ["suspended", (i: SimulatedInstance) => void (i.state = "Suspended"), ["stop a"]],
-  ["started", (i: SimulatedInstance) => void (i.state = "Running"), ["stop a"]],
-  ["left alone", () => {}, ["stop a", "start a"]],
+for (const [what, state, after] of [
+  ["suspended", "Suspended", ["stop a"]],
+  ["started", "Running", ["stop a"]],
+  ["left alone", null, ["stop a", "start a"]],
 ] as const)
   test(`a restart looks again before the start: the instance was ${what} meanwhile`, async () => {
     const scene = await createScene([{ name: "a", remediate: ["restart-instance"] }]);
@@ -149,7 +148,7 @@ for (const [what, meddle, after] of [
       exec: async () => ({ exitCode: 0, stdout: "", stderr: "" }),
       async stop(name: string, options: { readonly force: boolean }) {
         await scene.driver.stop(name, options);
-        meddle(instance);
+        if (state) instance.state = state;
         seenAfter = instance.state;
       },
     };

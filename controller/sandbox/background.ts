@@ -13,7 +13,7 @@ export async function inBackground(call: Call, work: Work): Promise<string> {
     const { beforeRequest } = await import("./fault-effects.ts");
     await beforeRequest(call.fault);
   }
-  mkdirSync(stateDir(), { recursive: true });
+  mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
   const log = openSync(inState("worker.log"), "a");
   const child = spawn(process.execPath, [program(import.meta.dirname, "worker"), JSON.stringify(work)], {
     detached: true,

@@ -92,7 +92,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     `new value of ${Array.isArray(d.secrets) ? d.secrets.join(", ") : "a secret"}, pushed to its runtime`,
   ],
   "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
-  "runtime.suspect": () => ["agent", "▲", "warn", "its runtime missed heartbeats"],
+  "runtime.suspect": () => ["agent", "▲", "warn", "its runtime fell silent"],
   "runtime.offline": (d) => ["agent", "✕", "bad", `its runtime is offline${withDetail(word(d, "reason"))}`],
   "task.changed": (d) => {
     const state = word(d, "state");
