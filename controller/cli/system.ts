@@ -9,6 +9,7 @@ import { type Bus, createBus } from "../base/events.ts";
 import { loadTls, type Tls } from "../base/tls.ts";
 import type { Desired, DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
+import { refuseTooOld } from "../drivers/multipass-version.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { keepAuditTrail } from "../hub/audit-trail.ts";
 import { BIND_BRIDGES } from "../hub/addresses.ts";
@@ -112,6 +113,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       exit: EXIT.unreachable,
     });
   }
+  if (/^\d/.test(driver.version)) refuseTooOld(driver.version);
   await store.kv.put(DRIVER_KEY, driver.sandbox ? "sandbox" : "multipass");
 
   const artifact = loadRuntime();

@@ -53,6 +53,8 @@ test("every recorded size and number of cpus parses", () => {
   for (const r of gets) value(r.cmd.endsWith("cpus") ? parseCpus(r.stdout) : parseSize(r.stdout));
   assert.equal(value(parseSize(named("050_running_get_memory"))), 512 * 1024 ** 2);
   assert.equal(value(parseSize(named("073_get_disk"))), 3.5 * 1024 ** 3);
+  assert.equal(value(parseSize("3,5GiB\n")), 3.5 * 1024 ** 3);
+  assert.equal(parseSize("1,000,000\n").ok, false);
 });
 
 test("snapshots carry parent and comment; mounts source and target; a silent daemon is null", () => {
@@ -195,4 +197,25 @@ test("a list cut off anywhere is unreadable, never shorter", () => {
     const whole = r.stdout.trimEnd();
     for (let end = 0; end < whole.length; end++) assert.equal(parseList(whole.slice(0, end)).ok, false);
   }
+});
+
+test("what versions beside 1.16.3 print: fields that came, went or are missing change nothing", () => {
+  // 1.17: availability zones, another order of keys, releases that are not Ubuntu's.
+  const newer = `{"list":[{"zone":{"name":"zone1","available":false},"state":"Unavailable","release":"Debian 12",
+    "name":"a","ipv4":[]},{"name":"b","state":"Hibernating","ipv4":null,"zone":{"name":"zone2","available":true}}]}`;
+  assert.deepEqual(value(parseList(newer)), [
+    { name: "a", state: "Unavailable", release: "Debian 12", ipv4: [] },
+    { name: "b", state: "Unknown", release: "", ipv4: [] },
+  ]);
+  // Back ends without snapshots leave the count out; older ones print numbers where strings came later.
+  const info = '{"info":{"a":{"state":"Stopped","mounts":{}},"b":{"state":"Running","snapshot_count":2}}}';
+  assert.deepEqual(
+    [...value(parseInfo(info))].map(([name, { state, mounts }]) => [name, state, mounts]),
+    [
+      ["a", "Stopped", []],
+      ["b", "Running", []],
+    ],
+  );
+  assert.equal(value(parseInfo(info)).get("a")?.snapshotCount, null);
+  assert.deepEqual(value(parseSnapshots('{"info":{}}')), new Map());
 });

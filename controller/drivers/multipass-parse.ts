@@ -132,7 +132,8 @@ export function parseCpus(stdout: string): Parsed<number> {
 
 /** Bytes of a size in Multipass's own grammar (CONTRACT section 3): always 1024-based, decimals only with a unit. */
 export function parseSize(stdout: string): Parsed<number> {
-  const value = stripControls(stdout).trim();
+  // The decimal sign may be that of the user's language.
+  const value = stripControls(stdout).trim().replace(",", ".");
   const match = /^(\d+)(?:\.(\d+)(?=[KMG]))?(?:([KMG])(?:i?B)?|B)?$/i.exec(value);
   if (match === null) return bad(`not a size: ${quote(value)}`);
   const unit = UNITS[(match[3] ?? "").toUpperCase()] ?? 1;

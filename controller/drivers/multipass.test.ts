@@ -68,6 +68,7 @@ test("launch: user data goes in by standard input and is in no argument and no e
       " ",
     );
   assert.deepEqual(calls(), [
+    ["get", "client.primary-name"],
     ["launch", "24.04", ...rest("a", "300")],
     ["launch", ...rest("b", "9")],
   ]);
@@ -86,6 +87,26 @@ test("what could pose as an option, or mounts the home folder, never gets that f
   await assert.rejects(driver.launch({ ...spec, name: "primary" }, ""), code("launch-refused"));
   await assert.rejects(driver.mount("a", { source: "-t", target: "/x" }), code("invalid-argument"));
   assert.equal(events.length, 0);
+});
+
+test("the name that this user chose for the primary instance is refused too, asked once", async (t) => {
+  const { driver, calls } = fake(t, { FAKE_OUT: "mine\\n" });
+  const spec = { size, timeoutSeconds: 1 };
+  await assert.rejects(driver.launch({ ...spec, name: "mine" }, ""), code("launch-refused"));
+  await driver.launch({ ...spec, name: "yours" }, "");
+  assert.deepEqual(
+    calls().map(([command]) => command),
+    ["get", "launch"],
+  );
+  const unasked = fake(t, { FAKE_EXIT: "1", FAKE_ERR: "Unrecognized settings key\\n" }).driver;
+  await assert.rejects(unasked.launch({ ...spec, name: "yours" }, ""), code("launch-refused"));
+});
+
+test("who gives a change longer than the daemon's 300 s has the daemon wait as long for a boot", async (t) => {
+  const { driver, calls } = fake(t, {}, { change: 930_000 });
+  await driver.start("a");
+  await fake(t, {}, { change: DEADLINES.change }).driver.start("a");
+  assert.deepEqual(calls(), [["start", "a", "--timeout", "900"]]);
 });
 
 test("list: rows, or a reason and a next step; it never rejects", async (t) => {

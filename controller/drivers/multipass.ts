@@ -17,7 +17,7 @@ import {
   parseVersion,
   shownSize,
 } from "./multipass-parse.ts";
-import { createProgressReader } from "./multipass-progress.ts";
+import { createProgressReader, stripControls } from "./multipass-progress.ts";
 
 export interface MultipassDeps extends CallDeps {
   readonly deadlines?: Deadlines;
@@ -45,6 +45,16 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       const { message, next } = toVmAgentError(error);
       return { kind: "unobservable", reason: message, next };
     }
+  };
+
+  let primary: Promise<string> | null = null;
+  /** Asked once: the client answers it by itself, and a launch does not fail for want of it. */
+  const primaryName = (): Promise<string> => {
+    primary ??= call(["get", "client.primary-name"], looking()).then(
+      ({ stdout }) => stripControls(stdout).trim(),
+      () => PRIMARY,
+    );
+    return primary;
   };
 
   return {
@@ -91,7 +101,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async launch(spec, userData, onProgress, signal) {
       const { image, name, size, timeoutSeconds } = spec;
-      const problem = launchProblem(name, image);
+      const problem = launchProblem(name, image) ?? (name === (await primaryName()) ? getsHome(name) : null);
       if (problem !== null) throw invalid(problem, "launch-refused");
       await call(
         [
@@ -116,7 +126,10 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async start(name, signal) {
       check(name);
-      await call(["start", name], changing(signal));
+      // Left to itself the daemon gives a boot 300 s; whoever gave a change longer than that has a slow machine.
+      const seconds = Math.floor(change / 1000) - START_MARGIN;
+      const patient = seconds > DAEMON_START ? ["--timeout", String(seconds)] : [];
+      await call(["start", name, ...patient], changing(signal));
     },
 
     async stop(name, options, signal) {
@@ -219,13 +232,20 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 const REPEAT =
   "nothing is decided on it; it is read again at the next turn. If it stays, run `vm-agent doctor`";
 
+/** Seconds that the daemon gives a boot, and by how much its word must come before our deadline. */
+const DAEMON_START = 300;
+const START_MARGIN = 30;
+
 /** Default of `client.primary-name`. */
 const PRIMARY = "primary";
 
+/** Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8). */
+const getsHome = (name: string): string =>
+  `${name} is the name that gets the home folder of this user mounted (client.primary-name)`;
+
 function launchProblem(name: string, image: string | undefined): string | null {
   if (!NAME.test(name)) return `${JSON.stringify(name)} is not a name`;
-  // Multipass mounts the user's home folder into an instance of this name (CONTRACT section 8).
-  if (name === PRIMARY) return `${PRIMARY} is the name that gets the home folder of this user mounted`;
+  if (name === PRIMARY) return getsHome(name);
   // What begins with a dash would be taken for an option.
   return image?.startsWith("-") ? `${JSON.stringify(image)} is not an image` : null;
 }

@@ -1,9 +1,7 @@
 /** Whether there is a Multipass, which one, and whether its daemon answers. */
+import { RECORDED, TOO_OLD_NEXT, versionVerdict } from "../../drivers/multipass-version.ts";
 import type { Check, Finding } from "./check.ts";
 import type { DriverLook, Patient } from "./patient.ts";
-
-/** What was recorded, and what the driver follows. */
-const KNOWN = "1.16";
 
 export const multipass: Check<Patient> = {
   name: "multipass",
@@ -32,19 +30,21 @@ export function multipassFindings(
             next: "it is busy: it serves one call after another, and nobody while it stops or restores an instance. If it stays, restart its daemon",
           }
         : { level: "good", found: `${name} answers in ${seconds(tookMs)}` };
-  return isKnown(info.version)
+  const verdict = versionVerdict(info.version);
+  if (verdict === "too-old") {
+    const found = `multipass ${info.version} has no snapshots, and vm-agent needs them`;
+    return [{ level: "bad", found, next: TOO_OLD_NEXT }];
+  }
+  return verdict === "recorded"
     ? [answer]
     : [
         answer,
         {
           level: "warn",
-          found: `multipass ${info.version} is not a version that vm-agent was tried with (${KNOWN})`,
-          next: "install that one (Linux: snap refresh multipass), or try this one: MULTIPASS_REAL=1 runs the driver's contract in a checkout",
+          found: `multipass ${info.version} is not a version that vm-agent was tried with (${RECORDED})`,
+          next: "install that one (Linux: snap refresh multipass), or try this one: MULTIPASS_REAL=1 npm run test:multipass, in a checkout",
         },
       ];
 }
-
-/** `1.16.3`, `1.16.3+mac`, `1.16.0-rc.2`: what follows the two numbers is a build of the same. */
-const isKnown = (version: string): boolean => version === KNOWN || version.startsWith(`${KNOWN}.`);
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

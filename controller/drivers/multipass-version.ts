@@ -1,0 +1,31 @@
+/** Which versions of Multipass the driver can work with. Pure. */
+import { EXIT, VmAgentError } from "../base/errors.ts";
+
+/** What was recorded, and what the driver follows. */
+export const RECORDED = "1.16";
+/** Snapshots, which plans rely on, came with it. */
+const OLDEST: readonly [number, number] = [1, 13];
+
+/** `1.16.3`, `1.16.3+mac`, `1.16.0-rc.2`: what follows the two numbers is a build of the same. */
+export type VersionVerdict = "recorded" | "untried" | "too-old";
+
+export function versionVerdict(version: string): VersionVerdict {
+  const [, major = "", minor = ""] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === "") return "untried";
+  if (`${major}.${minor}` === RECORDED) return "recorded";
+  const older = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1]);
+  return older ? "too-old" : "untried";
+}
+
+export const TOO_OLD_NEXT = `install a newer one (Linux: snap refresh multipass); vm-agent follows ${RECORDED}`;
+
+/** `driver-too-old`, before anything is begun with it. */
+export function refuseTooOld(version: string): void {
+  if (versionVerdict(version) !== "too-old") return;
+  throw new VmAgentError({
+    code: "driver-too-old",
+    message: `multipass ${version} has no snapshots; vm-agent needs ${OLDEST.join(".")} or newer`,
+    next: TOO_OLD_NEXT,
+    exit: EXIT.unreachable,
+  });
+}
