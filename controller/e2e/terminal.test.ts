@@ -1,55 +1,23 @@
 /** apply and task in a real pseudo-terminal: the question, the live lines, Ctrl-C; and no escape code in a pipe. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { BUILDER, settings } from "./fleets.ts";
-import { type Fixture, MAIN, createFixture, until } from "./harness.ts";
+import { type Fixture, createFixture, until } from "./harness.ts";
+import { NO_PTY, type Terminals, terminals } from "./pty.ts";
 
-const skip = spawnSync("script", ["--version"]).status === 0 ? false : "script (util-linux) is not on PATH";
-
-describe("in a terminal", { skip }, () => {
+describe("in a terminal", { skip: NO_PTY }, () => {
   let fixture: Fixture;
-  const children = new Set<ChildProcess>();
+  let shells: Terminals;
   before(async () => {
     fixture = await createFixture({ "fleet.yaml": settings(), "agents/builder.yaml": BUILDER });
+    shells = terminals(fixture);
   });
   after(async () => {
-    for (const child of children) child.kill("SIGKILL");
+    shells.close();
     await fixture.close();
   });
 
-  /** Keys go in, the screen's bytes come out. */
-  function terminal(...args: readonly string[]) {
-    const line = [process.execPath, MAIN, ...args].map((a) => `'${a.replaceAll("'", "'\\''")}'`).join(" ");
-    const child = spawn("script", ["-qefc", line, "/dev/null"], {
-      cwd: fixture.folder,
-      env: {
-        ...process.env,
-        VM_AGENT_FLEET: fixture.fleet,
-        VM_AGENT_HOME: fixture.home,
-        VM_AGENT_DRIVER: "sandbox",
-        VM_AGENT_HTTP_PORT: "0",
-        VM_AGENT_WS_PORT: "0",
-        VM_AGENT_DASHBOARD_PORT: "0",
-        NO_COLOR: "1",
-        TERM: "xterm",
-      },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    children.add(child);
-    let shown = "";
-    child.stdout?.on("data", (d: Buffer) => (shown += d.toString()));
-    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-    return {
-      type: (keys: string) => void child.stdin?.write(keys),
-      sees: (what: RegExp) =>
-        until(`it shows ${what}`, () => what.test(shown), 30_000).catch((e: unknown) =>
-          assert.fail(`${e}\n${shown}`),
-        ),
-      shown: () => shown,
-      ended,
-    };
-  }
+  const terminal = (...args: readonly string[]) => shells.open(...args);
 
   it("apply asks, says no to anything but yes, and shows a line that is redrawn; Ctrl-C lets the running step end", async () => {
     const no = terminal("apply");

@@ -1,0 +1,318 @@
+/** Every example of every `--help`, run as printed on one sandbox fleet, in an order that gives each what it needs; and `--json` of what prints data, against the README. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { packageRoot } from "../base/paths.ts";
+import { COMMANDS } from "../cli/commands.ts";
+import { whose } from "../cli/service/around.ts";
+import { BUILDER, settings } from "./fleets.ts";
+import { GIT_ENV, type TestRepository, initRepository } from "./git-fixture.ts";
+import { type Fixture, createFixture, until } from "./harness.ts";
+import { NO_PTY, type Terminals, terminals } from "./pty.ts";
+
+/** The words of a line of a shell, in which nothing but single quotes has a meaning. */
+const words = (line: string): readonly string[] =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "").slice(1);
+
+/** Command → names of the fields that the README promises for its `--json`. */
+function promised(): ReadonlyMap<string, readonly string[]> {
+  const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
+  const table = /\| `--json` of \|[^\n]*\n\|[^\n]*\n((?:\|[^\n]*\n)+)/.exec(readme)?.[1] ?? "";
+  const ticked = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
+  return new Map(
+    table
+      .trim()
+      .split("\n")
+      .flatMap((row) => {
+        const [, commands, fields] = row.split("|");
+        // What stands after a semicolon is so in some cases.
+        const [always] = (fields ?? "").split(";");
+        return ticked(commands).map((command) => [command, ticked(always)] as const);
+      }),
+  );
+}
+
+describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
+  const examples = COMMANDS.flatMap((c) => c.example);
+  const json = promised();
+  const ran = new Set<string>();
+  const parsed = new Set<string>();
+  let fixture: Fixture;
+  let repository: TestRepository;
+  let shells: Terminals;
+  let env: Readonly<Record<string, string>>;
+  let revision = "";
+
+  /** Runs it as printed; `instead`: what stands for a value of the example that only this world can know. */
+  async function example(line: string, exit = 0, instead: Readonly<Record<string, string>> = {}) {
+    assert.ok(examples.includes(line), `not an example: ${line}`);
+    const result = await fixture.cliWith(env, ...words(line).map((word) => instead[word] ?? word));
+    assert.equal(result.code, exit, `${line}\n${result.stdout}\n${result.stderr}`);
+    ran.add(line);
+    return result;
+  }
+  /** In a terminal, with what a person types there. */
+  async function typed(line: string, steps: readonly (readonly [sees: RegExp, keys: string])[], exit = 0) {
+    assert.ok(examples.includes(line), `not an example: ${line}`);
+    const terminal = shells.open(...words(line));
+    for (const [sees, keys] of steps) {
+      await terminal.sees(sees);
+      terminal.type(keys);
+    }
+    assert.equal(await terminal.ended, exit, `${line}\n${terminal.shown()}`);
+    ran.add(line);
+  }
+  /** The last line, or all of it, is the value that the README promises. */
+  async function data(command: string, args: readonly string[] = [], exit = 0) {
+    const fields = json.get(command);
+    assert.ok(fields, `the README has no row for ${command}`);
+    const result = await fixture.cliWith(env, ...command.split(" "), ...args, "--json");
+    assert.equal(result.code, exit, `${command}\n${result.stdout}\n${result.stderr}`);
+    const value = JSON.parse(result.stdout) as Record<string, unknown> | readonly Record<string, unknown>[];
+    const [first] = Array.isArray(value) ? value : [value];
+    for (const field of fields) assert.ok(field in (first ?? {}), `${command} --json has no ${field}`);
+    parsed.add(command);
+  }
+
+  before(async () => {
+    fixture = await createFixture({ "fleet.yaml": settings(), "agents/builder.yaml": BUILDER });
+    env = { ...GIT_ENV, HOME: join(fixture.folder, "user"), XDG_CONFIG_HOME: join(fixture.folder, "user") };
+    shells = terminals(fixture, env);
+    await cp(fixture.fleet, join(fixture.folder, "other"), { recursive: true });
+    await mkdir(join(fixture.folder, "empty"));
+    repository = await initRepository(fixture.folder, ["*", "!fleet", "!fleet/**"]);
+    await repository.commit("the fleet");
+    await fixture.write("agents/builder.yaml", `${BUILDER}env: {STAGE: second}\n`);
+    revision = await repository.commit("an edit of it");
+  });
+  after(async () => {
+    shells.close();
+    await fixture.close();
+  });
+
+  it("with nothing there yet: what looks, and what writes files of its own", async () => {
+    const { manager } = whose({}, env);
+    const isInstalled = existsSync(manager.file);
+    await Promise.all([
+      fresh("vm-agent init"),
+      example("vm-agent validate"),
+      example("vm-agent --fleet ./other validate --json"),
+      example("vm-agent version"),
+      example("vm-agent version --json"),
+      example("vm-agent completion bash"),
+      example("vm-agent install-service --print"),
+      // One that is there is somebody's own.
+      isInstalled ? ran.add("vm-agent uninstall-service") : example("vm-agent uninstall-service"),
+      data("install-service --print"),
+    ]);
+    await Promise.all([
+      example("vm-agent plan"),
+      example("vm-agent plan --json --detailed-exitcode", 2),
+      example("vm-agent plan -o plan.json"),
+      example("vm-agent drift"),
+      example("vm-agent create agent-copy --print"),
+      example("vm-agent token"),
+      data("validate"),
+      data("version"),
+      data("plan"),
+      data("drift"),
+    ]);
+  });
+
+  it("without a loop: the plan is applied, what it left is told, kept and put back", async () => {
+    await typed("vm-agent apply plan.json", [[/Only yes is taken as one/, "yes\r"]]);
+    await typed("vm-agent apply", []);
+    await Promise.all([
+      example("vm-agent apply --yes --target agent-builder"),
+      example("vm-agent exec --direct agent-builder -- uptime"),
+      typed("vm-agent shell agent-builder", [[/[$#] /, "exit\r"]]),
+      example("vm-agent multipass list"),
+      example("vm-agent multipass info agent-builder"),
+      example("vm-agent token show"),
+      example("vm-agent audit verify"),
+    ]);
+    await example("vm-agent backup state.backup");
+    await example("vm-agent backup state.backup --restore");
+    await example("vm-agent token rotate");
+  });
+
+  it("beside a loop that runs: tasks, logs, edits, and the way back in git", async () => {
+    const loop = fixture.spawn(...words("vm-agent up --plain"));
+    const loopEnded = new Promise((resolve) => loop.on("close", resolve));
+    const healthy = async (name: string) =>
+      until(
+        `${name} is there`,
+        async () =>
+          (await fixture.cliWith(env, "list", "--json")).stdout.match(new RegExp(`"${name}"[^]*?"Healthy"`)),
+        60_000,
+      );
+    await healthy("agent-builder");
+    const edits = async () => {
+      const [create = ""] = examples.filter((line) => line.startsWith("vm-agent create agent-docs"));
+      await example(create);
+      await example("vm-agent snapshot agent-docs before-upgrade");
+      await example("vm-agent restore agent-docs before-upgrade --yes");
+      await example("vm-agent stop agent-docs");
+      await example("vm-agent start agent-docs");
+      await example("vm-agent suspend agent-docs");
+      await example("vm-agent start --all");
+      await example("vm-agent destroy agent-docs --force");
+    };
+    const looks = async () => {
+      const [give = "", fits = ""] = examples.filter((line) => line.startsWith("vm-agent task "));
+      const id = (
+        JSON.parse(
+          (
+            await fixture.cliWith(
+              env,
+              "task",
+              "agent-builder",
+              '{"type":"exec","command":"sleep 600"}',
+              "--no-wait",
+              "--json",
+            )
+          ).stdout,
+        ) as { readonly taskId: string }
+      ).taskId;
+      const [cancel = ""] = examples.filter((line) => line.startsWith("vm-agent cancel"));
+      await example(cancel, 0, { [words(cancel)[1] ?? ""]: id });
+      await Promise.all([
+        example(give),
+        example(fits),
+        example("vm-agent exec agent-builder -- uname -a"),
+        example("vm-agent logs agent-builder"),
+        followed("vm-agent logs agent-builder --follow --lines 20"),
+      ]);
+      await Promise.all([
+        example("vm-agent list"),
+        example("vm-agent list --status online --type builder"),
+        example("vm-agent status agent-builder"),
+        example("vm-agent why agent-builder"),
+        example("vm-agent tasks --agent agent-builder"),
+        example("vm-agent drift --json"),
+        example("vm-agent history"),
+        example("vm-agent history --limit 5 --json"),
+        example("vm-agent audit --agent agent-builder --kind task"),
+      ]);
+      await Promise.all([
+        example("vm-agent reconcile"),
+        example("vm-agent reconcile agent-builder"),
+        example("vm-agent reconcile --accept-rewrite"),
+        checked("vm-agent doctor"),
+        checked("vm-agent doctor --json"),
+        ...["list", "tasks", "history", "audit", "audit verify", "token", "reconcile"].map((c) => data(c)),
+        ...["status", "why"].map((c) => data(c, ["agent-builder"])),
+      ]);
+      await data("task --no-wait", ["agent-builder", '{"type":"exec","command":"true"}']);
+      await data("backup", ["second.backup"]);
+    };
+    await Promise.all([edits(), looks(), elsewhere()]);
+    await example("vm-agent pause agent-builder");
+    await example("vm-agent resume agent-builder");
+    await data("pause", ["agent-builder"]);
+    await data("resume", ["agent-builder"]);
+    await data("start", ["agent-builder"]);
+    // What is to be gone back from must be committed, and what these wrote is not.
+    await repository.git("checkout", "--quiet", "--", "fleet");
+    await typed("vm-agent rollback HEAD~1", [[/Only yes is taken as one/, "yes\r"]]);
+    await example("vm-agent rollback 3f2c1ab --yes", 0, { "3f2c1ab": revision });
+    await fixture.multipass("launch", "--name", "my-instance", "--cpus", "1");
+    await typed("vm-agent import my-instance", [[/Only yes is taken as one/, "yes\r"]]);
+    loop.kill("SIGTERM");
+    assert.equal(await loopEnded, 0);
+    ran.add("vm-agent up --plain");
+  });
+
+  it("none was left out, of the examples nor of the README's table", () => {
+    assert.deepEqual(
+      examples.filter((line) => !ran.has(line)),
+      [],
+    );
+    assert.deepEqual(
+      [...json.keys()].filter((command) => !parsed.has(command)),
+      [],
+    );
+  });
+
+  /** `up` with TLS and on a terminal, each for a fleet of its own. */
+  async function elsewhere(): Promise<void> {
+    const files = { "fleet.yaml": settings(), "none.yaml": "kind: Profile\nname: none\n" };
+    const secured = await createFixture(files);
+    const shown = await createFixture(files);
+    const shells = terminals(shown);
+    try {
+      execFileSync(
+        "openssl",
+        [
+          ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+          ...["-subj", "/CN=hub", "-keyout", "hub.key", "-out", "hub.pem"],
+        ],
+        { cwd: secured.folder, stdio: "ignore" },
+      );
+      const overTls = async () => {
+        const up = secured.spawn(...words("vm-agent up --tls-cert hub.pem --tls-key hub.key"));
+        const ended = new Promise((resolve) => up.on("close", resolve));
+        await until(
+          "it is up",
+          () => readFileSync(join(secured.home, "hub.json"), "utf8").includes("https:"),
+          60_000,
+        );
+        up.kill("SIGTERM");
+        assert.equal(await ended, 0);
+        ran.add("vm-agent up --tls-cert hub.pem --tls-key hub.key");
+      };
+      const onTerminal = async () => {
+        const up = shells.open(...words("vm-agent up"));
+        await up.sees(/describe|NAME/);
+        const dash = shells.open(...words("vm-agent dash"));
+        await dash.sees(/describe|NAME/);
+        dash.type("q");
+        assert.equal(await dash.ended, 0, dash.shown());
+        up.type("\u0003");
+        assert.equal(await up.ended, 0, up.shown());
+        ran.add("vm-agent up").add("vm-agent dash");
+      };
+      await Promise.all([overTls(), onTerminal()]);
+    } finally {
+      shells.close();
+      await Promise.all([secured.close(), shown.close()]);
+    }
+  }
+
+  /** In an empty place: beside the others a fleet is written already. */
+  async function fresh(line: string): Promise<void> {
+    const place = { VM_AGENT_FLEET: join(fixture.folder, "empty", "fleet") };
+    const made = await fixture.cliWith({ ...env, ...place }, ...words(line), "--json");
+    assert.equal(made.code, 0, made.stderr);
+    for (const field of json.get("init") ?? ["(no row)"])
+      assert.ok(field in (JSON.parse(made.stdout) as object));
+    parsed.add("init");
+    ran.add(line);
+  }
+
+  /** How the machine is decides: 1 where something is missing on it. */
+  async function checked(line: string): Promise<void> {
+    const result = await fixture.cliWith(env, ...words(line));
+    assert.ok([0, 1].includes(result.code), result.stderr);
+    assert.equal(result.stderr, "");
+    if (line.endsWith("--json")) {
+      const value = JSON.parse(result.stdout) as object;
+      for (const field of json.get("doctor") ?? ["(no row)"]) assert.ok(field in value, field);
+      parsed.add("doctor");
+    }
+    ran.add(line);
+  }
+
+  /** It ends when it is told to, as by Ctrl-C. */
+  async function followed(line: string): Promise<void> {
+    const child = fixture.spawn(...words(line));
+    const ended = new Promise((resolve) => child.on("close", (_code, signal) => resolve(signal)));
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    child.kill("SIGINT");
+    assert.equal(await ended, "SIGINT");
+    ran.add(line);
+  }
+});
