@@ -21,14 +21,12 @@ import { isStillWanted } from "./still-wanted.ts";
 import { isSettled, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
 import { Waiters } from "./waiters.ts";
-import { WakeTimer } from "./wake-timer.ts";
+import { Wakes } from "./wakes.ts";
 import { type Working, wantedKey } from "./work.ts";
 
 export type { LoopDeps } from "./loop-deps.ts";
 
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
-/** Turns follow each other at least this far apart, so that a storm of events costs one look. */
-const TURN_GAP_MS = 50;
 
 export class Loop {
   readonly queue: KeyQueue;
@@ -42,20 +40,16 @@ export class Loop {
   readonly #approvals = new Approvals();
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
-  readonly #timer: WakeTimer;
+  readonly #wakes: Wakes;
   /** Names that somebody asked about since the last look; an empty list: all. */
   #asked: (readonly string[])[] = [];
-  /** Somebody woke us during a turn, which may have looked already. */
-  #again = false;
   /** A newer controller has taken over: nothing more is begun. */
   #fenced: VmAgentError | null = null;
   readonly #since: number;
-  #lastTurn = 0;
   #turns = 0;
   /** The last look found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
-  #started = false;
 
   constructor(deps: LoopDeps) {
     this.#care = new Care(deps, () => this.wake());
@@ -63,11 +57,12 @@ export class Loop {
     this.#jobs = new Jobs(deps.bus);
     this.#events = createTurnEvents(deps.bus);
     this.#since = deps.clock.now();
-    this.#timer = new WakeTimer(deps.clock, () => void this.turn());
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
+    const isFull = () => this.queue.size >= (deps.desired()?.settings.parallelism ?? 1);
+    this.#wakes = new Wakes(deps.clock, () => void this.turn(), isFull);
     setMaxListeners(0, this.#abort.signal);
-    for (const event of ["runtime.online", "runtime.offline", "fleet.read"] as const)
-      deps.bus.on(event, () => this.wake());
+    for (const event of ["runtime.offline", "fleet.read"] as const) deps.bus.on(event, () => this.wake());
+    deps.bus.on("runtime.online", () => this.#wakes.news());
   }
 
   get last(): Turn | null {
@@ -93,8 +88,7 @@ export class Loop {
   }
 
   start(): void {
-    this.#started = true;
-    this.wake();
+    this.#wakes.open();
   }
 
   progress(agent: string, text: string): void {
@@ -103,15 +97,7 @@ export class Loop {
 
   /** Take a turn soon; many wakes make one turn. */
   wake(): void {
-    if (this.#turning) this.#again = true;
-    else this.#schedule(0);
-  }
-
-  #schedule(delay: number): void {
-    if (this.#stopping || !this.#started) return;
-    // At most the gap itself: the clock may have been set back since the last turn.
-    const gap = Math.min(TURN_GAP_MS, this.#lastTurn + TURN_GAP_MS - this.#deps.clock.now());
-    this.#timer.in(Math.max(delay, gap));
+    this.#wakes.wake();
   }
 
   /** Somebody asked: forget failures of these names (all, if none is given) and look again now. */
@@ -142,21 +128,19 @@ export class Loop {
   }
 
   async #take(): Promise<Turn | null> {
-    // Never in the same breath: whoever wakes us from now on has to see that a turn is being taken.
-    await null;
-    this.#again = false;
+    this.#wakes.turnBegins();
     const desired = this.#deps.desired();
     const turn = desired && !this.#stopping ? await this.#look(desired) : null;
-    this.#lastTurn = this.#deps.clock.now();
     this.#turning = null;
-    if (desired) {
-      const { clock, random } = this.#deps;
-      const interval = jittered(desired.settings.interval, random());
-      const retry = this.#care.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
-      this.#schedule(this.#again ? 0 : untilNext(this.#turn, interval, retry));
-    }
+    this.#wakes.turnEnds(desired ? this.#untilNext(desired) : null);
     this.#waiters.tell();
     return turn;
+  }
+
+  #untilNext({ settings }: Desired): number {
+    const { clock, random } = this.#deps;
+    const retry = this.#care.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
+    return untilNext(this.#turn, jittered(settings.interval, random()), retry);
   }
 
   async #look(desired: Desired): Promise<Turn | null> {
@@ -188,7 +172,7 @@ export class Loop {
       }
       const current = isCurrent();
       if (current) this.#dispatch(desired, turn, busy);
-      else this.#again = true;
+      else this.wake();
       // A yes that was given while we looked is for what the next look sees.
       if (current && given === this.#approvals.given)
         this.#approvals.expire(turn, (name) => this.queue.has(name));
@@ -221,6 +205,7 @@ export class Loop {
   #giveWay(error: VmAgentError): void {
     this.#fenced ??= error;
     this.#stopping = true;
+    this.#wakes.close();
     this.#abort.abort(stopped());
     this.#waiters.tell();
   }
@@ -317,7 +302,7 @@ export class Loop {
   /** Begins nothing more; resolves when the steps that are running are done. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#timer.stop();
+    this.#wakes.close();
     this.#abort.abort(stopped());
     await this.#turning?.catch(() => null);
     await this.#care.stop();

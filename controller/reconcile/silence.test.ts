@@ -10,7 +10,6 @@ import { silenceScript } from "../../provisioning/silence-script.ts";
 import { hubAddresses, readSilence, silenceWords, type Silence } from "./silence.ts";
 
 const ACTIVE = "LoadState=loaded\nActiveState=active\nSubState=running\nExecMainStatus=0\nNRestarts=0";
-const DONE = '{"status": "done", "errors": []}';
 
 /** What a guest with these programs and files answers. */
 async function ask(

@@ -29,7 +29,9 @@ export function wrongInTheEnd(
   const desired = livingAs(written, claims);
   const wrong: string[] = [];
   const mustRun = (name: string) =>
-    desired.agents.some((a) => a.name === name && a.state === "running" && !a.paused);
+    desired.agents.some(
+      (a) => a.name === name && a.state === "running" && !a.paused && a.drift.mode === "correct",
+    );
   // Provisioning is run again in what runs, and mounts are read of what answers; until it is to run, they wait.
   for (const held of plan.held)
     if (!REMAINING.includes(held.reason) && (held.reason !== "not-ready" || mustRun(held.agent)))

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Loop } from "./loop.ts";
 import { type Scene, createScene } from "./testing/scene.ts";
-import { FULL_GAP_MS, TURN_GAP_MS } from "./wake-timer.ts";
+import { FULL_GAP_MS, TURN_GAP_MS } from "./wakes.ts";
 
 /** What runs is let run to its end, whatever the test came to: nothing else would wake it. */
 const ended = (loop: Loop, scene: Scene) => Promise.all([loop.stop(), scene.clock.advance(600_000)]);
