@@ -14,10 +14,11 @@ async function apply(
   scene: Scene,
   change: Change,
   signal: AbortSignal = new AbortController().signal,
+  seenAt?: number,
 ): Promise<VmAgentError | null> {
   const agent = scene.desired.agents.find((a) => a.name === change.agent) ?? null;
   let ended: { readonly error: VmAgentError | null } | null = null;
-  void applyChange(scene.deps, change, agent, signal).then(
+  void applyChange(scene.deps, change, agent, signal, undefined, seenAt).then(
     () => {
       ended = { error: null };
     },
@@ -61,6 +62,22 @@ describe("before each step the world is looked at again", () => {
     const error = await apply(scene, resize);
     assert.deepEqual([error?.code, error?.transient], ["world-moved", true]);
     assert.match(error?.message ?? "", /"a" is Suspended, and resize needs it Stopped/);
+  });
+
+  it("before a creation too, unless it was planned on a look that has just been", async () => {
+    const create = changeOf("create", A, { before: null, seen: null });
+    const scene = await createScene([{ name: "a" }]);
+    assert.equal(await apply(scene, create, undefined, scene.clock.now() - 1000), null);
+    const fresh = scene.lists;
+    const other = await createScene([{ name: "a" }]);
+    assert.equal(await apply(other, create, undefined, other.clock.now() - 5000), null);
+    assert.equal(other.lists, fresh + 1);
+    const taken = await createScene([{ name: "a" }]);
+    const stranger = taken.world.add({ name: "a", maker: "stranger", nonce: "none", size: A.size });
+    taken.world.boot(stranger);
+    const error = await apply(taken, create, undefined, taken.clock.now() - 5000);
+    assert.deepEqual([error?.code, taken.calls], ["world-moved", []]);
+    assert.deepEqual(taken.deps.store.claims.list(), []);
   });
 
   it("what cannot be seen is not touched", async () => {

@@ -4,7 +4,7 @@ import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import { bytes } from "../core/explain-values.ts";
 import { steps } from "../core/steps.ts";
-import type { Change, DesiredAgent, InstanceState, Step } from "../core/types.ts";
+import type { Change, DesiredAgent, InstanceState, Instant, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim } from "./claims.ts";
@@ -29,11 +29,14 @@ export interface ApplyDeps extends EffectDeps {
  */
 const TAKING: readonly Step["kind"][] = ["resize", "remove-snapshot", "restore", "revoke", "remove"];
 
+/** A creation that was planned on a look this recent needs none before its claim; `launch` itself refuses a name that is taken. */
+const FRESH_MS = 2000;
+
 /**
  * Resolves when all steps are done or were not needed any more; rejects with VmAgentError at the first that fails.
  * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done. `isWanted` is
  * asked just before steps that take something away; where it says no, what can be given back is, and it rejects with
- * `no-longer-wanted`.
+ * `no-longer-wanted`. `seenAt`: when the look began that the change was planned on, or before.
  */
 export async function applyChange(
   deps: ApplyDeps,
@@ -41,6 +44,7 @@ export async function applyChange(
   agent: DesiredAgent | null,
   signal: AbortSignal,
   isWanted: () => boolean = () => true,
+  seenAt: Instant = Number.NEGATIVE_INFINITY,
 ): Promise<void> {
   const past: Past = { letInAgain: null, stopped: false, acted: false };
   const revoked = (letInAgain: LetInAgain | null) => {
@@ -50,7 +54,8 @@ export async function applyChange(
     if (signal.aborted) throw stopped();
     const started = deps.clock.now();
     try {
-      const state = await look(deps, step);
+      const isFresh = step.kind === "claim" && change.action === "create" && started - seenAt <= FRESH_MS;
+      const state = isFresh ? "absent" : await look(deps, step);
       const skipped = step.satisfied.length > 0 && step.satisfied.includes(state);
       if (!skipped) {
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);

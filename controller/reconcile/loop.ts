@@ -6,7 +6,7 @@ import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { NextTry } from "../core/conditions.ts";
-import type { Change, Desired, Held, Policy } from "../core/types.ts";
+import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
 import { applyChange, stopped } from "./apply.ts";
 import { Approvals } from "./approvals.ts";
 import { Care } from "./care.ts";
@@ -171,7 +171,7 @@ export class Loop {
         await this.#care.after(turn, desired, busy, new Set(this.queue.failures().keys()));
       }
       const current = isCurrent();
-      if (current) this.#dispatch(desired, turn, busy);
+      if (current) this.#dispatch(desired, turn, busy, began);
       else this.wake();
       // A yes that was given while we looked is for what the next look sees.
       if (current && given === this.#approvals.given)
@@ -214,7 +214,7 @@ export class Loop {
     return runnable(turn.plan, this.#approvals, this.scope);
   }
 
-  #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>): void {
+  #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>, seenAt: Instant): void {
     const now = this.#deps.clock.now();
     const parts = { runnable: this.#runnable(turn), care: this.#care, queue: this.queue, scope: this.scope };
     for (const begin of toBegin(turn, desired, { ...parts, busy, now })) {
@@ -223,13 +223,13 @@ export class Loop {
       this.#jobs.begin(
         begin.change,
         now,
-        () => this.#carryOut(begin, desired.hash, turn),
+        () => this.#carryOut(begin, desired.hash, turn, seenAt),
         () => this.wake(),
       );
     }
   }
 
-  async #carryOut(begin: Begin, begunFor: string, turn: Turn): Promise<void> {
+  async #carryOut(begin: Begin, begunFor: string, turn: Turn, seenAt: Instant): Promise<void> {
     const { bus, clock } = this.#deps;
     const { change } = begin;
     const [name, { signal }] = [change.agent, this.#abort];
@@ -240,7 +240,7 @@ export class Loop {
       else {
         await this.#care.begun(change);
         this.scope.begun(name);
-        await applyChange(this.#deps, change, begin.agent, signal, isWanted);
+        await applyChange(this.#deps, change, begin.agent, signal, isWanted, seenAt);
       }
       this.queue.done(name);
       this.#approvals.done(name);
