@@ -11,6 +11,7 @@ import type { Output } from "./output.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { type Progress, createProgress } from "./progress.ts";
 import { createSystem } from "./system.ts";
+import { waiting } from "./waiting.ts";
 
 export interface Order {
   /** What a person said yes to. */
@@ -154,12 +155,14 @@ export async function byOurselves(
   order: Order,
   exactly: readonly Change[] | null,
 ): Promise<Outcome> {
-  const system = await createSystem(settings, {
-    command,
-    env: process.env,
-    watch: false,
-    onError: (e) => output.err(String(e)),
-  });
+  const system = await waiting(process.stderr, "a hub of its own to be there", () =>
+    createSystem(settings, {
+      command,
+      env: process.env,
+      watch: false,
+      onError: (e) => output.err(String(e)),
+    }),
+  );
   const progress = progressOf(output, {
     wants: (agent) => concerns(order, agent),
     said: (agent) => system.loop.working.get(agent)?.progress ?? "",

@@ -15,7 +15,7 @@ export const dash: CommandRun = async (invocation) => {
   const { api, file } = await needHub(settings);
   if (!hasTerminal(output)) return list({ ...invocation, options: {} });
   const where = settings.url ?? file?.http ?? "";
-  await using world = await openWorld(settings, {});
+  await using world = await openWorld(settings, { isDrawn: true });
   await openDashboard({
     settings,
     output,

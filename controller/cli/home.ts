@@ -5,6 +5,7 @@ import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { type Api, createApi, toApiError } from "../../ui/client/api.ts";
 import { httpGet } from "./http-get.ts";
+import { waiting } from "./waiting.ts";
 
 /** The addresses that a running hub really bound. */
 export interface HubFile {
@@ -79,7 +80,9 @@ export async function findHub(
   // A hub that was named by hand is trusted as any other server is.
   const pin = url === file?.http ? file?.fingerprint : undefined;
   try {
-    const answer = await httpGet(new URL("/health", url), { deadlineMs: 2000, pin });
+    const answer = await waiting(process.stderr, `the hub at ${url}`, () =>
+      httpGet(new URL("/health", url), { deadlineMs: 2000, pin }),
+    );
     if (answer.status !== 200) return null;
   } catch {
     return null;

@@ -10,6 +10,7 @@ import { resolveNames } from "./names.ts";
 import { type Output, painted } from "./output.ts";
 import { planHeading } from "./plan-heading.ts";
 import type { Invocation } from "./run.ts";
+import { waiting } from "./waiting.ts";
 import type { World } from "./world.ts";
 
 /** How long a snapshot reading may be old before a plan asks again. Milliseconds. */
@@ -59,11 +60,13 @@ export async function planNow(
     bus: world.bus,
     host,
   };
-  const observed = await observe(withEarlyLook(deps, early, selection), desired, {
-    fence: null,
-    busy: new Set(),
-    snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
-  });
+  const observed = await waiting(process.stderr, `${selection.kind}, which is asked what there is`, () =>
+    observe(withEarlyLook(deps, early, selection), desired, {
+      fence: null,
+      busy: new Set(),
+      snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
+    }),
+  );
   const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
   const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
   const inScope = (held: Held) => scope.targets.length === 0 || scope.targets.includes(held.agent);

@@ -21,6 +21,7 @@ import { createMemoryStore } from "../store/memory.ts";
 import { type EarlyLook, lookEarly } from "./early-look.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
 import { shownPath } from "./output.ts";
+import { type Screen, waiting } from "./waiting.ts";
 import type { Api } from "../../ui/client/api.ts";
 
 /** kv key: the kind of driver in which this store's instances live. */
@@ -53,11 +54,14 @@ export interface WorldOptions {
   readonly fleet?: FleetRead;
   readonly color?: boolean;
   readonly width?: number;
+  /** The screen is a dashboard's: nothing is written to it beside. */
+  readonly isDrawn?: boolean;
 }
 
 /** Nothing is opened before it is asked for, so that a command pays for what it uses only. */
 export async function openWorld(settings: Settings, options: WorldOptions): Promise<World> {
   const bus = createBus(systemClock.now);
+  const screen: Screen = options.isDrawn ? { write: () => {} } : process.stderr;
   const once = <T>(make: () => T): (() => T) => {
     let made: { readonly value: T } | null = null;
     return () => {
@@ -80,7 +84,9 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     if (options.fleet) return { read: options.fleet, git: null };
     // Loaded when it is wanted: parser and checks of YAML are half of all code.
     const { readFleetInGit } = await import("../reconcile/fleet-git-reader.ts");
-    return readFleetInGit(settings.fleet, { mayFetch, ...(found && { found }) });
+    return waiting(screen, "git, for the fleet as it is committed", () =>
+      readFleetInGit(settings.fleet, { mayFetch, ...(found && { found }) }),
+    );
   });
   const fleet = once(async () => (await loaded()).read);
   const heard = once(async () => {
@@ -117,7 +123,9 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
       const read = await fleet().catch(() => null);
       const wanted = read?.ok ? read.desired.settings.driver : null;
       const claimed = claimedKind(store);
-      return selectDriver(settings, wanted, { bus, env: process.env, claimed });
+      return waiting(screen, "Multipass to say whether it is there", () =>
+        selectDriver(settings, wanted, { bus, env: process.env, claimed }),
+      );
     }),
     async lookEarly() {
       const look = await lookEarly(settings, claimedKind(store), store, bus);

@@ -1,5 +1,7 @@
 /** apply and task in a real pseudo-terminal: the question, the live lines, Ctrl-C; and no escape code in a pipe. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { BUILDER, settings } from "./fleets.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
@@ -16,6 +18,13 @@ describe("in a terminal", { skip: NO_PTY }, () => {
     shells.close();
     await fixture.close();
   });
+
+  /** The environment in which this happens to that command of Multipass. */
+  async function faulty(rule: Readonly<Record<string, unknown>>) {
+    const file = join(fixture.folder, `${rule.command}.json`);
+    await writeFile(file, JSON.stringify({ rules: [rule] }));
+    return { VM_AGENT_SANDBOX_FAULTS: file };
+  }
 
   const terminal = (...args: readonly string[]) => shells.open(...args);
 
@@ -43,6 +52,34 @@ describe("in a terminal", { skip: NO_PTY }, () => {
     assert.equal(piped.code, 0, piped.stderr);
     assert.ok(!/\u001b/.test(piped.stdout + piped.stderr));
     assert.match(piped.stdout, /Applied 1 of 1 changes, 0 held\. Next: vm-agent up/);
+  });
+
+  it("a second Ctrl-C ends apply at once, and the next one goes on from there", async () => {
+    const name = "agent-late";
+    await fixture.write("late.yaml", BUILDER.replace("agent-builder", name));
+    const slow = terminals(fixture, await faulty({ command: "launch", fault: "slow", ms: 8000 }));
+    const apply = slow.open("apply", "--yes");
+    await apply.sees(/agent-late {2}\S launching/);
+    apply.type("\u0003");
+    await apply.sees(/again to stop at once/);
+    apply.type("\u0003");
+    assert.equal(await apply.ended, 130);
+    assert.ok(!apply.shown().includes("stopped, as asked"), "it waited for nothing");
+    assert.equal((await fixture.states())[name], undefined, "the launch was not over");
+
+    const again = await fixture.cli("apply", "--yes");
+    assert.equal(again.code, 0, again.stdout + again.stderr);
+    assert.equal((await fixture.states())[name], "Running");
+    const destroyed = await fixture.cli("destroy", name, "--force");
+    assert.equal(destroyed.code, 0, destroyed.stdout + destroyed.stderr);
+  });
+
+  it("what takes longer than a second is named on the terminal, and its line is clean afterwards", async () => {
+    const slow = terminals(fixture, await faulty({ command: "list", fault: "slow", ms: 2500 }));
+    const plan = slow.open("plan");
+    await plan.sees(/waiting for sandbox, which is asked what there is …/);
+    await plan.sees(/\r\u001b\[Kvm-agent [\s\S]*No changes/);
+    assert.equal(await plan.ended, 0);
   });
 
   it("Ctrl-C cancels the task that is watched; a second one leaves it to its end", async () => {

@@ -1,0 +1,52 @@
+/** waiting.ts: nothing is said of what is quick, or where nobody looks; what is slow is named, and the line is clean afterwards. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Screen, waiting } from "./waiting.ts";
+
+function screen(isTTY: boolean) {
+  const told: string[] = [];
+  const { promise: drawn, resolve } = Promise.withResolvers<void>();
+  const write = (text: string) => {
+    told.push(text.replaceAll("\r\u001b[K", "|"));
+    resolve();
+  };
+  return { told, drawn, screen: { isTTY, columns: 30, write } satisfies Screen };
+}
+
+test("what is slow is named, cut to the terminal, and taken away when it ends, however that is", async () => {
+  const { told, drawn, screen: on } = screen(true);
+  const failing = waiting(
+    on,
+    "multipass, which does not answer yet",
+    () => drawn.then(() => Promise.reject(new Error("no"))),
+    0,
+  );
+  await assert.rejects(failing, /no/);
+  assert.deepEqual(told, ["|waiting for multipass, which ", "|"]);
+});
+
+test("of two the newer is shown, and then the older again", async () => {
+  const told: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  const on: Screen = {
+    isTTY: true,
+    write: (text) => {
+      told.push(text.replace("\r\u001b[K", "|"));
+      if (text.includes("a …") && told.length > 2) first.resolve();
+      if (text.includes("b …")) second.resolve();
+    },
+  };
+  const a = waiting(on, "a", () => first.promise, 0);
+  const b = waiting(on, "b", () => second.promise, 0);
+  await Promise.all([a, b]);
+  assert.deepEqual(told, ["|waiting for a …", "|waiting for b …", "|waiting for a …", "|"]);
+});
+
+test("nothing is said of what is quick, nor where nobody looks", async () => {
+  const quick = screen(true);
+  assert.equal(await waiting(quick.screen, "x", async () => 7), 7);
+  const piped = screen(false);
+  await waiting(piped.screen, "x", () => new Promise((resolve) => setTimeout(resolve, 20)), 0);
+  assert.deepEqual([...quick.told, ...piped.told], []);
+});
