@@ -1,13 +1,12 @@
 /** The terminal dashboard in a real terminal: vm-agent up opens it; an agent is found, described and destroyed by typing its name. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { packageRoot } from "../base/paths.ts";
 import { createFixture, until } from "./harness.ts";
+import { NO_TMUX, openTmux } from "./tmux.ts";
 
-const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 const MAIN = join(packageRoot(), "dist", "controller", "main.js");
 
 const KEPT = `# head
@@ -30,47 +29,16 @@ disk: 5G
 `;
 
 test("vm-agent up on a terminal: Ready agents, a filter, a description, a destroy by its name, and the terminal back", {
-  skip: hasTmux ? false : "tmux is not installed",
+  skip: NO_TMUX,
   timeout: 90_000,
 }, async () => {
   const fixture = await createFixture({ "all.yaml": KEPT + GONE });
-  const socket = join(fixture.folder, "tmux");
-  const tmux = (...args: readonly string[]): string => {
-    const { status, stdout, stderr } = spawnSync("tmux", ["-S", socket, ...args], { encoding: "utf8" });
-    assert.equal(status, 0, `tmux ${args.join(" ")}: ${stderr}`);
-    return stdout;
-  };
+  const terminal = openTmux(fixture, { shell: ["sh"], width: 100, height: 30 });
   after(async () => {
-    spawnSync("tmux", ["-S", socket, "kill-server"]);
+    terminal.close();
     await fixture.close();
   });
-  const env = { VM_AGENT_FLEET: fixture.fleet, VM_AGENT_HOME: fixture.home, VM_AGENT_DRIVER: "sandbox" };
-  const ports = ["HTTP", "WS", "DASHBOARD"].map((p) => [`VM_AGENT_${p}_PORT`, "0"]);
-  const given = [...Object.entries(env), ...ports].flatMap(([k, v]) => ["-e", `${k}=${v}`]);
-  tmux(
-    "-f",
-    "/dev/null",
-    "new-session",
-    "-d",
-    "-s",
-    "a",
-    "-x",
-    "100",
-    "-y",
-    "30",
-    ...given,
-    "env",
-    "PS1=$ ",
-    "sh",
-  );
-  const keys = (...all: readonly string[]) => tmux("send-keys", "-t", "a", ...all);
-  const screen = () => tmux("capture-pane", "-p", "-t", "a");
-  const sees = (pattern: RegExp) =>
-    until(`the screen shows ${pattern}`, () => (pattern.test(screen()) ? screen() : null)).catch(
-      (error: unknown) => {
-        throw new Error(`${(error as Error).message}\n${screen()}`);
-      },
-    );
+  const { keys, sees } = terminal;
 
   keys("-l", `'${process.execPath}' '${MAIN}' up`);
   keys("Enter");

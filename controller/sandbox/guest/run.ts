@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { Instance } from "../instance.ts";
 import type { Isolation } from "./isolation.ts";
 import { guestProgram, UBUNTU } from "./program.ts";
+import { withTerminal } from "./terminal.ts";
 
 /** What a command that a signal ended gives. */
 const SIGNALLED = 255;
@@ -20,7 +21,9 @@ export function runInGuest(
   argv: readonly string[],
 ): Promise<number> {
   const keepTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const { file, args, env, cwd } = guestProgram(instance, isolation, { argv, user: UBUNTU, keepTerminal });
+  const program = guestProgram(instance, isolation, { argv, user: UBUNTU, keepTerminal });
+  const caged = keepTerminal && isolation.bwrap !== undefined;
+  const { file, args, env, cwd } = caged ? withTerminal(program) : program;
   process.umask(0o022);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, cwd, stdio: "inherit" });
