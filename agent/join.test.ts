@@ -76,6 +76,13 @@ test("health comes at once and again, with figures", async (t) => {
   assert.deepEqual(health.currentTasks, []);
 });
 
+test("a configuration that asks for another pace is followed at once, not after the pause of before", async (t) => {
+  const { hub } = await world(t, { policy: { heartbeatMs: 600_000 } });
+  await until(() => hub.all("health").length === 1, "the first heartbeat");
+  hub.send("config", { ...config(), policy: { heartbeatMs: 100 } });
+  await until(() => hub.all("health").length >= 4, "three more heartbeats");
+});
+
 test("secrets reach tasks and masks their output, but never the disk; after a restart tasks wait for them", async (t) => {
   const secret = "s3cret-value";
   const pushed = config({ env: { COLOUR: "blue" }, secrets: { KEY: secret } });

@@ -90,6 +90,7 @@ export class Session {
     switch (frame.type) {
       case "config":
         this.#configure(payload);
+        this.#changePace(payload.policy);
         return;
       case "task":
         if (typeof taskId === "string" && taskId !== "") {
@@ -191,6 +192,15 @@ export class Session {
     }
     this.#unstored = null;
     this.#send("ack", { credential: true });
+  }
+
+  /** The hub waits for heartbeats as long as the agent's document says, which may have changed. */
+  #changePace(policy: unknown): void {
+    if (!isRecord(policy)) return;
+    const { heartbeatMs } = this.#policy;
+    this.#policy = readPolicy({ ...this.#policy, ...policy });
+    // The one that is set may be later than the hub now waits for.
+    if (this.#policy.heartbeatMs !== heartbeatMs) this.#heartbeat();
   }
 
   #configure(payload: unknown): void {

@@ -219,6 +219,49 @@ test("claims without a document are listed, foreign instances are counted", () =
   );
 });
 
+test("held for want of a yes to its removal, it shows how it is, not that it is on its way", () => {
+  const healths = (observed: Short["observed"]) => {
+    const found = statusOf({ desired: { agents: [{ name: "a" }] }, observed }).find((s) => s.name === "b");
+    assert.ok(found);
+    assert.equal(condition(found, "Ready").reason, "NotWanted");
+    return [found.sync, found.health];
+  };
+  const claims = { b: "as-written" } as const;
+  const running = { instances: { b: "Running" as const }, claims };
+  assert.deepEqual(healths({ ...running, runtimes: { b: "online" } }), ["Held", "Healthy"]);
+  assert.deepEqual(healths({ ...running, runtimes: { b: { status: "suspect" } } }), ["Held", "Degraded"]);
+  assert.deepEqual(healths(running), ["Held", "Offline"]);
+  assert.deepEqual(healths({ instances: { b: "Stopped" }, claims }), ["Held", "Offline"]);
+  const stopped = { b: { state: "stopped" as const } };
+  assert.deepEqual(healths({ instances: { b: "Stopped" }, claims: stopped }), ["Held", "Healthy"]);
+});
+
+test("an instance that stays Unknown is released by words that work in that state", () => {
+  const unknown = { instances: { a: "Unknown" as const } };
+  const launching = { a: { converged: null, claim: { phase: "launching" as const, proven: false } } };
+  const cases: readonly Short[] = [
+    { desired: a(), observed: { ...unknown, claims: asWritten } },
+    {
+      desired: a({ state: "stopped" }),
+      observed: { ...unknown, claims: asWritten, runtimes: { a: "online" } },
+    },
+    { desired: a(), observed: { ...unknown, claims: launching } },
+    { desired: { agents: [] }, observed: { ...unknown, claims: launching } },
+  ];
+  for (const short of cases) {
+    const { desired, observed, policy } = inputs({ reason: "", ...short });
+    const [held] = makePlan(desired, observed, policy, NOW + 100 * MINUTE).held;
+    assert.match(held?.release ?? "", /vm-agent multipass stop --force a, then vm-agent multipass start a\b/);
+  }
+  const { desired, observed, policy } = inputs({
+    reason: "",
+    desired: a(),
+    observed: { instances: { a: "Stopped" }, claims: launching },
+  });
+  const [held] = makePlan(desired, observed, policy, NOW + 100 * MINUTE).held;
+  assert.match(held?.release ?? "", /else vm-agent multipass start a, and/);
+});
+
 test("what could not be done: tried again, or stalled", () => {
   const { desired, observed, policy } = inputs({ reason: "", desired: a(), observed: {} });
   const plan = makePlan(desired, observed, policy, NOW);

@@ -6,6 +6,7 @@ import type { Note } from "./diff.ts";
 import { desiredView } from "./drift.ts";
 import { at, remarks } from "./explain-change.ts";
 import { proves } from "./ownership.ts";
+import { startByHand } from "./start-by-hand.ts";
 import type {
   Change,
   Claim,
@@ -88,7 +89,7 @@ export function diffAgent(c: AgentCase): AgentDiff {
       return hold(
         "unproven",
         "an instance of this name is there, and its runtime has not proven that we launched it",
-        `if it is not yours to keep: vm-agent multipass delete --purge ${agent.name}; else start it and see its log: vm-agent logs ${agent.name} --direct`,
+        `if it is not yours to keep: vm-agent multipass delete --purge ${agent.name}; else ${startByHand(agent.name, c.is)}, and see its log: vm-agent logs ${agent.name} --direct`,
       );
     case "hold-foreign":
       return hold(
@@ -145,7 +146,7 @@ function unknown(
   c: AgentCase,
   hold: (reason: HoldReason, message: string, release: string) => AgentDiff,
 ): AgentDiff {
-  const force = `multipass stop --force ${c.agent.name}; the loop starts it again`;
+  const force = startByHand(c.agent.name, "Unknown");
   if (c.runtime?.status !== "online" || !c.claim || !proves(c.claim, c.runtime))
     return hold("unknown-state", "Multipass shows it as Unknown and its runtime is silent", force);
   const found = existing(c, "none");
@@ -161,6 +162,6 @@ function unknown(
   return hold(
     "unknown-state",
     "the instance is fine, its runtime answers; Multipass shows it as Unknown, so nothing is changed",
-    `wait until Multipass sees it again, or ${force}`,
+    `wait until Multipass sees it again, or: ${force}`,
   );
 }

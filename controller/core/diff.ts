@@ -5,6 +5,7 @@ import { desiredView, isDesiredView } from "./drift.ts";
 import { createLookup } from "./lookup.ts";
 import { withKeptInstances } from "./renames.ts";
 import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
+import { startByHand } from "./start-by-hand.ts";
 import type {
   Change,
   Claim,
@@ -264,7 +265,7 @@ function diffRemoved(
       return hold(
         "unproven",
         "its launch was begun, but nothing proves yet that this instance came from it",
-        `start it, so that its runtime can prove itself, or delete it yourself: vm-agent multipass delete --purge ${claim.name}`,
+        `start it, so that its runtime can prove itself (${startByHand(claim.name, c.is)}), or delete it yourself: vm-agent multipass delete --purge ${claim.name}`,
       );
     case "hold-unobservable":
       return hold("unobservable", `nothing can be seen: ${c.unobservable?.reason}`, repair(c.unobservable));

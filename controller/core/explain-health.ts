@@ -8,6 +8,7 @@ import type {
   Instant,
   InstanceState,
   ObservedInstance,
+  PowerState,
   RuntimeReading,
 } from "./types.ts";
 
@@ -76,11 +77,21 @@ const reading = (health: Health, ready: Truth, reason: string, message: string):
 });
 
 export function healthOf(f: AgentFacts): HealthReading {
-  if (!f.agent) {
-    return f.unobservable !== null || f.instance || f.claim
-      ? reading("Progressing", "False", "NotWanted", "no document wants it any more")
-      : reading("Missing", "False", "NotWanted", "no document wants it, and it is gone");
-  }
+  return f.agent ? ofState(f, f.agent.state) : unwanted(f);
+}
+
+/** Held, it is there for as long as nobody says yes: what is there counts, by what was last written of it. */
+function unwanted(f: AgentFacts): HealthReading {
+  if (f.unobservable === null && !f.instance && !f.claim)
+    return reading("Missing", "False", "NotWanted", "no document wants it, and it is gone");
+  const gone = "no document wants it any more";
+  if (f.change || f.busy || !f.held.some((h) => h.reason !== "waiting"))
+    return reading("Progressing", "False", "NotWanted", gone);
+  const { health, message } = ofState(f, f.claim?.converged?.state ?? "running");
+  return reading(health, "False", "NotWanted", `${gone}; ${message}`);
+}
+
+function ofState(f: AgentFacts, wanted: PowerState): HealthReading {
   const state = f.instance?.state;
   if (f.unobservable !== null) return unseen(f, `Multipass does not answer: ${f.unobservable}`);
   if (state === undefined) return absent(f);
@@ -94,7 +105,7 @@ export function healthOf(f: AgentFacts): HealthReading {
   if (state === "Unknown" && f.booting && heartbeat(f) !== "online")
     return reading("Progressing", "False", "Booting", "it is booting");
   if (state === "Unknown" || state === "Unavailable") return unseen(f, `Multipass shows it as ${state}`);
-  return seen(f, f.agent, state);
+  return seen(f, wanted, state);
 }
 
 /** Nothing trustworthy about the instance: what is known, is known from its heartbeats. */
@@ -115,8 +126,7 @@ function absent(f: AgentFacts): HealthReading {
   return reading("Missing", "False", "Missing", "its instance is not there");
 }
 
-function seen(f: AgentFacts, agent: DesiredAgent, state: InstanceState): HealthReading {
-  const wanted = agent.state;
+function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthReading {
   if (state === "Stopped" || state === "Suspended" || state === "Deleted") {
     const word = state.toLowerCase();
     return wanted === word

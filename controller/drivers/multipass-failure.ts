@@ -124,7 +124,7 @@ const RULES: readonly Rule[] = [
   [
     /Timed out waiting for instance to start|timed out waiting for (?:response|initialization to complete)/,
     "start-timeout",
-    "the instance is left in state Unknown: `stop --force`, then start it again",
+    "the instance may be left in state Unknown, in which it cannot be started: vm-agent multipass stop --force NAME, then vm-agent multipass start NAME",
     { transient: true },
   ],
   [

@@ -86,6 +86,8 @@ export class Agent {
   /** The last that came with its credential and was turned away. */
   refused: Refused | null = null;
   offlineAfter: number;
+  /** What its runtime was told last; 0: nothing. */
+  heartbeatTold = 0;
   /** True: it registered over HTTP as the first generation's clients do; no document describes it. */
   guest = false;
   sudo = false;
@@ -118,6 +120,20 @@ export class Agent {
     this.queue.concurrency = config.tasks.concurrency;
     this.sudo = config.tasks.sudo;
     this.offlineAfter = config.offlineAfter;
+  }
+
+  /**
+   * How often its runtime is to be heard, milliseconds: three times within the silence after which it counts as offline, or
+   * a healthy one would be offline between two heartbeats.
+   */
+  heartbeat(usual: number): number {
+    return Math.min(usual, Math.floor(this.offlineAfter / 3));
+  }
+
+  /** The same, for telling it to its runtime. */
+  toldHeartbeat(usual: number): number {
+    this.heartbeatTold = this.heartbeat(usual);
+    return this.heartbeatTold;
   }
 
   reading(): RuntimeReading | null {

@@ -413,6 +413,20 @@ describe("the loop's side of the hub", () => {
     assert.equal(await test.hub.revoke("nobody"), null);
   });
 
+  it("asks for heartbeats three times within the silence that counts as offline, and tells it when that changes", async () => {
+    const runtime = await connected(test.hub, "a", { offlineAfter: 12_000 });
+    const told = (type: string) =>
+      runtime.frames.flatMap((f) => (f.type === type ? [(f.payload.policy as Payload).heartbeatMs] : []));
+    assert.deepEqual(told("hello"), [4000]);
+    const paces = () => told("config");
+    test.hub.configure("a", aConfig({ offlineAfter: 6000 }));
+    await until("the new pace", () => paces().length === 1);
+    test.hub.configure("a", aConfig({ offlineAfter: 6000 }));
+    test.hub.configure("a", aConfig({ offlineAfter: 600_000 }));
+    await until("the usual pace", () => paces().length === 2);
+    assert.deepEqual(paces(), [2000, 30_000]);
+  });
+
   it("judges silence in two phases, by each agent's own patience, and not while the host slept", async () => {
     const runtime = await connected(test.hub, "a", { offlineAfter: 8000 });
     const status = () => test.hub.readings()[0]?.status;

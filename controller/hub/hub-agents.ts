@@ -49,8 +49,10 @@ export function createHubAgents(deps: HubAgentsDeps) {
         agent.config?.hash !== config.hash || agent.config?.offlineAfter !== config.offlineAfter;
       agent.configure(config);
       if (changed) registry.save(agent);
-      if (agent.ready && !agent.ready.firstGeneration && agent.configHash !== config.hash) {
-        agent.ready.send("config", pushed(agent));
+      const isOtherPace = agent.heartbeatTold !== agent.heartbeat(limits.heartbeat);
+      if (agent.ready && !agent.ready.firstGeneration && (agent.configHash !== config.hash || isOtherPace)) {
+        const policy = { heartbeatMs: agent.toldHeartbeat(limits.heartbeat) };
+        agent.ready.send("config", { ...pushed(agent), policy });
       }
       upgrades.consider(agent, "config");
       engine.pump(agent);

@@ -104,7 +104,7 @@ export class Session {
       ...(credential === null ? {} : { credential }),
       ...(config === null ? {} : { config }),
       policy: {
-        heartbeatMs: limits.heartbeat,
+        heartbeatMs: agent.toldHeartbeat(limits.heartbeat),
         maxFrameBytes: limits.maxFrameBytes,
         maxOutputBytes: limits.maxOutputBytes,
         reconnectShortestMs: limits.reconnectShortest,
