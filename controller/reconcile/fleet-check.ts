@@ -1,10 +1,11 @@
-/** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles. */
+/** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles, user data. */
 import { didYouMean, type Problem } from "../../schemas/explain.ts";
 import type { SnapshotDocument } from "../../schemas/types.ts";
 import { instanceNames, type PreparedAgent, type PreparedProfile, type Resolution } from "../core/desired.ts";
 import { snapshotTargets } from "../core/desired-snapshots.ts";
 import { findCycles } from "./fleet-cycles.ts";
 import type { EntryDocument } from "./fleet-read.ts";
+import { userDataErrors } from "./fleet-user-data.ts";
 
 export interface CrossProblem {
   readonly document: EntryDocument;
@@ -59,6 +60,12 @@ export function checkFleet(input: CheckInput): readonly CrossProblem[] {
   }
   checkCycles(state, edges);
   checkSnapshots(state);
+  const found = userDataErrors({
+    agents: state.resolution.desired.agents,
+    agentOf: (name) => state.agents.get(name),
+    profileOf: (agent) => state.profiles.get(agent.profile ?? ""),
+  });
+  for (const { document, problem } of found) state.problems.push({ document, problem, severity: "error" });
   return state.problems;
 }
 

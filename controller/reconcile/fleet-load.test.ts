@@ -90,6 +90,43 @@ test("paths start at the document that wrote them, also through a profile", asyn
   assert.deepEqual(a?.provision.cloudInit, { write_files: [{ path: "/x", permissions: 0o644 }] });
 });
 
+test("what cannot become an instance's user data is told by the document that wrote it, with what to do", async () => {
+  const folder = folderWith({
+    "agents/a.yaml": agent("a", "provision:\n  packages: [git]\n  cloudInit: ../files/a.yaml\n"),
+    "agents/b.yaml": agent("b", "profile: p\n") + `---\n${agent("c", "profile: p\nreplicas: 2\n")}`,
+    "agents/d.yaml": agent(
+      "d",
+      'provision:\n  files:\n    - {path: /etc/motd, content: hi}\n    - {path: /etc/vm-agent/runtime.json, content: "{}"}\n',
+    ),
+    "agents/e.yaml": agent(
+      "e",
+      `provision: {cloudInit: ../files/e.yaml, files: [{path: /opt/e, content: "${"\u{1f4be}".repeat(220_000)}"}]}\n`,
+    ),
+    "files/e.yaml": `#cloud-config\nwrite_files: [{path: /opt/f, content: "${"ab ".repeat(320_000)}"}]\n`,
+    "files/a.yaml": "#cloud-config\npackage_update: false\nwrite_files: none\n",
+    "files/p.yaml": "#cloud-config\nruncmd: echo\n",
+    "profiles/p.yaml": "kind: Profile\nname: p\nprovision: {cloudInit: ../files/p.yaml}\n",
+  });
+  const next = "change the cloud-init file, or take it out of provision";
+  const expected = [
+    `agents/a.yaml:5:14 /provision/cloudInit does not go with what vm-agent adds: package_update: vm-agent needs true, the file says false; ${next}`,
+    `agents/a.yaml:5:14 /provision/cloudInit does not go with what vm-agent adds: write_files: must be a list, so that vm-agent can append to it; ${next}`,
+    "agents/d.yaml:6:14 /provision/files/1/path is /etc/vm-agent/runtime.json, which vm-agent itself writes; give the file another path",
+    "agents/e.yaml:3:12 /provision makes 2084 KiB of cloud-init, and 2048 KiB are the most; mount or fetch what is large",
+    `profiles/p.yaml:3:24 /provision/cloudInit does not go with what vm-agent adds: runcmd: must be a list, so that vm-agent can append to it; ${next}`,
+  ];
+  const reader = createFleetReader(folder);
+  assert.deepEqual(linesOf(await reader.read()), expected);
+  writeFileSync(join(folder, "files/p.yaml"), "#cloud-config\nruncmd: [echo]\n");
+  assert.deepEqual(linesOf(await reader.reread([join(folder, "files/p.yaml")])), expected.slice(0, -1));
+  mkdirSync(join(folder, "files/dir"));
+  writeFileSync(join(folder, "agents/f.yaml"), agent("f", "provision: {cloudInit: ../files/dir}\n"));
+  assert.match(
+    linesOf(await reader.read()).find((line) => line.startsWith("agents/f")) ?? "",
+    /^agents\/f\.yaml:3:\d+ \/provision\/cloudInit is "\.\.\/files\/dir"; files\/dir is a folder; name a cloud-init file/,
+  );
+});
+
 test("warnings do not stand in the way", async () => {
   const folder = folderWith({
     "a.yaml": agent("a", "dependsOn: [b]\nrestore: {snapshot: cleen, token: x}\n"),

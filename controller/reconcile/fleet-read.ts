@@ -161,14 +161,13 @@ function readCloudInit(
   try {
     bytes = files.read(absolute);
   } catch (error) {
-    const missing = errnoOf(error) === "ENOENT";
-    const why = missing ? `there is no file ${shown}` : `${shown} cannot be read (${errnoOf(error)})`;
+    const [why, next] = unreadWords(errnoOf(error), shown);
     const problem: Problem = {
       pointer: "/provision/cloudInit",
       message: `is ${JSON.stringify(written)}; ${why}`,
       found: JSON.stringify(written),
       allowed: "the path of a cloud-init file",
-      suggestion: null,
+      suggestion: next,
       at: "value",
     };
     state.locate ??= createLocator(state.text);
@@ -189,6 +188,18 @@ function readCloudInit(
     return undefined;
   }
   return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
+
+/** Why a file cannot be read, and what to do. */
+function unreadWords(code: string, shown: string): readonly [why: string, next: string | null] {
+  if (code === "ENOENT") return [`there is no file ${shown}`, null];
+  if (code === "EISDIR") return [`${shown} is a folder`, "name a cloud-init file"];
+  if (code === "EACCES" || code === "EPERM")
+    return [
+      `${shown} cannot be read: permission denied`,
+      "run vm-agent as a user who may read it, or chmod u+r",
+    ];
+  return [`${shown} cannot be read (${code})`, null];
 }
 
 /** Relative to the fleet folder where it lies in it, else absolute. */

@@ -31,20 +31,56 @@ const OUR_PATHS: readonly string[] = [BUNDLE_PATH, START_PATH, SETTINGS_PATH, UN
 /** What a document may add. Multipass hands user data on in one message, which gRPC takes up to 4 MiB of; ours is a small part of it. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 
-/** What stands in the way of rendering, as sentences; empty: `renderUserData` will not throw. */
-export function userDataProblems(agent: UserDataInput["agent"]): readonly string[] {
-  const { provision } = agent;
-  const merged = mergeCloudConfig(provision.cloudInit ?? {}, documentPart(agent));
-  const files = provision.cloudInit?.write_files;
-  const authored = Array.isArray(files) ? files.map((file) => pathOf(file)) : [];
-  const wanted = [...authored, ...provision.files.map((file) => file.path)];
-  const taken = wanted.filter((path) => path !== null && OUR_PATHS.includes(path));
-  const bytes = merged.ok ? Buffer.byteLength(yaml(merged.config)) : 0;
+/** What stands in the way of rendering. */
+export interface UserDataProblem {
+  /** JSON pointer below `provision`; empty: all of it. */
+  readonly field: string;
+  /** What follows the field in a sentence. */
+  readonly message: string;
+  readonly next: string;
+}
+
+/** Empty: `renderUserData` will not throw. */
+export function userDataProblems({
+  provision,
+  tasks,
+}: Pick<UserDataInput["agent"], "provision" | "tasks">): readonly UserDataProblem[] {
+  const { cloudInit = {}, files } = provision;
+  const merged = mergeCloudConfig(cloudInit, documentPart({ provision, tasks }));
+  const authored = Array.isArray(cloudInit.write_files) ? cloudInit.write_files.map(pathOf) : [];
+  const bytes = merged.ok ? yamlBytes(merged.config) : 0;
   return [
-    ...(merged.ok ? [] : merged.problems),
-    ...taken.map((path) => `${path}: is written by vm-agent itself`),
+    ...(merged.ok ? [] : merged.problems).map((why) =>
+      refused(`does not go with what vm-agent adds: ${why}`),
+    ),
+    ...authored.filter(isOurs).map((path) => refused(`writes ${path}: vm-agent itself writes that file`)),
+    ...files.flatMap(({ path }, i) =>
+      isOurs(path)
+        ? [
+            {
+              field: `/files/${i}/path`,
+              message: `is ${path}, which vm-agent itself writes`,
+              next: "give the file another path",
+            },
+          ]
+        : [],
+    ),
     ...(bytes > MAX_DOCUMENT_BYTES ? [tooLarge(bytes)] : []),
   ];
+}
+
+const isOurs = (path: string | null): boolean => path !== null && OUR_PATHS.includes(path);
+
+const refused = (message: string): UserDataProblem => ({
+  field: "/cloudInit",
+  message,
+  next: "change the cloud-init file, or take it out of provision",
+});
+
+/** Exact where it may matter: YAML takes several times as long to write as JSON, and hardly ever four times as large. */
+function yamlBytes(config: CloudConfig): number {
+  const bytes = Buffer.byteLength(JSON.stringify(config));
+  return bytes * 4 > MAX_DOCUMENT_BYTES ? Buffer.byteLength(yaml(config)) : bytes;
 }
 
 /**
@@ -55,7 +91,10 @@ export function userDataProblems(agent: UserDataInput["agent"]): readonly string
  */
 export function renderUserData(input: UserDataInput): string {
   const problems = userDataProblems(input.agent);
-  if (problems.length > 0) throw new Error(`cloud-init of ${input.agent.name}: ${problems.join("; ")}`);
+  if (problems.length > 0) {
+    const words = problems.map(({ field, message, next }) => `provision${field} ${message}; ${next}`);
+    throw new Error(`cloud-init of ${input.agent.name}: ${words.join("; ")}`);
+  }
   const document = documentPart(input.agent);
   const ours: CloudConfig = {
     ...document,
@@ -73,11 +112,17 @@ export function renderUserData(input: UserDataInput): string {
 const yaml = (config: CloudConfig): string =>
   `#cloud-config\n${stringify(config, { lineWidth: 0, version: "1.1" })}`;
 
-const tooLarge = (bytes: number): string =>
-  `provision: it makes ${Math.ceil(bytes / 1024)} KiB of cloud-init, and ${MAX_DOCUMENT_BYTES / 1024} KiB are the most: mount or fetch what is large`;
+const tooLarge = (bytes: number): UserDataProblem => ({
+  field: "",
+  message: `makes ${Math.ceil(bytes / 1024)} KiB of cloud-init, and ${MAX_DOCUMENT_BYTES / 1024} KiB are the most`,
+  next: "mount or fetch what is large",
+});
 
 /** What depends on the document alone. */
-function documentPart({ provision, tasks }: UserDataInput["agent"]): CloudConfig {
+function documentPart({
+  provision,
+  tasks,
+}: Pick<UserDataInput["agent"], "provision" | "tasks">): CloudConfig {
   return {
     ...(provision.packages.length > 0 ? { package_update: true, packages: provision.packages } : {}),
     write_files: provision.files.map((file) => documentFile(file, tasks.user)),
