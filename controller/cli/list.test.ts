@@ -32,6 +32,13 @@ test("a failure comes before what is held, and that before what is on its way", 
   assert.equal(noteOf(view({})), null);
 });
 
+test("what is wrong inside an agent that is Ready is said, before a mere note", () => {
+  const trouble = condition("Ready", "RuntimeProblems", "its runtime says: its disk is full", "True");
+  const degraded = view({ health: "Degraded", conditions: [trouble], notes: ["a clone was refused"] });
+  assert.equal(noteOf(degraded), "its runtime says: its disk is full");
+  assert.equal(noteOf({ ...degraded, health: "Healthy" }), "a clone was refused");
+});
+
 test("the column is there when there is something to say and room to say it, and never wider than the terminal", () => {
   const rows = [
     ["NAME", "SYNC"],

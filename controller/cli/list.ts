@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { EXIT } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
+import { troubleOf } from "../../ui/client/fleet-filter.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { type Output, table } from "./output.ts";
 import { type Planned, planNow } from "./plan-now.ts";
@@ -94,6 +95,8 @@ export function noteOf(agent: AgentView): string | null {
   const ready = said("Ready");
   if (ready?.reason === "NoRuntime" || (ready?.status === "False" && agent.health !== "Healthy"))
     return ready.message;
+  const trouble = troubleOf(agent);
+  if (trouble) return trouble;
   return agent.notes?.[0] ?? null;
 }
 

@@ -3,6 +3,7 @@ import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
 import type { AgentStats } from "../../schemas/types.ts";
+import { troubleOf } from "../../ui/client/fleet-filter.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { unknownAgent } from "./names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
@@ -78,6 +79,7 @@ function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string
   const sized = (s: AgentView["size"]) =>
     s ? `${s.cpu} cpu, ${bytes(s.memory)} memory, ${bytes(s.disk)} disk` : "–";
   const health = hub?.health;
+  const trouble = troubleOf(agent);
   const found: [string, string][] = [
     [
       "  Wanted",
@@ -105,6 +107,7 @@ function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string
       `cpu ${Math.round(health.cpu ?? 0)} %, memory ${health.memory.used} of ${health.memory.total} MB${load}`,
     ]);
   }
+  if (trouble) found.push(["  Trouble", trouble]);
   if (agent.type)
     found.push([
       "  Type",

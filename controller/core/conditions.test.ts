@@ -161,7 +161,10 @@ test("what went wrong inside makes it Degraded and not less Ready; why it is sil
   assert.deepEqual([failed.health, failed.notes], ["Degraded", ["w"]]);
   const ready = condition(failed, "Ready");
   assert.deepEqual([ready.status, ready.reason], ["True", "ProvisionFailed"]);
-  assert.match(ready.message, /says: provision\.run\[0\] exited with 7; cloud-init: boom; c; d; and 1 more$/);
+  assert.match(
+    ready.message,
+    /^its runtime says: provision\.run\[0\] exited with 7; cloud-init: boom; c; d; and 1 more; it runs, and takes tasks$/,
+  );
   const full = one({
     desired: a(),
     observed: { ...observed, runtimes: { a: { problems: ["disk full?"] } } },

@@ -174,7 +174,7 @@ function troubled(problems: readonly string[]): HealthReading {
     : "RuntimeProblems";
   const rest = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
   const all = `${problems.slice(0, SHOWN).join("; ")}${rest}`;
-  return reading("Degraded", "True", reason, `it runs, and its runtime is online and says: ${all}`);
+  return reading("Degraded", "True", reason, `its runtime says: ${all}; it runs, and takes tasks`);
 }
 
 const SHOWN = 4;

@@ -112,6 +112,10 @@ describe("a guest in which something is wrong", () => {
     assert.deepEqual([status, reason], ["True", "ProvisionFailed"]);
     if (isolated) assert.match(message, /provision\.run\[1\] exited with 7/);
     assert.equal((await view("failing"))?.health, "Degraded");
+    const { agents } = JSON.parse((await fixture.cli("list", "--json")).stdout);
+    const note = agents.find((a: { readonly name: string }) => a.name === "failing")?.note;
+    assert.match(note, /^its runtime says: .*Runparts: 1 failures/);
+    assert.match((await fixture.cli("status", "failing")).stdout, /^ {2}Trouble +its runtime says: /m);
     const task = await fixture.cli("task", "failing", '{"type":"exec","command":"echo it works"}');
     assert.equal(task.stdout, "it works\n");
   });

@@ -33,6 +33,12 @@ export const holds = (agent: AgentView): AgentView["held"] =>
 
 export const isDrifted = TESTS.drifted;
 
+/** What is wrong in an instance although its runtime answers and takes tasks; null: nothing. */
+export const troubleOf = (agent: AgentView): string | null =>
+  agent.health === "Degraded"
+    ? (agent.conditions.find((c) => c.type === "Ready" && c.status === "True")?.message ?? null)
+    : null;
+
 export const counts = (agents: readonly AgentView[]): Readonly<Record<Filter, number>> =>
   Object.fromEntries(FILTERS.map((f) => [f, agents.filter(TESTS[f]).length])) as Record<Filter, number>;
 

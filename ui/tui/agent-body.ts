@@ -1,5 +1,5 @@
 /** One agent in full: now, wanted beside seen, the plan for it, conditions, health, snapshots, tasks, events, its YAML. Pure. */
-import { compare, holds, isDrifted } from "../client/fleet-filter.ts";
+import { compare, holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead, ago, count } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
@@ -75,6 +75,7 @@ function title(agent: AgentView): Line {
 
 function present(agent: AgentView, width: number, now: number): readonly Line[] {
   const { work, failure, next } = agent;
+  const trouble = troubleOf(agent);
   const say = (glyph: string, tone: "accent" | "bad" | "warn" | "dim", text: string): Line[] =>
     wrap(text, width - 4).map((part, i) =>
       line(span(i === 0 ? `  ${glyph} ` : "    ", tone), span(part, tone)),
@@ -94,6 +95,7 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
           `${failure.message}; ${failure.next}${failure.retryAt ? `; tried again ${ahead(failure.retryAt, now)}` : ""}`,
         )
       : []),
+    ...(trouble ? say("!", "bad", trouble) : []),
     ...holds(agent).flatMap((h) => say("?", "warn", `held: ${h.message}; release: ${h.release}`)),
     ...(next
       ? say(

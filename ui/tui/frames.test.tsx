@@ -88,6 +88,19 @@ test("an agent in full", () => {
   golden("agent-100", drawn(opened(initialUi(100, 60), { kind: "agent", name: "agent-builder" }), world));
 });
 
+test("what is wrong inside an agent is a line of its page", () => {
+  const ready = { type: "Ready", status: "True", reason: "RuntimeProblems", since: AT } as const;
+  const message = "its runtime says: the disk is full; it runs, and takes tasks";
+  const fleet = fleetAt();
+  const agents = fleet.agents.map((a) =>
+    a.name === "agent-cache" ? { ...a, health: "Degraded", conditions: [{ ...ready, message }] } : a,
+  );
+  const world = worldAt({ model: modelAt({ ...fleet, agents }) });
+  const page = (name: string) => drawn(opened(initialUi(100, 40), { kind: "agent", name }), world);
+  assert.match(page("agent-cache"), new RegExp(`^ *! ${message}$`, "m"));
+  assert.doesNotMatch(page("agent-builder"), /its runtime says/);
+});
+
 test("the plan", () => golden("plan-100", drawn(viewed(initialUi(100, 50), "plan"), worldAt())));
 
 test("the tasks", () => golden("tasks-100", drawn(viewed(initialUi(100, 12), "tasks"), worldAt())));

@@ -1,7 +1,7 @@
 /** One agent in full: wanted beside seen, conditions, heartbeats, tasks, a task to run, what happened to it. */
 /** @jsxImportSource preact */
 import { useEffect } from "preact/hooks";
-import { holds, isDrifted } from "../client/fleet-filter.ts";
+import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
@@ -106,14 +106,23 @@ function Agent({ agent }: { readonly agent: AgentView }) {
 function Notices({ agent }: { readonly agent: AgentView }) {
   const held = holds(agent);
   const { next, notes = [] } = agent;
+  const trouble = troubleOf(agent);
   const waiting = agent.work ? [] : agent.held.filter((h) => h.reason === "waiting");
   const now = useNow();
-  if (!agent.work && !agent.failure && held.length + waiting.length + notes.length === 0 && !next)
+  if (!agent.work && !agent.failure && !trouble && held.length + waiting.length + notes.length === 0 && !next)
     return null;
   return (
     <section class="card notices" aria-label="Now">
       {agent.work && <Work work={agent.work} />}
       {agent.failure && <Failure failure={agent.failure} />}
+      {trouble && (
+        <p class="tone-bad">
+          <span class="glyph" aria-hidden="true">
+            !
+          </span>
+          {trouble}
+        </p>
+      )}
       {held.map((h) => (
         <p key={h.reason + h.message} class="tone-warn">
           <span class="glyph" aria-hidden="true">
