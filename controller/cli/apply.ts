@@ -6,7 +6,7 @@ import { confirm } from "./confirm.ts";
 import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
-import { type Order, type Outcome, byOurselves, exitOf, throughHub } from "./carry-out.ts";
+import { type Order, type Outcome, byOurselves, exitOf, isSame, throughHub } from "./carry-out.ts";
 import { openWorld } from "./world.ts";
 
 export const apply: CommandRun = async (invocation) => {
@@ -39,7 +39,7 @@ export const apply: CommandRun = async (invocation) => {
   const exactly = saved ? plan.changes : null;
   const options = { settings, output, command: "vm-agent apply" };
   const outcome = api
-    ? await throughHub(options, api, async () => order, false)
+    ? await throughHub(options, api, async () => order)
     : await byOurselves(options, order, exactly);
   return finish(invocation, outcome, plan);
 };
@@ -61,7 +61,7 @@ function finish(invocation: Invocation, outcome: Outcome, plan: Plan): number {
   const exit = exitOf(invocation, outcome);
   if (output.json || options.quiet || plan.changes.length === 0) return exit;
   const open = new Set([...failed, ...undone]);
-  const done = plan.changes.filter((c) => !open.has(c.agent)).length;
+  const done = plan.changes.filter((c) => !open.has(c.agent) && !held.some((h) => isSame(c, h))).length;
   output.out(`\nApplied ${done} of ${plan.changes.length} changes, ${held.length} held. ${next(outcome)}`);
   return exit;
 }

@@ -26,6 +26,7 @@ export interface HeldItem {
   readonly reason: string;
   readonly message: string;
   readonly release: string;
+  readonly would: { readonly action: Action } | null;
 }
 
 export interface Outcome {
@@ -50,13 +51,13 @@ const REREAD_MS = 2000;
 
 /**
  * A loop runs already: it does the work, we watch. `prepare` is called when the stream stands, so that not even the first
- * step of what it causes is missed; `isEdit`: it wrote to the fleet, and the loop has to have read that.
+ * step of what it causes is missed. The loop has to have read what is written by then: to one that still wants what is to be
+ * removed, a yes to its removal is void, and everything of the fleet before this one is settled.
  */
 export async function throughHub(
   { settings, output }: Options,
   api: Api,
   prepare: () => Promise<Order>,
-  isEdit: boolean,
 ): Promise<Outcome> {
   let order: Order | null = null;
   const said = new Map<string, string>();
@@ -84,7 +85,7 @@ export async function throughHub(
   try {
     await watched;
     order = await prepare();
-    if (isEdit) await untilRead(settings, api);
+    await untilRead(settings, api);
     const before = await api.getFleet();
     await asked(() => api.apply(order as Order));
     return await untilDone(api, order, before.turns, said);
@@ -135,8 +136,11 @@ async function untilDone(api: Api, order: Order, turns: number, said: Map<string
         const plan = await asked(() => api.getPlan());
         const open = left(plan, order).filter((name) => !failed.includes(name));
         const waits = (plan?.held ?? []).some((h) => h.reason === "waiting" && concerns(order, h.agent));
-        const isOver = now.settled || (open.length === 0 && !waits && failed.length === 0);
-        if (isOver) return { held: heldOf(plan, order), failed, undone: open };
+        const held = heldOf(plan, order);
+        // What a yes was given to and the loop has not come to yet is held in a plan that knows of no yes.
+        const isGiven = held.some((h) => order.changes.some((c) => isSame(c, h)));
+        const isOver = now.settled || (open.length === 0 && !waits && !isGiven && failed.length === 0);
+        if (isOver) return { held, failed, undone: open };
       }
     }
     await systemClock.sleep(POLL_MS);
@@ -145,6 +149,10 @@ async function untilDone(api: Api, order: Order, turns: number, said: Map<string
 
 const heldOf = (plan: Plan | null, order: Order): readonly HeldItem[] =>
   (plan?.held ?? []).filter((h) => h.reason !== "waiting" && concerns(order, h.agent));
+
+/** What is held is this very change. */
+export const isSame = (change: Order["changes"][number], { agent, would }: HeldItem): boolean =>
+  change.agent === agent && change.action === would?.action;
 
 const left = (plan: Plan | null, order: Order): readonly string[] =>
   (plan?.changes ?? []).map((c) => c.agent).filter((name) => concerns(order, name));

@@ -46,7 +46,7 @@ export async function converge(invocation: Invocation, wish: Wish): Promise<numb
   const hub = await findHub(settings);
   const options = { settings, output, command: `vm-agent ${command}` };
   const outcome = hub
-    ? await throughHub(options, hub.api, write, true)
+    ? await throughHub(options, hub.api, write)
     : await byOurselves(options, await write(), null);
   const { instances, changed, files } = written;
   if (output.json) output.out(JSON.stringify({ agents: instances, changed, files, ...outcome }));

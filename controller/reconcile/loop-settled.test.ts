@@ -141,6 +141,29 @@ describe("a yes", () => {
     assert.deepEqual(scene.calls, ["start a"]);
   });
 
+  it("that is given during a look is not overtaken by it: nothing is settled before the next", async () => {
+    const scene = await start([{ name: "c" }], { maxDeletes: 5 });
+    await scene.running({ name: "a" }, { protect: true });
+    await scene.running({ name: "c" });
+    scene.loop.start();
+    await settle(scene);
+    let given = false;
+    let settledBy = "";
+    // The plan of this look is made: without the yes.
+    scene.bus.on("planned", () => {
+      if (!given) yes(scene, "a", "destroy", ["a"]);
+      given = true;
+    });
+    const { turns } = scene.loop;
+    scene.loop.wake();
+    for (let i = 0; i < 200 && settledBy === ""; i++) {
+      await scene.clock.advance(10);
+      if (scene.loop.turns > turns && scene.loop.isSettled) settledBy = scene.calls.join();
+      if (given && scene.loop.isSettled && settledBy === "") settledBy = "nothing done";
+    }
+    assert.equal(settledBy, "remove a");
+  });
+
   it("is void when what it was for is not to be done any more", async () => {
     const scene = await start([{ name: "a" }, { name: "c" }]);
     for (const name of ["a", "c"]) await scene.running({ name });

@@ -173,10 +173,10 @@ export class Loop {
       const current = isCurrent();
       if (current) this.#dispatch(desired, turn, busy, began);
       else this.wake();
-      // A yes that was given while we looked is for what the next look sees.
-      if (current && given === this.#approvals.given)
-        this.#approvals.expire(turn, (name) => this.queue.has(name));
-      this.#settledTurn = current && busy.size === 0 && this.#isSettled(turn);
+      // A yes that was given while we looked is for what the next look sees; until then nothing is settled.
+      const isLast = given === this.#approvals.given;
+      if (current && isLast) this.#approvals.expire(turn, (name) => this.queue.has(name));
+      this.#settledTurn = current && isLast && busy.size === 0 && this.#isSettled(turn);
       this.#events.ended(outcomeOf(turn, this.queue.size > 0), clock.now() - began);
       return turn;
     } catch (error) {
