@@ -19,6 +19,8 @@ export interface AgentConfig {
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
+  /** It is not meant to run: that nothing is heard of it is no news. */
+  readonly down?: boolean;
   /** Observed and shown, never acted on. */
   readonly paused?: boolean;
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
@@ -102,6 +104,11 @@ export class Agent {
   /** The connection if tasks can be written to it now. */
   get ready(): Connection | null {
     return this.connection?.ready === true ? this.connection : null;
+  }
+
+  /** We stop its instance, which is emptied of tasks first, or it is meant to be down. */
+  get mayBeSilent(): boolean {
+    return this.queue.draining || this.config?.down === true;
   }
 
   has(feature: Feature): boolean {

@@ -427,6 +427,23 @@ describe("the loop's side of the hub", () => {
     assert.deepEqual(paces(), [2000, 30_000]);
   });
 
+  it("says of a silence whether it was to be expected: the instance is emptied to be stopped, or meant to be down", async () => {
+    const silences = () =>
+      test.events.flatMap((e) =>
+        e.name === "runtime.suspect" || e.name === "runtime.offline" ? [e.data.expected] : [],
+      );
+    await connected(test.hub, "a", { offlineAfter: 8000 });
+    test.clock.advance(5000);
+    await until("suspect", () => silences().length === 1);
+    await test.hub.drain("a", 1000);
+    test.clock.advance(5000);
+    await until("offline", () => silences().length === 2);
+    await connected(test.hub, "b", { offlineAfter: 8000, down: true });
+    test.clock.advance(5000);
+    await until("suspect", () => silences().length === 3);
+    assert.deepEqual(silences(), [false, true, true]);
+  });
+
   it("judges silence in two phases, by each agent's own patience, and not while the host slept", async () => {
     const runtime = await connected(test.hub, "a", { offlineAfter: 8000 });
     const status = () => test.hub.readings()[0]?.status;

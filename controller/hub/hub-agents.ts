@@ -101,7 +101,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       await messages.removed(id);
       await registry.remove(id);
       await audit.record("hub", "runtime.revoke", id, {});
-      bus.emit("runtime.offline", { agent: id, reason: "removed" });
+      bus.emit("runtime.offline", { agent: id, reason: "removed", expected: true });
       if (!credential) return null;
       return async () => {
         // Whoever enrolled it anew since has the last word.

@@ -84,7 +84,7 @@ export class Registry {
     this.save(agent);
     if (agent.status !== "online") return;
     agent.status = "suspect";
-    this.#deps.bus.emit("runtime.suspect", { agent: agent.id });
+    this.#deps.bus.emit("runtime.suspect", { agent: agent.id, expected: agent.mayBeSilent });
   }
 
   /** Any frame is a sign of life. */
@@ -131,11 +131,11 @@ export class Registry {
         agent.status = "offline";
         agent.connection?.terminate();
         const reason = `no sign of life for ${Math.round(silent / 1000)} s`;
-        bus.emit("runtime.offline", { agent: agent.id, reason });
+        bus.emit("runtime.offline", { agent: agent.id, reason, expected: agent.mayBeSilent });
         this.save(agent);
       } else if (agent.status === "online" && silent > agent.offlineAfter / 2) {
         agent.status = "suspect";
-        bus.emit("runtime.suspect", { agent: agent.id });
+        bus.emit("runtime.suspect", { agent: agent.id, expected: agent.mayBeSilent });
       }
     }
   }

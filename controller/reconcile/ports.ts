@@ -15,6 +15,7 @@ export interface RuntimeConfig {
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
   /** Its runtime is left as it is. */
+  readonly down?: boolean;
   readonly paused?: boolean;
   /** For the agent object of the seed's API. */
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };

@@ -107,6 +107,7 @@ function configOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key:
     ...(keepSecrets.length > 0 && { keepSecrets }),
     tasks,
     offlineAfter: health.offlineAfter,
+    down: agent.state !== "running",
     paused: agent.paused,
     size,
   };

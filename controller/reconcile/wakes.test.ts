@@ -42,7 +42,7 @@ test("with a free slot, and of what was lost, the loop looks at once", async (t)
   await scene.clock.advance(2 * TURN_GAP_MS);
   assert.equal(loop.turns, before + 1);
   scene.write([{ name: "a" }, { name: "b" }], { parallelism: 2 });
-  scene.bus.emit("runtime.offline", { agent: "c", reason: "gone" });
+  scene.bus.emit("runtime.offline", { agent: "c", reason: "gone", expected: false });
   await scene.clock.advance(2 * TURN_GAP_MS);
   assert.equal(loop.turns, before + 2);
 });

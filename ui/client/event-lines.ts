@@ -92,8 +92,14 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     `new value of ${Array.isArray(d.secrets) ? d.secrets.join(", ") : "a secret"}, pushed to its runtime`,
   ],
   "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
-  "runtime.suspect": () => ["agent", "▲", "warn", "its runtime fell silent"],
-  "runtime.offline": (d) => ["agent", "✕", "bad", `its runtime is offline${withDetail(word(d, "reason"))}`],
+  "runtime.suspect": (d) =>
+    d.expected === true
+      ? ["agent", "·", "dim", "its runtime fell silent, as its instance is stopped", true]
+      : ["agent", "▲", "warn", "its runtime fell silent"],
+  "runtime.offline": (d) => {
+    const text = `its runtime is offline${withDetail(word(d, "reason"))}`;
+    return d.expected === true ? ["agent", "·", "dim", text, true] : ["agent", "✕", "bad", text];
+  },
   "task.changed": (d) => {
     const state = word(d, "state");
     const tone = state === "succeeded" ? "good" : /^(failed|timed-out|lost)$/.test(state) ? "bad" : "accent";

@@ -67,6 +67,22 @@ test("events are kept in order, bounded, and a repeated one counts once", () => 
   assert.equal(many.events.at(-1)?.id, `s-${EVENTS_KEPT + 19}`);
 });
 
+test("a runtime that falls silent is a warning, unless its instance is stopped by us or meant to be down", () => {
+  for (const name of ["runtime.suspect", "runtime.offline"]) {
+    const model = after(
+      event("r-1", name, { agent: "a", expected: true }),
+      event("r-2", name, { agent: "a", expected: false }),
+    );
+    assert.deepEqual(
+      model.events.map((e) => [e.routine, e.tone]),
+      [
+        [true, "dim"],
+        [false, name === "runtime.suspect" ? "warn" : "bad"],
+      ],
+    );
+  }
+});
+
 test("after a reset what was seen stays, the gap is told, and what is remembered twice is shown once", () => {
   const model = after(
     { type: "fleet", fleet: aFleet([anAgent("a")]), now: 0 },

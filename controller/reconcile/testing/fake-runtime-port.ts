@@ -140,7 +140,7 @@ export function createFakeRuntimePort(options: FakeRuntimePortOptions): FakeRunt
       const nonce = memory.credentials.get(agent);
       memory.credentials.delete(agent);
       memory.readings.delete(agent);
-      bus.emit("runtime.offline", { agent, reason: "removed" });
+      bus.emit("runtime.offline", { agent, reason: "removed", expected: true });
       if (nonce === undefined) return null;
       return async () => void memory.credentials.set(agent, nonce);
     },
