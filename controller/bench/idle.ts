@@ -1,4 +1,10 @@
-/** The row "5,000 idle runtimes connected": what a connection costs in memory, and what the heartbeats cost in processor time. */
+/**
+ * The row "5,000 idle runtimes connected": what a connection costs in memory, and what the heartbeats cost in processor time.
+ *
+ * `run.js idle --seconds=5`: 1.67 of bare ws when each connection had listeners, a timer and its request of its own (50 MB of
+ * live heap), 1.59 with shared ones (36 MB). What remains is V8's young generation, which 5,000 handshakes grow to 55 MB (24
+ * with bare ws) and which stays: with --max-semi-space-size=8 the hub has 173 instead of 191 to 198 MB, with 4 less still.
+ */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -11,6 +11,8 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   converge: async () => (await import("./converge.ts")).row,
   tasks: async () => (await import("./tasks.ts")).row,
   idle: async () => (await import("./idle.ts")).row,
+  reconnect: async () => (await import("./reconnect.ts")).row,
+  flood: async () => (await import("./flood.ts")).row,
   startup: async () => (await import("./startup.ts")).row,
   runtime: async () => (await import("./runtime.ts")).row,
   dash: async () => (await import("./dash.ts")).row,

@@ -127,7 +127,7 @@ function lines(slices: ReadonlyMap<string, readonly Slice[]>, disk: string): rea
 }
 
 /** Sends an order and resolves with the answer. */
-function ask(clients: ChildProcess, order: ConnectOrder | LoadOrder): Promise<unknown> {
+export function ask(clients: ChildProcess, order: ConnectOrder | LoadOrder): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`the clients ended with ${code}`));
     clients.once("exit", onExit);
@@ -140,7 +140,7 @@ function ask(clients: ChildProcess, order: ConnectOrder | LoadOrder): Promise<un
 }
 
 /** The real hub, HTTP server and database, in this process; agents enrolled and configured as the loop does it. */
-async function startHub(home: string, names: readonly string[]) {
+export async function startHub(home: string, names: readonly string[]) {
   const onError = (error: unknown) => void process.stderr.write(`${String(error)}\n`);
   const store = openStore(join(home, "vm-agent.db"));
   const bus = createBus(systemClock.now, onError);
@@ -171,6 +171,8 @@ async function startHub(home: string, names: readonly string[]) {
   const operatorToken = readFileSync(operatorTokenPath(home), "utf8").trim();
   return {
     order: { wsPort: hub.agentPort, httpPort: http.port, operatorToken, agents },
+    /** Frames that came from an agent so far. */
+    heard: (name: string): number => hub.agent(name).stats.messagesSent,
     stop: async () => {
       await http.stop(200);
       await hub.stop(500);

@@ -5,17 +5,19 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { RuntimeAuth } from "./auth.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
-import { CLOSE, type Frame, parseFrame } from "./frames.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import { CLOSE } from "./frames.ts";
 import { hostAllowed } from "./hosts.ts";
 import type { Limits } from "./limits.ts";
 import type { Lockout } from "./lockout.ts";
 import type { Registry } from "./registry.ts";
 import { type Entry, Session, type SessionDeps } from "./session.ts";
+import { RuntimeSocket, Visit, type VisitDeps } from "./visit.ts";
 
 export interface AgentSocketDeps {
   readonly auth: RuntimeAuth;
@@ -41,8 +43,9 @@ type Refusal = { readonly status: number; readonly reason: string; readonly retr
 export class AgentSocket {
   readonly #deps: AgentSocketDeps;
   readonly #server: WebSocketServer;
-  readonly #sockets = new Set<WebSocket>();
-  #preAuth = 0;
+  readonly #sockets = new Set<RuntimeSocket>();
+  readonly #waiting: Deadlines<Visit>;
+  readonly #visitDeps: VisitDeps;
 
   constructor(deps: AgentSocketDeps) {
     this.#deps = deps;
@@ -51,7 +54,21 @@ export class AgentSocket {
       maxPayload: deps.limits.maxFrameBytes,
       perMessageDeflate: false,
       clientTracking: false,
+      WebSocket: RuntimeSocket,
     });
+    const { bus, limits, registry, onDisconnected, session } = deps;
+    this.#waiting = createDeadlines(limits.helloDeadline, (visit) => visit.late());
+    this.#visitDeps = {
+      bus,
+      limits,
+      registry,
+      waiting: this.#waiting,
+      onError: session.onError,
+      onEnd: ({ socket, agent, connection }) => {
+        this.#sockets.delete(socket);
+        onDisconnected(agent, connection);
+      },
+    };
   }
 
   get size(): number {
@@ -60,22 +77,17 @@ export class AgentSocket {
 
   /** For the `upgrade` event of any of our HTTP servers. */
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const asked = readAsked(request);
     const verdict = this.#judge(request, asked);
     if ("status" in verdict) {
       refuseUpgrade(socket, verdict);
       return;
     }
-    this.#preAuth += 1;
-    let counted = true;
-    const settled = () => {
-      if (counted) this.#preAuth -= 1;
-      counted = false;
-    };
-    socket.once("close", settled);
+    // At once, or never: then the handshake itself was wrong, and ws has answered.
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, asked as Asked, verdict, address(request), settled);
+      socket.off("error", destroy);
+      this.#open(webSocket as RuntimeSocket, asked as Asked, verdict, address(request));
     });
   };
 
@@ -109,7 +121,7 @@ export class AgentSocket {
     const keys = [`runtime ${from} ${asked.agent}`, `runtime ${from}`] as const;
     const wait = Math.max(lockout.locked(keys[0]), lockout.locked(keys[1]));
     if (wait > 0) return { status: 429, reason: "too many wrong tokens", retryAfter: Math.ceil(wait / 1000) };
-    if (this.#sockets.size >= limits.maxConnections || this.#preAuth >= limits.maxPreAuthConnections) {
+    if (this.#sockets.size >= limits.maxConnections || this.#waiting.size >= limits.maxPreAuthConnections) {
       return { status: 503, reason: "too many connections", retryAfter: 5 };
     }
     if (asked.agent === "" || asked.token === "")
@@ -126,67 +138,28 @@ export class AgentSocket {
     return {
       nonce: admission.nonce,
       renew: admission.renew,
-      pending: auth.isPending(asked.agent, asked.token),
+      pending: admission.pending,
     };
   }
 
-  #open(socket: WebSocket, asked: Asked, entry: Entry, from: string, settled: () => void): void {
-    const { registry, limits, connection: deps, session: sessionDeps, onDisconnected, bus } = this.#deps;
+  /** Nothing here may keep the request: it would stay in memory as long as the connection. */
+  #open(socket: RuntimeSocket, asked: Asked, entry: Entry, from: string): void {
+    const { registry, connection: deps, session: sessionDeps } = this.#deps;
     this.#sockets.add(socket);
     const agent = registry.ensure(asked.agent);
-    const connection = new Connection(asked.agent, from, socket, asked.firstGeneration, deps);
-    const session = new Session(agent, connection, entry, sessionDeps);
-    let state: "waiting" | "handshake" | "ready" = "waiting";
-    const early: Frame[] = [];
-    const deadline = setTimeout(() => {
-      connection.close(CLOSE.protocolError, `no hello within ${limits.helloDeadline} ms`);
-    }, limits.helloDeadline);
-
-    const ready = () => {
-      state = "ready";
-      for (const frame of early.splice(0)) session.frame(frame);
-    };
-    const failed = (error: unknown) => {
-      sessionDeps.onError(error);
-      connection.close(CLOSE.restart, "the hub could not write; try again");
-    };
-    const shake = (handshake: Promise<boolean>) => {
-      state = "handshake";
-      clearTimeout(deadline);
-      settled();
-      handshake.then((ok) => ok && ready(), failed);
-    };
-
-    socket.on("message", (data: RawData, binary: boolean) => {
-      const text = binary ? "" : data.toString();
-      const frame = binary ? null : parseFrame(text);
-      if (frame === null)
-        return connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
-      bus.emit("message", {
-        type: frame.type,
-        direction: "in",
-        agent: agent.id,
-        bytes: (data as Buffer).length,
-      });
-      if (state === "ready") return session.frame(frame);
-      if (state === "handshake") {
-        if (early.push(frame) > limits.maxFramesBeforeReady)
-          connection.close(CLOSE.protocolError, "too many frames at once");
-      } else if (frame.type === "hello") shake(session.hello(frame.payload));
-      else connection.close(CLOSE.protocolError, "the first frame is a hello");
-    });
-    socket.on("pong", () => registry.seen(agent));
-    // Oversized and malformed frames: ws closes the connection by itself.
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      clearTimeout(deadline);
-      settled();
-      connection.ready = false;
-      this.#sockets.delete(socket);
-      onDisconnected(agent, connection);
-    });
-    if (asked.firstGeneration) shake(session.greet().then(() => true));
+    const connection = new Connection(agent.id, from, socket, asked.firstGeneration, deps);
+    const visit = new Visit(
+      socket,
+      agent,
+      new Session(agent, connection, entry, sessionDeps),
+      this.#visitDeps,
+    );
+    if (asked.firstGeneration) visit.greet();
   }
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 /** `/agent` with headers, or the first generation's `/agent/:id/:token`; null: neither. */

@@ -27,7 +27,12 @@ describe("a join token", () => {
     assert.equal(hub.auth.admit("a", join).ok, true);
     runtime.send("ack", { credential: true });
     await until("the confirmation", () => !hub.auth.admit("a", join).ok);
-    assert.deepEqual(hub.auth.admit("a", String(credential)), { ok: true, nonce: "n", renew: false });
+    assert.deepEqual(hub.auth.admit("a", String(credential)), {
+      ok: true,
+      nonce: "n",
+      renew: false,
+      pending: false,
+    });
     assert.ok(
       !JSON.stringify(store.credentials.get("a")).includes(String(credential)),
       "only hashes are kept",

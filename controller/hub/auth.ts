@@ -12,7 +12,13 @@ import type { Random } from "./random.ts";
 import { hashToken, sameHash } from "./secret.ts";
 
 export type Admission =
-  | { readonly ok: true; readonly nonce: string; readonly renew: boolean }
+  | {
+      readonly ok: true;
+      readonly nonce: string;
+      readonly renew: boolean;
+      /** It is the credential that was issued and not confirmed yet: using it confirms it. */
+      readonly pending: boolean;
+    }
   | { readonly ok: false; readonly reason: "unknown-agent" | "expired" | "wrong-token" };
 
 export interface AuthDeps {
@@ -72,20 +78,15 @@ export class RuntimeAuth {
     if (!record) return { ok: false, reason: "unknown-agent" };
     const presented = hashToken(token);
     const { nonce } = record;
-    if (sameHash(record.credentialHash, presented)) return { ok: true, nonce, renew: false };
-    if (sameHash(record.pendingHash, presented)) return { ok: true, nonce, renew: false };
+    const pending = sameHash(record.pendingHash, presented);
+    if (pending || sameHash(record.credentialHash, presented))
+      return { ok: true, nonce, renew: false, pending };
     if (record.olderHashes.some((older) => sameHash(older, presented)))
-      return { ok: true, nonce, renew: true };
+      return { ok: true, nonce, renew: true, pending };
     const join = record.joins.find(({ hash }) => sameHash(hash, presented));
     if (!join) return { ok: false, reason: "wrong-token" };
     if (join.expiresAt <= this.#deps.clock.now()) return { ok: false, reason: "expired" };
-    return { ok: true, nonce, renew: true };
-  }
-
-  /** True when this token is the credential that was issued and not confirmed yet: using it confirms it. */
-  isPending(agent: string, token: string): boolean {
-    const record = this.#deps.credentials.get(agent);
-    return record !== null && sameHash(record.pendingHash, hashToken(token));
+    return { ok: true, nonce, renew: true, pending };
   }
 
   /** A new credential, pending until the runtime confirms it. A pending one that was never confirmed is replaced. */

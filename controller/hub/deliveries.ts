@@ -45,10 +45,12 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
   };
 
   const fill = async (agent: Agent): Promise<void> => {
-    const state = underway(agent);
     const confirms = agent.has("messages");
     for (;;) {
       const waiting = store.messages.pending(agent.id, clock.now(), WINDOW);
+      // Nearly always: thousands come back after a restart, and nothing waits for them.
+      if (waiting.length === 0) return void all.delete(agent.id);
+      const state = underway(agent);
       state.behind = waiting.length === WINDOW;
       const written: string[] = [];
       for (const { id, json } of waiting) {
@@ -66,7 +68,7 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
   return {
     /** Past the store, for a client that confirms nothing. */
     straight: (agent: Agent, message: Frame): boolean => {
-      if (!agent.ready || underway(agent).behind) return false;
+      if (!agent.ready || all.get(agent.id)?.behind === true) return false;
       return write(agent, message.type, JSON.stringify(message));
     },
 
@@ -85,9 +87,9 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
     },
 
     async confirmed(agent: Agent, id: string): Promise<void> {
-      const state = underway(agent);
+      const state = all.get(agent.id);
       // Nobody confirms what waits for another.
-      if (!state.unconfirmed.has(id)) return;
+      if (!state?.unconfirmed.has(id)) return;
       await store.messages.remove([id]);
       state.unconfirmed.delete(id);
       if (state.unconfirmed.size === 0 && state.behind) await fill(agent);
@@ -100,7 +102,7 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
 
     /** From the beginning: a new connection, or a runtime that stayed silent. */
     async restart(agent: Agent): Promise<void> {
-      underway(agent).unconfirmed.clear();
+      all.get(agent.id)?.unconfirmed.clear();
       await fill(agent);
     },
 

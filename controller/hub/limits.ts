@@ -9,7 +9,12 @@ export const LIMITS = {
   maxBufferedBytes: 16 * 1024 * 1024,
   /** Connections that have not authenticated or not said hello yet, all addresses together. */
   maxPreAuthConnections: 1000,
-  /** From the first byte of the upgrade to hello. */
+  /** What one connection may take of the hub: so many frames a second, and so many bytes; beyond it the connection is read more slowly. */
+  framesPerSecond: 2000,
+  frameBytesPerSecond: 32 * 1024 * 1024,
+  /** How far a connection may be ahead of that. */
+  frameCredit: 2000,
+  /** From the upgrade to hello. */
   helloDeadline: 10_000,
   /** Frames kept while a handshake writes to the disk. */
   maxFramesBeforeReady: 200,

@@ -1,0 +1,44 @@
+/** Many deadlines of one length with one timer: what was added first is due first. */
+
+export interface Deadlines<T> {
+  add(item: T): void;
+  remove(item: T): void;
+  /** Items that wait. */
+  readonly size: number;
+}
+
+export function createDeadlines<T>(ms: number, passed: (item: T) => void): Deadlines<T> {
+  // The order of a map is the order of age, and all wait equally long.
+  const due = new Map<T, number>();
+  let timer: NodeJS.Timeout | null = null;
+
+  const look = () => {
+    timer = null;
+    const now = performance.now();
+    for (const [item, at] of due) {
+      if (at > now) {
+        timer = setTimeout(look, Math.ceil(at - now));
+        return;
+      }
+      due.delete(item);
+      passed(item);
+    }
+  };
+
+  return {
+    add(item) {
+      due.delete(item);
+      due.set(item, performance.now() + ms);
+      timer ??= setTimeout(look, ms);
+    },
+    remove(item) {
+      due.delete(item);
+      if (due.size > 0 || timer === null) return;
+      clearTimeout(timer);
+      timer = null;
+    },
+    get size() {
+      return due.size;
+    },
+  };
+}

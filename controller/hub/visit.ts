@@ -1,0 +1,147 @@
+/**
+ * One connection of a runtime, from the upgrade to its end. There are thousands, and most are silent: what each keeps is
+ * one record, and the listeners are the same functions for all.
+ */
+import { type RawData, WebSocket } from "ws";
+import type { Bus } from "../base/events.ts";
+import type { Agent } from "./agent.ts";
+import type { Connection } from "./connection.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { CLOSE, type Frame, parseFrame } from "./frames.ts";
+import type { Limits } from "./limits.ts";
+import type { Registry } from "./registry.ts";
+import type { Session } from "./session.ts";
+import { Throttle } from "./throttle.ts";
+
+export interface VisitDeps {
+  readonly bus: Bus;
+  readonly limits: Limits;
+  readonly registry: Registry;
+  /** Who has not said hello yet. */
+  readonly waiting: Deadlines<Visit>;
+  readonly onError: (error: unknown) => void;
+  readonly onEnd: (visit: Visit) => void;
+}
+
+/** What `ws` makes for each upgrade. */
+export class RuntimeSocket extends WebSocket {
+  visit: Visit | null = null;
+}
+
+export class Visit {
+  readonly socket: RuntimeSocket;
+  readonly agent: Agent;
+  readonly connection: Connection;
+  readonly #session: Session;
+  readonly #deps: VisitDeps;
+  readonly #throttle = new Throttle();
+  #state: "waiting" | "handshake" | "ready" = "waiting";
+  /** Frames that came while the handshake writes to the disk. */
+  #early: Frame[] | null = null;
+
+  constructor(socket: RuntimeSocket, agent: Agent, session: Session, deps: VisitDeps) {
+    this.socket = socket;
+    this.agent = agent;
+    this.connection = session.connection;
+    this.#session = session;
+    this.#deps = deps;
+    deps.waiting.add(this);
+    socket.visit = this;
+    socket.on("message", onMessage);
+    socket.on("ping", onPing);
+    socket.on("pong", onPong);
+    // Oversized and malformed frames: ws closes the connection by itself.
+    socket.on("error", ignore);
+    socket.on("close", onClose);
+  }
+
+  /** A first-generation client says nothing first. */
+  greet(): void {
+    this.#shake(this.#session.greet().then(() => true));
+  }
+
+  late(): void {
+    this.connection.close(CLOSE.protocolError, `no hello within ${this.#deps.limits.helloDeadline} ms`);
+  }
+
+  message(data: Buffer, binary: boolean): void {
+    const { bus, limits } = this.#deps;
+    this.heard(data.length);
+    const frame = binary ? null : parseFrame(data.toString());
+    if (frame === null) {
+      this.connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
+      return;
+    }
+    bus.emit("message", { type: frame.type, direction: "in", agent: this.agent.id, bytes: data.length });
+    if (this.#state === "ready") this.#session.frame(frame);
+    else if (this.#state === "handshake") {
+      this.#early ??= [];
+      if (this.#early.push(frame) > limits.maxFramesBeforeReady)
+        this.connection.close(CLOSE.protocolError, "too many frames at once");
+    } else if (frame.type === "hello") this.#shake(this.#session.hello(frame.payload));
+    else this.connection.close(CLOSE.protocolError, "the first frame is a hello");
+  }
+
+  /** Counts what came. Who sends more than its share is read more slowly, so that the others are served; nothing is lost by it. */
+  heard(bytes: number): void {
+    const { socket } = this;
+    const wait = this.#throttle.take(bytes, performance.now(), this.#deps.limits);
+    // What had been read with it still arrives, and makes the next pause longer.
+    if (wait === 0 || socket.isPaused) return;
+    socket.pause();
+    setTimeout(resume, Math.ceil(wait), socket);
+  }
+
+  seen(): void {
+    this.#deps.registry.seen(this.agent);
+  }
+
+  ended(): void {
+    this.#deps.waiting.remove(this);
+    this.connection.ready = false;
+    this.#deps.onEnd(this);
+  }
+
+  #shake(handshake: Promise<boolean>): void {
+    this.#state = "handshake";
+    this.#deps.waiting.remove(this);
+    handshake.then(
+      (ok) => {
+        if (!ok) return;
+        this.#state = "ready";
+        const early = this.#early ?? [];
+        this.#early = null;
+        for (const frame of early) this.#session.frame(frame);
+      },
+      (error: unknown) => {
+        this.#deps.onError(error);
+        this.connection.close(CLOSE.restart, "the hub could not write; try again");
+      },
+    );
+  }
+}
+
+function onMessage(this: WebSocket, data: RawData, binary: boolean): void {
+  (this as RuntimeSocket).visit?.message(data as Buffer, binary);
+}
+
+function onPing(this: WebSocket, data: Buffer): void {
+  (this as RuntimeSocket).visit?.heard(data.length);
+}
+
+function onPong(this: WebSocket, data: Buffer): void {
+  const { visit } = this as RuntimeSocket;
+  visit?.heard(data.length);
+  visit?.seen();
+}
+
+function onClose(this: WebSocket): void {
+  (this as RuntimeSocket).visit?.ended();
+}
+
+function ignore(): void {}
+
+/** Waits on while it is ahead of its share. */
+function resume(socket: RuntimeSocket): void {
+  socket.resume();
+}
