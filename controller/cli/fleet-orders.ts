@@ -38,7 +38,7 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
     async snapshot(agent: string, snapshot: string): Promise<string> {
       return words(
         await edits.declareSnapshot(agent, snapshot),
-        `the snapshot ${snapshot} of ${agent} is declared`,
+        `The snapshot ${snapshot} of ${agent} is declared`,
       );
     },
     async restore(agent: string, snapshot: string): Promise<string> {
@@ -67,7 +67,7 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
 function words({ changed, document, settings }: Edited, what: string): string {
   if (!changed) return `${what} already; nothing was written.`;
   const when = settings.git.follow ? " The fleet follows git: it counts once it is committed." : "";
-  return `${what[0]?.toUpperCase()}${what.slice(1)}; written to ${shownPath(document)}.${when}`;
+  return `${what}; written to ${shownPath(document)}.${when}`;
 }
 
 /** Says yes to the deletions, which a person named, once the loop has seen that the documents are gone. True: nothing was there. */

@@ -48,6 +48,10 @@ test("a shell opened with s leads back to the dashboard, and vm-agent shell to t
   keys("-l", "/zzz");
   await sees(/No agent matches "zzz"/);
   keys("Escape");
+  await sees(/agent-one .*● Healthy/);
+  // An agent's name is written as it is, also at the beginning of a sentence.
+  keys("P");
+  await sees(/^ *agent-one is paused; written to /m);
   keys("q");
   await sees(/Stop the hub and the loop\?/);
   keys("y");
