@@ -5,6 +5,7 @@ import { execDirect } from "./exec-direct.ts";
 import { needHub } from "./home.ts";
 import { age, table } from "./output.ts";
 import { cancelOnSignal } from "./task-signals.ts";
+import { sayWhatItWaitsFor } from "./task-waits.ts";
 import { stream } from "./task-stream.ts";
 import { giveMany, readTarget } from "./task-many.ts";
 import type { CommandRun, Invocation } from "./run.ts";
@@ -83,7 +84,11 @@ async function give(
   if (accepted.status === "queued")
     output.err(output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`));
   using signalled = cancelOnSignal(api, accepted.taskId, output);
-  await stream(api, accepted.taskId, output.json);
+  {
+    const say = (line: string) => process.stderr.isTTY && output.err(output.paint("dim", line));
+    using _waits = sayWhatItWaitsFor(api, accepted.taskId, say);
+    await stream(api, accepted.taskId, output.json);
+  }
   const { task: done } = await api.getTask(accepted.taskId);
   if (output.json) output.out(JSON.stringify(done));
   if (done.state === "succeeded") return 0;
