@@ -3458,6 +3458,10 @@ export interface ConditionView {
    * Since when, in milliseconds since 1970.
    */
   readonly since: number;
+  /**
+   * The fleet that it was judged by: its commit, or the hash of its content where that is of no commit; empty before the first look.
+   */
+  readonly observedRevision: string;
 }
 /**
  * What the loop does to an agent now.

@@ -287,6 +287,9 @@ test("since is kept until status, reason or message changes", () => {
   const first = statusOf(up);
   const later = statusOf(up, first, NOW + MINUTE);
   assert.deepEqual(later, first);
+  const told = first.flatMap((s) => s.conditions.map((c) => c.observedRevision));
+  assert.equal(new Set(told).size, 1, "all are judged by one fleet");
+  assert.notEqual(told[0], "");
   const [changed] = statusOf(down, later, NOW + 2 * MINUTE);
   assert.ok(changed);
   assert.deepEqual(

@@ -41,7 +41,12 @@ export interface Condition {
   readonly message: string;
   /** Since when status, reason and message are these. */
   readonly since: Instant;
+  /** The fleet that it was judged by: its commit, or the hash of its content where that is of no commit; empty before the first look. */
+  readonly observedRevision: string;
 }
+
+/** What is found; since when and of which revision is added to all alike. */
+type Finding = Omit<Condition, "since" | "observedRevision">;
 
 export interface AgentStatus {
   readonly name: string;
@@ -127,7 +132,7 @@ export function fleetStatus(
       busy: options.busy?.has(name) ?? false,
       booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
     };
-    return agentStatus(name, facts, before.get(name) ?? [], now);
+    return agentStatus(name, facts, before.get(name) ?? [], now, plan.revision ?? plan.desiredHash);
   });
 }
 
@@ -146,10 +151,11 @@ export function agentStatus(
   facts: AgentFacts,
   previous: readonly Condition[],
   now: Instant,
+  observedRevision: string,
 ): AgentStatus {
   const { agent, instance, runtime, claim } = facts;
   const { health, ready, reason, message } = healthOf(facts);
-  const found: readonly Omit<Condition, "since">[] = [
+  const found: readonly Finding[] = [
     { type: "Ready", status: ready, reason, message },
     reconciling(facts),
     stalled(facts),
@@ -184,7 +190,7 @@ export function agentStatus(
     source: agent?.source ?? null,
     sync: syncOf(facts),
     health,
-    conditions: found.map((c) => ({ ...c, since: since(c, previous, now) })),
+    conditions: found.map((c) => ({ ...c, since: since(c, previous, now), observedRevision })),
     next: facts.next ? withoutName(facts.next) : null,
     notes: notesOf(facts),
   };
@@ -216,7 +222,7 @@ function refusedNotes(refused: Refused | undefined): readonly string[] {
   ];
 }
 
-function since(c: Omit<Condition, "since">, previous: readonly Condition[], now: Instant): Instant {
+function since(c: Finding, previous: readonly Condition[], now: Instant): Instant {
   const old = previous.find((p) => p.type === c.type);
   const same = old && old.status === c.status && old.reason === c.reason && old.message === c.message;
   return same ? old.since : now;
@@ -237,7 +243,7 @@ function syncOf(f: AgentFacts): Sync {
   return f.held.length > 0 || !f.agent ? "OutOfSync" : "Synced";
 }
 
-function reconciling(f: AgentFacts): Omit<Condition, "since"> {
+function reconciling(f: AgentFacts): Finding {
   const is = (status: Truth, reason: string, message: string) =>
     ({ type: "Reconciling", status, reason, message }) as const;
   if (f.agent?.paused) return is("False", "Paused", "it is paused: observed, and not acted on");
@@ -257,7 +263,7 @@ function reconciling(f: AgentFacts): Omit<Condition, "since"> {
   return is("False", "AsWritten", "there is nothing to do");
 }
 
-function stalled(f: AgentFacts): Omit<Condition, "since"> {
+function stalled(f: AgentFacts): Finding {
   const is = (status: Truth, reason: string, message: string) =>
     ({ type: "Stalled", status, reason, message }) as const;
   if (f.failure?.terminal) return is("True", "Failed", f.failure.message);
@@ -270,7 +276,7 @@ function stalled(f: AgentFacts): Omit<Condition, "since"> {
 }
 
 /** What we have half done says nothing: until it is over, what was so before it stays. */
-function drifted(f: AgentFacts, before: Condition | undefined): Omit<Condition, "since"> {
+function drifted(f: AgentFacts, before: Condition | undefined): Finding {
   const is = (status: Truth, reason: string, message: string) =>
     ({ type: "Drifted", status, reason, message }) as const;
   const drift = [f.change, ...f.held.map((h) => h.would)].find((c) => c?.cause === "drift");
@@ -286,4 +292,4 @@ const camel = (word: HoldReason | string): string =>
 
 /** The row of a fleet that nothing was read of yet: a dashboard shows it before the first look. */
 export const unread = (agent: DesiredAgent, now: Instant): AgentStatus =>
-  agentStatus(agent.name, { agent, held: [], unobservable: "not looked yet", booting: false }, [], now);
+  agentStatus(agent.name, { agent, held: [], unobservable: "not looked yet", booting: false }, [], now, "");

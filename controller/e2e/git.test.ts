@@ -87,6 +87,10 @@ describe("a fleet that follows HEAD", () => {
       agents.map((a) => a.applied?.revision),
       [first, first],
     );
+    assert.deepEqual(
+      new Set(agents.flatMap((a) => a.conditions.map((c) => c.observedRevision))),
+      new Set([first]),
+    );
   });
 
   it("shows an edit that is not committed, and does not apply it", async () => {

@@ -10,6 +10,7 @@ const condition = (type: string, status: string, reason: string, message: string
   reason,
   message,
   since: now() - ago,
+  observedRevision: "3f2c1ab",
 });
 
 export function anAgent(name: string, more: Partial<AgentView> = {}): AgentView {
