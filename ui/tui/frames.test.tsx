@@ -89,7 +89,13 @@ test("an agent in full", () => {
 });
 
 test("what is wrong inside an agent is a line of its page", () => {
-  const ready = { type: "Ready", status: "True", reason: "RuntimeProblems", since: AT } as const;
+  const ready = {
+    type: "Ready",
+    status: "True",
+    reason: "RuntimeProblems",
+    since: AT,
+    observedRevision: "3f2c1ab",
+  } as const;
   const message = "its runtime says: the disk is full; it runs, and takes tasks";
   const fleet = fleetAt();
   const agents = fleet.agents.map((a) =>

@@ -139,7 +139,7 @@ describe("doctor", { concurrency: 4 }, () => {
 
   it("a version that nobody tried", (t) => {
     const ward = createWard(t);
-    const answer = '{"multipass": "1.12.2", "multipassd": "1.12.2"}';
+    const answer = '{"multipass": "1.14.1", "multipassd": "1.14.1"}';
     const file = ward.write(
       "multipass",
       `#!/bin/sh\nif [ "$1" = version ]; then echo '${answer}'; exit 0; fi\nVM_AGENT_SANDBOX_DIR='${ward.home}/sandbox' exec '${process.execPath}' '${SANDBOX}' "$@"\n`,
@@ -149,7 +149,7 @@ describe("doctor", { concurrency: 4 }, () => {
       ward,
       "multipass",
       "warn",
-      /multipass 1\.12\.2 is not a version that vm-agent was tried with/,
+      /multipass 1\.14\.1 is not a version that vm-agent was tried with/,
       /snap refresh multipass/,
       {
         env: { VM_AGENT_MULTIPASS: file, VM_AGENT_DRIVER: "" },
