@@ -39,7 +39,7 @@ export interface LaunchSpec {
  *
  * Codes: `driver-missing` (no executable), `driver-unreachable` (daemon), `driver-denied` (socket, authentication),
  * `driver-timeout` (our deadline, process group killed), `instance-exists`, `instance-preparing`, `instance-missing`,
- * `instance-deleted`, `launch-timeout` (the instance may exist), `launch-refused` (nothing was left behind), `host-full` (transient),
+ * `instance-deleted`, `launch-timeout` (the instance may exist), `launch-refused` (nothing was left behind), `host-full`,
  * `not-stopped`, `image-unknown`, `driver-failed` (anything else, with its stderr). Finer ones: `driver-cancelled` (the
  * caller's signal), `start-timeout` (state Unknown stays), `not-running`, `wrong-state` (starting, suspending, Unknown),
  * `resize-refused`, `snapshot-missing`, `mount-refused`, `invalid-argument` (never reached Multipass).

@@ -35,14 +35,14 @@ test("exit code 0 is success, whatever the daemon logged to standard error", () 
   for (const r of noisy) assert.equal(classify(outcome(r)), null, r.name);
 });
 
-test("a full disk of the host is said to be one, and tried again", () => {
+test("a full disk of the host is said to be one, and waits for a person who makes room", () => {
   const full = classify({
     command: "launch",
     exitCode: 2,
     stdout: "",
     stderr: "launch failed: write failed: No space left on device\n",
   });
-  assert.deepEqual([full?.code, full?.transient], ["host-full", true]);
+  assert.deepEqual([full?.code, full?.transient], ["host-full", false]);
 });
 
 test("log lines of other clients' requests are not this call's words", () => {

@@ -112,8 +112,7 @@ const RULES: readonly Rule[] = [
   [
     /no space left on device/i,
     "host-full",
-    "make room on the disk where Multipass keeps its instances; it is tried again",
-    { transient: true },
+    "make room on the disk where Multipass keeps its instances, then `vm-agent apply` or `vm-agent reconcile`",
   ],
   [
     /Timed out waiting for instance launch|timed out waiting for (?:response|initialization to complete)/,
