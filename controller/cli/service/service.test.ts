@@ -271,11 +271,11 @@ describe("launchd", () => {
 describe("what a service is given", () => {
   const describe_ = (env: Readonly<Record<string, string>>) =>
     describeService({
-      settings: readSettings({ driver: "multipass" }, env, "/work"),
+      settings: readSettings({ driver: "multipass" }, env, "/srv/a"),
       env,
       node: "/n/node",
       program: "/p/vm-agent.js",
-      cwd: "/work",
+      cwd: "/srv/a",
       multipass: "/snap/bin/multipass",
       secrets: ["VM_AGENT_MY_SECRET"],
     });
@@ -294,15 +294,15 @@ describe("what a service is given", () => {
       OTHER: "x",
       TZ: "Europe/Berlin",
     });
-    assert.deepEqual([fleet, home, folder], ["/work/fleet", "/work/.vm-agent", "/work"]);
+    assert.deepEqual([fleet, home, folder], ["/srv/a/fleet", "/srv/a/.vm-agent", "/srv/a"]);
     assert.deepEqual(env, {
       PATH: "/n:/snap/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       TZ: "Europe/Berlin",
       VM_AGENT_DRIVER: "multipass",
       VM_AGENT_KEEP_TASKS_DAYS: "7",
-      VM_AGENT_MULTIPASS: "/work/bin/multipass",
-      VM_AGENT_TLS_CERT: "/work/hub.pem",
-      VM_AGENT_TLS_KEY: "/work/hub.key",
+      VM_AGENT_MULTIPASS: "/srv/a/bin/multipass",
+      VM_AGENT_TLS_CERT: "/srv/a/hub.pem",
+      VM_AGENT_TLS_KEY: "/srv/a/hub.key",
     });
   });
 
