@@ -42,9 +42,9 @@ export class Guest {
     return existsSync(this.path(path)) ? readFileSync(this.path(path), "utf8") : "";
   }
 
-  async start(node: string = process.execPath): Promise<void> {
+  async start(node: string = process.execPath, nodeArgs: readonly string[] = []): Promise<void> {
     const { file } = await bundle();
-    const child = spawn(node, [file, "--config", "/etc/vm-agent/runtime.json"], {
+    const child = spawn(node, [...nodeArgs, file, "--config", "/etc/vm-agent/runtime.json"], {
       env: { PATH: process.env.PATH, VM_AGENT_GUEST_ROOT: this.root },
       stdio: ["ignore", "pipe", "pipe"],
     });

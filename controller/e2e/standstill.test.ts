@@ -32,8 +32,8 @@ async function scene(t: TestContext) {
     guest,
     store,
     agent,
-    async start() {
-      await guest.start();
+    async start(nodeArgs: readonly string[] = []) {
+      await guest.start(process.execPath, nodeArgs);
       await until("the runtime", () => agent.ready, 20_000);
     },
     async give(spec: Readonly<Record<string, unknown>>) {
@@ -128,5 +128,45 @@ test(
       ["x\n", "x\n"],
     );
     assert.equal(agent.status, "online");
+  },
+);
+
+/** A wall clock that SIGUSR2 sets to what the file says, in hours from the true time; each look of the runtime at it is told. */
+const FAKE_CLOCK = (folder: string): string => `
+  const { readFileSync, writeFileSync } = require("node:fs");
+  const [now, every] = [Date.now, setInterval];
+  let hours = 0;
+  Date.now = () => now() + hours * 3_600_000;
+  globalThis.setInterval = (work, ms) => every(() => {
+    work();
+    if (hours !== 0) writeFileSync(${JSON.stringify(`${folder}/seen-`)} + hours, "");
+  }, ms);
+  process.on("SIGUSR2", () => { hours = Number(readFileSync(${JSON.stringify(`${folder}/hours`)}, "utf8")); });
+`;
+
+test(
+  "a clock that jumps by days: what runs goes on within its own time, once, and so does what comes",
+  POSIX,
+  async (t) => {
+    const { hub, guest, agent, start, give, reaches, home } = await scene(t);
+    const file = guest.path("/clock.cjs");
+    writeFileSync(file, FAKE_CLOCK(guest.root));
+    await start(["--require", file]);
+    const count = 'echo x >> "$HOME/count"; until [ -e "$HOME/go" ]; do sleep 0.02; done; echo out';
+    const id = await give({ command: count, timeouts: { run: 600_000 } });
+    await reaches(id, "running");
+    await until("its first line", () => existsSync(home("count")), 20_000);
+    for (const hours of [48, -72]) {
+      writeFileSync(guest.path("/hours"), String(hours));
+      guest.child?.kill("SIGUSR2");
+      await until(`its watch to see ${hours} hours`, () => existsSync(guest.path(`/seen-${hours}`)), 30_000);
+      await until("the runtime", () => agent.ready, 30_000);
+      assert.equal(hub.engine.get(id)?.state, "running");
+    }
+    writeFileSync(home("go"), "");
+    const done = await reaches(id, "succeeded");
+    assert.deepEqual([done.epoch, done.result?.stdout], [1, "out\n"]);
+    assert.equal((await reaches(await give({ command: "echo on" }), "succeeded")).result?.stdout, "on\n");
+    assert.equal(readFileSync(home("count"), "utf8"), "x\n");
   },
 );
