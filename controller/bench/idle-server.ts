@@ -26,6 +26,15 @@ export interface IdleReading {
 
 export const nameOf = (index: number): string => `agent-${index}`;
 export const nonceOf = (index: number): string => `nonce-${index}`;
+/** What hello tells of a runtime beside its nonce. */
+export const factsOf = (name: string) => ({
+  instanceId: name,
+  bootId: "b",
+  version: "0.1.0",
+  bundleHash: "",
+  node: "26",
+  tasks: [],
+});
 
 /** `home` and `port`: of an earlier server that this one comes after, which enrolled its runtimes. */
 const [which = "", count = "0", home = "", port = "0"] = process.argv.slice(2);

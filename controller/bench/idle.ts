@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
-import { type IdleOrder, type IdleReading, nameOf, nonceOf } from "./idle-server.ts";
+import { type IdleOrder, type IdleReading, factsOf, nameOf, nonceOf } from "./idle-server.ts";
 import { below, type Line, type Row, short } from "./measure.ts";
 
 /** A runtime says how it is this often, on average. */
@@ -89,15 +89,7 @@ function open(order: IdleOrder, index: number): Promise<WebSocket> {
     socket.once("error", reject);
     socket.once("close", (code) => reject(new Error(`${name} was closed with ${code}`)));
     socket.once("open", () => {
-      const facts = {
-        instanceId: name,
-        bootId: "b",
-        version: "0.1.0",
-        bundleHash: "",
-        node: "26",
-        tasks: [],
-      };
-      send(socket, name, "hello", { protocol: [1], nonce: nonceOf(index), ...facts });
+      send(socket, name, "hello", { protocol: [1], nonce: nonceOf(index), ...factsOf(name) });
     });
     socket.once("message", () => {
       send(socket, name, "ack", { credential: true });

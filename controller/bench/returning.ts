@@ -1,7 +1,7 @@
 /** Clients for the row "reconnect": each says a real hello, keeps the credential that it gets, and comes back by the runtime's own policy. */
 import WebSocket from "ws";
 import { delayAfter } from "../../agent/backoff.ts";
-import { type IdleOrder, nameOf, nonceOf } from "./idle-server.ts";
+import { type IdleOrder, factsOf, nameOf, nonceOf } from "./idle-server.ts";
 
 export interface Returning {
   /** Resolves when these are online for the first time. */
@@ -59,18 +59,10 @@ export function createReturning({ port, tokens }: IdleOrder): Returning {
     const deaf = setTimeout(() => socket.terminate(), CONNECT_MS + HELLO_MS);
     socket.on("open", () => {
       opened = true;
-      const facts = {
-        instanceId: name,
-        bootId: "b",
-        version: "0.1.0",
-        bundleHash: "",
-        node: "26",
-        tasks: [],
-      };
       send("hello", {
         protocol: [1],
         nonce: nonceOf(index),
-        ...facts,
+        ...factsOf(name),
         features: ["messages", "log", "upgrade"],
       });
     });

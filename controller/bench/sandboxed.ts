@@ -18,16 +18,7 @@ export interface Sandboxed {
 
 export async function sandboxed(files: Readonly<Record<string, string>>): Promise<Sandboxed> {
   const fixture = await createFixture(files);
-  const env = {
-    ...process.env,
-    VM_AGENT_FLEET: fixture.fleet,
-    VM_AGENT_HOME: fixture.home,
-    VM_AGENT_DRIVER: "sandbox",
-    VM_AGENT_HTTP_PORT: "0",
-    VM_AGENT_WS_PORT: "0",
-    VM_AGENT_DASHBOARD_PORT: "0",
-    NO_COLOR: "1",
-  };
+  const { env } = fixture;
   const settings = readSettings({}, env, fixture.folder);
   const onError = (error: unknown) => void process.stderr.write(`${String(error)}\n`);
   return {

@@ -29,6 +29,8 @@ export interface Fixture {
   readonly folder: string;
   readonly fleet: string;
   readonly home: string;
+  /** What every command of it runs with. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   write(file: string, content: string): Promise<void>;
   remove(file: string): Promise<void>;
   cli(...args: readonly string[]): Promise<CommandResult>;
@@ -120,6 +122,7 @@ export async function createFixture(
     folder,
     fleet,
     home,
+    env,
     async write(file, content) {
       const path = join(fleet, file);
       await mkdir(dirname(path), { recursive: true });

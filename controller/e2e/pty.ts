@@ -21,7 +21,7 @@ export interface Terminals {
 }
 
 export function terminals(
-  fixture: Pick<Fixture, "folder" | "fleet" | "home">,
+  fixture: Pick<Fixture, "folder" | "env">,
   env: Readonly<Record<string, string>> = {},
 ): Terminals {
   const children = new Set<ChildProcess>();
@@ -31,14 +31,7 @@ export function terminals(
       const child = spawn("script", ["-qefc", line, "/dev/null"], {
         cwd: fixture.folder,
         env: {
-          ...process.env,
-          VM_AGENT_FLEET: fixture.fleet,
-          VM_AGENT_HOME: fixture.home,
-          VM_AGENT_DRIVER: "sandbox",
-          VM_AGENT_HTTP_PORT: "0",
-          VM_AGENT_WS_PORT: "0",
-          VM_AGENT_DASHBOARD_PORT: "0",
-          NO_COLOR: "1",
+          ...fixture.env,
           TERM: "xterm",
           ...env,
         },

@@ -4,7 +4,7 @@ import { fieldRows, hostRows, releasedByName, summary, wouldText } from "../clie
 import { actionMark } from "../client/tones.ts";
 import type { ChangeView, HeldView, PlanView } from "../client/types.ts";
 import { type Body, hasWords } from "./body.ts";
-import { type Line, line, span, textOf, wrap } from "./line.ts";
+import { type Line, line, type Span, span, textOf, wrap } from "./line.ts";
 import type { World } from "./world.ts";
 
 export interface PlanRow {
@@ -76,18 +76,21 @@ const detail = (key: string, text: string, width: number, look: Parameters<typeo
     line(span(`      ${(i === 0 ? key : "").padEnd(KEY)}`, "dim"), span(part, look)),
   );
 
+function heading(action: string, agent: string, ...more: readonly Span[]): Line {
+  const { glyph, tone, word } = actionMark(action);
+  return line(
+    span(glyph.padStart(3), tone),
+    " ",
+    span(agent, { bold: true }),
+    "  ",
+    span(word, tone),
+    ...more,
+  );
+}
+
 export function changeLines(change: ChangeView, width: number): readonly Line[] {
   const { agent, action, why, consequences, waitsFor, snapshots, source } = change;
-  const mark = actionMark(action);
-  const lines: Line[] = [
-    line(
-      span(mark.glyph.padStart(3), mark.tone),
-      " ",
-      span(agent, { bold: true }),
-      "  ",
-      span(mark.word, mark.tone),
-    ),
-  ];
+  const lines: Line[] = [heading(action, agent)];
   for (const { field, old, new: fresh } of fieldRows(change))
     lines.push(...detail(field, old === null ? fresh : `${old} → ${fresh}`, width));
   if (waitsFor.length > 0) lines.push(...detail("after", `${waitsFor.join(", ")} Ready`, width));
@@ -101,17 +104,9 @@ export function changeLines(change: ChangeView, width: number): readonly Line[] 
 
 export function heldLines(held: HeldView, width: number, allowed: boolean): readonly Line[] {
   const { agent, message, release } = held;
-  const mark = actionMark("held");
   const would = wouldText(held);
   const lines: Line[] = [
-    line(
-      span(mark.glyph.padStart(3), mark.tone),
-      " ",
-      span(agent, { bold: true }),
-      "  ",
-      span(mark.word, mark.tone),
-      ...(allowed ? [span("  ✓ let through with the next apply", "bad")] : []),
-    ),
+    heading("held", agent, ...(allowed ? [span("  ✓ let through with the next apply", "bad")] : [])),
     ...detail("because", message, width),
   ];
   if (would !== null) lines.push(...detail("would", would, width));
