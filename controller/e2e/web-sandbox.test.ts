@@ -15,7 +15,7 @@ test("the page shows what really happens", { skip: chromium === undefined && HOW
   let up = await fixture.up();
   const browser = await openBrowser(chromium ?? "");
   t.after(() => browser.close());
-  browser.context.setDefaultTimeout(30_000);
+  browser.context.setDefaultTimeout(120_000);
   const { dashboard } = JSON.parse(await readFile(join(fixture.home, "hub.json"), "utf8")) as {
     readonly dashboard: string;
   };

@@ -43,7 +43,7 @@ export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
       },
     });
     stream.onClose(unwatch);
-    replay(hub.store.tasks.output(id, last));
+    replay(hub.engine.printed(id, last));
     if (isFinal(record.state)) finish(record);
   });
 

@@ -1,5 +1,5 @@
 /** A task that is not finished, as the engine holds it in memory, and how its record changes. */
-import type { TaskRecord, TaskState } from "../store/store.ts";
+import type { OutputChunk, TaskRecord, TaskState } from "../store/store.ts";
 import { isRecord, number, type Payload, word } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { TaskEvent } from "./tasks.ts";
@@ -16,6 +16,8 @@ export interface LiveTask {
   ending: Promise<boolean> | null;
   /** Bytes of each kept output chunk, oldest first, for the cap. */
   readonly chunks: { readonly seq: number; readonly bytes: number }[];
+  /** Output on its way to the disk, oldest first: told to those who watch, and not yet to be read back. */
+  readonly unwritten: Set<OutputChunk>;
   outputBytes: number;
 }
 
@@ -27,6 +29,7 @@ export function liveTask(record: TaskRecord): LiveTask {
     settling: false,
     ending: null,
     chunks: [],
+    unwritten: new Set(),
     outputBytes: 0,
   };
 }

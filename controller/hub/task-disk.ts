@@ -77,7 +77,9 @@ export class TaskDisk {
   /** Keeps a chunk and drops the oldest beyond the cap; returns how many bytes were dropped. */
   output(task: LiveTask, chunk: OutputChunk): number {
     const { store, limits, onStoreError } = this.#deps;
-    store.tasks.appendOutput([chunk]).catch(onStoreError);
+    task.unwritten.add(chunk);
+    const written = store.tasks.appendOutput([chunk]).catch(onStoreError);
+    void written.finally(() => task.unwritten.delete(chunk));
     task.chunks.push({ seq: chunk.seq, bytes: chunk.data.length });
     task.outputBytes += chunk.data.length;
     // Trimmed by the quarter, so that a long output does not cost a delete for each chunk.

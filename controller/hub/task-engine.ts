@@ -53,6 +53,14 @@ export class TaskEngine {
     return this.#live.get(id)?.record ?? this.#deps.store.tasks.get(id);
   }
 
+  /** What a task printed after the chunk of that number, with what is not on disk yet. */
+  printed(id: string, after: number): readonly OutputChunk[] {
+    const stored = this.#deps.store.tasks.output(id, after);
+    const last = stored.at(-1)?.seq ?? after;
+    const coming = this.#live.get(id)?.unwritten ?? [];
+    return [...stored, ...[...coming].filter((chunk) => chunk.seq > last)];
+  }
+
   current(record: TaskRecord): TaskRecord {
     return this.#live.get(record.id)?.record ?? record;
   }
