@@ -5,7 +5,9 @@ import { needHub } from "./home.ts";
 import type { Output } from "./output.ts";
 import type { Invocation } from "./run.ts";
 import { asked } from "./asked.ts";
+import { cancelOnSignal } from "./task-signals.ts";
 import { type Sink, stream } from "./task-stream.ts";
+import { sayWhatItWaitsFor } from "./task-waits.ts";
 
 export interface Chosen {
   readonly capability?: string;
@@ -57,16 +59,25 @@ export async function giveMany(
 ): Promise<number> {
   const { api } = await needHub(settings);
   const key = options.idempotencyKey as string | undefined;
-  const { tasks } = await asked(() => api.submitWhereFits(target, body, key));
+  const submit = () => asked(() => api.submitWhereFits(target, body, key));
   if (!wait) {
+    const { tasks } = await submit();
     if (output.json) output.out(JSON.stringify({ tasks }));
     else for (const { agent, taskId, status } of tasks) output.out(`${agent} ${taskId} ${status}`);
     return 0;
   }
+  using signalled = cancelOnSignal(api, output);
+  const { tasks } = await submit();
+  for (const { taskId } of tasks) signalled.watch(taskId);
   const ended = await Promise.all(
-    tasks.map(async ({ taskId, agent }) => {
+    tasks.map(async ({ taskId, agent, status }) => {
       const lines = prefixed(agent, output);
-      await stream(api, taskId, output.json, lines.sink);
+      if (status === "queued") lines.note("queued: it is busy or offline; waiting (Ctrl-C cancels it)");
+      {
+        using _waits = sayWhatItWaitsFor(api, taskId, (line) => process.stderr.isTTY && lines.note(line));
+        await stream(api, taskId, output.json, lines.sink);
+      }
+      signalled.ended(taskId);
       lines.end();
       return (await api.getTask(taskId)).task;
     }),
@@ -81,16 +92,21 @@ export async function giveMany(
   }
   const [only] = failed;
   if (!only) return 0;
+  if (signalled.exit !== null && failed.some(({ state }) => state === "cancelled")) return signalled.exit;
   return ended.length === 1 && only.exitCode ? only.exitCode : 1;
 }
 
 /** Whole lines under a name, so that those of several agents do not run into each other. */
-function prefixed(name: string, output: Output): { readonly sink: Sink; readonly end: () => void } {
+function prefixed(
+  name: string,
+  output: Output,
+): { readonly sink: Sink; readonly note: (line: string) => void; readonly end: () => void } {
   const open = { stdout: "", stderr: "" };
   const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
   const print = (line: string, to: keyof typeof open) =>
     (to === "stderr" ? output.err : output.out)(`${output.paint("dim", `${name} |`)} ${line}`);
   return {
+    note: (line) => print(output.paint("dim", line), "stderr"),
     sink: (data, to) => {
       const lines = (open[to] + (typeof data === "string" ? data : decoders[to].write(data))).split("\n");
       open[to] = lines.pop() ?? "";

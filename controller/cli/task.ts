@@ -76,14 +76,17 @@ async function give(
 ): Promise<number> {
   const { api } = await needHub(settings);
   const key = options.idempotencyKey as string | undefined;
-  const accepted = await asked(() => api.submitTask(name, body, key));
+  const submit = () => asked(() => api.submitTask(name, body, key));
   if (!wait) {
+    const accepted = await submit();
     output.out(output.json ? JSON.stringify(accepted) : `${accepted.taskId} ${accepted.status}`);
     return 0;
   }
+  using signalled = cancelOnSignal(api, output);
+  const accepted = await submit();
+  signalled.watch(accepted.taskId);
   if (accepted.status === "queued")
     output.err(output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`));
-  using signalled = cancelOnSignal(api, accepted.taskId, output);
   {
     const say = (line: string) => process.stderr.isTTY && output.err(output.paint("dim", line));
     using _waits = sayWhatItWaitsFor(api, accepted.taskId, say);
