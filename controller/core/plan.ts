@@ -89,6 +89,8 @@ function guards(
   const named = new Set(policy.allowDelete);
   // Named ones count too: naming one never makes room for another.
   const removals = found.changes.filter((c) => c.action === "destroy" && c.cause !== "interrupted");
+  // What a former life began to remove is as good as gone.
+  const present = observed.claims.filter((c) => c.phase !== "removing").length;
   const room = limits(found, desired, observed);
   const { maxDeletes, prune } = desired.settings;
 
@@ -111,11 +113,12 @@ function guards(
       if (protectedNow)
         return { reason: "protected", message: "it is protected (protect: true)", release: allow };
       if (named.has(change.agent)) return null;
-      if (removals.length > 1 && removals.length === observed.claims.length) {
+      if (removals.length === present) {
+        const which = removals.length === 1 ? "it" : `${removals.length} agents`;
         return {
           reason: "nothing-left",
-          message: `removing ${removals.length} agents would leave none`,
-          release: `${allow} (each by name)`,
+          message: `removing ${which} would leave none`,
+          release: removals.length === 1 ? allow : `${allow} (each by name)`,
         };
       }
       if (removals.length > maxDeletes) {

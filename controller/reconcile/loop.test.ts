@@ -104,11 +104,29 @@ describe("work", () => {
   });
 
   it("removals come first: they make room", async () => {
-    const scene = await start([{ name: "a" }], { prune: true, parallelism: 1 });
+    const scene = await start([{ name: "a" }, { name: "b" }], { prune: true, parallelism: 1 });
+    await scene.running({ name: "b" });
     await scene.running({ name: "z" });
     scene.loop.start();
     await settle(scene);
     assert.deepEqual(scene.calls, ["remove z", "launch a"]);
+  });
+
+  it("the last one there is, is not removed, and not because a person named the other", async () => {
+    const scene = await start([], { prune: true, maxDeletes: 5 });
+    await scene.running({ name: "y" });
+    await scene.running({ name: "z" });
+    scene.loop.approve([{ agent: "z", action: "destroy" }], ["z"]);
+    scene.loop.start();
+    await settle(scene);
+    assert.deepEqual(scene.calls, ["remove z"]);
+    assert.deepEqual(
+      scene.loop.last?.plan.held.map((h) => [h.agent, h.reason]),
+      [["y", "nothing-left"]],
+    );
+    scene.loop.approve([], ["y"]);
+    await settle(scene);
+    assert.deepEqual(scene.calls, ["remove z", "remove y"]);
   });
 
   it("that failed for now is tried again, each time later; the failure is forgotten when it is as written", async () => {

@@ -146,6 +146,7 @@ function wrongToDestroy(
     (c) => !wanted.has(c.name) && c.phase === "launched" && SETTLED.includes(states.get(c.name) ?? ""),
   );
   if (removable.length > desired.settings.maxDeletes) return `destroys one of ${removable.length} at once`;
-  if (removable.length > 1 && removable.length === observed.claims.length) return "would leave nothing";
+  const present = observed.claims.filter((c) => c.phase !== "removing");
+  if (removable.length === present.length) return "would leave nothing";
   return null;
 }
