@@ -1,6 +1,6 @@
 /** What is asked or typed, as lines above the last one. Pure. */
 import { completions } from "./keys.ts";
-import { columns, type Line, line, type Span, span, wrap } from "./line.ts";
+import { columns, cut, type Line, line, type Span, span, wrap } from "./line.ts";
 import type { Typing, Ui } from "./state.ts";
 
 const PROMPTS = { filter: "/", command: ":", task: "task", snapshot: "snapshot" } as const;
@@ -50,13 +50,23 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
   ];
 }
 
-/** The end of a long line is what is being typed. */
-function typingSpans({ text, cursor }: Typing, width: number): readonly Span[] {
-  const from = Math.max(0, cursor - Math.max(4, width) + 1);
-  const under = text.slice(cursor, cursor + 1) || " ";
-  return [
-    span(text.slice(from, cursor)),
-    span(under, { inverse: true }),
-    span(text.slice(cursor + 1, from + width)),
-  ];
+/** The end of a long line is what is being typed. What is only proposed is marked as a whole, as it is replaced as a whole. */
+function typingSpans({ text, cursor, isOffer }: Typing, width: number): readonly Span[] {
+  if (isOffer && text !== "") return [span(cut(text, width), { inverse: true }), span(" ")];
+  const before = tail(text.slice(0, cursor), Math.max(4, width) - 1);
+  const [under = " "] = text.slice(cursor);
+  const after = text.slice(cursor + (cursor < text.length ? under.length : 0));
+  return [span(before), span(under, { inverse: true }), span(after)];
+}
+
+/** The last letters, in at most `width` columns; that there are more before them is told by a dot. */
+function tail(text: string, width: number): string {
+  if (columns(text) <= width) return text;
+  const letters = [...text];
+  let from = letters.length;
+  for (let left = width - 1; from > 0; from--) {
+    left -= columns(letters[from - 1] ?? "");
+    if (left < 0) break;
+  }
+  return `…${letters.slice(from).join("")}`;
 }

@@ -43,10 +43,16 @@ const NAMED = [
 ] as const satisfies readonly (readonly [keyof KeyFlags, string])[];
 
 export function pressOf(input: string, key: KeyFlags): Press | null {
+  if (key.ctrl || key.meta) {
+    // A word instead of a letter: Ctrl or Alt with an arrow, Alt with b and f as shells have it, Alt with Backspace.
+    if (key.leftArrow || (key.meta && input === "b")) return { name: "word-left", text: "" };
+    if (key.rightArrow || (key.meta && input === "f")) return { name: "word-right", text: "" };
+    if (key.backspace && key.meta) return { name: "word-backspace", text: "" };
+  }
   if (key.tab) return { name: key.shift ? "shift+tab" : "tab", text: "" };
   for (const [flag, name] of NAMED) if (key[flag]) return { name, text: "" };
   if (input === "") return null;
   if (key.ctrl) return { name: `ctrl+${input.toLowerCase()}`, text: "" };
-  // Alt with a letter means nothing here.
+  // Alt with another letter means nothing here.
   return key.meta ? null : { name: "text", text: input };
 }

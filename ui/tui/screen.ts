@@ -196,5 +196,6 @@ function dialogHint(kind: string, what: string): string {
   if (kind === "sure") return "y yes   n no";
   if (kind === "typed") return "⏎ when it is typed   Esc leaves it";
   if (what === "command") return "⏎ does it   Tab completes   ↑ earlier ones   Esc leaves it";
+  if (what === "snapshot") return "⏎ takes it   letters replace what is marked, ← edits it   Esc leaves it";
   return what === "task" ? "⏎ gives it   ↑ earlier ones   Esc leaves it" : "⏎ keeps it   Esc leaves it";
 }

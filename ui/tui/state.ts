@@ -32,6 +32,8 @@ export interface Typing {
   readonly text: string;
   /** Letters before the cursor. */
   readonly cursor: number;
+  /** Nobody typed it yet: it is proposed, and replaced by what is typed first. */
+  readonly isOffer?: boolean;
 }
 
 export type Dialog =

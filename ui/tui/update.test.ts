@@ -213,6 +213,10 @@ describe("doing", () => {
     const asked = play(["S"]).ui.dialog;
     assert.match(asked?.kind === "line" ? asked.typing.text : "", /^s-20261122-\d{4}$/);
     assert.deepEqual(play(["S", "ctrl+c"]).effects, []);
+    assert.deepEqual(play(["S", ..."mine", "enter"]).effects, [
+      { type: "snapshot", agent: "agent-builder", snapshot: "mine" },
+    ]);
+    assert.match(JSON.stringify(play(["S", "enter"]).effects), /"snapshot":"s-20261122-\d{4}"/);
     const { effects } = play([":", ..."snapshot agent-cache before", "enter"]);
     assert.deepEqual(effects, [{ type: "snapshot", agent: "agent-cache", snapshot: "before" }]);
   });
@@ -293,6 +297,15 @@ describe("the table of keys", () => {
     assert.deepEqual(pressOf("c", { ...none, ctrl: true }), { name: "ctrl+c", text: "" });
     assert.deepEqual(pressOf("D", { ...none, shift: true }), { name: "text", text: "D" });
     assert.equal(pressOf("x", { ...none, meta: true }), null);
+    assert.deepEqual(pressOf("b", { ...none, meta: true }), { name: "word-left", text: "" });
+    assert.deepEqual(pressOf("", { ...none, rightArrow: true, ctrl: true }), {
+      name: "word-right",
+      text: "",
+    });
+    assert.deepEqual(pressOf("", { ...none, backspace: true, meta: true }), {
+      name: "word-backspace",
+      text: "",
+    });
     assert.equal(pressOf("", none), null);
   });
 });

@@ -22,7 +22,7 @@ import {
   viewOf,
   withSpot,
 } from "./state.ts";
-import { typed } from "./typing.ts";
+import { offered, typed } from "./typing.ts";
 import type { World } from "./world.ts";
 
 export interface Step {
@@ -137,11 +137,20 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
 /** What a view needs is read when somebody looks. */
 const shown = (ui: Ui): Step => doing(ui, { type: "refresh" });
 
-const lineDialog = (
-  what: Extract<Dialog, { readonly kind: "line" }>["what"],
-  agent: string,
-  text: string,
-): Dialog => ({ kind: "line", what, agent, typing: typed(text), before: text, back: 0, problem: "" });
+type LineDialog = Extract<Dialog, { readonly kind: "line" }>;
+
+const lineDialog = (what: LineDialog["what"], agent: string, text: string): LineDialog => ({
+  kind: "line",
+  what,
+  agent,
+  typing: typed(text),
+  before: text,
+  back: 0,
+  problem: "",
+});
+
+/** The same line, replaced by what is typed first. */
+const offering = (dialog: LineDialog): LineDialog => ({ ...dialog, typing: offered(dialog.typing.text) });
 
 function openedAtCursor(ui: Ui, scene: Scene): Step {
   const { body, world } = scene;
@@ -190,7 +199,7 @@ function onAgent(ui: Ui, action: AgentAction, name: string, rest: string, scene:
       return doing(ui, { type: "paused", agent: agent.document, paused: false });
     case "snapshot":
       if (rest !== "") return doing(ui, { type: "snapshot", agent: agent.document, snapshot: rest });
-      return only({ ...ui, dialog: lineDialog("snapshot", agent.document, suggested(now)) });
+      return only({ ...ui, dialog: offering(lineDialog("snapshot", agent.document, suggested(now))) });
     case "restore":
       return asked(ui, scene, askRestore(world, name, rest));
     case "destroy":
@@ -227,12 +236,12 @@ function tasked(ui: Ui, agent: string, text: string): Step {
     const dialog = {
       ...lineDialog("task", agent, line),
       problem: `not JSON: ${(error as Error).message}`,
-    } as Dialog;
+    };
     return only({ ...ui, dialog });
   }
 }
 
-function lineEntered(ui: Ui, dialog: Extract<Dialog, { readonly kind: "line" }>, scene: Scene): Step {
+function lineEntered(ui: Ui, dialog: LineDialog, scene: Scene): Step {
   const text = dialog.typing.text;
   switch (dialog.what) {
     case "filter":
