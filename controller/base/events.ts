@@ -40,7 +40,8 @@ export interface EventMap {
     readonly retryInMs: number | null;
   };
   /** An agent reached its desired state after having differed. */
-  "agent.converged": { readonly agent: string };
+  /** `action`: of the change that led to it. */
+  "agent.converged": { readonly agent: string; readonly action?: string };
   "agent.drifted": { readonly agent: string; readonly message: string };
   /** An instance of ours that the store had forgotten has proven itself. */
   "agent.adopted": { readonly agent: string; readonly message: string };

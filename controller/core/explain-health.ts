@@ -77,8 +77,20 @@ const reading = (health: Health, ready: Truth, reason: string, message: string):
 });
 
 export function healthOf(f: AgentFacts): HealthReading {
-  return f.agent ? ofState(f, f.agent.state) : unwanted(f);
+  return f.agent ? inWork(f, ofState(f, f.agent.state)) : unwanted(f);
 }
+
+const PASSING: ReadonlySet<Health> = new Set(["Degraded", "Offline", "Missing"]);
+
+/** What is stopped, silent or not there yet because we work on it is on its way, and no fault. */
+function inWork(f: AgentFacts, found: HealthReading): HealthReading {
+  const passes = f.busy && found.ready !== "True" && PASSING.has(found.health) && !isForeign(found);
+  return passes ? reading("Progressing", "False", "InWork", `it is worked on: ${found.message}`) : found;
+}
+
+/** Work on ours does not make what is not ours any better. */
+const isForeign = ({ reason }: HealthReading): boolean =>
+  reason === "NameTaken" || reason === "RuntimeRefused";
 
 /** Held, it is there for as long as nobody says yes: what is there counts, by what was last written of it. */
 function unwanted(f: AgentFacts): HealthReading {

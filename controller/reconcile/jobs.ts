@@ -6,6 +6,10 @@ import { Work, type Working } from "./work.ts";
 export class Jobs {
   readonly #work = new Work();
   readonly #running = new Map<string, Promise<void>>();
+  /** Work that ended since the look began that is under way, or was the last. */
+  #ended = new Set<string>();
+  /** Work that ended before it began, and after the look before it. */
+  #endedBefore = new Set<string>();
 
   constructor(bus: Bus) {
     bus.on("step.started", (e, stepSince) =>
@@ -15,6 +19,21 @@ export class Jobs {
 
   get working(): ReadonlyMap<string, Working> {
     return this.#work.all;
+  }
+
+  /** In work, or not looked at since: what was seen of these is half of our own work. */
+  get unjudged(): ReadonlySet<string> {
+    return new Set([...this.#running.keys(), ...this.#ended, ...this.#endedBefore]);
+  }
+
+  lookBegins(): void {
+    for (const name of this.#ended) this.#endedBefore.add(name);
+    this.#ended = new Set();
+  }
+
+  /** What it found is known from now on. */
+  lookEnds(): void {
+    this.#endedBefore = new Set();
   }
 
   progress(agent: string, text: string): void {
@@ -30,6 +49,7 @@ export class Jobs {
       work().finally(() => {
         this.#running.delete(name);
         this.#work.end(name);
+        this.#ended.add(name);
         ended();
       }),
     );

@@ -77,6 +77,11 @@ export class Loop {
     return this.#jobs.working;
   }
 
+  /** In work, or not looked at since: what was seen of these is half of our own work. */
+  get unjudged(): ReadonlySet<string> {
+    return this.#jobs.unjudged;
+  }
+
   /** What is put off, and until when. */
   get next(): readonly NextTry[] {
     return this.#care.next();
@@ -148,6 +153,7 @@ export class Loop {
     const began = clock.now();
     try {
       for (const names of this.#asked.splice(0)) await this.#care.forgive(names);
+      this.#jobs.lookBegins();
       const busy = new Set(this.queue.keys());
       const { given } = this.#approvals;
       const options = {
@@ -160,6 +166,7 @@ export class Loop {
       };
       const turn = await reconcile(this.#deps, desired, this.#policy(), options);
       this.#turn = turn;
+      this.#jobs.lookEnds();
       this.#turns++;
       this.#events.planned(turn);
       if (turn.observed.instances.kind === "seen") this.queue.forgiveOthers(openAgents(turn.plan));
@@ -245,7 +252,7 @@ export class Loop {
       this.queue.done(name);
       this.#approvals.done(name);
       this.scope.done(name);
-      if (begin.kind === "change") bus.emit("agent.converged", { agent: name });
+      if (begin.kind === "change") bus.emit("agent.converged", { agent: name, action: change.action });
     } catch (error) {
       const known = toVmAgentError(error);
       // A yes was for what was wanted then.

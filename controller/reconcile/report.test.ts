@@ -78,6 +78,28 @@ test("when nothing can be seen it says so, and what is not ours is only counted"
   assert.deepEqual([one()?.sync, one()?.seen, report().foreign], ["Unknown", "?", null]);
 });
 
+test("what the loop itself has stopped is on its way, at every moment until it was looked at again", async () => {
+  const { scene, loop, one } = await reported([{ name: "a" }]);
+  await scene.running({ name: "a" });
+  scene.desired = { ...scene.desired, snapshots: [snapshotOf({ name: "clean", agent: "a" })] };
+  const told: string[] = [];
+  scene.bus.onAny(({ name }) => {
+    const a = one();
+    told.push(`${name}: ${a?.seen} ${a?.health} ${a?.conditions.find((c) => c.type === "Ready")?.reason}`);
+  });
+  loop.start();
+  await scene.clock.until("we have stopped it", () => scene.world.get("a")?.state === "Stopped");
+  loop.wake();
+  await scene.clock.until("it is settled", () => loop.isSettled);
+  const worked = told.filter((t) => /Progressing InWork/.test(t));
+  assert.ok(worked.length > 0, told.join("\n"));
+  assert.deepEqual(
+    told.filter((t) => /Degraded|Offline|Missing/.test(t)),
+    [],
+  );
+  assert.equal(one()?.health, "Healthy");
+});
+
 test("an instance that the loop itself has stopped has not drifted; one that somebody stopped has", async () => {
   const { scene, loop, report, one } = await reported([{ name: "a" }]);
   scene.bus.on("planned", () => void report());

@@ -42,6 +42,9 @@ const took = (data: Data): string => duration(number(data, "durationMs"));
 const list = (data: Data, key: string): readonly string[] =>
   Array.isArray(data[key]) ? (data[key] as readonly unknown[]).map(String) : [];
 
+/** Steps that touch our own notes alone. */
+const BOOKKEEPING: ReadonlySet<string> = new Set(["claim", "converged", "forget"]);
+
 const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   "fleet.read": (d) => {
     const errors = list(d, "errors");
@@ -71,18 +74,29 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
       !bad,
     ];
   },
-  "step.started": (d) => ["agent", "◐", "accent", `${word(d, "step")} began${withDetail(word(d, "detail"))}`],
+  "step.started": (d) => [
+    "agent",
+    "◐",
+    "accent",
+    `${word(d, "step")} began${withDetail(word(d, "detail"))}`,
+    BOOKKEEPING.has(word(d, "step")),
+  ],
   "step.done": (d) =>
     d.skipped === true
       ? ["agent", "–", "dim", `${word(d, "step")} was not needed`, true]
-      : ["agent", "✓", "good", `${word(d, "step")} done in ${took(d)}`],
+      : ["agent", "✓", "good", `${word(d, "step")} done in ${took(d)}`, BOOKKEEPING.has(word(d, "step"))],
   "step.failed": (d) => [
     "agent",
     "✗",
     "bad",
     `${word(d, "step")} failed: ${word(d, "message")}${typeof d.retryInMs === "number" ? `; tried again in ${duration(d.retryInMs)}` : ""}`,
   ],
-  "agent.converged": () => ["agent", "✓", "good", "is as written"],
+  "agent.converged": (d) => [
+    "agent",
+    "✓",
+    "good",
+    d.action === "destroy" ? "is gone, as its document is" : "is as written",
+  ],
   "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message").replace(/^drift: /, "")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
   "secret.rotated": (d) => [

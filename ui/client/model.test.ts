@@ -67,6 +67,23 @@ test("events are kept in order, bounded, and a repeated one counts once", () => 
   assert.equal(many.events.at(-1)?.id, `s-${EVENTS_KEPT + 19}`);
 });
 
+test("what is said again, and notes of our own, are routine; the end of a destroyed agent is no agreement with its document", () => {
+  const model = after(
+    event("r-1", "planned", { create: 1, held: 0 }),
+    event("r-2", "step.started", { agent: "a", step: "claim", detail: "" }),
+    event("r-3", "step.done", { agent: "a", step: "launch", durationMs: 1 }),
+    event("r-4", "planned", { create: 1, held: 0 }),
+    event("r-5", "planned", { create: 0, held: 0 }),
+    event("r-6", "planned", { create: 1, held: 0 }),
+    event("r-7", "agent.converged", { agent: "a", action: "destroy" }),
+  );
+  assert.deepEqual(
+    model.events.map((e) => e.routine),
+    [false, true, false, true, false, false, false],
+  );
+  assert.equal(model.events.at(-1)?.text, "is gone, as its document is");
+});
+
 test("a runtime that falls silent is a warning, unless its instance is stopped by us or meant to be down", () => {
   for (const name of ["runtime.suspect", "runtime.offline"]) {
     const model = after(

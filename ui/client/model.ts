@@ -121,7 +121,7 @@ function withEvent(model: Model, event: ServerEvent, now: number): Model {
   // The hub restarted or forgot: what it still knows follows.
   if (event.event === "open") return model;
   if (event.event === "reset") return model.events.length === 0 ? model : withGap(model, event, now);
-  const line = eventLine(event, now);
+  const line = unlessSaid(model.events, eventLine(event, now));
   // Behind a reconnect or a gap the same event may come twice.
   if (model.events.some((e) => e.id === line.id)) return model;
   const events = [...model.events, line].slice(-EVENTS_KEPT);
@@ -130,6 +130,12 @@ function withEvent(model: Model, event: ServerEvent, now: number): Model {
     events,
     tasks: event.event === "task.changed" ? taskChanged(model.tasks, event, line.at) : model.tasks,
   };
+}
+
+/** A plan that says what the last one said is no news. */
+function unlessSaid(events: readonly EventLine[], line: EventLine): EventLine {
+  if (line.name !== "planned") return line;
+  return events.findLast((e) => e.name === "planned")?.text === line.text ? { ...line, routine: true } : line;
 }
 
 /** What was seen stays; that something may be missing is said where it is missing. */
