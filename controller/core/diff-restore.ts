@@ -1,6 +1,6 @@
 /** A restore that is written and not done: when it may be done, and when only a person knows. */
 import type { AgentCase } from "./diff-agent.ts";
-import type { Change, Held } from "./types.ts";
+import type { Change, Claim, Held } from "./types.ts";
 
 export interface RestoreCase {
   readonly restore?: NonNullable<Change["restore"]>;
@@ -13,12 +13,27 @@ export interface RestoreCase {
 
 const NOTHING: RestoreCase = { begun: false, held: [], blocks: false };
 
+/** A restore is done once for each token, whatever was written in between. */
+export const isTokenDone = (claim: Pick<Claim, "restoreToken" | "formerTokens">, token: string): boolean =>
+  claim.restoreToken === token || (claim.formerTokens?.includes(token) ?? false);
+
+const FORMER_TOKENS = 200;
+
+/** What a claim says of tokens once this one is carried out. */
+export function withTokenDone(
+  { restoreToken, formerTokens = [] }: Pick<Claim, "restoreToken" | "formerTokens">,
+  token: string,
+): Pick<Claim, "restoreToken" | "formerTokens"> {
+  if (restoreToken === null || restoreToken === token) return { restoreToken: token };
+  return { restoreToken: token, formerTokens: [...formerTokens, restoreToken].slice(-FORMER_TOKENS) };
+}
+
 export const isRestorePending = ({ agent, claim }: Pick<AgentCase, "agent" | "claim">): boolean =>
   agent.restore !== undefined &&
   claim !== undefined &&
   // Before it was Ready once there is nothing to go back from.
   claim.converged !== null &&
-  claim.restoreToken !== agent.restore.token;
+  !isTokenDone(claim, agent.restore.token);
 
 export function restoreCase(c: AgentCase): RestoreCase {
   const { agent, claim, instance } = c;

@@ -196,6 +196,8 @@ export interface Claim {
   readonly runtimeHash: string;
   /** The last restore token that was carried out, or that was there when the instance was made. */
   readonly restoreToken: string | null;
+  /** Those before it, oldest first: a commit that is reverted writes an old one again, and nothing is done for it. */
+  readonly formerTokens?: readonly string[];
   /**
    * A restore that was begun. While the instance stays Stopped it may be done again; once it has run it is not known whether
    * it was done, and nobody but a person decides.

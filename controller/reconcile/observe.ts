@@ -1,6 +1,7 @@
 /** One look at the world: one list, and only what it does not tell and is not known already. Reads, and buries dead claims. */
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
+import { isTokenDone } from "../core/diff-restore.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type {
   Claim,
@@ -133,8 +134,11 @@ export async function observe(
 function needsSnapshots(store: Store, desired: Desired | null, claims: readonly Claim[]): boolean {
   const claimed = new Map(claims.map((c) => [c.name, c]));
   if (desired?.snapshots.some((s) => claimed.has(s.agent))) return true;
-  if (desired?.agents.some((a) => a.restore && claimed.get(a.name)?.restoreToken !== a.restore.token))
-    return true;
+  const isNew = (name: string, token: string) => {
+    const claim = claimed.get(name);
+    return claim !== undefined && !isTokenDone(claim, token);
+  };
+  if (desired?.agents.some((a) => a.restore && isNew(a.name, a.restore.token))) return true;
   return madeSnapshots(store, claimed).length > 0;
 }
 

@@ -1,5 +1,6 @@
 /** Taking, removing and going back to snapshots. What is about to be done is noted before it is done. */
 import { VmAgentError } from "../base/errors.ts";
+import { isTokenDone, withTokenDone } from "../core/diff-restore.ts";
 import { mountsOf } from "../core/drift.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Claim, ConvergedView, ObservedSnapshot, Step } from "../core/types.ts";
@@ -80,7 +81,7 @@ export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<voi
   const { agent, restore: wish } = step;
   if (!wish) throw new Error("a restore step without a snapshot");
   const mine = owned(deps, agent);
-  if (mine.restoreToken === wish.token) return;
+  if (isTokenDone(mine, wish.token)) return;
   if (!(await listed(deps, agent)).some((s) => s.name === wish.snapshot)) {
     throw gone(agent, wish.snapshot);
   }
@@ -88,7 +89,7 @@ export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<voi
   await driver.restore(agent, wish.snapshot);
   for (const key of [sizeKey(agent), mountsKey(agent), SNAPSHOTS_KEY]) await store.kv.remove(key);
   const converged = mine.converged && (await broughtBack(driver, agent, mine.converged));
-  await putClaim(deps, agent, { restoring: null, restoreToken: wish.token, converged });
+  await putClaim(deps, agent, { restoring: null, ...withTokenDone(mine, wish.token), converged });
 }
 
 const gone = (agent: string, snapshot: string): VmAgentError =>

@@ -225,6 +225,14 @@ describe("a restore", () => {
     assert.equal(scene.calls.filter((c) => c === "restore a").length, 1);
   });
 
+  it("is done once for a token, whatever was restored in between", async () => {
+    const scene = await stopped(["clean"]);
+    for (const token of ["t", "u", "t", "v", "u"])
+      await done(scene, restore(scene.deps, step("restore", { restore: { ...wish, token } })));
+    assert.equal(scene.calls.filter((c) => c === "restore a").length, 3);
+    assert.deepEqual([scene.claim("a")?.restoreToken, scene.claim("a")?.formerTokens], ["v", ["t", "u"]]);
+  });
+
   it("that fails leaves the intent, and no token", async () => {
     const scene = await stopped(["clean"]);
     scene.faults.set("restore", ["lie"]);

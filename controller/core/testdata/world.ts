@@ -2,6 +2,7 @@
 import { diff } from "../diff.ts";
 import { desiredView, mountsOf } from "../drift.ts";
 import { makePlan } from "../plan.ts";
+import { isTokenDone, withTokenDone } from "../diff-restore.ts";
 import { withKeptInstances } from "../renames.ts";
 import { steps } from "../steps.ts";
 import type {
@@ -190,7 +191,7 @@ export function runStep(
     }
     case "restore": {
       const wish = step.restore ?? illegal();
-      if (mine().restoreToken === wish.token) return;
+      if (isTokenDone(mine(), wish.token)) return;
       const back = here().snapshots.find((s) => s.name === wish.snapshot) ?? illegal();
       if (state !== "Stopped") return illegal();
       world.claims.set(name, { ...mine(), restoring: wish });
@@ -203,7 +204,7 @@ export function runStep(
       return void world.claims.set(name, {
         ...mine(),
         restoring: null,
-        restoreToken: wish.token,
+        ...withTokenDone(mine(), wish.token),
         converged: { ...converged, ...seen, ...mountsOf(mounts) },
       });
     }

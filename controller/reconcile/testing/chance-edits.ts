@@ -95,7 +95,9 @@ export function edited(
       if (!agent || agent.name === REPLICATED) return nothing;
       const there = snapshots(agent.previousName ?? agent.name);
       const snapshot = there.length > 0 && chance.happens(0.9) ? chance.pick(there) : "clean";
-      return change(one, { restore: { snapshot, token: `t${next.edit}` } });
+      // Now and then one that was written before, as by a commit that is reverted.
+      const edit = chance.happens(0.2) ? chance.int(1, next.edit) : next.edit;
+      return change(one, { restore: { snapshot, token: `t${edit}` } });
     }
     case "settings": {
       const settings = { ...written.settings, prune: chance.happens(0.5), maxDeletes: chance.int(0, 2) };

@@ -72,7 +72,7 @@ export function wrongInTheEnd(
     const mounts = ({ source, target }: Mount) => `${source} ${target}`;
     const [has, wants] = [instance.mounts, agent.mounts].map((m) => m.map(mounts).sort().join(", "));
     if (has !== wants) wrong.push(`${name} has the mounts ${has}, wanted ${wants}`);
-    if (agent.restore && claim?.restoreToken !== agent.restore.token)
+    if (agent.restore && ![claim?.restoreToken, ...(claim?.formerTokens ?? [])].includes(agent.restore.token))
       wrong.push(`${name} was not restored for ${agent.restore.token}`);
     if (agent.state !== "suspended") wrong.push(...wrongSnapshots(instance, desired));
   }

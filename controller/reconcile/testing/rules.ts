@@ -73,6 +73,9 @@ function wrongToRemedy(
   return desired.guard ? "replaced while the files are not in order" : null;
 }
 
+const tokensOf = (claim: Claim | undefined): readonly (string | null)[] =>
+  claim ? [claim.restoreToken, ...(claim.formerTokens ?? [])] : [];
+
 function wrongToRestore(
   change: Change,
   agent: DesiredAgent,
@@ -82,7 +85,7 @@ function wrongToRestore(
   const { restore } = agent;
   if (!restore || restore.token !== change.restore?.token) return "restores for a token that is not written";
   if (restore.snapshot !== change.restore.snapshot) return "restores another snapshot than is written";
-  if (claim?.restoreToken === restore.token) return "restores again for a token that is done";
+  if (tokensOf(claim).includes(restore.token)) return "restores again for a token that is done";
   const begun = claim?.restoring?.token === restore.token;
   return agent.protect && !begun && !yes.allowDelete.has(agent.name) ? "restores what is protected" : null;
 }
@@ -107,7 +110,7 @@ function wrongToPrune(snapshot: string, p: Prune): string | null {
   if (found && found.maker !== "fleet") return "removes a person's snapshot";
   if (snapshot.startsWith("before-")) return "removes what was kept before a restore";
   if (desired.guard) return `removed although the fleet is ${desired.guard.reason}`;
-  const isPending = agent.restore && p.claim?.restoreToken !== agent.restore.token;
+  const isPending = agent.restore && !tokensOf(p.claim).includes(agent.restore.token);
   if (isPending && agent.restore?.snapshot === snapshot) return "removes what a restore goes back to";
   const documents = desired.snapshots.filter((s) => s.agent === agent.name);
   if (documents.some((d) => d.schedule === undefined && d.name === snapshot))
