@@ -1,6 +1,6 @@
 /** Every event of the live stream as one line for people: what happened, to whom, how it is meant. Pure. */
 import type { ServerEvent } from "./api.ts";
-import { duration } from "./format.ts";
+import { count, duration } from "./format.ts";
 import type { Tone } from "./tones.ts";
 
 export type EventKind = "agent" | "task" | "fleet" | "command" | "hub";
@@ -49,12 +49,12 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   "fleet.read": (d) => {
     const errors = list(d, "errors");
     if (errors.length > 0) return ["fleet", "✗", "bad", `the fleet files have errors: ${errors[0]}`];
-    return ["fleet", "✓", "good", `the fleet was read: ${word(d, "agents")} agents`];
+    return ["fleet", "✓", "good", `the fleet was read: ${count(number(d, "agents"), "agent")}`];
   },
   observed: (d) =>
     d.reason
       ? ["fleet", "▲", "bad", `nothing can be seen: ${word(d, "reason")}`]
-      : ["fleet", "·", "dim", `looked at ${word(d, "instances")} instances in ${took(d)}`, true],
+      : ["fleet", "·", "dim", `looked at ${count(number(d, "instances"), "instance")} in ${took(d)}`, true],
   planned: (d) => {
     const parts = ["create", "change", "destroy"].flatMap((k) =>
       number(d, k) > 0 ? [`${word(d, k)} to ${k}`] : [],

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { GLYPHS, summary as coreSummary } from "../../controller/core/explain.ts";
 import type { Plan } from "../../controller/core/types.ts";
 import { aChange, aPlan } from "../web/testing/fleet.ts";
-import { fieldRows, hostRows, releasedByName, summary, wouldText } from "./plan-view.ts";
+import { commandOf, fieldRows, hostRows, releasedByName, summary, wouldText } from "./plan-view.ts";
 import { actionMark } from "./tones.ts";
 
 test("glyphs and words are those of vm-agent plan", () => {
@@ -61,4 +61,14 @@ test("the host's row says where it is too small", () => {
     [true, false, false],
   );
   assert.deepEqual(hostRows({ ...plan, totals: { ...plan.totals, host: null } }), []);
+});
+
+test("of the words that say what releases something, the command can be taken", () => {
+  assert.equal(commandOf("vm-agent apply --allow-delete a-1"), "vm-agent apply --allow-delete a-1");
+  assert.equal(commandOf("vm-agent resume a, or write paused: false"), "vm-agent resume a");
+  assert.equal(
+    commandOf("vm-agent apply --allow-delete a (each by name)"),
+    "vm-agent apply --allow-delete a",
+  );
+  assert.equal(commandOf("mend the fleet files; vm-agent validate shows where"), null);
 });

@@ -72,6 +72,11 @@ const NOT_BY_NAME = new Set(["foreign", "unproven", "unobservable", "unknown-sta
 export const releasedByName = ({ would, reason }: HeldView): boolean =>
   (would?.action === "destroy" || would?.action === "replace") && !NOT_BY_NAME.has(reason);
 
+/** The command with which such words begin, without the other ways that they name; null: they begin with none. */
+export function commandOf(text: string): string | null {
+  return /^vm-agent [^,;(]*[^\s,;(]/.exec(text)?.[0] ?? null;
+}
+
 /** `Plan: 2 to create, 1 to change, 0 to destroy, 1 held.` */
 export function summary({ counts, changes, held }: PlanView): string {
   if (changes.length === 0 && held.length === 0) return "No changes. The fleet is as written.";

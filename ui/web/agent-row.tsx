@@ -1,11 +1,12 @@
 /** One agent of the fleet: its states with words, its load, and underneath what is done, failed or held. */
 /** @jsxImportSource preact */
 import { Component } from "preact";
-import { holds, isDrifted } from "../client/fleet-filter.ts";
+import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead } from "../client/format.ts";
 import { actionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView, FailureView, WorkView } from "../client/types.ts";
 import { Ago, Chip, Elapsed, Spark } from "./bits.tsx";
+import { Release } from "./copy.tsx";
 import { agentLink, useModel, useNow } from "./hooks.ts";
 
 export interface AgentRowProps {
@@ -104,19 +105,16 @@ function Tasks({ agent: { tasks } }: { readonly agent: AgentView }) {
 function Notes({ agent }: { readonly agent: AgentView }) {
   const held = holds(agent);
   const waiting = agent.held.filter((h) => h.reason === "waiting");
-  if (!agent.work && !agent.failure && held.length === 0 && waiting.length === 0) return null;
+  const trouble = troubleOf(agent);
+  if (!agent.work && !agent.failure && !trouble && held.length + waiting.length === 0) return null;
   return (
     <tr class="notes">
       <td colSpan={6}>
         {agent.work && <Work work={agent.work} />}
         {agent.failure && <Failure failure={agent.failure} />}
+        {trouble && <Trouble text={trouble} />}
         {held.map((h) => (
-          <p key={h.reason + h.message} class="tone-warn">
-            <span class="glyph" aria-hidden="true">
-              ?
-            </span>
-            <b>held</b> {h.message} <span class="dim">release: {h.release}</span>
-          </p>
+          <HeldNote key={h.reason + h.message} message={h.message} release={h.release} />
         ))}
         {!agent.work &&
           waiting.map((h) => (
@@ -145,6 +143,34 @@ export function Work({ work }: { readonly work: WorkView }) {
       <span class="dim">{[work.detail, work.progress].filter(Boolean).join(", ")}</span>
       {share !== undefined && <progress max={100} value={Number(share)} aria-label={work.progress} />}
       <Elapsed since={work.step ? work.stepSince : work.since} />
+    </p>
+  );
+}
+
+/** What is wrong although tasks are taken. */
+export function Trouble({ text }: { readonly text: string }) {
+  return (
+    <p class="tone-bad">
+      <span class="glyph" aria-hidden="true">
+        !
+      </span>
+      {text}
+    </p>
+  );
+}
+
+export function HeldNote({ message, release }: { readonly message: string; readonly release: string }) {
+  return (
+    <p class="tone-warn held">
+      <span>
+        <span class="glyph" aria-hidden="true">
+          ?
+        </span>
+        <b>held</b> {message}
+      </span>
+      <span class="dim">
+        release: <Release text={release} />
+      </span>
     </p>
   );
 }

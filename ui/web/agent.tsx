@@ -6,7 +6,7 @@ import { ahead } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
-import { Failure, Work } from "./agent-row.tsx";
+import { Failure, HeldNote, Trouble, Work } from "./agent-row.tsx";
 import { Compare } from "./agent-compare.tsx";
 import { HealthCard } from "./agent-health.tsx";
 import { AgentLog } from "./agent-log.tsx";
@@ -49,7 +49,13 @@ export function AgentPage({ name }: { readonly name: string }) {
       {agent ? (
         <Agent agent={agent} />
       ) : (
-        <Empty title={loaded ? `There is no agent "${name}".` : "Waiting for the hub's first answer…"} />
+        <Empty title={loaded ? `There is no agent "${name}".` : "Waiting for the hub's first answer…"}>
+          {loaded && (
+            <p>
+              Its document may be gone, or it has another name. <a href="#/fleet">All agents</a>
+            </p>
+          )}
+        </Empty>
       )}
     </>
   );
@@ -115,23 +121,9 @@ function Notices({ agent }: { readonly agent: AgentView }) {
     <section class="card notices" aria-label="Now">
       {agent.work && <Work work={agent.work} />}
       {agent.failure && <Failure failure={agent.failure} />}
-      {trouble && (
-        <p class="tone-bad">
-          <span class="glyph" aria-hidden="true">
-            !
-          </span>
-          {trouble}
-        </p>
-      )}
+      {trouble && <Trouble text={trouble} />}
       {held.map((h) => (
-        <p key={h.reason + h.message} class="tone-warn">
-          <span class="glyph" aria-hidden="true">
-            ?
-          </span>
-          <b>held</b> {h.message}
-          <br />
-          <span class="dim">release: {h.release}</span>
-        </p>
+        <HeldNote key={h.reason + h.message} message={h.message} release={h.release} />
       ))}
       {waiting.map((h) => (
         <Remark key={h.message} glyph="…" text={`waits: ${h.message}`} />

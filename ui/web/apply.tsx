@@ -50,8 +50,10 @@ export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
               <span class="glyph mono" aria-hidden="true">
                 {mark.glyph}
               </span>
-              <b>{c.agent}</b> {mark.word}
-              {c.consequences.length > 0 && <small class="dim">{c.consequences.join("; ")}</small>}
+              <span>
+                <b>{c.agent}</b> {mark.word}
+                {c.consequences.length > 0 && <small>{c.consequences.join("; ")}</small>}
+              </span>
             </li>
           );
         })}

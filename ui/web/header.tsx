@@ -14,7 +14,7 @@ export function Header({ onLeave }: { readonly onLeave: () => void }) {
       {fleet && (
         <>
           <dl class="facts">
-            <div>
+            <div class="version">
               <dt>version</dt>
               <dd>{fleet.version}</dd>
             </div>

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { fieldRows, releasedByName, wouldText } from "../client/plan-view.ts";
 import { actionMark, type Mark } from "../client/tones.ts";
 import type { ChangeView, HeldView } from "../client/types.ts";
+import { Release } from "./copy.tsx";
 import { agentLink } from "./hooks.ts";
 
 interface BlockProps {
@@ -104,7 +105,9 @@ export function Held({ group, allowed, onAllow }: HeldProps) {
         {many && <Row word="agents">{group.map((h) => h.agent).join(", ")}</Row>}
         {would !== null && <Row word="would">{would}</Row>}
         <Row word="because">{item.message}</Row>
-        <Row word="release">{item.release}</Row>
+        <Row word="release">
+          <Release text={item.release} />
+        </Row>
       </dl>
       {!many && releasedByName(item) && (
         <Allow name={item.agent} allowed={allowed.includes(item.agent)} onAllow={onAllow} />

@@ -121,7 +121,7 @@ export function TasksView() {
       )}
       {older.error !== "" && <Problem>{older.error}</Problem>}
       {older.more && tasks.length > 0 && (
-        <button type="button" onClick={older.read}>
+        <button type="button" class="start" onClick={older.read}>
           Show older tasks
         </button>
       )}
@@ -159,7 +159,6 @@ export function TaskPage({ id }: { readonly id: string }) {
               given <Ago at={task.createdAt} />
             </span>
           </p>
-          {task.error !== null && <Problem>{task.error}</Problem>}
           <Output taskId={id} />
           <details>
             <summary>The task as it was accepted</summary>

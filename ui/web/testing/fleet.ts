@@ -69,6 +69,54 @@ export function drifted(name: string): AgentView {
   });
 }
 
+/** One agent in each state that a row can tell of, with words as long as they come. */
+export function everyState(): readonly AgentView[] {
+  return [
+    anAgent("agent-builder", { tasks: { running: 1, queued: 12 } }),
+    drifted("agent-tester"),
+    anAgent("agent-tester-2", {
+      wanted: "absent",
+      sync: "Held",
+      held: [
+        {
+          reason: "protected",
+          message: "it is protected (protect: true)",
+          release: "vm-agent apply --allow-delete agent-tester-2",
+        },
+      ],
+    }),
+    anAgent("agent-cache", {
+      type: "service",
+      seen: "absent",
+      seenSize: null,
+      runtime: null,
+      ipv4: [],
+      snapshots: null,
+      sync: "OutOfSync",
+      health: "Missing",
+      failure: {
+        message: "multipass launch: no space is left on the host's disk",
+        next: "free some space, then vm-agent reconcile agent-cache",
+        count: 3,
+        retryAt: now() + 42_000,
+      },
+    }),
+    anAgent("agent-researcher", {
+      type: "researcher",
+      sync: "Paused",
+      health: "Degraded",
+      notes: ["its image is older than a year"],
+      conditions: [condition("Ready", "True", "DiskFull", "its disk is 97 % full", 50_000)],
+    }),
+    anAgent("agent-of-the-department-for-very-long-names-and-titles-1", {
+      wanted: "suspended",
+      seen: "Suspending",
+      sync: "Unknown",
+      health: "Progressing",
+    }),
+  ];
+}
+
 export function aFleet(agents: readonly AgentView[], more: Partial<FleetView> = {}): FleetView {
   return {
     at: now(),

@@ -1,0 +1,54 @@
+/** The page at every width that people have: nothing runs out of its box, nothing that is told is left out. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
+import { aFleet, anAgent, aPlan, drifted, everyState } from "../../ui/web/testing/fleet.ts";
+import { spilled, type Visit, visit } from "../../ui/web/testing/visit.ts";
+
+const chromium = findChromium();
+const WIDTHS = [1920, 1440, 1280, 1181, 1180, 1024, 820, 761, 760, 390, 320] as const;
+
+describe("the page's looks", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, () => {
+  let here: Visit;
+  before(async () => {
+    here = await visit(chromium ?? "", aFleet(everyState()));
+    await here.signIn();
+  });
+  after(() => here?.close());
+
+  test("at no width does anything run out of its box, in any view", async () => {
+    const { page, stage } = here;
+    stage.plan = aPlan();
+    const places: readonly (readonly [place: string, text: string])[] = [
+      ["fleet", "agent-researcher"],
+      ["agent/agent-cache", "Wanted and seen"],
+      ["plan", "Plan: 1 to create"],
+      ["tasks", "Tasks"],
+      ["events", "Events"],
+    ];
+    for (const [place, text] of places) {
+      await here.open(place);
+      await page.locator("main").getByText(text).first().waitFor();
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        assert.deepEqual(await spilled(page), [], `${place} at ${width}`);
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  test("what is wrong in an agent that takes tasks is said in its row and on its page", async () => {
+    const { page } = here;
+    await here.open("fleet");
+    const words = "its disk is 97 % full";
+    await page.locator('tbody[data-row="agent-researcher"] .notes').getByText(words).waitFor();
+    await page.getByRole("link", { name: "agent-researcher", exact: true }).click();
+    await page.locator(".notices").getByText(words).waitFor();
+    // Of an agent that is merely down it is told elsewhere already.
+    await here.show(aFleet([drifted("agent-researcher"), anAgent("agent-builder")]));
+    await page.locator("h1 + .chips").getByText("Offline").waitFor();
+    assert.equal(await page.locator(".notices").getByText(words).count(), 0);
+  });
+
+  test("nothing was complained of", () => assert.deepEqual(here.complaints, []));
+});
