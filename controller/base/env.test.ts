@@ -37,6 +37,13 @@ test("the state folder lies beside the fleet folder, wherever that was named", (
   assert.equal(read({ VM_AGENT_FLEET: "deep/fleet" }).home, "/somewhere/deep/.vm-agent");
 });
 
+test("an executable that is named by a path is that file, wherever it is called from; a bare name is left to PATH", () => {
+  const multipass = (value: string) => read({ VM_AGENT_MULTIPASS: value }).multipass;
+  assert.equal(multipass("bin/multipass"), "/somewhere/bin/multipass");
+  assert.equal(multipass("/snap/bin/multipass"), "/snap/bin/multipass");
+  assert.equal(multipass("multipass"), "multipass");
+});
+
 test("an empty variable is one that is not set", () => {
   const names = [
     "FLEET",

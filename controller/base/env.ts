@@ -8,7 +8,7 @@ export interface Settings {
   /** Absolute path of the state folder: database, operator token, logs. */
   readonly home: string;
   readonly driver: "auto" | "multipass" | "sandbox" | null;
-  /** The Multipass executable; null: `multipass` on PATH. */
+  /** The Multipass executable, a name or an absolute path; null: `multipass` on PATH. */
   readonly multipass: string | null;
   /** null: what `kind: Fleet` says, else the default. 0: any free port. */
   readonly httpPort: number | null;
@@ -34,11 +34,27 @@ export interface Flags {
 
 export type EnvRecord = Readonly<Record<string, string | undefined>>;
 
+/** Where the invocation was made, from which relative paths are meant. */
+export function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new VmAgentError({
+      code: "usage",
+      message: "the current folder does not exist any more",
+      next: "go to one that does, such as that of your fleet: cd",
+      exit: EXIT.usage,
+    });
+  }
+}
+
 /** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
   const fleet = path(flags.fleet ?? (env.VM_AGENT_FLEET || "fleet"));
   const home = path(flags.home ?? (env.VM_AGENT_HOME || join(dirname(fleet), ".vm-agent")));
+  // A bare name is looked for on PATH, as everywhere.
+  const program = (value: string) => (value.includes("/") ? path(value) : value);
   const driver = flags.driver ?? (env.VM_AGENT_DRIVER || null);
   if (driver !== null && driver !== "auto" && driver !== "multipass" && driver !== "sandbox") {
     throw wrong("VM_AGENT_DRIVER or --driver", driver, "auto, multipass, sandbox");
@@ -47,7 +63,7 @@ export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Setting
     fleet,
     home,
     driver,
-    multipass: env.VM_AGENT_MULTIPASS || null,
+    multipass: env.VM_AGENT_MULTIPASS ? program(env.VM_AGENT_MULTIPASS) : null,
     httpPort: port(env, "VM_AGENT_HTTP_PORT"),
     wsPort: port(env, "VM_AGENT_WS_PORT"),
     dashboardPort: port(env, "VM_AGENT_DASHBOARD_PORT"),

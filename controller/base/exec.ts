@@ -1,11 +1,14 @@
-/** The only place of the controller that spawns a program: argument array in, a result as data out, never a shell, never a rejection. */
+/** The only place of the controller that spawns a program: argument array in, a result as data out, no word of it ever read as shell text, never a rejection. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
+import { wholeInput } from "./whole-input.ts";
 import { withheld } from "./withheld.ts";
 
 export interface RunOptions {
   /** Given on standard input; absent: /dev/null. */
   readonly input?: string | Buffer;
+  /** The program is not started before all of `input`, a text, has arrived where our own end cannot cut it off. */
+  readonly whole?: boolean;
   /** Milliseconds after which the process group is ended. Absent: none. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal;
@@ -60,7 +63,13 @@ const endAll = () => {
  * Runs a program in its own process group and resolves exactly once, whatever happens. After a deadline or an abort the whole
  * group gets SIGTERM, then SIGKILL; the promise resolves even if a descendant survives that or holds the pipes.
  */
-export const run: Run = (file, args, options = {}) => {
+export const run: Run = async (file, args, options = {}) => {
+  if (!options.whole || typeof options.input !== "string") return runNow(file, args, options);
+  const { input, result, ...helper } = wholeInput(file, args, options.input);
+  return result(await runNow(helper.file, helper.args, { ...options, input }));
+};
+
+const runNow: Run = (file, args, options = {}) => {
   const argv = [file, ...args];
   const started = performance.now();
   const elapsed = () => Math.round(performance.now() - started);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
-import { type Settings, readSettings } from "../base/env.ts";
+import { type Settings, currentFolder, readSettings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
@@ -83,7 +83,7 @@ function add(
       .flat()
       .filter((a): a is string => typeof a === "string");
     try {
-      const settings = readSettings({ ...global, ...tlsOf(options) }, process.env, process.cwd());
+      const settings = readSettings({ ...global, ...tlsOf(options) }, process.env, currentFolder());
       const run = await spec.load();
       done(await run({ settings, output, args, options, version }));
     } catch (error) {

@@ -73,6 +73,12 @@ export interface CallOptions {
 
 export type Call = (args: readonly [string, ...string[]], options: CallOptions) => Promise<ExecResult>;
 
+/**
+ * Every path that reaches Multipass from here is absolute. Our own folder may have been removed since, or be one that the
+ * confinement of a snap cannot enter, and then no call of the client would so much as begin.
+ */
+const FOLDER = "/";
+
 /** Commands that do not keep the daemon from answering others. */
 const LOOKS: readonly string[] = ["version", "list", "get", "info", "exec"];
 
@@ -89,10 +95,11 @@ export function createCall(deps: CallDeps): Call {
     if (changes) underWay.set(shown, (underWay.get(shown) ?? 0) + 1);
     const result = await run(executable.file, [...executable.args, ...args], {
       deadlineMs: options.deadlineMs,
-      ...(options.input === undefined ? {} : { input: options.input }),
+      ...(options.input === undefined ? {} : { input: options.input, whole: true }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
       env: { ...withheldFromInstances(), ...executable.env },
+      cwd: FOLDER,
     });
     if (changes) {
       const left = (underWay.get(shown) ?? 1) - 1;

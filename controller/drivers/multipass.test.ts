@@ -1,6 +1,7 @@
 /** The driver against a stand-in executable: exact arguments, and every way in which Multipass can misbehave. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
@@ -275,4 +276,21 @@ test("deadlines are settings in seconds", () => {
   assert.equal(readDeadlines({ VM_AGENT_DEADLINE_LOOK: "2.5" }).look, 2500);
   for (const value of ["0", "-1", "soon", "1e9"])
     assert.throws(() => readDeadlines({ VM_AGENT_DEADLINE_EXEC: value }), code("usage"));
+});
+
+test("a call is made from a folder that is always there, whatever became of ours", async (t) => {
+  const { folder } = fake(t);
+  const script = `import { rmdirSync } from "node:fs";
+    const { createMultipassDriver } = await import(${JSON.stringify(new URL("./multipass.js", import.meta.url).href)});
+    const run = ${JSON.stringify(`printf '{"multipass":"%s"}' "$(/bin/pwd)"`)};
+    const driver = createMultipassDriver({ executable: { file: "/bin/sh", args: ["-c", run] }, bus: { emit() {} } });
+    rmdirSync(process.cwd());
+    process.stdout.write((await driver.info()).version);`;
+  const cwd = join(folder, "gone");
+  mkdirSync(cwd);
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    cwd,
+    encoding: "utf8",
+  });
+  assert.deepEqual([stdout, stderr], ["/", ""]);
 });

@@ -1,6 +1,6 @@
 /** Which driver is used, and why: settings first, then what this machine has. */
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import type { Settings } from "../base/env.ts";
 import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
@@ -102,7 +102,7 @@ export function sandboxExecutable(
       exit: EXIT.unreachable,
     });
   }
-  const folder = env.VM_AGENT_SANDBOX_DIR || join(home, "sandbox");
+  const folder = resolve(env.VM_AGENT_SANDBOX_DIR || join(home, "sandbox"));
   return { file: process.execPath, args: [main], env: { VM_AGENT_SANDBOX_DIR: folder } };
 }
 
@@ -113,7 +113,7 @@ export function findMultipass(
 ): string | null {
   const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
   for (const folder of [...folders, ...usualPlaces]) {
-    const file = join(folder, "multipass");
+    const file = resolve(folder, "multipass");
     try {
       accessSync(file, constants.X_OK);
       if (statSync(file).isFile()) return file;

@@ -1,6 +1,6 @@
 /** The command as it is installed: what package.json names runs from anywhere, loads what it needs, and writes no cache for others. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +46,15 @@ test("the installed command answers through a link, from another folder", async 
   assert.match(unknown.stderr, /Did you mean plan\?/);
   const late = await run(["--fleet", join(folder, "none"), "validate", "--no-such"]);
   assert.equal(late.code, 64, "options before the command's name do not hide it");
+});
+
+test("a folder that was removed under the caller is said in words", () => {
+  const command = `cd "$(mktemp -d)" && rmdir "$PWD" && exec "$@"`;
+  const { status, stderr } = spawnSync("sh", ["-c", command, "sh", process.execPath, link, "plan"], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 64);
+  assert.match(stderr, /^error: the current folder does not exist any more\n/);
 });
 
 test("compiled code is kept in the user's own cache folder, or nowhere", async () => {

@@ -34,6 +34,21 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
     });
   }
 
+  // Between the start of `multipass launch` and the end of what it reads: nothing may be launched with half of the user data.
+  for (const bytes of [0, 20_000]) {
+    it(`once ${bytes} bytes of a launch's user data are written`, async () => {
+      const fixture = await createFixture(THREE);
+      try {
+        const child = fixture.spawnUp({ NODE_OPTIONS: `--import ${killedInLaunch(bytes)}` });
+        const [, signal] = (await once(child, "close")) as [number | null, string | null];
+        assert.equal(signal, "SIGKILL");
+        await startsAgain(fixture);
+      } finally {
+        await fixture.close();
+      }
+    });
+  }
+
   it("a launch that timed out and left an instance is adopted, not doubled", async () => {
     const fixture = await createFixture(THREE);
     try {
@@ -61,6 +76,25 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
     });
   }
 });
+
+/** A module that lets vm-agent kill itself once it has written so much of a launch's input. */
+function killedInLaunch(bytes: number): string {
+  const text = `
+    import childProcess from "node:child_process";
+    import { syncBuiltinESMExports } from "node:module";
+    const { spawn } = childProcess;
+    const kill = () => process.kill(process.pid, "SIGKILL");
+    if (process.argv[1]?.endsWith("vm-agent.js")) {
+      childProcess.spawn = (file, args, options) => {
+        const child = spawn(file, args, options);
+        if (args.includes("launch") && child.stdin)
+          child.stdin.end = (data) => (${bytes} === 0 ? kill() : child.stdin.write(data.slice(0, ${bytes}), kill));
+        return child;
+      };
+      syncBuiltinESMExports();
+    }`;
+  return `data:text/javascript,${encodeURIComponent(text)}`;
+}
 
 async function startsAgain(
   fixture: Fixture,

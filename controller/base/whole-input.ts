@@ -1,0 +1,56 @@
+/**
+ * An input that arrives whole or not at all: a helper reads all of it before it starts the program, and lives on if we are
+ * killed. Written straight into a program's standard input, an input ends wherever a `kill -9` finds us, and the program takes
+ * that for its end: `multipass launch` makes an instance of half of the user data, or of none (CONTRACT section 8).
+ */
+import { randomBytes } from "node:crypto";
+import type { ExecResult } from "./exec.ts";
+
+/**
+ * For any POSIX shell, whose variable holds the input; it is constant, and the program's words are positional parameters, so
+ * none is ever read as shell text. The program's standard input is a pipe: a confined program may be kept from the sockets and
+ * files of others, not from a pipe.
+ */
+const HELPER = `end=$1
+shift
+case $1 in
+  */*) if [ ! -e "$1" ]; then printf '%s:missing\\n' "$end" >&2; exit 127; fi
+       if [ ! -x "$1" ] || [ -d "$1" ]; then printf '%s:denied\\n' "$end" >&2; exit 126; fi ;;
+  *) command -v "$1" > /dev/null || { printf '%s:missing\\n' "$end" >&2; exit 127; } ;;
+esac
+input=$(cat)
+whole=\${input%"$end"}
+[ "$whole" != "$input" ] || { printf '%s:cut\\n' "$end" >&2; exit 125; }
+printf '%s' "$whole" 2> /dev/null | "$@"`;
+
+export interface WholeInput {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly input: string;
+  /** The result as if the program had been started without a helper. */
+  readonly result: (result: ExecResult) => ExecResult;
+}
+
+/** `input`: text without NUL, which no shell can hold. */
+export function wholeInput(file: string, args: readonly string[], input: string): WholeInput {
+  if (input.includes("\0")) throw new Error("an input that is handed over whole holds a NUL");
+  // By lot for each call, so that no input ends with it by chance; it is no secret.
+  const end = `end-${randomBytes(18).toString("hex")}`;
+  return {
+    file: "/bin/sh",
+    args: ["-c", HELPER, "sh", end, file, ...args],
+    input: input + end,
+    result: (result) => {
+      const said = new RegExp(`^${end}:(missing|denied|cut)\\n`, "m").exec(result.stderr)?.[1];
+      const argv = [file, ...args];
+      if (said === "missing" || said === "denied") {
+        const code = said === "missing" ? "ENOENT" : "EACCES";
+        const spawnError = { code, message: `${file} cannot be started (${code})` };
+        return { ...result, argv, exitCode: null, stderr: "", spawnError };
+      }
+      // A shell tells a signal as 128 and its number.
+      const signalled = result.exitCode !== null && result.exitCode > 128 && result.exitCode < 160;
+      return { ...result, argv, exitCode: signalled || said === "cut" ? null : result.exitCode };
+    },
+  };
+}
