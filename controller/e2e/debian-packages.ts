@@ -8,6 +8,8 @@ const WANTED = [
   ["bwrap", "bubblewrap", "the sandbox isolates nothing, and the tests of its isolation are skipped"],
   ["chromium", "chromium", "the dashboard is not tested in a browser"],
   ["tmux", "tmux", "the terminal dashboard is not tested in a terminal"],
+  ["zsh", "zsh", "what Tab completes is not tried in zsh"],
+  ["fish", "fish", "what Tab completes is not tried in fish"],
   ["git", "git", "fleets in git repositories are not tested"],
   ["cloud-init", "cloud-init", "user data is not held against cloud-init's own schema"],
 ] as const;
