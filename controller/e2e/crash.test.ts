@@ -9,6 +9,13 @@ import { NAMES, THREE } from "./fleets.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
 import { runtimesOf } from "./runtimes-of.ts";
 
+/** Milliseconds after the start. VM_AGENT_TEST_MOMENTS: so many instead, from before the first look to after the last launch. */
+const many = Number(process.env.VM_AGENT_TEST_MOMENTS ?? 0);
+const MOMENTS =
+  many > 0
+    ? Array.from({ length: many }, (_, n) => 200 + Math.round((n * 1600) / many))
+    : [300, 450, 600, 900, 1300];
+
 describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
   // Inside a launch, where Multipass goes on without us: not listed yet, and listed but not up.
   for (const phase of ["preparing", "unknown"]) {
@@ -61,7 +68,7 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
   });
 
   // Between boundaries too: inside a launch, inside a commit, wherever the moment falls.
-  for (const ms of [300, 450, 600, 900, 1300]) {
+  for (const ms of MOMENTS) {
     it(`after ${ms} ms, wherever that is`, async () => {
       const fixture = await createFixture(THREE);
       try {

@@ -1,5 +1,6 @@
 /** Whose an instance is, proven inside a real sandbox: a lost store, a name that was taken, a clone, and a guest that cannot be asked. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -50,6 +51,25 @@ async function metricsOf(fixture: Fixture): Promise<string> {
   return answer.text();
 }
 
+/** A module by which vm-agent launches without the user data, and kills itself once that was begun. */
+function launchingNothing(): string {
+  const text = `
+    import childProcess from "node:child_process";
+    import { syncBuiltinESMExports } from "node:module";
+    const { spawn } = childProcess;
+    if (process.argv[1]?.endsWith("vm-agent.js")) {
+      childProcess.spawn = (file, args, options) => {
+        if (!args.includes("launch")) return spawn(file, args, options);
+        const words = args.slice(args.findIndex((word) => word.endsWith("main.js")) - 1);
+        const child = spawn(words[0], words.slice(1), { ...options, stdio: "ignore" });
+        child.once("close", () => process.kill(process.pid, "SIGKILL"));
+        return child;
+      };
+      syncBuiltinESMExports();
+    }`;
+  return `data:text/javascript,${encodeURIComponent(text)}`;
+}
+
 async function loseStore(fixture: Fixture): Promise<void> {
   for (const end of ["", "-wal", "-shm"]) await rm(join(fixture.home, `vm-agent.db${end}`), { force: true });
 }
@@ -73,6 +93,30 @@ describe("ownership", { concurrency: 2 }, () => {
       assert.equal(count(lines, "delete") + count(lines, "stop"), 0);
       assert.doesNotMatch(lines.join("\n"), /joinToken/);
       assert.match(up.output(), /taken back/);
+      await up.end();
+    }));
+
+  it("a launch that was cut off left an instance with nothing inside: said at once, not touched, and a person's word frees the name", () =>
+    withFixture(async (fixture) => {
+      const first = fixture.spawnUp({ NODE_OPTIONS: `--import ${launchingNothing()}` });
+      await once(first, "close");
+      const up = await fixture.up();
+      const held = await heldAs(up, "unproven");
+      assert.match(
+        held?.message ?? "",
+        /a launch .* was begun and cut off.*: nothing of vm-agent is inside it/,
+      );
+      assert.match(held?.release ?? "", /multipass delete --purge agent-builder, and it is made anew/);
+      const agent = await agentOf(up);
+      assert.match(
+        agent?.conditions.find((c) => c.type === "Stalled")?.message ?? "",
+        /was begun and cut off/,
+      );
+      const before = await calls(fixture);
+      assert.deepEqual([count(before, "launch"), count(before, "delete") + count(before, "stop")], [1, 0]);
+      const deleted = await fixture.multipass("delete", "--purge", NAME);
+      assert.equal(deleted.code, 0, deleted.stderr);
+      await synced(up);
       await up.end();
     }));
 

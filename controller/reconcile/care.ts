@@ -89,8 +89,11 @@ export class Care {
   }
 
   #told(held: Held): Held {
-    const why = held.reason === "foreign" ? this.proofs.stranger(held.agent) : null;
-    return why === null ? held : { ...held, message: `${held.message}; ${why}` };
+    const { agent, reason } = held;
+    const why = reason === "foreign" ? this.proofs.stranger(agent) : null;
+    if (why !== null) return { ...held, message: `${held.message}; ${why}` };
+    const not = reason === "waiting" || reason === "unproven" ? this.proofs.contradicted(agent) : null;
+    return not === null ? held : { ...held, reason: "unproven", ...contradictedWords(agent, not) };
   }
 
   /** After a look: what is put off, what is to be remedied, who is to be asked. `failed`: its change failed, and waits. */
@@ -210,6 +213,12 @@ export class Care {
     await Promise.all([this.proofs.stop(), this.silences.stop()]);
   }
 }
+
+/** It may be what a launch of ours made of too little, or another's of the same name: only a person knows, so it is not touched. */
+const contradictedWords = (name: string, why: string): Pick<Held, "message" | "release"> => ({
+  message: `a launch of "${name}" was begun and cut off, and nothing proves that what runs under this name came from it: ${why}`,
+  release: `if nobody needs it: vm-agent multipass delete --purge ${name}, and it is made anew; if it is another's, give the agent another name`,
+});
 
 const instants = (value: unknown): readonly Instant[] =>
   Array.isArray(value) ? value.filter((at): at is number => typeof at === "number") : [];

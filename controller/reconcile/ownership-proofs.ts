@@ -36,6 +36,7 @@ export interface Unproven {
 
 const FIRST_RETRY_MS = 30_000;
 const LAST_RETRY_MS = 15 * 60_000;
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** Steps that touch what is there in a way that a stranger would mind. */
 const TOUCHING: readonly Step["kind"][] = [
@@ -49,9 +50,10 @@ const TOUCHING: readonly Step["kind"][] = [
   "rerun",
 ];
 
-type Found = { readonly kind: "ours" } | { readonly kind: "stranger"; readonly why: string } | Silent;
-type Silent = {
-  readonly kind: "silent";
+type Found = { readonly kind: "ours" } | Answer;
+/** `stranger`: it is not ours by what is inside, which for a launch that we began may still change. `silent`: it could not be asked. */
+type Answer = {
+  readonly kind: "stranger" | "silent";
   readonly why: string;
   readonly tries: number;
   readonly retryAt: Instant;
@@ -83,6 +85,12 @@ export class Proofs {
     return found?.kind === "silent" ? `it cannot be asked whether it is ours: ${found.why}` : null;
   }
 
+  /** Why an instance whose launch we began is not the one that this launch was to make, as far as what is inside tells. */
+  contradicted(name: string): string | null {
+    const found = this.#found.get(name);
+    return found?.kind === "stranger" && this.#claim(name)?.phase === "launching" ? found.why : null;
+  }
+
   /** True where a change waits for a proof that could not be had a short while ago. */
   waits(name: string, now: Instant): boolean {
     const entry = this.#unproven.get(name);
@@ -99,16 +107,17 @@ export class Proofs {
 
   /** The nearest instant at which somebody may be asked again. */
   nextRetry(now: Instant): Instant | null {
-    const silent = [...this.#found.values()].flatMap((f) => (f.kind === "silent" ? f.retryAt : []));
+    const asked = [...this.#found.values()].flatMap((f) => (f.kind === "ours" ? [] : f.retryAt));
     const all = [...this.#unproven.values()].map((u) => u.retryAt);
-    const later = [...silent, ...all].filter((at) => at > now);
+    const later = [...asked, ...all].filter((at) => at > now && at !== NEVER);
     return later.length > 0 ? Math.min(...later) : null;
   }
 
   /** Somebody asked: try again now. Without names: all. */
   forgive(names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...this.#found.keys(), ...this.#unproven.keys()]) {
-      if (this.#found.get(name)?.kind === "silent") this.#found.delete(name);
+      const found = this.#found.get(name);
+      if (found && found.kind !== "ours" && found.retryAt !== NEVER) this.#found.delete(name);
       const entry = this.#unproven.get(name);
       if (entry) this.#unproven.set(name, { ...entry, retryAt: 0 });
     }
@@ -137,7 +146,7 @@ export class Proofs {
     const stranger = strangerInside(name, inside, isClaimed(claim));
     if (stranger === null) return this.#proven(name);
     this.#proven(name);
-    this.#found.set(name, { kind: "stranger", why: stranger });
+    this.#note(name, { kind: "stranger", why: stranger });
     const current = this.#claim(name);
     if (current?.nonce === claim.nonce) await buryReplaced(this.#deps, current, stranger, this.#deps.fence);
     throw new VmAgentError({
@@ -165,7 +174,7 @@ export class Proofs {
       // A launch that was begun and never heard of again may be asked as well as one that nobody remembers.
       if (isCertain(claims.get(agent.name))) return false;
       const found = this.#found.get(agent.name);
-      return !found || (found.kind === "silent" && now >= found.retryAt);
+      return !found || (found.kind !== "ours" && now >= found.retryAt);
     });
     if (!next) return;
     this.#asked = next.name;
@@ -191,7 +200,7 @@ export class Proofs {
     if ((await this.#stateOf(name)) !== "Running")
       return this.#note(name, { kind: "silent", why: "it does not run any more" });
     const inside = await lookInside(this.#deps, name, this.#abort.signal);
-    if (inside.kind === "silent") return this.#note(name, inside);
+    if (inside.kind === "silent") return this.#note(name, { kind: "silent", why: inside.why });
     const claim = this.#claim(name);
     const isRight = claim ? isClaimed(claim) : (nonce: string) => ownership.isOurs(name, nonce);
     const why = strangerInside(name, inside, isRight);
@@ -209,11 +218,13 @@ export class Proofs {
     return seen.kind === "seen" ? seen.instances.find((i) => i.name === name)?.state : undefined;
   }
 
-  #note(name: string, found: Found | { readonly kind: "silent"; readonly why: string }): void {
-    if (found.kind !== "silent") return void this.#found.set(name, found);
+  #note(name: string, found: { readonly kind: "ours" } | Pick<Answer, "kind" | "why">): void {
+    if (found.kind === "ours") return void this.#found.set(name, found);
     const before = this.#found.get(name);
-    const tries = before?.kind === "silent" ? before.tries + 1 : 1;
-    this.#found.set(name, { ...found, tries, retryAt: this.#retryAt(tries) });
+    const tries = before?.kind === found.kind ? before.tries + 1 : 1;
+    // What nobody of us began will not become ours by itself.
+    const again = found.kind === "silent" || this.#claim(name)?.phase === "launching";
+    this.#found.set(name, { ...found, tries, retryAt: again ? this.#retryAt(tries) : NEVER });
   }
 
   #hold(name: string, why: string): VmAgentError {
