@@ -206,6 +206,8 @@ function hint(value: unknown, schema: Readonly<Record<string, unknown>>): string
   return null;
 }
 
+const letters = (word: string): string => [...word].sort().join("");
+
 /** `did you mean "memory"?`, or null when nothing is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | null {
   const limit = word.length < 3 ? 0 : word.length < 4 ? 1 : word.length < 8 ? 2 : 3;
@@ -213,8 +215,9 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   let distance = limit + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= distance) continue;
-    const d =
-      candidate.toLowerCase() === word.toLowerCase() ? 0 : leven(word.toLowerCase(), candidate.toLowerCase());
+    const [a, b] = [word.toLowerCase(), candidate.toLowerCase()];
+    // Letters that changed places are one slip, however many they are apart.
+    const d = a === b ? 0 : letters(a) === letters(b) ? 1 : leven(a, b);
     if (d < distance) {
       best = candidate;
       distance = d;

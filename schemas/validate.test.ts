@@ -211,6 +211,8 @@ test("any value gives an answer in words", () => {
 test("did you mean", () => {
   assert.equal(didYouMean("memroy", ["name", "memory"]), 'did you mean "memory"?');
   assert.equal(didYouMean("Memory", ["memory"]), 'did you mean "memory"?');
+  // Letters that changed places, before another word that is as near by its letters.
+  assert.equal(didYouMean("stauts", ["start", "status"]), 'did you mean "status"?');
   assert.equal(didYouMean("xyz", ["memory", "cpu"]), null);
   assert.equal(describeValue("x".repeat(100)).length, 62);
 });

@@ -2,6 +2,7 @@
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { AuditCheck, AuditFilter, AuditLink, AuditRow, AuditStore } from "../store/store.ts";
 import { needHub } from "./home.ts";
+import { numberOption } from "./number-option.ts";
 import { type Output, table } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { openWorld } from "./world.ts";
@@ -23,9 +24,7 @@ export const audit: CommandRun = async (invocation) => {
 
 async function run({ args, options, output }: Invocation, source: Source): Promise<number> {
   if (args[0] === "verify") return verify(source, anchorOf(options.anchor), output);
-  const limit = Number(options.limit ?? 50);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-    throw usage(`--limit "${String(options.limit)}"`, "a whole number from 1 to 100000");
+  const limit = numberOption("--limit", options.limit, 1, 100_000);
   const entries = await source.latest({
     ...(typeof options.agent === "string" && { agent: options.agent }),
     ...(typeof options.kind === "string" && { kind: options.kind }),

@@ -7,7 +7,7 @@ import type { Action, Change, Plan } from "../core/types.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { asked } from "./asked.ts";
-import type { Output } from "./output.ts";
+import { type Output, isDumb } from "./output.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { type Progress, createProgress } from "./progress.ts";
 import { createSystem } from "./system.ts";
@@ -225,7 +225,7 @@ function progressOf(
     readonly hint: string;
   },
 ): Progress {
-  if (!output.isTTY || output.json) return createProgress(output, live.wants);
+  if (!output.isTTY || output.json || isDumb()) return createProgress(output, live.wants);
   return createLiveProgress({
     ...live,
     output,

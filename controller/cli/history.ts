@@ -1,8 +1,9 @@
 /** `vm-agent history`: what was in force, since when, by whom, what it changed and how that ended. */
-import { VmAgentError, EXIT } from "../base/errors.ts";
+import { EXIT } from "../base/errors.ts";
 import type { Counts } from "../core/types.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
 import { type HistoryEntry, readHistory } from "../reconcile/history.ts";
+import { numberOption } from "./number-option.ts";
 import { type Output, age, table } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 import { openWorld } from "./world.ts";
@@ -10,15 +11,7 @@ import { openWorld } from "./world.ts";
 const ROLES = { converged: "good", failed: "bad", held: "warn", superseded: "dim" } as const;
 
 export const history: CommandRun = async ({ settings, output, options }) => {
-  const limit = Number(options.limit ?? 20);
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new VmAgentError({
-      code: "usage",
-      message: `--limit is "${String(options.limit)}"`,
-      next: "allowed: a whole number from 1",
-      exit: EXIT.usage,
-    });
-  }
+  const limit = numberOption("--limit", options.limit, 1, 10_000);
   await using world = await openWorld(settings, { color: output.color, width: output.width });
   const entries = readHistory(world.store().kv, limit);
   if (output.json) output.out(JSON.stringify({ history: entries }, null, 2));

@@ -1,6 +1,6 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
 import { stripVTControlCharacters } from "node:util";
-import { EXIT } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
 import { troubleOf } from "../../ui/client/fleet-filter.ts";
@@ -55,7 +55,16 @@ function unheard(status: AgentStatus): AgentView {
   return { ...status, work: null, failure: null, ...(silent && { health: "Unknown", runtime: null }) };
 }
 
+const STATUSES: readonly string[] = ["online", "offline"];
+
 export const list: CommandRun = async ({ settings, output, options }) => {
+  if (options.status !== undefined && !STATUSES.includes(String(options.status)))
+    throw new VmAgentError({
+      code: "usage",
+      message: `--status is "${String(options.status)}"`,
+      next: `allowed: ${STATUSES.join(", ")}`,
+      exit: EXIT.usage,
+    });
   await using world = await openWorld(settings, { color: output.color, width: output.width });
   const fleet = await readFleet(world);
   const [key, value] = String(options.label ?? "").split("=");

@@ -4,6 +4,7 @@ import { handOver } from "../base/hand-over.ts";
 import { ApiError } from "../../ui/client/api.ts";
 import type { LogQuery } from "../../ui/client/calls.ts";
 import { needHub } from "./home.ts";
+import { numberOption } from "./number-option.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { asked } from "./asked.ts";
 import { openWorld } from "./world.ts";
@@ -19,15 +20,7 @@ const UNIT = "vm-agent.service";
 
 export const logs: CommandRun = async (invocation) => {
   const [name = ""] = invocation.args;
-  const lines = Number(invocation.options.lines ?? 100);
-  if (!Number.isInteger(lines) || lines < 1) {
-    throw new VmAgentError({
-      code: "usage",
-      message: `--lines ${String(invocation.options.lines)} is no number of lines`,
-      next: `vm-agent logs ${name} --lines 50`,
-      exit: EXIT.usage,
-    });
-  }
+  const lines = numberOption("--lines", invocation.options.lines, 1, 100_000);
   if (invocation.options.direct) return direct(invocation, name, lines);
   const query = { lines: Math.min(lines, 500) };
   if (invocation.options.follow) return follow(invocation, name, query);

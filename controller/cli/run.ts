@@ -1,12 +1,12 @@
 /** argv to exit code: finds the command in the table, gives it its options, reports what it throws. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
-import { type Settings, currentFolder, readSettings } from "../base/env.ts";
+import { Command, CommanderError, Option } from "commander";
+import { type Flags, type Settings, currentFolder, readSettings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
-import { type Output, createOutput, reportError } from "./output.ts";
+import { type Output, createOutput, reportError, wantsColor } from "./output.ts";
 
 /** What every command gets. */
 export interface Invocation {
@@ -28,26 +28,57 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const program = new Command("vm-agent")
     .description("Fleets of AI agents in Multipass virtual machines, declared in YAML and kept as written.")
     .version(`vm-agent ${version}`, "-V, --version")
-    .option("--fleet <folder>", "the fleet folder (VM_AGENT_FLEET; default ./fleet)")
-    .option("--home <folder>", "the state folder (VM_AGENT_HOME; default .vm-agent beside the fleet folder)")
-    .option("--driver <driver>", "auto, multipass or sandbox (VM_AGENT_DRIVER)")
     .option("--json", "print data as JSON")
-    .showHelpAfterError("(add --help for what is allowed)")
     .enablePositionalOptions()
     .exitOverride();
-  program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
+  // What is wrong with a line is told as every other error is.
+  program.configureOutput({ outputError: () => {} });
+  for (const [flags, text] of GLOBAL) program.option(flags, text);
   const setExit = (code: number) => {
     exit = code;
   };
-  for (const spec of wanted(argv[0])) add(program, spec, setExit, version, debug);
+  const specs = wanted(argv[0]);
+  for (const spec of specs) add(program, spec, setExit, version, debug);
+  if (specs === COMMANDS) (await import("./help.ts")).groupedHelp(program);
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    const own = afterOptions(argv);
+    mustExist(own);
+    // Nothing asked is a question, too.
+    await program.parseAsync(own.length === 0 ? [...argv, "--help"] : [...argv], { from: "user" });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return reportError(error, createOutput({ color: true, json: false }), debug);
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
+    const told =
+      error instanceof CommanderError
+        ? (await import("./usage-error.ts")).usageError(error, COMMANDS, own)
+        : error;
+    return reportError(told, createOutput({ color: wantsColor(), json: own.includes("--json") }), debug);
   }
 }
+
+/** What is left when options and their values before the command are taken away. */
+function afterOptions(argv: readonly string[]): readonly string[] {
+  let at = 0;
+  for (let word = argv[0]; word?.startsWith("-") && word !== "--"; word = argv[at])
+    at += GLOBAL.some(([flags]) => flags.split(" ", 1)[0] === word) ? 2 : 1;
+  return argv.slice(at);
+}
+
+/** `--help` of a command that there is not is no question that an overview answers. */
+function mustExist([first = "-", second = "-"]: readonly string[]): void {
+  const word = first === "help" ? second : first;
+  const isKnown = word === "help" || COMMANDS.some(({ usage }) => usage.split(" ", 1)[0] === word);
+  if (!isKnown && !word.startsWith("-"))
+    throw new CommanderError(EXIT.usage, "commander.unknownCommand", `unknown command '${word}'`);
+}
+
+/** They may stand before the command or after it. */
+const GLOBAL = [
+  ["--fleet <folder>", "the fleet folder (VM_AGENT_FLEET)"],
+  ["--home <folder>", "the state folder (VM_AGENT_HOME)"],
+  ["--driver <driver>", "auto, multipass, sandbox (VM_AGENT_DRIVER)"],
+] as const;
 
 /** The one that is named, when it is named first; all of them when options stand before it, for help, and for what is misspelt. */
 function wanted(first: string | undefined): readonly CommandSpec[] {
@@ -71,19 +102,24 @@ function add(
       command.option(flags, text, (v: string, all: string[] = []) => [...all, v]);
     else command.option(flags, text, fallback);
   }
+  for (const [flags] of GLOBAL) command.addOption(new Option(flags).hideHelp());
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${spec.example.map((line) => `  ${line}`).join("\n")}`);
   command.exitOverride();
   command.action(async (...all: unknown[]) => {
-    const global = program.opts() as { fleet?: string; home?: string; driver?: string; json?: boolean };
     const options = command.opts();
-    const output = createOutput({ color: !process.env.NO_COLOR, json: Boolean(global.json ?? options.json) });
+    const global = program.opts();
+    const output = createOutput({ color: wantsColor(), json: Boolean(global.json ?? options.json) });
     const args = all
       .slice(0, -2)
       .flat()
       .filter((a): a is string => typeof a === "string");
     try {
-      const settings = readSettings({ ...global, ...tlsOf(options) }, process.env, currentFolder());
+      const flags = {
+        ...texts(global, "fleet", "home", "driver"),
+        ...texts(options, "fleet", "home", "driver", "tlsCert", "tlsKey"),
+      };
+      const settings = readSettings(flags, process.env, currentFolder());
       const run = await spec.load();
       done(await run({ settings, output, args, options, version }));
     } catch (error) {
@@ -92,9 +128,7 @@ function add(
   });
 }
 
-function tlsOf({ tlsCert, tlsKey }: Readonly<Record<string, unknown>>) {
-  return {
-    ...(typeof tlsCert === "string" && { tlsCert }),
-    ...(typeof tlsKey === "string" && { tlsKey }),
-  };
-}
+const texts = (options: Readonly<Record<string, unknown>>, ...names: readonly (keyof Flags)[]): Flags =>
+  Object.fromEntries(
+    names.flatMap((name) => (typeof options[name] === "string" ? [[name, options[name]]] : [])),
+  );

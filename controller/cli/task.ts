@@ -3,6 +3,7 @@ import { VmAgentError } from "../base/errors.ts";
 import { asked } from "./asked.ts";
 import { execDirect } from "./exec-direct.ts";
 import { needHub } from "./home.ts";
+import { numberOption } from "./number-option.ts";
 import { age, table } from "./output.ts";
 import { cancelOnSignal } from "./task-signals.ts";
 import { sayWhatItWaitsFor } from "./task-waits.ts";
@@ -58,7 +59,9 @@ export const exec: CommandRun = (invocation) => {
     {
       type: "exec",
       command: line,
-      ...(timeout ? { timeout: Number(timeout) } : {}),
+      ...(timeout === undefined
+        ? {}
+        : { timeout: numberOption("--timeout", timeout, 1, Number.MAX_SAFE_INTEGER) }),
       ...(sudo ? { sudo: true } : {}),
     },
     true,
@@ -103,11 +106,11 @@ async function give(
 }
 
 export const tasks: CommandRun = async ({ settings, output, options }) => {
-  const { api } = await needHub(settings);
   const query = {
-    limit: Number(options.limit ?? 20),
+    limit: numberOption("--limit", options.limit, 1, 1000),
     ...(options.agent ? { agent: String(options.agent) } : {}),
   };
+  const { api } = await needHub(settings);
   const { tasks: all } = await asked(() => api.listTasks(query));
   if (output.json) {
     output.out(JSON.stringify(all));

@@ -21,7 +21,8 @@ export async function waiting<T>(
   work: () => Promise<T>,
   quietMs = QUIET_MS,
 ): Promise<T> {
-  if (screen.isTTY !== true) return work();
+  // What only prints cannot take a line back.
+  if (screen.isTTY !== true || process.env.TERM === "dumb") return work();
   const shown = lines.get(screen) ?? [];
   lines.set(screen, shown);
   const draw = () => {

@@ -43,7 +43,7 @@ test("the installed command answers through a link, from another folder", async 
     assert.match(all.stdout, new RegExp(`^ +${name}\\b`, "m"));
   const unknown = await run(["plam"]);
   assert.equal(unknown.code, 64);
-  assert.match(unknown.stderr, /Did you mean plan\?/);
+  assert.match(unknown.stderr, /did you mean "plan"\?/);
   const late = await run(["--fleet", join(folder, "none"), "validate", "--no-such"]);
   assert.equal(late.code, 64, "options before the command's name do not hide it");
 });
