@@ -112,7 +112,7 @@ export interface AgentDocument {
    */
   readonly name: string;
   /**
-   * The name under which the instance was created. Multipass cannot rename: the instance keeps it.
+   * A former name of this agent. Multipass cannot rename: the instance is kept, under the name that it has. May be taken out again once it was read.
    */
   readonly previousName?: string;
   /**

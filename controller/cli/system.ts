@@ -204,6 +204,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     : null;
   const config: LiveConfig = createLiveConfig({
     desired,
+    claims: () => store.claims.list(),
     configs: createRuntimeConfigs({ env, key: fleetKey }),
     runtime: hub,
     files,

@@ -46,6 +46,30 @@ test("it counts no more where the old one is not ours, is being removed, or the 
   assert.equal(withKeptInstances(taken, [claimOf("old", view)]), taken);
 });
 
+test("what was kept stays kept: previousName may be taken out again, and a third name says the second", () => {
+  const lives = claimOf("old", view, { document: "new" });
+  const names = (agents: Parameters<typeof desiredOf>[0], claims = [lives]) =>
+    withKeptInstances(desiredOf(agents), claims).agents.map((a) => a.name);
+  assert.deepEqual(names([{ name: "new" }]), ["old"]);
+  assert.deepEqual(names([{ name: "third", previousName: "new" }]), ["old"]);
+  const third = claimOf("old", view, { document: "third" });
+  assert.deepEqual(names([{ name: "third", previousName: "new" }], [third]), ["old"]);
+  assert.deepEqual(names([{ name: "third" }], [third]), ["old"]);
+  // Somebody else has the name of the instance now, or nobody can say which of two it is.
+  assert.deepEqual(names([{ name: "new" }, { name: "old" }]), ["new", "old"]);
+  assert.deepEqual(names([{ name: "new" }], [lives, claimOf("older", view, { document: "new" })]), ["new"]);
+  assert.deepEqual(names([{ name: "new" }], [{ ...lives, phase: "removing" }]), ["new"]);
+});
+
+test("replicas are not one agent under another name", () => {
+  const replica = (name: string) => claimOf(name, view, { document: "w" });
+  for (const claims of [[replica("w-1")], [replica("w-1"), replica("w-2")]]) {
+    const one = desiredOf([{ name: "w" }]);
+    assert.equal(withKeptInstances(one, claims), one);
+  }
+  assert.equal(keptNote({ ...desiredOf([{ name: "w-1" }]).agents[0], document: "w" } as never), null);
+});
+
 test("a person may name it either way", () => {
   const policy = policyOf({ actor: "apply", targets: ["new", "other"], allowDelete: ["new"] });
   const kept = withKeptTargets(policy, fleet, [claimOf("old", view)]);

@@ -1,26 +1,43 @@
 /** An agent that was given another name keeps its instance under the old one, because Multipass cannot rename it. Pure. */
 import type { Claim, Desired, DesiredAgent, Policy } from "./types.ts";
 
-/** Name as written to name of the instance that is kept. */
-function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyMap<string, string> | null {
-  const renamed = desired.agents.filter((a) => a.previousName !== undefined && a.previousName !== a.name);
+const isReplica = ({ name, document }: Pick<Claim, "name" | "document">): boolean =>
+  name.startsWith(`${document}-`) && /^\d+$/.test(name.slice(document.length + 1));
+
+/** A claim whose agent goes by another name than its instance. */
+const isMoved = (claim: Claim): boolean =>
+  claim.name !== claim.document && claim.phase !== "removing" && !isReplica(claim);
+
+/**
+ * Name as written to name of the instance that is kept. What a claim remembers of its document counts first: `previousName` may
+ * be taken out once it was read, and an agent that is given a third name says the second.
+ */
+export function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyMap<string, string> | null {
+  const moved = Map.groupBy(claims.filter(isMoved), (c) => c.document);
+  const says = (a: DesiredAgent) => a.previousName !== undefined && a.previousName !== a.name;
+  const renamed = desired.agents.filter((a) => says(a) || (moved.size > 0 && moved.has(a.name)));
   if (renamed.length === 0) return null;
   const taken = new Set(desired.agents.map((a) => a.name));
   const claimed = new Map(claims.map((c) => [c.name, c]));
+  const ofDocument = (document: string): Claim | undefined => {
+    const [only, ...others] = moved.get(document) ?? [];
+    return others.length === 0 ? only : undefined;
+  };
   const kept = new Map<string, string>();
   for (const { name, previousName = "" } of renamed) {
-    const former = claimed.get(previousName);
+    if (claimed.has(name)) continue;
+    const former = ofDocument(name) ?? claimed.get(previousName) ?? ofDocument(previousName);
     // One whose removal was begun is gone for good, and the new name begins anew.
-    if (!former || former.phase === "removing" || claimed.has(name) || taken.has(previousName)) continue;
-    taken.add(previousName);
-    kept.set(name, previousName);
+    if (!former || former.phase === "removing" || taken.has(former.name)) continue;
+    taken.add(former.name);
+    kept.set(name, former.name);
   }
   return kept.size > 0 ? kept : null;
 }
 
 /**
- * The fleet with every agent under the name of its instance: `previousName` counts where that instance is ours and none of
- * the new name is. What comes out may be put in again.
+ * The fleet with every agent under the name of its instance, where that is ours and none of the new name is. What comes out may
+ * be put in again.
  */
 export function withKeptInstances(desired: Desired, claims: readonly Claim[]): Desired {
   const kept = keptNames(desired, claims);
@@ -47,6 +64,6 @@ export function withKeptTargets(policy: Policy, desired: Desired, claims: readon
 
 /** The remark for an agent that lives under its former name. */
 export function keptNote(agent: DesiredAgent): string | null {
-  if (agent.previousName !== agent.name || agent.document === agent.name) return null;
+  if (agent.document === agent.name || isReplica(agent)) return null;
   return `written as "${agent.document}"; it keeps its instance and its name "${agent.name}", because Multipass cannot rename one`;
 }

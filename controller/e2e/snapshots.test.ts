@@ -199,4 +199,24 @@ test("an agent with another name keeps its instance", async (t) => {
   await settled(fixture);
   assert.deepEqual(await fixture.states(), { [NAME]: "Running" });
   assert.equal(await inside(fixture, "cat ~/notes"), "mine");
+
+  // A third name that says the second, and then no former name at all: it is still that instance.
+  await fixture.write("fleet.yaml", settings("prune: true\n"));
+  for (const [former, env] of [
+    ["previousName: agent-two\n", "red"],
+    ["", "blue"],
+  ] as const) {
+    await fixture.write("one.yaml", agent(`${former}env: {COLOUR: ${env}}\n`, "agent-three"));
+    await until(
+      `what is written reaches it: ${env}`,
+      async () => {
+        const { stdout } = await fixture.cli("exec", NAME, "--", "echo $COLOUR");
+        return stdout.trim() === env;
+      },
+      DEADLINE,
+    );
+    await settled(fixture);
+  }
+  assert.deepEqual(await fixture.states(), { [NAME]: "Running" });
+  assert.equal(await inside(fixture, "cat ~/notes"), "mine");
 });

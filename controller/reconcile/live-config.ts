@@ -1,11 +1,13 @@
 /** Keeps what every runtime should have as the documents and the secrets say now; a secret that rotates is pushed by itself. */
-import type { Desired, DesiredAgent, Held } from "../core/types.ts";
+import { keptNames } from "../core/renames.ts";
+import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
 import type { RuntimePort } from "./ports.ts";
 import type { MissingSecret, RuntimeConfigs } from "./runtime-config.ts";
 import type { SecretFiles } from "./secret-files.ts";
 
 export interface LiveConfigDeps {
   readonly desired: () => Desired | null;
+  readonly claims: () => readonly Claim[];
   readonly configs: RuntimeConfigs;
   readonly runtime: Pick<RuntimePort, "configure">;
   /** Tells when a file changed; null: nobody watches. */
@@ -34,15 +36,18 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   let waiting: { all: boolean; done: Promise<void> } | null = null;
 
   const read = async (all: boolean) => {
-    const agents = deps.desired()?.agents ?? [];
+    const desired = deps.desired();
+    const agents = desired?.agents ?? [];
     const found: MissingSecret[] = [];
-    for (const agent of agents) {
-      if (!all && !hasSecrets(agent)) continue;
+    const asked = all ? agents : agents.filter(hasSecrets);
+    // Their runtimes may still be called as before: Multipass cannot rename an instance.
+    const kept = desired && asked.length > 0 ? keptNames(desired, deps.claims()) : null;
+    for (const agent of asked) {
       const { config, missing: lacks, rotated } = await deps.configs.read(agent);
       found.push(...lacks);
       deps.runtime.configure(agent.name, config);
-      // Its runtime may still be called as before: Multipass cannot rename an instance.
-      if (agent.previousName !== undefined) deps.runtime.configure(agent.previousName, config);
+      const former = kept?.get(agent.name) ?? agent.previousName;
+      if (former !== undefined) deps.runtime.configure(former, config);
       if (rotated.length > 0) deps.onRotated(agent.name, rotated);
     }
     deps.configs.retain(agents.map((a) => a.name));

@@ -32,7 +32,7 @@ export function edited(
     remove: 4,
     change: 7,
     scale: 1,
-    rename: 0.7,
+    rename: 1,
     snapshot: 2,
     restore: 2.5,
     settings: 1,
@@ -64,7 +64,15 @@ export function edited(
     case "rename": {
       const agent = written.agents.find((a) => a.name === one);
       const free = absent.filter((n) => n !== REPLICATED);
-      if (!agent || agent.name === REPLICATED || agent.previousName || free.length === 0) return nothing;
+      if (!agent || agent.name === REPLICATED) return nothing;
+      if (agent.previousName && chance.happens(0.4)) {
+        const { previousName: _read, ...rest } = agent;
+        return {
+          what: `${one} without previousName`,
+          written: { ...next, agents: written.agents.map((a) => (a === agent ? rest : a)) },
+        };
+      }
+      if (free.length === 0) return nothing;
       const name = chance.pick(free);
       const onNew = (dependsOn: readonly string[] = []) => dependsOn.map((d) => (d === one ? name : d));
       return {
