@@ -1,7 +1,5 @@
 /** The page in a real browser, before a real hub: what an operator does on it, and what it must never do. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL, openBrowser, type TestBrowser } from "../../ui/web/testing/browser.ts";
@@ -13,14 +11,6 @@ const MOUNTS = {
   before: { state: "running", mounts: [] },
   after: { state: "running", mounts: [{ source: "/a", target: "/b" }] },
 };
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly impact: string;
-    readonly nodes: readonly { readonly html: string }[];
-  }[];
-}
 
 const chromium = findChromium();
 /** A deadline, not a pace: everything here waits for what it wants to see. */
@@ -207,7 +197,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const dialog = page.getByRole("dialog");
     const yes = dialog.getByRole("button", { name: "Apply" });
     assert.equal(await yes.isDisabled(), true);
-    await dialog.getByLabel(/Data is lost in agent-cache, agent-tester-2/).check();
+    await dialog.getByLabel(/Data is lost in agent-cache, agent-tester-2/).fill("yes");
     assert.equal(stage.applied.length, 0);
     await yes.click();
     await page.getByText("4 changes handed to the loop").waitFor();
@@ -239,31 +229,6 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     await goTo("Events");
     await page.getByText("events may be missing here: the hub was restarted").waitFor();
     await page.getByText("drifted: stopped outside vm-agent").first().waitFor();
-  });
-
-  test("nothing serious stands in the way of anybody, in any view and both themes", async () => {
-    await page.evaluate(
-      await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
-    );
-    const [task] = stage.hub().store.tasks.list({ limit: 1 });
-    const views = ["fleet", "plan", "tasks", `tasks/${task?.id}`, "events", "commands", "agent/agent-cache"];
-    for (const view of views) {
-      await page.evaluate(`location.hash = ${JSON.stringify(`#/${view}`)}`);
-      await page.locator("h1").first().waitFor();
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        // What does not depend on colours is looked at once.
-        const rules =
-          colorScheme === "dark"
-            ? '{ runOnly: ["color-contrast"], resultTypes: ["violations"] }'
-            : '{ resultTypes: ["violations"] }';
-        const { violations } = (await page.evaluate(`axe.run(${rules})`)) as AxeResult;
-        const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-        const words = serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
-        assert.deepEqual(words, [], `${view}, ${colorScheme}`);
-      }
-    }
-    await page.emulateMedia({ colorScheme: null });
   });
 
   test("500 agents scroll, a few dozen rows at a time; the filter is in the address and survives a reload", async () => {

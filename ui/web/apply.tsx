@@ -1,10 +1,11 @@
 /** The question before anything is applied: what will be done, what it costs, what is lost. */
 /** @jsxImportSource preact */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { count } from "../client/format.ts";
 import { actionMark, isDestructive } from "../client/tones.ts";
 import type { ChangeView } from "../client/types.ts";
 import { Problem, problemWords } from "./bits.tsx";
+import { Dialog } from "./dialog.tsx";
 import { useLive } from "./hooks.ts";
 
 export interface ApplyProps {
@@ -16,16 +17,17 @@ export interface ApplyProps {
 
 export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
   const live = useLive();
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [sure, setSure] = useState(false);
+  const [typed, setTyped] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   // What was read is what is applied, even when the plan behind changes meanwhile.
   const [asked] = useState(changes);
-  useEffect(() => dialog.current?.showModal(), []);
-  const lossy = asked.filter((c) => isDestructive(c.action));
+  const lossy = [...new Set(asked.filter((c) => isDestructive(c.action)).map((c) => c.agent))];
+  const sure = lossy.length === 0 || typed.trim() === wordFor(lossy);
 
-  const apply = async () => {
+  const apply = async (event: Event) => {
+    event.preventDefault();
+    if (busy || !sure) return;
     setBusy(true);
     setError("");
     try {
@@ -40,39 +42,73 @@ export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
   };
 
   return (
-    <dialog ref={dialog} aria-labelledby="apply-title" onClose={() => onClose("")}>
-      <h2 id="apply-title">Apply {count(asked.length, "change")}?</h2>
-      <ul class="apply-list">
-        {asked.map((c) => {
-          const mark = actionMark(c.action);
-          return (
-            <li key={`${c.agent} ${c.action}`} class={`tone-${mark.tone}`}>
-              <span class="glyph mono" aria-hidden="true">
-                {mark.glyph}
-              </span>
-              <span>
-                <b>{c.agent}</b> {mark.word}
-                {c.consequences.length > 0 && <small>{c.consequences.join("; ")}</small>}
-              </span>
-            </li>
-          );
-        })}
-      </ul>
-      {lossy.length > 0 && (
-        <label class="check tone-bad">
-          <input type="checkbox" checked={sure} onChange={(e) => setSure(e.currentTarget.checked)} />
-          <span>✗ Data is lost in {lossy.map((c) => c.agent).join(", ")}. I want that.</span>
-        </label>
+    <Dialog title={`Apply ${count(asked.length, "change")}?`} onClose={() => onClose("")}>
+      {(close) => (
+        <form onSubmit={apply}>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+          <section class="apply-list" tabIndex={0} aria-label="What will be done">
+            <ul>
+              {asked.map((c) => (
+                <Asked key={`${c.agent} ${c.action}`} change={c} />
+              ))}
+            </ul>
+          </section>
+          {lossy.length > 0 && <Loss names={lossy} typed={typed} onTyped={setTyped} />}
+          {error !== "" && <Problem>{error}</Problem>}
+          <div class="dialog-foot">
+            <button type="button" onClick={close} {...(lossy.length === 0 && { "data-first": true })}>
+              Not now
+            </button>
+            <button type="submit" class="primary" disabled={busy || !sure}>
+              {busy ? "Handing over…" : "Apply"}
+            </button>
+          </div>
+        </form>
       )}
-      {error !== "" && <Problem>{error}</Problem>}
-      <div class="dialog-foot">
-        <button type="button" onClick={() => dialog.current?.close()}>
-          Not now
-        </button>
-        <button type="button" class="primary" disabled={busy || (lossy.length > 0 && !sure)} onClick={apply}>
-          {busy ? "Handing over…" : "Apply"}
-        </button>
-      </div>
-    </dialog>
+    </Dialog>
+  );
+}
+
+/** One is named; for several no name says it, and the terminal asks for this word too. */
+const wordFor = (names: readonly string[]): string => (names.length === 1 ? (names[0] ?? "") : "yes");
+
+interface LossProps {
+  readonly names: readonly string[];
+  readonly typed: string;
+  readonly onTyped: (text: string) => void;
+}
+
+function Loss({ names, typed, onTyped }: LossProps) {
+  return (
+    <label class="loss tone-bad">
+      <span>
+        <span aria-hidden="true">✗ </span>Data is lost in {names.join(", ")}. Type{" "}
+        <code>{wordFor(names)}</code> if you want that.
+      </span>
+      <input
+        class="mono"
+        data-first
+        value={typed}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        onInput={(e) => onTyped(e.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function Asked({ change: { agent, action, consequences } }: { readonly change: ChangeView }) {
+  const mark = actionMark(action);
+  return (
+    <li class={`tone-${mark.tone}`}>
+      <span class="glyph mono" aria-hidden="true">
+        {mark.glyph}
+      </span>
+      <span>
+        <b>{agent}</b> {mark.word}
+        {consequences.length > 0 && <small>{consequences.join("; ")}</small>}
+      </span>
+    </li>
   );
 }

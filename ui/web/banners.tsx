@@ -55,13 +55,17 @@ function LinkBanner() {
   }
   if (link.status === "connecting") return <div role="status" />;
   return (
-    <div role="alert">
+    <div>
       <Banner
         tone="bad"
         glyph="✕"
         title={
           <>
-            The hub has been lost for <Elapsed since={link.since + offset} />: {link.message}.
+            {/* Read out once: what counts on stands beside it. */}
+            <span role="alert">The hub has been lost: {link.message}.</span>{" "}
+            <span class="dim">
+              for <Elapsed since={link.since + offset} />
+            </span>
           </>
         }
       >
@@ -81,7 +85,7 @@ function FleetBanners() {
   const fleet = useModel((m) => m.fleet);
   const failed = useModel((m) => (m.link.status === "live" ? m.fleetError : null));
   return (
-    <>
+    <div class="banners" role="status" aria-label="About the fleet">
       {failed !== null && <Banner tone="bad" glyph="✗" title={`The fleet cannot be read: ${failed}.`} />}
       {fleet && fleet.errors.length > 0 && (
         <Banner
@@ -115,6 +119,6 @@ function FleetBanners() {
       {fleet?.guard && fleet.errors.length === 0 && (
         <Banner tone="warn" glyph="?" title={`Deletions are held: ${fleet.guard}.`} />
       )}
-    </>
+    </div>
   );
 }

@@ -22,15 +22,20 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
+  /** The agent whose page was the last view. */
+  const left = useRef<string | null>(null);
   const where = placeOf(route);
   const title = titleOf(route);
   // another place of the same title is another view
   useEffect(() => {
     document.title = `${title} – vm-agent`;
     // A reader of the screen is told of the new view; the first one is read anyway.
-    if (!first.current) main.current?.focus();
+    if (!first.current && !document.activeElement?.closest("[data-row]")) {
+      main.current?.focus();
+      scrollTo(0, 0);
+    }
     first.current = false;
-    scrollTo(0, 0);
+    left.current = route.view === "agent" ? route.name : null;
   }, [where, title]);
   return (
     <div class="shell">
@@ -41,7 +46,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
       <Navigation route={route} />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
-        <View route={route} />
+        <View route={route} from={left.current} />
       </main>
     </div>
   );
@@ -53,8 +58,13 @@ function Navigation({ route }: { readonly route: Route }) {
   const here = route.view === "agent" ? "fleet" : route.view === "task" ? "tasks" : route.view;
   return (
     <nav aria-label="Views">
-      {VIEWS.map(({ view, word, glyph }) => (
-        <a key={view} href={`#/${view}`} {...(here === view ? { "aria-current": "page" as const } : {})}>
+      {VIEWS.map(({ view, word, glyph }, n) => (
+        <a
+          key={view}
+          href={`#/${view}`}
+          aria-keyshortcuts={String(n + 1)}
+          {...(here === view ? { "aria-current": "page" as const } : {})}
+        >
           <span class="nav-glyph" aria-hidden="true">
             {glyph}
           </span>
@@ -71,10 +81,10 @@ function Navigation({ route }: { readonly route: Route }) {
   );
 }
 
-function View({ route }: { readonly route: Route }) {
+function View({ route, from }: { readonly route: Route; readonly from: string | null }) {
   switch (route.view) {
     case "fleet":
-      return <FleetViewPage query={route} />;
+      return <FleetViewPage query={route} from={from} />;
     case "agent":
       return <AgentPage key={route.name} name={route.name} />;
     case "plan":

@@ -98,6 +98,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
           <span class="sr">Filter</span>
           <input
             type="search"
+            aria-keyshortcuts="/"
             placeholder="Filter"
             value={text}
             onInput={(e) => setText(e.currentTarget.value)}

@@ -8,11 +8,18 @@ import { AgentRow } from "./agent-row.tsx";
 import { Empty } from "./bits.tsx";
 import { EventList } from "./events.tsx";
 import { showFleet, useModel } from "./hooks.ts";
+import { useRows } from "./use-rows.ts";
 import { useWindow } from "./use-window.ts";
 
 const RECENT = 6;
 
-export function FleetViewPage({ query: { filter, text } }: { readonly query: FleetQuery }) {
+export interface FleetViewPageProps {
+  readonly query: FleetQuery;
+  /** The agent whose page was left for this one. */
+  readonly from: string | null;
+}
+
+export function FleetViewPage({ query: { filter, text }, from }: FleetViewPageProps) {
   const fleet = useModel((m) => m.fleet);
   const events = useModel((m) => m.events);
   if (!fleet) return <Empty title="Waiting for the hub's first answer…" />;
@@ -29,13 +36,14 @@ export function FleetViewPage({ query: { filter, text } }: { readonly query: Fle
           <span class="sr">Filter by name, type, state or label</span>
           <input
             type="search"
+            aria-keyshortcuts="/"
             placeholder="Filter: name, type, state, label"
             value={text}
             onInput={(e) => showFleet({ filter, text: e.currentTarget.value })}
           />
         </label>
       </div>
-      {agents.length > 0 ? <Table agents={agents} /> : <NoAgents fleet={fleet} />}
+      {agents.length > 0 ? <Table agents={agents} first={from} /> : <NoAgents fleet={fleet} />}
       <p class="dim foot">
         {fleet.foreign !== null &&
           fleet.foreign > 0 &&
@@ -50,14 +58,25 @@ export function FleetViewPage({ query: { filter, text } }: { readonly query: Fle
   );
 }
 
-function Table({ agents }: { readonly agents: readonly AgentView[] }) {
+interface TableProps {
+  readonly agents: readonly AgentView[];
+  /** The agent whose page was left: its row has the focus again. */
+  readonly first: string | null;
+}
+
+function Table({ agents, first }: TableProps) {
   const box = useRef<HTMLTableElement>(null);
-  const { from, to, above, below } = useWindow(
-    agents.map((a) => a.name),
-    box,
-  );
+  const names = agents.map((a) => a.name);
+  const { pinned, onKeyDown, onFocusIn } = useRows(names, box, first);
+  const pieces = useWindow(names, box, pinned);
   return (
-    <table class="fleet" ref={box} aria-rowcount={agents.length + 1}>
+    <table
+      class="fleet"
+      ref={box}
+      aria-rowcount={agents.length + 1}
+      onKeyDown={onKeyDown}
+      onFocusIn={onFocusIn}
+    >
       <thead>
         <tr aria-rowindex={1}>
           <th scope="col">Agent</th>
@@ -68,17 +87,19 @@ function Table({ agents }: { readonly agents: readonly AgentView[] }) {
           <th scope="col">Tasks</th>
         </tr>
       </thead>
-      <Space height={above} />
-      {agents.slice(from, to).map((agent, i) => (
-        <AgentRow key={agent.name} agent={agent} index={from + i + 2} />
-      ))}
-      <Space height={below} />
+      {pieces.flatMap((piece, n) =>
+        "space" in piece
+          ? // A space of this number is between the same pieces.
+            [<Space key={`space ${n}`} height={piece.space} />]
+          : agents
+              .slice(piece.from, piece.to)
+              .map((agent, i) => <AgentRow key={agent.name} agent={agent} index={piece.from + i + 2} />),
+      )}
     </table>
   );
 }
 
 function Space({ height }: { readonly height: number }) {
-  if (height <= 0) return null;
   return (
     <tbody class="space" aria-hidden="true">
       <tr>

@@ -3,6 +3,7 @@
 import { revision } from "../client/format.ts";
 import { Counts } from "./counts.tsx";
 import { useModel } from "./hooks.ts";
+import { Shortcuts } from "./shortcuts.tsx";
 
 export function Header({ onLeave }: { readonly onLeave: () => void }) {
   const fleet = useModel((m) => m.fleet);
@@ -48,6 +49,7 @@ export function Header({ onLeave }: { readonly onLeave: () => void }) {
       <Counts />
       <span class="grow" />
       <LinkState />
+      <Shortcuts />
       <button type="button" class="quiet" onClick={onLeave}>
         Sign out
       </button>

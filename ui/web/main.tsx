@@ -6,6 +6,7 @@ import { createApi } from "../client/api.ts";
 import { createLive, type Live } from "../client/live.ts";
 import { Dashboard } from "./dashboard.tsx";
 import { LiveContext } from "./hooks.ts";
+import { forgetShortcuts } from "./shortcuts.tsx";
 import { SignIn } from "./sign-in.tsx";
 
 const KEY = "vm-agent-operator-token";
@@ -44,6 +45,7 @@ function App() {
   };
   const leave = () => {
     sessionStorage.removeItem(KEY);
+    forgetShortcuts();
     setToken(null);
   };
 

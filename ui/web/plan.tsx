@@ -36,10 +36,16 @@ export function PlanPage() {
           of {revision(plan.revision)}, made <Ago at={plan.at} />
         </span>
         <span class="grow" />
-        <button type="button" onClick={lookAgain}>
+        <button type="button" aria-keyshortcuts="r" onClick={lookAgain}>
           Look again
         </button>
-        <button type="button" class="primary" disabled={open === 0} onClick={() => setAsking(true)}>
+        <button
+          type="button"
+          class="primary"
+          aria-keyshortcuts="a"
+          disabled={open === 0}
+          onClick={() => setAsking(true)}
+        >
           {open === 0 ? "Nothing to apply" : `Apply ${count(open, "change")}…`}
         </button>
       </div>

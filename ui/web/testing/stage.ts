@@ -10,6 +10,7 @@ import { Streams } from "../../../controller/http/sse.ts";
 import { page } from "../../../controller/http/web.ts";
 import { createHub, type Hub } from "../../../controller/hub/hub.ts";
 import { createMemoryStore } from "../../../controller/store/memory.ts";
+import { createApi } from "../../client/api.ts";
 import type { AgentView, FleetView, PlanView } from "../../client/types.ts";
 
 export interface Stage {
@@ -24,6 +25,8 @@ export interface Stage {
   plan: PlanView | null;
   /** Bodies of `POST /apply`, in order. */
   readonly applied: Readonly<Record<string, unknown>>[];
+  /** Gives a task over HTTP, and tells its id. */
+  submit(agent: string, task: Readonly<Record<string, unknown>>): Promise<string>;
   stopHub(): Promise<void>;
   startHub(): Promise<void>;
   close(): Promise<void>;
@@ -101,6 +104,8 @@ export async function createStage(first: FleetView): Promise<Stage> {
     put: (agent) => {
       fleet = { ...fleet, agents: fleet.agents.map((a) => (a.name === agent.name ? agent : a)) };
     },
+    submit: async (agent, task) =>
+      (await createApi({ url: stage.url, token: stage.token }).submitTask(agent, task)).taskId,
     startHub: start,
     stopHub: stop,
     async close() {
