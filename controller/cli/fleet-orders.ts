@@ -1,6 +1,6 @@
 /** What a person at the dashboard may do beyond the hub's API: edits of the fleet, carried out by the loop, and a shell. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Api } from "../../ui/client/api.ts";
 import type { PlanView } from "../../ui/client/types.ts";
 import { systemClock } from "../base/clock.ts";
@@ -11,7 +11,6 @@ import type { PowerState } from "../core/types.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { createFleetEdits, type Edited } from "./fleet-edits.ts";
 import type { Look } from "./fleet-file.ts";
-import { shownPath } from "./output.ts";
 
 export interface OrdersDeps {
   readonly settings: Settings;
@@ -28,17 +27,27 @@ const LOOK_MS = 200;
 /** Each resolves with what was done, in words. */
 export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
   const edits = createFleetEdits(settings, look);
+  /** As everywhere on the screen: below the fleet folder. */
+  const inFleet = (path: string): string => relative(settings.fleet, path);
+  const words = ({ changed, files, document, settings: { git } }: Edited, what: string): string => {
+    if (!changed) return `${what} already; nothing was written.`;
+    const where = files.length > 0 ? files.map(inFleet) : [inFleet(document)];
+    const when = git.follow ? " The fleet follows git: it counts once it is committed." : "";
+    return `${what}; written to ${where.join(", ")}.${when}`;
+  };
   return {
-    async state(agent: string, state: PowerState): Promise<string> {
-      return words(await edits.setState(agent, state), `${agent} is to be ${state}`);
+    async state(agents: readonly string[], state: PowerState): Promise<string> {
+      return words(await edits.setState(agents, state), `${areWords(agents)} to be ${state}`);
     },
-    async paused(agent: string, paused: boolean): Promise<string> {
-      return words(await edits.setPaused(agent, paused), `${agent} is ${paused ? "" : "not "}paused`);
+    async paused(agents: readonly string[], paused: boolean): Promise<string> {
+      const all: Edited[] = [];
+      for (const agent of agents) all.push(await edits.setPaused(agent, paused));
+      return words(together(all), `${areWords(agents)} ${paused ? "" : "not "}paused`);
     },
-    async snapshot(agent: string, snapshot: string): Promise<string> {
+    async snapshot(agents: readonly string[], snapshot: string): Promise<string> {
       return words(
-        await edits.declareSnapshot(agent, snapshot),
-        `The snapshot ${snapshot} of ${agent} is declared`,
+        await edits.declareSnapshot(agents, snapshot),
+        `The snapshot ${snapshot} of ${agents.join(", ")} is declared`,
       );
     },
     async restore(agent: string, snapshot: string): Promise<string> {
@@ -50,7 +59,7 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
       if (edited.settings.git.follow)
         return `${words(edited, `${agent} is removed`)} Then the plan shows its instance, and apply removes it.`;
       const gone = await release(api, edited.instances);
-      return `The document of ${agent} is gone from ${shownPath(edited.document)}; ${gone ? "no instance was left" : "its instance is being destroyed"}.`;
+      return `The document of ${agent} is gone from ${inFleet(edited.document)}; ${gone ? "no instance was left" : "its instance is being destroyed"}.`;
     },
     async shell(agent: string): Promise<number> {
       const { file, args, env } = await executable();
@@ -64,11 +73,15 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
   };
 }
 
-function words({ changed, document, settings }: Edited, what: string): string {
-  if (!changed) return `${what} already; nothing was written.`;
-  const when = settings.git.follow ? " The fleet follows git: it counts once it is committed." : "";
-  return `${what}; written to ${shownPath(document)}.${when}`;
-}
+const areWords = (agents: readonly string[]): string =>
+  `${agents.join(", ")} ${agents.length === 1 ? "is" : "are"}`;
+
+/** Several edits as one; there is at least one. */
+const together = (all: readonly Edited[]): Edited => ({
+  ...(all[0] as Edited),
+  changed: all.some((e) => e.changed),
+  files: [...new Set(all.flatMap((e) => e.files))],
+});
 
 /** Says yes to the deletions, which a person named, once the loop has seen that the documents are gone. True: nothing was there. */
 async function release(api: Api, names: readonly string[]): Promise<boolean> {

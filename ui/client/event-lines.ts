@@ -16,6 +16,8 @@ export interface EventLine {
   readonly text: string;
   /** Happens all the time and says nothing by itself: a look at the world, a turn with nothing to do. */
   readonly routine: boolean;
+  /** Of a step that began or ended: which; else null. */
+  readonly step: string | null;
   /** Of a call of multipass: its parts; else null. */
   readonly call: CallView | null;
 }
@@ -167,6 +169,7 @@ export function eventLine({ id, event, data }: ServerEvent, now: number): EventL
     tone,
     text,
     routine,
+    step: event.startsWith("step.") ? word(fields, "step") : null,
     call: event === "command" ? callOf(fields) : null,
   };
 }

@@ -27,6 +27,10 @@ test("text finds names, types, states and labels; every word must be found", () 
   assert.deepEqual(found("AGENT-B stopped"), ["agent-b"]);
   assert.deepEqual(found("team=core"), ["agent-d"]);
   assert.deepEqual(found("tester stopped"), []);
+  assert.deepEqual(found("!tester agent"), ["agent-a", "agent-b", "agent-d"]);
+  assert.deepEqual(found("drifted"), ["agent-b"]);
+  assert.deepEqual(found("failing"), ["agent-d"]);
+  assert.equal(found("!").length, 4, "the beginning of a word");
   assert.equal(found("  ").length, 4);
   assert.deepEqual(matching(agents, "failing", "agent-c"), []);
 });

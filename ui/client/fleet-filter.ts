@@ -42,18 +42,43 @@ export const troubleOf = (agent: AgentView): string | null =>
 export const counts = (agents: readonly AgentView[]): Readonly<Record<Filter, number>> =>
   Object.fromEntries(FILTERS.map((f) => [f, agents.filter(TESTS[f]).length])) as Record<Filter, number>;
 
-/** Every word of `text` is found in the name, type, states, labels or capabilities. */
-export function matching(agents: readonly AgentView[], filter: Filter, text: string): readonly AgentView[] {
+/** Words as they are typed into a filter; what has a `!` before it is not to be found. */
+export interface FilterWords {
+  readonly wanted: readonly string[];
+  readonly unwanted: readonly string[];
+}
+
+export function filterWords(text: string): FilterWords {
   const words = text
     .toLowerCase()
     .split(/\s+/)
     .filter((w) => w !== "");
-  return agents.filter((a) => TESTS[filter](a) && words.every((w) => searchable(a).includes(w)));
+  return {
+    wanted: words.filter((w) => !w.startsWith("!")),
+    // A `!` alone is the beginning of a word that is still typed.
+    unwanted: words.flatMap((w) => (w.startsWith("!") && w.length > 1 ? [w.slice(1)] : [])),
+  };
 }
 
+/** `low`: in small letters. */
+export const foundIn = (low: string, { wanted, unwanted }: FilterWords): boolean =>
+  wanted.every((w) => low.includes(w)) && !unwanted.some((w) => low.includes(w));
+
+/** Every word of `text` is found in the name, type, states, labels or capabilities. */
+export function matching(agents: readonly AgentView[], filter: Filter, text: string): readonly AgentView[] {
+  const words = filterWords(text);
+  return agents.filter((a) => TESTS[filter](a) && foundIn(searchable(a), words));
+}
+
+/** What is seen of it is found: also what it drifted by, what is being done, and whether it failed. */
 function searchable(a: AgentView): string {
   const labels = Object.entries(a.labels).map(([k, v]) => `${k}=${v}`);
-  return [a.name, a.type, a.wanted, a.seen, a.sync, a.health, ...labels, ...a.capabilities, ...a.ipv4]
+  const now = [
+    isDrifted(a) ? "drifted" : "",
+    a.failure ? "failing" : "",
+    a.work ? `${a.work.action} ${a.work.step ?? ""}` : "",
+  ];
+  return [a.name, a.type, a.wanted, a.seen, a.sync, a.health, ...now, ...labels, ...a.capabilities, ...a.ipv4]
     .join(" ")
     .toLowerCase();
 }

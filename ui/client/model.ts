@@ -150,6 +150,7 @@ function withGap(model: Model, { id }: ServerEvent, now: number): Model {
     tone: "warn",
     text: "events may be missing here: the hub was restarted, or the connection was lost for long",
     routine: false,
+    step: null,
     call: null,
   };
   return { ...model, events: [...model.events, gap].slice(-EVENTS_KEPT) };

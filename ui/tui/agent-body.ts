@@ -95,7 +95,7 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
           `${failure.message}; ${failure.next}${failure.retryAt ? `; tried again ${ahead(failure.retryAt, now)}` : ""}`,
         )
       : []),
-    ...(trouble ? say("!", "bad", trouble) : []),
+    ...(trouble ? say(healthMark(agent.health).glyph, "warn", trouble) : []),
     ...holds(agent).flatMap((h) => say("?", "warn", `held: ${h.message}; release: ${h.release}`)),
     ...(next
       ? say(

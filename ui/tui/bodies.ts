@@ -17,7 +17,7 @@ export function bodyOf(ui: Ui, world: World, now: number): Body {
   const { verbose, order, allowed } = ui;
   switch (place.kind) {
     case "fleet":
-      return fleetBody(world, { width, filter, order, now });
+      return fleetBody(world, { width, filter, order, marked: new Set(ui.marked), now });
     case "plan":
       return planBody(world, { width, filter, allowed });
     case "tasks":

@@ -1,4 +1,5 @@
 /** What every view gives to the screen: a title, rows that are drawn only while they are seen, and which one is which. */
+import { filterWords, foundIn } from "../client/fleet-filter.ts";
 import type { Line } from "./line.ts";
 
 export interface Body {
@@ -12,6 +13,10 @@ export interface Body {
   readonly selectable: boolean;
   /** What is said when there are no rows. */
   readonly empty: readonly string[];
+  /** Whether the row is marked; absent: rows are not marked here. */
+  readonly marked?: (index: number) => boolean;
+  /** Each row ends with what is to be known of it. */
+  readonly hasRemarks?: boolean;
   /** Rows without the filter. */
   readonly total: number;
 }
@@ -41,12 +46,6 @@ function numbers(count: number): readonly string[] {
   return NUMBERS.slice(0, count);
 }
 
-/** Every word of the filter is in the text. */
-export function hasWords(text: string, filter: string): boolean {
-  if (filter === "") return true;
-  const low = text.toLowerCase();
-  return filter
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => low.includes(word));
-}
+/** Every word of the filter is in the text, and none of those with `!` before them. */
+export const hasWords = (text: string, filter: string): boolean =>
+  filter === "" || foundIn(text.toLowerCase(), filterWords(filter));

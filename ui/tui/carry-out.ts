@@ -17,6 +17,8 @@ export interface Hands {
   /** Gives the terminal away while the work lasts. */
   readonly suspended: (work: () => Promise<void>) => Promise<void>;
   readonly quit: () => void;
+  /** Every cell, whatever is thought to be on the screen. */
+  readonly redraw: () => void;
 }
 
 /** Never rejects. */
@@ -46,6 +48,8 @@ async function act(effect: Effect, hands: Hands): Promise<void> {
     case "quit":
     case "interrupt":
       return hands.quit();
+    case "redraw":
+      return hands.redraw();
     case "refresh":
       live.refresh();
       return hands.readPlan();
@@ -58,12 +62,8 @@ async function act(effect: Effect, hands: Hands): Promise<void> {
       await api.apply({ changes: effect.orders, allowDelete: effect.allowDelete });
       hands.clearAllowed();
       return done(`${count(effect.orders.length, "change")} handed to the loop.`);
-    case "task": {
-      const { taskId, status } = await api.submitTask(effect.agent, effect.body);
-      live.refresh();
-      hands.open({ kind: "task", id: taskId });
-      return say("good", status === "queued" ? "Queued: it is busy or offline." : "Given.");
-    }
+    case "task":
+      return give(effect.agents, effect.body, hands);
     case "cancel":
       await api.cancelTask(effect.id);
       return done("Cancelling: its process group is ended.");
@@ -74,11 +74,11 @@ async function act(effect: Effect, hands: Hands): Promise<void> {
         say(code === 0 ? "dim" : "warn", `The shell of ${effect.agent} ended with ${code}.`);
       });
     case "state":
-      return done(await orders.state(effect.agent, effect.state));
+      return done(await orders.state(effect.agents, effect.state));
     case "paused":
-      return done(await orders.paused(effect.agent, effect.paused));
+      return done(await orders.paused(effect.agents, effect.paused));
     case "snapshot":
-      return done(await orders.snapshot(effect.agent, effect.snapshot));
+      return done(await orders.snapshot(effect.agents, effect.snapshot));
     case "restore":
       return done(await orders.restore(effect.agent, effect.snapshot));
     case "destroy":
@@ -89,4 +89,23 @@ async function act(effect: Effect, hands: Hands): Promise<void> {
       return never;
     }
   }
+}
+
+/** One task is shown with its output, several as a list. */
+async function give(
+  agents: readonly string[],
+  body: Readonly<Record<string, unknown>>,
+  { deps: { api }, live, open, say }: Hands,
+): Promise<void> {
+  const [only = ""] = agents;
+  if (agents.length === 1) {
+    const { taskId, status } = await api.submitTask(only, body);
+    live.refresh();
+    open({ kind: "task", id: taskId });
+    return say("good", status === "queued" ? "Queued: it is busy or offline." : "Given.");
+  }
+  await api.submitWhereFits({ agents }, body);
+  live.refresh();
+  open({ kind: "tasks" });
+  say("good", `Given to ${agents.length} agents: ${agents.join(", ")}.`);
 }

@@ -37,9 +37,9 @@ function show(t: TestContext, columns: number, rows: number, more: Partial<Dashb
     return Promise.resolve(what);
   };
   const orders: Orders = {
-    state: (a, s) => say(`${a} ${s}`),
-    paused: (a, p) => say(`${a} paused ${p}`),
-    snapshot: (a, s) => say(`${a} snapshot ${s}`),
+    state: (a, s) => say(`${a.join("+")} ${s}`),
+    paused: (a, p) => say(`${a.join("+")} paused ${p}`),
+    snapshot: (a, s) => say(`${a.join("+")} snapshot ${s}`),
     restore: (a, s) => say(`${a} restore ${s}`),
     destroy: (a) => say(`${a} destroyed`),
     shell: async (a) => {

@@ -12,7 +12,7 @@ import { settled } from "./moves.ts";
 import type { Press } from "./press.ts";
 import { drawScreen, frameOf } from "./screen.ts";
 import { speechLines } from "./speech.ts";
-import { initialUi, opened, placeKey, placeOf, type Ui } from "./state.ts";
+import { initialUi, opened, placeKey, placeOf, type Ui, VIEWS, viewed } from "./state.ts";
 import { pressed } from "./update.ts";
 import { planReader, watchLog, watchOutput } from "./watchers.ts";
 import type { World } from "./world.ts";
@@ -103,7 +103,8 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
       draw();
     },
     open: (place) => {
-      ui = opened(ui, place);
+      const view = VIEWS.find((v) => v === place.kind);
+      ui = view ? viewed(ui, view) : opened(ui, place);
       watch(placeOf(ui));
       draw();
     },
@@ -119,6 +120,13 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
       world = { ...world, stopping: deps.own };
       draw();
       deps.onQuit(() => closed.resolve());
+    },
+    redraw: () => {
+      app.clear();
+      stdout.write(deps.screenReader ? "" : "\x1b[2J\x1b[H");
+      // Other objects with the same letters: all of them are drawn.
+      lines = lines.map((l) => [...l]);
+      for (const listener of listeners) listener();
     },
   };
   const run = (effects: readonly Effect[]): void => {

@@ -3,9 +3,10 @@ import type { Api } from "../client/api.ts";
 
 /** Edits of the fleet and the like; each resolves with what was done, in words, and rejects with why not. */
 export interface Orders {
-  state(agent: string, state: "running" | "stopped" | "suspended"): Promise<string>;
-  paused(agent: string, paused: boolean): Promise<string>;
-  snapshot(agent: string, snapshot: string): Promise<string>;
+  /** Of several documents: all of them are written, or none. */
+  state(agents: readonly string[], state: "running" | "stopped" | "suspended"): Promise<string>;
+  paused(agents: readonly string[], paused: boolean): Promise<string>;
+  snapshot(agents: readonly string[], snapshot: string): Promise<string>;
   restore(agent: string, snapshot: string): Promise<string>;
   destroy(agent: string): Promise<string>;
   /** With this terminal's own input and output; resolves with the exit code. */

@@ -1,17 +1,18 @@
 /** What a key does while something is asked or typed. Pure. */
 import type { Effect } from "./effects.ts";
-import { completions } from "./keys.ts";
+import { completions } from "./commands.ts";
 import type { Press } from "./press.ts";
 import { type Dialog, type Ui, withSpot } from "./state.ts";
 import { edit, typed } from "./typing.ts";
 
 type Line = Extract<Dialog, { readonly kind: "line" }>;
+type Choice = Extract<Dialog, { readonly kind: "choose" }>;
 
-/** `entered`: a line that was typed to its end. */
+/** `entered`: a line that was typed to its end, or what was chosen. */
 export interface DialogStep {
   readonly ui: Ui;
   readonly effects: readonly Effect[];
-  readonly entered?: Line;
+  readonly entered?: Line | Choice;
 }
 
 const stay = (ui: Ui, dialog: Dialog | null): DialogStep => ({ ui: { ...ui, dialog }, effects: [] });
@@ -21,14 +22,12 @@ export function pressInDialog(ui: Ui, dialog: Dialog, press: Press, agents: read
   if (press.name === "esc") return cancelled(ui, dialog);
   switch (dialog.kind) {
     case "sure":
-      if (press.text === "y" || press.text === "Y")
-        return { ui: { ...ui, dialog: null }, effects: [dialog.effect] };
+      if (press.text === "y" || press.text === "Y") return agreed(ui, dialog.effect);
       if (press.text === "n" || press.text === "N" || press.text === "q") return stay(ui, null);
       return stay(ui, dialog);
     case "typed": {
       if (press.name === "enter") {
-        if (dialog.typing.text === dialog.word)
-          return { ui: { ...ui, dialog: null }, effects: [dialog.effect] };
+        if (dialog.typing.text === dialog.word) return agreed(ui, dialog.effect);
         const problem =
           dialog.typing.text === "" ? "" : `"${dialog.typing.text}" is not it; nothing was done`;
         return stay(ui, { ...dialog, typing: typed(""), problem });
@@ -36,6 +35,8 @@ export function pressInDialog(ui: Ui, dialog: Dialog, press: Press, agents: read
       const typing = edit(dialog.typing, press);
       return stay(ui, typing ? { ...dialog, typing, problem: "" } : dialog);
     }
+    case "choose":
+      return pressInChoice(ui, dialog, press);
     case "line":
       return pressInLine(ui, dialog, press, agents);
     default: {
@@ -43,6 +44,26 @@ export function pressInDialog(ui: Ui, dialog: Dialog, press: Press, agents: read
       return never;
     }
   }
+}
+
+/** Marks are for one order: what was ordered of all of them is done with. */
+function agreed(ui: Ui, effect: Effect): DialogStep {
+  const isForMarked = "agents" in effect && effect.agents.length > 1;
+  return { ui: { ...ui, dialog: null, marked: isForMarked ? [] : ui.marked }, effects: [effect] };
+}
+
+function pressInChoice(ui: Ui, dialog: Choice, { name, text }: Press): DialogStep {
+  if (name === "enter") return { ui: { ...ui, dialog: null }, effects: [], entered: dialog };
+  if (text === "q") return stay(ui, null);
+  const last = dialog.options.length - 1;
+  const by = name === "up" || text === "k" ? -1 : name === "down" || text === "j" ? 1 : 0;
+  const index =
+    name === "home" || text === "g"
+      ? 0
+      : name === "end" || text === "G"
+        ? last
+        : Math.max(0, Math.min(last, dialog.index + by));
+  return stay(ui, { ...dialog, index });
 }
 
 function cancelled(ui: Ui, dialog: Dialog): DialogStep {

@@ -1,7 +1,7 @@
 /** What is asked or typed, as lines above the last one. Pure. */
-import { completions } from "./keys.ts";
-import { columns, cut, type Line, line, type Span, span, wrap } from "./line.ts";
-import type { Typing, Ui } from "./state.ts";
+import { completions } from "./commands.ts";
+import { columns, cut, highlighted, type Line, line, type Span, span, wrap } from "./line.ts";
+import type { Dialog, Typing, Ui } from "./state.ts";
 
 const PROMPTS = { filter: "/", command: ":", task: "task", snapshot: "snapshot" } as const;
 
@@ -11,12 +11,13 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
   if (dialog === null) return [];
   const rule = line(span("─".repeat(width), "dim"));
   if (dialog.kind === "line") {
-    const { what, agent, typing, problem } = dialog;
+    const { what, agents, typing, problem } = dialog;
+    const name = agents.length > 1 ? `${agents.length} agents` : (agents[0] ?? "");
     const whom =
       what === "task"
-        ? ` for ${agent} (a shell line, or JSON): `
+        ? ` for ${name} (a shell line, or JSON): `
         : what === "snapshot"
-          ? ` of ${agent}, called: `
+          ? ` of ${name}, called: `
           : "";
     const prompt = span(` ${PROMPTS[what]}${whom}`, { tone: "accent", bold: true });
     const found = what === "command" ? completions(typing.text, []).join(" ") : "";
@@ -30,6 +31,7 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
       line(prompt, ...typingSpans(typing, width - columns(prompt.text) - 1)),
     ];
   }
+  if (dialog.kind === "choose") return [rule, ...choiceLines(dialog, width, most - 1)];
   const tone = dialog.kind === "typed" ? "bad" : dialog.tone;
   const title = wrap(dialog.title, width - 2).map((t) => line(span(` ${t}`, { tone, bold: true })));
   const all = dialog.lines.flatMap((text) =>
@@ -37,9 +39,7 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
   );
   const room = Math.max(1, most - title.length - 3);
   const shown =
-    all.length > room
-      ? [...all.slice(0, room - 1), `… and ${all.length - room + 1} more lines; the plan shows all`]
-      : all;
+    all.length > room ? [...all.slice(0, room - 1), `… and ${all.length - room + 1} more lines`] : all;
   const lines = [rule, ...title, ...shown.map((t) => line(`   ${t}`))];
   if (dialog.kind === "sure") return lines;
   const prompt = ` type ${dialog.word} to go on: `;
@@ -47,6 +47,23 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
     ...lines,
     ...(dialog.problem === "" ? [] : [line(span(` ✗ ${dialog.problem}`, "bad"))]),
     line(span(prompt, { bold: true }), ...typingSpans(dialog.typing, width - columns(prompt) - 1)),
+  ];
+}
+
+/** As many of what can be chosen as there is room for, around the one that is. */
+function choiceLines(
+  { title, options, index }: Extract<Dialog, { readonly kind: "choose" }>,
+  width: number,
+  most: number,
+): readonly Line[] {
+  const room = Math.max(1, most - 2);
+  const from = Math.max(0, Math.min(index - Math.floor(room / 2), options.length - room));
+  const head = options.length > room ? `${title}  ${index + 1} of ${options.length}` : title;
+  return [
+    line(span(` ${head}`, { tone: "accent", bold: true })),
+    ...options
+      .slice(from, from + room)
+      .map((o, i) => (from + i === index ? highlighted(line(" ▸ ", o), width) : line("   ", o))),
   ];
 }
 

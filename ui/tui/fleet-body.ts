@@ -12,7 +12,13 @@ export const MARGIN = 3;
 
 export function fleetBody(
   world: World,
-  options: { readonly width: number; readonly filter: string; readonly order: Order; readonly now: number },
+  options: {
+    readonly width: number;
+    readonly filter: string;
+    readonly order: Order;
+    readonly marked: ReadonlySet<string>;
+    readonly now: number;
+  },
 ): Body {
   const { model } = world;
   const all = model.fleet?.agents ?? [];
@@ -37,6 +43,8 @@ export function fleetBody(
       return agentLine(columns, facts);
     },
     selectable: true,
+    marked: (i) => options.marked.has(agents[i]?.name ?? ""),
+    hasRemarks: columns.at(-1)?.title === "",
     total: all.length,
     empty: emptyWords(world, options.filter),
   };

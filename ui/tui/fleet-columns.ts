@@ -37,6 +37,18 @@ export function syncCell({ agent }: Facts): Span {
   return marked(isDrifted(agent) ? DRIFTED : syncMark(agent.sync));
 }
 
+/** Both axes in one word, where there is room for one: what is amiss first. */
+export function stateCell(facts: Facts): Span {
+  const { agent } = facts;
+  if (agent.work || isDrifted(agent) || agent.sync === "Held" || agent.sync === "Paused")
+    return syncCell(facts);
+  if (agent.health !== "Healthy" || agent.sync === "Synced")
+    return agent.health === "Healthy" && agent.wanted !== "running"
+      ? span(`● ${agent.seen}`, "good")
+      : marked(healthMark(agent.health));
+  return syncCell(facts);
+}
+
 const share = (facts: Facts, key: "cpu" | "memory" | "disk"): number | null =>
   facts.agent.runtime?.status === "online" ? (facts.health.at(-1)?.[key] ?? null) : null;
 
@@ -75,16 +87,16 @@ const since = (at: number | null, now: number): Span =>
   at === null ? span("–", "dim") : span(shortAge(Math.max(1000, now - at)));
 
 /** What is to be known of it beyond the columns, in one sentence. */
-export function remark({ agent }: Facts): Span {
+export function remark({ agent }: Pick<Facts, "agent">): Span {
   const { work, failure, next } = agent;
   if (work)
     return span(
       [work.step ?? work.action, work.progress || work.detail].filter(Boolean).join(": "),
       "accent",
     );
-  if (failure) return span(failure.message, "bad");
+  if (failure) return span(`${failure.message}; ${failure.next}`, "bad");
   const [hold] = holds(agent);
-  if (hold) return span(hold.message, "warn");
+  if (hold) return span(`held: ${hold.message}; ${agent.source ? hold.release : "D removes it"}`, "warn");
   if (next) return span(`${next.what}: ${next.why}`, "warn");
   const ready = agent.conditions.find((c) => c.type === "Ready");
   return span(ready && ready.status !== "True" ? ready.message : (agent.notes?.[0] ?? ""), "dim");
@@ -130,12 +142,18 @@ const COLUMNS: readonly ColumnRow[] = [
   },
 ];
 
+/** Columns below which the two axes are told as one. */
+const NARROW = 49;
+
+const STATE: Column = { title: "STATE", width: 13, cell: stateCell };
+
 /** Between columns. */
 const GAP = 2;
 const REMARK = 30;
 
 /** `ids` of the trends stand for the small figures where there is room for both figures' history. */
 export function chooseColumns(width: number, names: number): readonly Column[] {
+  if (width < NARROW) return narrowColumns(width, names);
   const name = Math.min(Math.max(12, names), width >= 100 ? 32 : 22);
   let left = width - name;
   const chosen = new Set<string>();
@@ -150,12 +168,25 @@ export function chooseColumns(width: number, names: number): readonly Column[] {
     if (small) chosen.delete(small.id);
     left -= cost;
   }
-  const named: Column = { title: "NAME", width: name, cell: ({ agent }) => span(agent.name, { bold: true }) };
+  const named = nameColumn(name);
   const rest = COLUMNS.filter((c) => chosen.has(c.id));
   if (left < REMARK + GAP)
     return [{ ...named, width: name + Math.max(0, Math.min(left, names - name)) }, ...rest];
   return [named, ...rest, { title: "", width: left - GAP, cell: remark }];
 }
+
+function narrowColumns(width: number, names: number): readonly Column[] {
+  const name = Math.max(8, Math.min(names, width - STATE.width - GAP));
+  const left = width - name - STATE.width - 2 * GAP;
+  const tasks = COLUMNS.filter((c) => c.id === "tasks" && c.width <= left);
+  return [nameColumn(name), STATE, ...tasks];
+}
+
+const nameColumn = (width: number): Column => ({
+  title: "NAME",
+  width,
+  cell: ({ agent }) => span(agent.name, { bold: true }),
+});
 
 export const headLine = (all: readonly Column[]): Line => [
   span(all.map((c) => fit(c.title, c.width)).join(" ".repeat(GAP)), "dim"),

@@ -11,11 +11,13 @@ import { reduce } from "../client/model.ts";
 import { emptyOutput, withChunk, withEnd } from "../client/output-text.ts";
 import { askApply, askDestroy } from "./asks.ts";
 import { columns, type Line, textOf } from "./line.ts";
+import { hintsAt } from "./foot-lines.ts";
+import { KEYS } from "./keys.ts";
 import { settled } from "./moves.ts";
 import { Rows } from "./rows.tsx";
 import { drawScreen, frameOf } from "./screen.ts";
 import { speechLines } from "./speech.ts";
-import { initialUi, opened, type Ui, viewed, withSpot } from "./state.ts";
+import { initialUi, opened, type Place, type Ui, VIEWS, viewed, withSpot } from "./state.ts";
 import { AT, fleetAt, modelAt, tasks, worldAt } from "./testing/scene.ts";
 import type { World } from "./world.ts";
 
@@ -56,6 +58,84 @@ for (const width of [60, 80, 120, 200]) {
   test(`the fleet at ${width} columns`, () =>
     golden(`fleet-${width}`, drawn(initialUi(width, 24), worldAt())));
 }
+
+test("at 40 columns both axes are one word, and what is amiss comes first", () =>
+  golden("fleet-40", drawn(initialUi(40, 20), worldAt())));
+
+test("marked rows, and the line that says of the one under the cursor what there is no room for", () => {
+  const ui = { ...initialUi(80, 24), marked: ["agent-builder", "agent-tester-2"] };
+  golden("marked-80", drawn(withSpot(ui, { id: "agent-tester-2" }), worldAt()));
+});
+
+test("what is said is said to its end", () => {
+  const text = `agent-builder, agent-cache are to be stopped; written to agents/builder.yaml, agents/cache.yaml.`;
+  for (const width of [30, 60, 80]) {
+    const screen = drawn({ ...initialUi(width, 24), notice: { tone: "good", text, at: AT } }, worldAt());
+    assert.ok(screen.replace(/\s+/g, " ").includes(text), screen);
+    // The keys are there too.
+    assert.match(screen, /\? help {2}q quit/);
+  }
+  const endless = { tone: "bad", text: "x".repeat(2000), at: AT } as const;
+  assert.match(drawn({ ...initialUi(60, 24), notice: endless }, worldAt()), /x…\n.*\? help/);
+});
+
+test("views keep their names on every page, in every width that has room for them", () => {
+  const places = [
+    { kind: "logs", name: "agent-builder" },
+    { kind: "task", id: tasks[0]?.id ?? "" },
+    { kind: "help" },
+  ];
+  for (const place of places as readonly Place[])
+    for (const width of [60, 80, 200]) {
+      const ui = withSpot(opened(initialUi(width, 24), place), {
+        filter: "a long filter of many words",
+        wrap: true,
+      });
+      assert.match(
+        drawn(ui, worldAt()),
+        /1 Fleet +2 Plan +3 Tasks +4 Events +5 Commands/,
+        `${place.kind} at ${width}`,
+      );
+    }
+  for (const view of ["events", "commands"] as const) {
+    const ui = withSpot(viewed(initialUi(60, 24), view), {
+      filter: "a long filter of many words",
+      wrap: true,
+    });
+    assert.match(drawn(ui, worldAt()), /1 Fleet 2 Plan 3 Tasks 4 Events 5 Commands/, view);
+  }
+});
+
+test("choosing a snapshot", () => {
+  const options = Array.from({ length: 30 }, (_, i) => `s-${i}`);
+  const dialog = {
+    kind: "choose",
+    title: "Restore agent-builder to which?",
+    agent: "agent-builder",
+    options,
+    index: 28,
+  };
+  golden("choose-60", drawn({ ...initialUi(60, 16), dialog: dialog as Ui["dialog"] }, worldAt()));
+});
+
+test("every key that is hinted at does something, and says what it would do now", () => {
+  const world = worldAt();
+  const hints = (ui: Ui) => {
+    const { body } = frameOf(ui, world, AT);
+    const { first, always } = hintsAt(ui, body, world);
+    return [...first, ...always].map((h) => `${h.key} ${h.word}`);
+  };
+  assert.ok(hints(initialUi(80, 24)).includes("x stop"));
+  const stopped = withSpot(initialUi(80, 24), { id: "agent-tester-2" });
+  assert.ok(hints(stopped).includes("x start"));
+  assert.ok(!hints(stopped).includes("s shell"));
+  assert.ok(hints(opened(initialUi(80, 24), { kind: "help" })).includes("q back"));
+  // Whatever is not hinted at because it would do nothing: every other key of the place is.
+  for (const view of VIEWS) {
+    const ui = viewed(initialUi(80, 24), view);
+    for (const hint of hints(ui)) assert.ok(KEYS.some((k) => hint.startsWith(k.shown.split(" ")[0] ?? "?")));
+  }
+});
 
 test("the fleet's banners: sandbox, broken files, what is not committed", () => {
   const fleet = fleetAt({
@@ -103,7 +183,7 @@ test("what is wrong inside an agent is a line of its page", () => {
   );
   const world = worldAt({ model: modelAt({ ...fleet, agents }) });
   const page = (name: string) => drawn(opened(initialUi(100, 40), { kind: "agent", name }), world);
-  assert.match(page("agent-cache"), new RegExp(`^ *! ${message}$`, "m"));
+  assert.match(page("agent-cache"), new RegExp(`^ *▲ ${message}$`, "m"));
   assert.doesNotMatch(page("agent-builder"), /its runtime says/);
 });
 

@@ -1,6 +1,7 @@
 /** The help, made from the table of keys and the table of commands. Pure. */
 import { type Body, hasWords, textBody } from "./body.ts";
-import { COMMANDS, KEYS, type KeyRow } from "./keys.ts";
+import { COMMANDS } from "./commands.ts";
+import { KEYS, type KeyRow } from "./keys.ts";
 import { type Line, line, span, textOf, wrap } from "./line.ts";
 
 const GROUPS = [

@@ -21,6 +21,11 @@ export type ActionId =
   | "command"
   | "help"
   | "quit"
+  | "leave"
+  | "redraw"
+  | "mark"
+  | "mark-all"
+  | "restore"
   | "interrupt"
   | "plan"
   | "apply"
@@ -47,7 +52,7 @@ export interface KeyRow {
   readonly keys: readonly string[];
   /** As people call them. */
   readonly shown: string;
-  /** One word for the line of hints; empty: not hinted at. */
+  /** One word for the line of hints; empty: never hinted at. Where it stands there: `hints.ts`. */
   readonly hint: string;
   readonly help: string;
   readonly group: "move" | "look" | "do" | "leave";
@@ -82,14 +87,22 @@ export const KEYS: readonly KeyRow[] = [
   { id: "last", keys: ["end", "G"], shown: "End G", hint: "", help: "to the last", group: "move" },
   {
     id: "open",
-    keys: ["enter"],
-    shown: "⏎",
+    keys: ["enter", "d"],
+    shown: "⏎ d",
     hint: "describe",
     help: "describe what the cursor is on: spec, seen, difference, conditions, snapshots, events",
     group: "look",
     where: ["fleet", "plan", "tasks"],
   },
-  { id: "logs", keys: ["l"], shown: "l", hint: "logs", help: "its log", group: "look", where: AGENTS },
+  {
+    id: "logs",
+    keys: ["l"],
+    shown: "l",
+    hint: "logs",
+    help: "the log of its runtime",
+    group: "look",
+    where: ["fleet", "agent", "plan", "tasks", "task"],
+  },
   {
     id: "plan",
     keys: ["p"],
@@ -108,6 +121,24 @@ export const KEYS: readonly KeyRow[] = [
     help: "let a held deletion through with the next apply",
     group: "do",
     where: ["plan"],
+  },
+  {
+    id: "mark",
+    keys: [" "],
+    shown: "Space",
+    hint: "mark",
+    help: "mark it, or not: x, P, t, S, r and :start, :suspend are then for all that are marked",
+    group: "do",
+    where: ["fleet"],
+  },
+  {
+    id: "mark-all",
+    keys: ["*"],
+    shown: "*",
+    hint: "",
+    help: "mark all that are shown; once more: none of them",
+    group: "do",
+    where: ["fleet"],
   },
   {
     id: "task",
@@ -172,6 +203,15 @@ export const KEYS: readonly KeyRow[] = [
     where: AGENTS,
   },
   {
+    id: "restore",
+    keys: ["R"],
+    shown: "R",
+    hint: "restore",
+    help: "take it back to a snapshot, which is chosen, once its name is typed",
+    group: "do",
+    where: AGENTS,
+  },
+  {
     id: "destroy",
     keys: ["D"],
     shown: "D",
@@ -185,7 +225,7 @@ export const KEYS: readonly KeyRow[] = [
     keys: ["/"],
     shown: "/",
     hint: "filter",
-    help: "only what has these words; Esc shows all again",
+    help: "only what has these words; !word: what has it not; Esc shows all again",
     group: "look",
   },
   {
@@ -261,13 +301,28 @@ export const KEYS: readonly KeyRow[] = [
     group: "move",
   },
   { id: "help", keys: ["?"], shown: "?", hint: "help", help: "these keys", group: "leave" },
-  { id: "back", keys: ["esc"], shown: "Esc", hint: "", help: "back; first out of a filter", group: "leave" },
+  {
+    id: "back",
+    keys: ["esc"],
+    shown: "Esc",
+    hint: "",
+    help: "takes back marks, then the filter, then leads one page back",
+    group: "leave",
+  },
   {
     id: "quit",
     keys: ["q"],
     shown: "q",
     hint: "quit",
-    help: "leave; the agents stay as they are",
+    help: "leave; on a page: one page back. The agents stay as they are",
+    group: "leave",
+  },
+  {
+    id: "redraw",
+    keys: ["ctrl+l"],
+    shown: "^L",
+    hint: "",
+    help: "draw the screen anew",
     group: "leave",
   },
   {
@@ -284,56 +339,3 @@ export const isThere = (row: KeyRow, where: Where): boolean => row.where?.includ
 
 export const actionOf = (name: string, where: Where): ActionId | null =>
   KEYS.find((row) => row.keys.includes(name) && isThere(row, where))?.id ?? null;
-
-export interface CommandRow {
-  readonly name: string;
-  /** What follows it, for the help. */
-  readonly args: string;
-  readonly help: string;
-  /** The action that it is the same as, on the agent that is named or that the cursor is on. */
-  readonly action: ActionId | "start" | "suspend" | "resume" | "restore" | "describe";
-}
-
-export const COMMANDS: readonly CommandRow[] = [
-  { name: "fleet", args: "", help: "the agents", action: "view-fleet" },
-  { name: "plan", args: "", help: "what would be done", action: "plan" },
-  { name: "tasks", args: "", help: "what was given to agents", action: "view-tasks" },
-  { name: "events", args: "", help: "what happened", action: "view-events" },
-  { name: "commands", args: "", help: "every call of multipass", action: "view-commands" },
-  { name: "describe", args: "[NAME]", help: "one agent in full", action: "describe" },
-  { name: "logs", args: "[NAME]", help: "its log", action: "logs" },
-  { name: "shell", args: "[NAME]", help: "a shell in it", action: "shell" },
-  { name: "task", args: "[NAME] [LINE]", help: "a shell line, or JSON, as a task", action: "task" },
-  { name: "apply", args: "", help: "apply the plan", action: "apply" },
-  { name: "reconcile", args: "[NAME]", help: "have the loop look again", action: "reconcile" },
-  { name: "start", args: "[NAME]", help: "write state: running", action: "start" },
-  { name: "stop", args: "[NAME]", help: "write state: stopped", action: "stop" },
-  { name: "suspend", args: "[NAME]", help: "write state: suspended", action: "suspend" },
-  { name: "pause", args: "[NAME]", help: "write paused: true", action: "pause" },
-  { name: "resume", args: "[NAME]", help: "take paused: true back", action: "resume" },
-  { name: "snapshot", args: "[NAME] [SNAPSHOT]", help: "declare a snapshot", action: "snapshot" },
-  { name: "restore", args: "[NAME] SNAPSHOT", help: "ask for a snapshot's state", action: "restore" },
-  { name: "destroy", args: "[NAME]", help: "remove document and instance", action: "destroy" },
-  { name: "help", args: "", help: "the keys", action: "help" },
-  { name: "quit", args: "", help: "leave", action: "quit" },
-];
-
-/** `q` and `q!` as in editors, and names as far as they are unambiguous. */
-export function commandOf(word: string): CommandRow | null {
-  const exact = COMMANDS.find((c) => c.name === word || (word === "q" && c.name === "quit"));
-  if (exact) return exact;
-  const found = word === "" ? [] : COMMANDS.filter((c) => c.name.startsWith(word));
-  return found.length === 1 ? (found[0] ?? null) : null;
-}
-
-/** What could stand at the end of `text`: the whole lines. */
-export function completions(text: string, agents: readonly string[]): readonly string[] {
-  const words = text.trimStart().split(/ +/);
-  if (words.length <= 1)
-    return COMMANDS.filter((c) => c.name.startsWith(words[0] ?? "")).map(
-      (c) => `${c.name}${c.args === "" ? "" : " "}`,
-    );
-  const command = commandOf(words[0] ?? "");
-  if (!command || words.length > 2 || !command.args.includes("NAME")) return [];
-  return agents.filter((a) => a.startsWith(words[1] ?? "")).map((a) => `${command.name} ${a}`);
-}

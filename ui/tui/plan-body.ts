@@ -46,7 +46,8 @@ export function planRows(
 ): readonly PlanRow[] {
   const rows: PlanRow[] = [];
   if (plan.changes.length === 0 && plan.held.length === 0)
-    rows.push({ agent: "", line: line(span(`✓ No changes. ${agents} agents are as written.`, "good")) });
+    for (const text of wrap(`✓ No changes. ${asWritten(agents)}`, width))
+      rows.push({ agent: "", line: line(span(text, "good")) });
   for (const change of plan.changes) {
     const { agent } = change;
     for (const l of changeLines(change, width)) rows.push({ agent, line: l });
@@ -69,6 +70,13 @@ export function planRows(
     rows.push({ agent: "", line: line(span(summary(plan), { bold: true })) });
   return rows;
 }
+
+const asWritten = (agents: number): string =>
+  agents === 0
+    ? "No agent is written, and none is there."
+    : agents === 1
+      ? "The one agent is as written."
+      : `All ${agents} agents are as written.`;
 
 const KEY = 9;
 const detail = (key: string, text: string, width: number, look: Parameters<typeof span>[1] = {}): Line[] =>

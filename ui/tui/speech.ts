@@ -6,7 +6,8 @@ import { banners } from "./banners.ts";
 import { cursorIn } from "./bodies.ts";
 import { dialogLines } from "./dialog-lines.ts";
 import { type Line, line, textOf } from "./line.ts";
-import { NOTICE_MS, type Frame } from "./screen.ts";
+import { noticeMs } from "./foot-lines.ts";
+import type { Frame } from "./screen.ts";
 import { placeOf, spotOf, type Ui } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -39,7 +40,7 @@ export function speechLines(ui: Ui, world: World, { body }: Frame, now: number):
         .slice(1)
         .map((l) => textOf(l).trim()),
     );
-  else if (ui.notice && now - ui.notice.at < NOTICE_MS) said.push(ui.notice.text);
+  else if (ui.notice && now - ui.notice.at < noticeMs(ui.notice)) said.push(ui.notice.text);
   else said.push("Press question mark for the keys.");
   return said.map((text) => line(text));
 }

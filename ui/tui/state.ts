@@ -41,13 +41,21 @@ export type Dialog =
       readonly kind: "line";
       readonly what: "filter" | "command" | "task" | "snapshot";
       /** Whom it is about; empty: nobody. */
-      readonly agent: string;
+      readonly agents: readonly string[];
       readonly typing: Typing;
       /** What was there before, for Escape. */
       readonly before: string;
       /** How far back in what was typed earlier; 0: not at all. */
       readonly back: number;
       readonly problem: string;
+    }
+  | {
+      readonly kind: "choose";
+      readonly title: string;
+      /** To what it is done. */
+      readonly agent: string;
+      readonly options: readonly string[];
+      readonly index: number;
     }
   | {
       readonly kind: "sure";
@@ -84,6 +92,8 @@ export interface Ui {
   readonly order: Order;
   /** Routine events too. */
   readonly verbose: boolean;
+  /** Agents that orders are for, all at once; some may be gone. */
+  readonly marked: readonly string[];
   /** Agents whose held deletion is to be let through by the next apply. */
   readonly allowed: readonly string[];
   /** Lines typed earlier, newest last. */
@@ -99,6 +109,7 @@ export const initialUi = (columns: number, rows: number): Ui => ({
   notice: null,
   order: "name",
   verbose: false,
+  marked: [],
   allowed: [],
   typed: { command: [], task: [] },
 });

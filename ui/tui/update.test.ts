@@ -1,9 +1,11 @@
 /** Keys: what each leads to, on a fleet that has one of everything. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { AgentView } from "../client/types.ts";
 import { bodyOf } from "./bodies.ts";
 import type { Effect } from "./effects.ts";
-import { actionOf, COMMANDS, completions, KEYS } from "./keys.ts";
+import { COMMANDS, completions } from "./commands.ts";
+import { actionOf, KEYS } from "./keys.ts";
 import { settled } from "./moves.ts";
 import { type KeyFlags, type Press, pressOf } from "./press.ts";
 import { frameOf } from "./screen.ts";
@@ -144,10 +146,12 @@ describe("doing", () => {
   test("stop asks, and starts what is to be stopped", () => {
     assert.deepEqual(play(["x"]).effects, []);
     assert.deepEqual(play(["x", "n"]).effects, []);
-    assert.deepEqual(play(["x", "y"]).effects, [{ type: "state", agent: "agent-builder", state: "stopped" }]);
+    assert.deepEqual(play(["x", "y"]).effects, [
+      { type: "state", agents: ["agent-builder"], state: "stopped" },
+    ]);
     const on = withSpot(initialUi(100, 30), { id: "agent-tester-2" });
     assert.deepEqual(play(["x", "y"], on).effects, [
-      { type: "state", agent: "agent-tester-2", state: "running" },
+      { type: "state", agents: ["agent-tester-2"], state: "running" },
     ]);
   });
 
@@ -185,18 +189,18 @@ describe("doing", () => {
 
   test("a task is a shell line or JSON; what is not JSON stays to be mended", () => {
     assert.deepEqual(play(["t", ..."ls -l", "enter"]).effects, [
-      { type: "task", agent: "agent-builder", body: { type: "exec", command: "ls -l" } },
+      { type: "task", agents: ["agent-builder"], body: { type: "exec", command: "ls -l" } },
     ]);
     const json = '{"type":"exec","command":"id"}';
     assert.deepEqual(play(["t", json, "enter"]).effects, [
-      { type: "task", agent: "agent-builder", body: { type: "exec", command: "id" } },
+      { type: "task", agents: ["agent-builder"], body: { type: "exec", command: "id" } },
     ]);
     const broken = play(["t", "{oops", "enter"]);
     assert.deepEqual(broken.effects, []);
     assert.match(broken.ui.dialog?.kind === "line" ? broken.ui.dialog.problem : "", /not JSON/);
     const again = play(["t", "up", "enter"], play(["t", ..."ls", "enter"]).ui);
     assert.deepEqual(again.effects, [
-      { type: "task", agent: "agent-builder", body: { type: "exec", command: "ls" } },
+      { type: "task", agents: ["agent-builder"], body: { type: "exec", command: "ls" } },
     ]);
   });
 
@@ -204,7 +208,7 @@ describe("doing", () => {
     assert.deepEqual(play(["s"]).effects, [{ type: "shell", agent: "agent-builder" }]);
     assert.match(play(["G", "s"]).ui.notice?.text ?? "", /absent: a shell needs it running/);
     assert.deepEqual(play(["P", "r"]).effects, [
-      { type: "paused", agent: "agent-builder", paused: true },
+      { type: "paused", agents: ["agent-builder"], paused: true },
       { type: "reconcile", agents: ["agent-builder"] },
     ]);
   });
@@ -214,21 +218,167 @@ describe("doing", () => {
     assert.match(asked?.kind === "line" ? asked.typing.text : "", /^s-20261122-\d{4}$/);
     assert.deepEqual(play(["S", "ctrl+c"]).effects, []);
     assert.deepEqual(play(["S", ..."mine", "enter"]).effects, [
-      { type: "snapshot", agent: "agent-builder", snapshot: "mine" },
+      { type: "snapshot", agents: ["agent-builder"], snapshot: "mine" },
     ]);
     assert.match(JSON.stringify(play(["S", "enter"]).effects), /"snapshot":"s-20261122-\d{4}"/);
     const { effects } = play([":", ..."snapshot agent-cache before", "enter"]);
-    assert.deepEqual(effects, [{ type: "snapshot", agent: "agent-cache", snapshot: "before" }]);
+    assert.deepEqual(effects, [{ type: "snapshot", agents: ["agent-cache"], snapshot: "before" }]);
+  });
+});
+
+describe("several at once", () => {
+  const marked = () => play([" ", " "]).ui;
+
+  test("space marks and goes on, again takes it back, * is for all that are shown, Escape takes all back", () => {
+    assert.deepEqual(marked().marked, ["agent-builder", "agent-cache"]);
+    assert.equal(spotOf(marked()).id, "agent-researcher");
+    assert.deepEqual(play(["up", " "], marked()).ui.marked, ["agent-builder"]);
+    const filtered = play(["/", ..."tester", "enter", "*"], marked()).ui;
+    assert.deepEqual(filtered.marked.length, 4);
+    assert.deepEqual(play(["*"], filtered).ui.marked, ["agent-builder", "agent-cache"]);
+    // Marks first, then the filter.
+    const once = play(["esc"], filtered).ui;
+    assert.deepEqual([once.marked, spotOf(once).filter], [[], "tester"]);
+    assert.equal(spotOf(play(["esc"], once).ui).filter, "");
+    assert.deepEqual(play([":", ..."unmark", "enter"], marked()).ui.marked, []);
+  });
+
+  test("one question lists them all, and a yes is one order, after which nobody is marked", () => {
+    const asked = play(["x"], marked()).ui;
+    const dialog = asked.dialog?.kind === "sure" ? asked.dialog : null;
+    assert.equal(dialog?.title, "Stop 2 agents?");
+    for (const name of ["agent-builder", "agent-cache"])
+      assert.ok(
+        dialog?.lines.some((l) => l.startsWith(name)),
+        dialog?.lines.join("\n"),
+      );
+    const { ui, effects } = play(["y"], asked);
+    assert.deepEqual(effects, [
+      { type: "state", agents: ["agent-builder", "agent-cache"], state: "stopped" },
+    ]);
+    assert.deepEqual(ui.marked, []);
+    assert.deepEqual(play(["n"], asked).ui.marked, ["agent-builder", "agent-cache"]);
+    assert.deepEqual(play(["n"], asked).effects, []);
+  });
+
+  test("pause, task, snapshot, suspend and reconcile are for all of them", () => {
+    const agents = ["agent-builder", "agent-cache"];
+    const ordered = (...keys: readonly string[]) => play(keys, marked()).effects;
+    assert.deepEqual(ordered("P"), []);
+    assert.deepEqual(ordered("P", "y"), [{ type: "paused", agents, paused: true }]);
+    assert.deepEqual(ordered("t", ..."ls", "enter"), []);
+    const body = { type: "exec", command: "ls" };
+    assert.deepEqual(ordered("t", ..."ls", "enter", "y"), [{ type: "task", agents, body }]);
+    assert.deepEqual(ordered("S", ..."now", "enter", "y"), [{ type: "snapshot", agents, snapshot: "now" }]);
+    assert.deepEqual(ordered(":", ..."suspend", "enter", "y"), [
+      { type: "state", agents, state: "suspended" },
+    ]);
+    assert.deepEqual(ordered("r"), [{ type: "reconcile", agents }]);
+  });
+
+  test("what loses data is for one at a time; what looks is for the one under the cursor", () => {
+    for (const key of ["D", "R"]) {
+      const { ui, effects } = play([key], marked());
+      assert.deepEqual([ui.dialog, effects], [null, []]);
+      assert.match(ui.notice?.text ?? "", /2 agents are marked.*one at a time/);
+    }
+    assert.deepEqual(placeOf(play(["l"], marked()).ui), { kind: "logs", name: "agent-researcher" });
+    assert.deepEqual(placeOf(play(["up", "d"], marked()).ui), { kind: "agent", name: "agent-cache" });
+  });
+
+  test("x stops those that run, and starts only where all are to be stopped; who is named goes alone", () => {
+    const mixed = { ...initialUi(100, 30), marked: ["agent-cache", "agent-tester-2"] };
+    assert.deepEqual(play(["x", "y"], mixed).effects, [
+      { type: "state", agents: ["agent-cache"], state: "stopped" },
+    ]);
+    assert.deepEqual(play([":", ..."start agent-tester-2", "enter", "y"], mixed).effects, [
+      { type: "state", agents: ["agent-tester-2"], state: "running" },
+    ]);
+  });
+
+  test("replicas are written together, and the question says so", () => {
+    const replicas = worldWith((a) =>
+      a.name.startsWith("agent-tester") ? { ...a, document: "agent-tester", wanted: "running" } : a,
+    );
+    const on = withSpot(initialUi(100, 30), { id: "agent-tester-1" });
+    const { dialog } = play(["x"], on, replicas).ui;
+    assert.equal(dialog?.kind === "sure" && dialog.title, "Stop 2 agents?");
+    assert.deepEqual(dialog?.kind === "sure" && dialog.effect, {
+      type: "state",
+      agents: ["agent-tester"],
+      state: "stopped",
+    });
+  });
+
+  test("marks of agents that are gone count for nothing", () => {
+    const gone = { ...initialUi(100, 30), marked: ["agent-cache", "agent-gone"] };
+    assert.deepEqual(play(["x", "y"], gone).effects, [
+      { type: "state", agents: ["agent-cache"], state: "stopped" },
+    ]);
+  });
+});
+
+describe("going back to a snapshot", () => {
+  const world = () => worldWith((a) => ({ ...a, snapshots: ["clean", "s-1", "s-2"] }));
+
+  test("R: which one, then the name; the newest is proposed", () => {
+    const choosing = play(["R"], undefined, world()).ui;
+    assert.equal(choosing.dialog?.kind === "choose" && choosing.dialog.index, 2);
+    const asked = play(["up", "k", "enter"], choosing, world()).ui;
+    assert.equal(asked.dialog?.kind === "typed" && asked.dialog.title, "Restore agent-builder to clean?");
+    assert.deepEqual(play([..."agent-builder", "enter"], asked, world()).effects, [
+      { type: "restore", agent: "agent-builder", snapshot: "clean" },
+    ]);
+    assert.deepEqual(play(["y", "enter"], asked, world()).effects, []);
+    assert.equal(play(["esc"], choosing, world()).ui.dialog, null);
+  });
+
+  test("one that is not there, and none at all, are said", () => {
+    const unknown = play([":", ..."restore agent-cache cleam", "enter"], undefined, world()).ui;
+    assert.match(unknown.notice?.text ?? "", /no snapshot "cleam"; there is: clean, s-1, s-2/);
+    const none = worldWith((a) => ({ ...a, snapshots: [] }));
+    assert.match(play(["R"], undefined, none).ui.notice?.text ?? "", /has no snapshot to go back to/);
+  });
+});
+
+describe("an agent whose document is gone", () => {
+  const gone = (reason: string) => {
+    const world = worldWith((a) =>
+      a.name === "agent-tester-2" ? { ...a, source: null, wanted: "absent", sync: "Held" } : a,
+    );
+    const held = world.plan?.held.map((h) => ({ ...h, reason })) ?? [];
+    return { ...world, plan: world.plan && { ...world.plan, held } };
+  };
+  const on = withSpot(initialUi(100, 30), { id: "agent-tester-2" });
+
+  test("D lets its held removal through, once its name is typed", () => {
+    const asked = play(["D"], on, gone("prune-off"));
+    assert.match(asked.ui.dialog?.kind === "typed" ? asked.ui.dialog.title : "", /Remove the instance of/);
+    assert.deepEqual(play([..."agent-tester-2", "enter"], asked.ui, gone("prune-off")).effects, [
+      {
+        type: "apply",
+        orders: [{ agent: "agent-tester-2", action: "destroy" }],
+        allowDelete: ["agent-tester-2"],
+      },
+    ]);
+  });
+
+  test("nothing can be written about it, and it says what can be done", () => {
+    for (const key of ["x", "P", "R"]) {
+      const { ui, effects } = play([key], on, gone("prune-off"));
+      assert.deepEqual([ui.dialog, effects], [null, []], key);
+      assert.match(ui.notice?.text ?? "", /has no document any more: write it again .* or D removes/);
+    }
   });
 });
 
 describe("commands", () => {
   test("a name may be begun, an agent may be named, else it is the one under the cursor", () => {
     assert.deepEqual(play([":", ..."pau", "enter"]).effects, [
-      { type: "paused", agent: "agent-builder", paused: true },
+      { type: "paused", agents: ["agent-builder"], paused: true },
     ]);
     assert.deepEqual(play([":", ..."resume agent-cache", "enter"]).effects, [
-      { type: "paused", agent: "agent-cache", paused: false },
+      { type: "paused", agents: ["agent-cache"], paused: false },
     ]);
     assert.equal(placeOf(play([":", ..."ev", "enter"]).ui).kind, "events");
     assert.match(play([":", ..."stop nobody", "enter"]).ui.notice?.text ?? "", /no agent "nobody"/);
@@ -246,12 +396,28 @@ describe("commands", () => {
 
   test("destroying and restoring by command ask as the keys do", () => {
     assert.deepEqual(play([":", ..."destroy agent-cache", "enter"]).effects, []);
-    const asked = play([":", ..."restore agent-cache clean", "enter", ..."agent-cache", "enter"]);
+    const world = worldWith((a) => ({ ...a, snapshots: ["clean"] }));
+    const keys = [":", ..."restore agent-cache clean", "enter", ..."agent-cache", "enter"];
+    const asked = play(keys, undefined, world);
     assert.deepEqual(asked.effects, [{ type: "restore", agent: "agent-cache", snapshot: "clean" }]);
+  });
+
+  test("a shell line keeps its spaces", () => {
+    assert.deepEqual(play([":", ..."task agent-cache echo 'a  b'", "enter"]).effects, [
+      { type: "task", agents: ["agent-cache"], body: { type: "exec", command: "echo 'a  b'" } },
+    ]);
   });
 });
 
 describe("leaving", () => {
+  test("on a page q leads back, as in a pager; the command leaves from anywhere", () => {
+    const page = play(["enter", "l"]).ui;
+    assert.deepEqual(placeOf(play(["q"], page).ui), { kind: "agent", name: "agent-builder" });
+    assert.deepEqual(play(["q", "q"], page).effects, []);
+    assert.deepEqual(play(["q", "q", "q"], page).effects, [{ type: "quit" }]);
+    assert.deepEqual(play([":", "q", "enter"], page).effects, [{ type: "quit" }]);
+  });
+
   test("a guest leaves at once; whoever runs the hub is asked", () => {
     assert.deepEqual(play(["q"]).effects, [{ type: "quit" }]);
     const own = worldAt({ own: true });
@@ -309,6 +475,13 @@ describe("the table of keys", () => {
     assert.equal(pressOf("", none), null);
   });
 });
+
+function worldWith(change: (agent: AgentView) => AgentView): World {
+  const world = worldAt();
+  const { fleet } = world.model;
+  if (!fleet) throw new Error("the scene has a fleet");
+  return { ...world, model: { ...world.model, fleet: { ...fleet, agents: fleet.agents.map(change) } } };
+}
 
 function many(count: number): World {
   const world = worldAt();

@@ -2,12 +2,22 @@
 import { findAgent } from "../client/model.ts";
 import { releasedByName } from "../client/plan-view.ts";
 import { isFinalTask } from "../client/tones.ts";
-import { type Asked, askApply, askDestroy, askQuit, askRestore, askState } from "./asks.ts";
+import {
+  type AgentAction,
+  type LineDialog,
+  lineDialog,
+  NEEDS_AGENT,
+  onAgents,
+  tasked,
+  toggled,
+} from "./agent-orders.ts";
+import { askRestore } from "./ask-restore.ts";
+import { askApply, askQuit, askSnapshot } from "./asks.ts";
 import { agentAt, cursorIn } from "./bodies.ts";
-import type { Body } from "./body.ts";
+import { commandOf } from "./commands.ts";
 import { pressInDialog } from "./dialog-keys.ts";
-import type { Effect } from "./effects.ts";
-import { type ActionId, actionOf, type CommandRow, commandOf } from "./keys.ts";
+import { type ActionId, actionOf } from "./keys.ts";
+import { markedIn, targetsOf, toggledAll, toggledMark } from "./marks.ts";
 import { isMove, moved } from "./moves.ts";
 import type { Press } from "./press.ts";
 import {
@@ -22,44 +32,27 @@ import {
   viewOf,
   withSpot,
 } from "./state.ts";
-import { offered, typed } from "./typing.ts";
-import type { World } from "./world.ts";
-
-export interface Step {
-  readonly ui: Ui;
-  readonly effects: readonly Effect[];
-}
-
-/** What the screen shows at this moment. */
-export interface Scene {
-  readonly world: World;
-  readonly body: Body;
-  /** Rows of the body on the screen. */
-  readonly height: number;
-  readonly now: number;
-}
-
-const only = (ui: Ui): Step => ({ ui, effects: [] });
-const doing = (ui: Ui, ...effects: readonly Effect[]): Step => ({ ui, effects });
-const told = (ui: Ui, scene: Scene, text: string): Step =>
-  only({ ...ui, notice: { tone: "warn", text, at: scene.now } });
-const asked = (ui: Ui, scene: Scene, question: Asked): Step =>
-  "dialog" in question ? only({ ...ui, dialog: question.dialog }) : told(ui, scene, question.refusal);
+import { asked, doing, only, type Scene, type Step, shown, told } from "./step.ts";
 
 export function pressed(ui: Ui, press: Press, scene: Scene): Step {
   const { dialog } = ui;
+  if (press.name === "ctrl+l") return doing(ui, { type: "redraw" });
   if (dialog === null) {
-    if (press.name !== "text")
-      return acted({ ...ui, notice: null }, actionOf(press.name, placeOf(ui).kind), scene);
-    return acted({ ...ui, notice: null }, actionOf(press.text, placeOf(ui).kind), scene);
+    const key = press.name === "text" ? press.text : press.name;
+    return acted({ ...ui, notice: null }, actionOf(key, placeOf(ui).kind), scene);
   }
   // Ctrl-C means leaving, whatever is asked.
   if (press.name === "ctrl+c" && dialog.kind !== "line")
     return doing({ ...ui, dialog: null }, { type: "interrupt" });
   const agents = scene.world.model.fleet?.agents.map((a) => a.name) ?? [];
   const { ui: next, effects, entered } = pressInDialog(ui, dialog, press, agents);
-  return entered ? lineEntered(next, entered, scene) : { ui: next, effects };
+  if (entered?.kind === "line") return lineEntered(next, entered, scene);
+  if (entered) return asked(next, scene, askRestore(scene.world, entered.agent, chosen(entered)));
+  return { ui: next, effects };
 }
+
+const chosen = ({ options, index }: Extract<Dialog, { readonly kind: "choose" }>): string =>
+  options[index] ?? "";
 
 function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
   if (action === null) return only(ui);
@@ -71,14 +64,7 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
     case "open":
       return openedAtCursor(ui, scene);
     case "back":
-      if (spot.filter !== "") return only(withSpot(ui, { filter: "" }));
-      return only(
-        ui.places.length > 1
-          ? { ...ui, places: ui.places.slice(0, -1) as unknown as Ui["places"] }
-          : place.kind === "fleet"
-            ? ui
-            : viewed(ui, "fleet"),
-      );
+      return only(back(ui, world));
     case "next-view":
     case "previous-view": {
       const step = action === "next-view" ? 1 : VIEWS.length - 1;
@@ -93,16 +79,20 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
     case "plan":
       return shown(viewed(ui, "plan"));
     case "filter":
-      return only({ ...ui, dialog: lineDialog("filter", "", spot.filter) });
+      return only({ ...ui, dialog: lineDialog("filter", [], spot.filter) });
     case "command":
-      return only({ ...ui, dialog: lineDialog("command", agentAt(ui, world, body) ?? "", "") });
+      return only({ ...ui, dialog: lineDialog("command", targetsOf(ui, world, body), "") });
     case "help":
       return only(opened(ui, { kind: "help" }));
     case "quit":
-      if (!world.own) return doing(ui, { type: "quit" });
-      return world.stopping ? only(ui) : only({ ...ui, dialog: askQuit() });
+      if (ui.places.length > 1) return only(closed(ui));
+      return left(ui, scene);
+    case "leave":
+      return left(ui, scene);
     case "interrupt":
       return doing(ui, { type: "interrupt" });
+    case "redraw":
+      return doing(ui, { type: "redraw" });
     case "apply":
       return asked(ui, scene, askApply(world, ui.allowed));
     case "follow":
@@ -113,9 +103,13 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
       return only({ ...ui, verbose: !ui.verbose });
     case "order":
       return only({ ...ui, order: ORDERS[(ORDERS.indexOf(ui.order) + 1) % ORDERS.length] ?? "name" });
+    case "mark":
+      return only(toggledMark(ui, body, height));
+    case "mark-all":
+      return only(toggledAll(ui, body));
     case "reconcile": {
-      const name = place.kind === "fleet" || place.kind === "agent" ? agentAt(ui, world, body) : null;
-      return doing(ui, { type: "reconcile", agents: name === null ? [] : [name] });
+      const agents = place.kind === "fleet" || place.kind === "agent" ? targetsOf(ui, world, body) : [];
+      return doing(ui, { type: "reconcile", agents });
     }
     case "allow":
       return allowed(ui, scene);
@@ -127,30 +121,29 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
       return doing(ui, { type: "cancel", id });
     }
     default: {
-      const name = agentAt(ui, world, body);
-      if (name === null) return told(ui, scene, "Put the cursor on an agent first.");
-      return onAgent(ui, toggled(action, name, scene), name, "", scene);
+      const targets = targetsOf(ui, world, body);
+      if (targets.length === 0) return told(ui, scene, "Put the cursor on an agent first.");
+      const here = agentAt(ui, world, body);
+      return onAgents(ui, toggled(action, targets, scene), { targets, here, rest: "" }, scene);
     }
   }
 }
 
-/** What a view needs is read when somebody looks. */
-const shown = (ui: Ui): Step => doing(ui, { type: "refresh" });
+const closed = (ui: Ui): Ui => ({ ...ui, places: ui.places.slice(0, -1) as unknown as Ui["places"] });
 
-type LineDialog = Extract<Dialog, { readonly kind: "line" }>;
+/** The nearest thing that can be taken back. */
+function back(ui: Ui, world: Scene["world"]): Ui {
+  const { kind } = placeOf(ui);
+  if (kind === "fleet" && markedIn(ui, world).length > 0) return { ...ui, marked: [] };
+  if (spotOf(ui).filter !== "") return withSpot(ui, { filter: "" });
+  if (ui.places.length > 1) return closed(ui);
+  return kind === "fleet" ? ui : viewed(ui, "fleet");
+}
 
-const lineDialog = (what: LineDialog["what"], agent: string, text: string): LineDialog => ({
-  kind: "line",
-  what,
-  agent,
-  typing: typed(text),
-  before: text,
-  back: 0,
-  problem: "",
-});
-
-/** The same line, replaced by what is typed first. */
-const offering = (dialog: LineDialog): LineDialog => ({ ...dialog, typing: offered(dialog.typing.text) });
+function left(ui: Ui, { world }: Scene): Step {
+  if (!world.own) return doing(ui, { type: "quit" });
+  return world.stopping ? only(ui) : only({ ...ui, dialog: askQuit() });
+}
 
 function openedAtCursor(ui: Ui, scene: Scene): Step {
   const { body, world } = scene;
@@ -170,90 +163,17 @@ function allowed(ui: Ui, scene: Scene): Step {
   return only({ ...ui, allowed: without.length < ui.allowed.length ? without : [...without, held.agent] });
 }
 
-type AgentAction = ActionId | CommandRow["action"];
-
-function onAgent(ui: Ui, action: AgentAction, name: string, rest: string, scene: Scene): Step {
-  const { world, now } = scene;
-  const agent = findAgent(world.model, name);
-  if (!agent) return told(ui, scene, `There is no agent "${name}".`);
-  switch (action) {
-    case "describe":
-      return shown(opened(ui, { kind: "agent", name }));
-    case "logs":
-      return shown(opened(ui, { kind: "logs", name }));
-    case "shell":
-      if (agent.seen !== "Running")
-        return told(ui, scene, `${name} is ${agent.seen.toLowerCase()}: a shell needs it running.`);
-      return doing(ui, { type: "shell", agent: name });
-    case "task":
-      return rest === "" ? only({ ...ui, dialog: lineDialog("task", name, "") }) : tasked(ui, name, rest);
-    case "start":
-      return asked(ui, scene, askState(world, name, "running"));
-    case "stop":
-      return asked(ui, scene, askState(world, name, "stopped"));
-    case "suspend":
-      return asked(ui, scene, askState(world, name, "suspended"));
-    case "pause":
-      return doing(ui, { type: "paused", agent: agent.document, paused: true });
-    case "resume":
-      return doing(ui, { type: "paused", agent: agent.document, paused: false });
-    case "snapshot":
-      if (rest !== "") return doing(ui, { type: "snapshot", agent: agent.document, snapshot: rest });
-      return only({ ...ui, dialog: offering(lineDialog("snapshot", agent.document, suggested(now))) });
-    case "restore":
-      return asked(ui, scene, askRestore(world, name, rest));
-    case "destroy":
-      return asked(ui, scene, askDestroy(world, name));
-    default:
-      return only(ui);
-  }
-}
-
-/** A name that no snapshot has yet, by Multipass's own rule. */
-function suggested(now: number): string {
-  const d = new Date(now);
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `s-${d.getFullYear()}${two(d.getMonth() + 1)}${two(d.getDate())}-${two(d.getHours())}${two(d.getMinutes())}`;
-}
-
-/** A letter does the one thing or its opposite; the commands say which. */
-function toggled(action: AgentAction, name: string, { world }: Scene): AgentAction {
-  const agent = findAgent(world.model, name);
-  if (action === "stop" && agent?.wanted !== "running") return "start";
-  return action === "pause" && agent?.sync === "Paused" ? "resume" : action;
-}
-
-function tasked(ui: Ui, agent: string, text: string): Step {
-  const line = text.trim();
-  if (line === "") return only(ui);
-  const past = [...ui.typed.task.filter((t) => t !== line), line].slice(-50);
-  const next: Ui = { ...ui, typed: { ...ui.typed, task: past } };
-  if (!line.startsWith("{"))
-    return doing(next, { type: "task", agent, body: { type: "exec", command: line } });
-  try {
-    return doing(next, { type: "task", agent, body: JSON.parse(line) as Readonly<Record<string, unknown>> });
-  } catch (error) {
-    const dialog = {
-      ...lineDialog("task", agent, line),
-      problem: `not JSON: ${(error as Error).message}`,
-    };
-    return only({ ...ui, dialog });
-  }
-}
-
 function lineEntered(ui: Ui, dialog: LineDialog, scene: Scene): Step {
-  const text = dialog.typing.text;
+  const text = dialog.typing.text.trim();
   switch (dialog.what) {
     case "filter":
-      return only(withSpot(ui, { filter: text.trim() }));
+      return only(withSpot(ui, { filter: text }));
     case "task":
-      return tasked(ui, dialog.agent, text);
+      return tasked(ui, dialog.agents, text, scene);
     case "snapshot":
-      return text.trim() === ""
-        ? only(ui)
-        : doing(ui, { type: "snapshot", agent: dialog.agent, snapshot: text.trim() });
+      return text === "" ? only(ui) : asked(ui, scene, askSnapshot(scene.world, dialog.agents, text));
     case "command":
-      return commanded(ui, text.trim(), dialog.agent, scene);
+      return commanded(ui, text, dialog.agents, scene);
     default: {
       const never: never = dialog.what;
       return never;
@@ -261,39 +181,35 @@ function lineEntered(ui: Ui, dialog: LineDialog, scene: Scene): Step {
   }
 }
 
-const NEEDS_AGENT = new Set<AgentAction>([
-  "describe",
-  "logs",
-  "shell",
-  "task",
-  "start",
-  "stop",
-  "suspend",
-  "pause",
-  "resume",
-  "snapshot",
-  "restore",
-  "destroy",
-]);
-
-function commanded(ui: Ui, text: string, here: string, scene: Scene): Step {
+/** `here`: whom it is for if nobody is named. */
+function commanded(ui: Ui, text: string, here: readonly string[], scene: Scene): Step {
   if (text === "") return only(ui);
-  const [word = "", ...words] = text.split(/ +/);
+  const [, word = "", behind = ""] = /^(\S+)\s*([\s\S]*)$/.exec(text) ?? [];
   const command = commandOf(word);
   if (!command) return told(ui, scene, `There is no command "${word}"; ? lists them.`);
   const past = [...ui.typed.command.filter((t) => t !== text), text].slice(-50);
   const next: Ui = { ...ui, typed: { ...ui.typed, command: past } };
-  const named = findAgent(scene.world.model, words[0] ?? "") !== undefined;
-  const name = named ? (words[0] ?? "") : here;
-  const rest = (named ? words.slice(1) : words).join(" ");
-  if (command.action === "reconcile")
-    return words.length > 0 && !named
-      ? told(next, scene, `There is no agent "${words[0]}".`)
-      : doing(next, { type: "reconcile", agents: words.slice(0, 1) });
-  if (!NEEDS_AGENT.has(command.action)) return acted(next, command.action as ActionId, scene);
-  const takesMore =
-    command.action === "task" || command.action === "snapshot" || command.action === "restore";
-  if (!named && words.length > 0 && !takesMore) return told(next, scene, `There is no agent "${words[0]}".`);
-  if (name === "") return told(next, scene, `Which agent? :${command.name} NAME`);
-  return onAgent(next, command.action, name, rest, scene);
+  const { action } = command;
+  const [, first = "", more = ""] = /^(\S+)\s*([\s\S]*)$/.exec(behind) ?? [];
+  const isNamed = findAgent(scene.world.model, first) !== undefined;
+  // What is behind a name is the agent's; a shell line keeps its spaces.
+  const rest = isNamed ? more : behind;
+  const nobody = (): Step => told(next, scene, `There is no agent "${first}".`);
+  if (action === "unmark") return only({ ...next, marked: [] });
+  if (action === "reconcile")
+    return first !== "" && !isNamed
+      ? nobody()
+      : doing(next, { type: "reconcile", agents: isNamed ? [first] : [] });
+  if (!NEEDS_AGENT.has(action)) return acted(next, action as ActionId, scene);
+  if (!isNamed && first !== "" && !TAKES_MORE.has(action)) return nobody();
+  const targets = isNamed ? [first] : here;
+  if (targets.length === 0) return told(next, scene, `Which agent? :${command.name} NAME`);
+  return onAgents(
+    next,
+    action,
+    { targets, here: isNamed ? first : agentAt(ui, scene.world, scene.body), rest },
+    scene,
+  );
 }
+
+const TAKES_MORE: ReadonlySet<AgentAction> = new Set<AgentAction>(["task", "snapshot", "restore"]);
