@@ -5,6 +5,8 @@ export interface ApiOptions {
   /** `http://host:port`, without a path. */
   readonly url: string;
   readonly token: string;
+  /** Milliseconds until an answer must be there, streams apart. Absent: as long as it takes. */
+  readonly deadline?: number;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
   /** How GET is done, where there is a quicker way than `fetch`. */
@@ -75,13 +77,14 @@ export function toApiError(status: number, text: string): ApiError {
 }
 
 export function createApi(given: ApiOptions): Api {
-  const { url, token, fetch: ask = (...request) => fetch(...request) } = given;
+  const { url, token, deadline, fetch: ask = (...request) => fetch(...request) } = given;
   const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
     const headers = {
       authorization: `Bearer ${token}`,
       ...(init.headers as Record<string, string> | undefined),
     };
-    const answer = await ask(new URL(path, url), { ...init, method, headers });
+    const until = deadline === undefined ? {} : { signal: AbortSignal.timeout(deadline) };
+    const answer = await ask(new URL(path, url), { ...until, ...init, method, headers });
     if (answer.ok) return answer;
     throw toApiError(answer.status, await answer.text());
   };
@@ -115,7 +118,7 @@ export function createApi(given: ApiOptions): Api {
 }
 
 async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): AsyncGenerator<ServerEvent> {
-  const answer = await open();
+  const answer = await within(open(), watch.idle);
   watch.onOpen?.();
   if (!answer.body) return;
   // A reader, for not every browser can iterate over a body.

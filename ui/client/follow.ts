@@ -68,7 +68,8 @@ export async function follow(api: Api, options: FollowOptions): Promise<void> {
 /** `fetch` says "Failed to fetch" or "network error" for everything: neither helps anybody. */
 export function lostWords(error: unknown): string {
   if (error instanceof ApiError) return error.next === "" ? error.message : `${error.message}; ${error.next}`;
-  if (error instanceof TypeError) return "the hub does not answer";
+  if (error instanceof TypeError || (error as Error).name === "TimeoutError")
+    return "the hub does not answer";
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -12,6 +12,8 @@ export interface Live {
   refresh(): void;
   /** Does not wait for the next try. */
   reconnect(): void;
+  /** After a while in which nobody heard: the stream may be dead without a sign, so it is begun anew where it was. */
+  lookAgain(): void;
   dispatch(action: Action): void;
   stop(): void;
 }
@@ -126,6 +128,10 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
     dispatch,
     refresh,
     reconnect: connect,
+    lookAgain() {
+      dispatch({ type: "looking-again", now: Date.now() });
+      connect();
+    },
     model: () => model,
     subscribe(listener) {
       listeners.add(listener);

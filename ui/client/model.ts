@@ -6,13 +6,16 @@ import { type HealthSample, type HubAgentView, readHealth, withHistory, withSamp
 import type { AgentView, FleetView, TaskView } from "./types.ts";
 
 export interface Link {
-  readonly status: "connecting" | "live" | "lost";
+  /** `looking-again`: it was live, and after a pause it is not known whether it still is. */
+  readonly status: "connecting" | "live" | "looking-again" | "lost";
   readonly since: number;
   /** Why it was lost, in words; empty while it is not. */
   readonly message: string;
   readonly retryAt: number | null;
-  /** When a lost connection came back; null: it was never lost. */
+  /** When a connection that was lost or in doubt was good again; null: it never was. */
   readonly foundAt: number | null;
+  /** Whether it was really lost then. */
+  readonly wasLost: boolean;
 }
 
 export interface Model {
@@ -41,13 +44,14 @@ export type Action =
   | { readonly type: "history"; readonly agents: HealthHistories["agents"] }
   | { readonly type: "connecting"; readonly now: number }
   | { readonly type: "live"; readonly now: number }
+  | { readonly type: "looking-again"; readonly now: number }
   | { readonly type: "lost"; readonly now: number; readonly message: string; readonly retryAt: number };
 
 export const EVENTS_KEPT = 1000;
 export const TASKS_KEPT = 500;
 
 export const emptyModel = (now: number): Model => ({
-  link: { status: "connecting", since: now, message: "", retryAt: null, foundAt: null },
+  link: { status: "connecting", since: now, message: "", retryAt: null, foundAt: null, wasLost: false },
   fleet: null,
   fleetError: null,
   offset: 0,
@@ -80,6 +84,7 @@ export function reduce(model: Model, action: Action): Model {
       return withHistories(model, action.agents);
     case "connecting":
     case "live":
+    case "looking-again":
     case "lost":
       return { ...model, link: nextLink(model.link, action) };
     default: {
@@ -91,7 +96,7 @@ export function reduce(model: Model, action: Action): Model {
 
 function nextLink(
   link: Link,
-  action: Extract<Action, { readonly type: "connecting" | "live" | "lost" }>,
+  action: Extract<Action, { readonly type: "connecting" | "live" | "looking-again" | "lost" }>,
 ): Link {
   const { now } = action;
   if (action.type === "lost") {
@@ -100,8 +105,11 @@ function nextLink(
   }
   // A try while it is lost does not make it less lost.
   if (action.type === "connecting") return link.status === "lost" ? { ...link, retryAt: null } : link;
-  const foundAt = link.status === "lost" ? now : link.foundAt;
-  return { status: "live", since: now, message: "", retryAt: null, foundAt };
+  if (action.type === "looking-again")
+    return link.status === "live" ? { ...link, status: "looking-again", since: now } : link;
+  const wasLost = link.status === "lost";
+  const found = wasLost || link.status === "looking-again" ? { foundAt: now, wasLost } : {};
+  return { ...link, ...found, status: "live", since: now, message: "", retryAt: null };
 }
 
 /** Agents that did not change stay the same objects, so that only what changed is drawn again. */

@@ -9,6 +9,9 @@ import { useLive, useModel, useNow } from "./hooks.ts";
 /** For how long it is said that the hub is back. */
 const FOUND = 6000;
 
+const BACK = "The hub is back; everything is current again.";
+const STILL = "Looked again after a pause: everything is current.";
+
 export function Banners() {
   return (
     <div class="banners">
@@ -48,8 +51,14 @@ function LinkBanner() {
   if (link.status === "live") {
     const fresh = link.foundAt !== null && now - link.foundAt < FOUND;
     return (
+      <div role="status">{fresh && <Banner tone="good" glyph="✓" title={link.wasLost ? BACK : STILL} />}</div>
+    );
+  }
+  if (link.status === "looking-again") {
+    const asOf = fleetAt === undefined ? "" : ` What is shown is as of ${clock(fleetAt)}.`;
+    return (
       <div role="status">
-        {fresh && <Banner tone="good" glyph="✓" title="The hub is back; everything is current again." />}
+        <Banner tone="dim" glyph="◐" title={`Nothing was heard for a while: looking again.${asOf}`} />
       </div>
     );
   }
@@ -70,6 +79,7 @@ function LinkBanner() {
         }
       >
         <p>
+          {!navigator.onLine && "This computer says that it has no network. "}
           {fleetAt !== undefined && `What is shown is as of ${clock(fleetAt)}. `}
           {link.retryAt === null ? "Trying to reach it." : `The next try is ${ahead(link.retryAt, now)}.`}{" "}
           <button type="button" onClick={live.reconnect}>

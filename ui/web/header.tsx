@@ -67,7 +67,7 @@ function LinkState() {
       ? ["●", "live", "good"]
       : status === "lost"
         ? ["✕", "hub lost", "bad"]
-        : ["◐", "connecting", "dim"];
+        : ["◐", status === "connecting" ? "connecting" : "looking again", "dim"];
   return (
     <span class={`link tone-${tone}`} role="status" aria-label={`connection: ${word}`}>
       <span class="glyph" aria-hidden="true">

@@ -8,7 +8,10 @@ import { Dashboard } from "./dashboard.tsx";
 import { LiveContext } from "./hooks.ts";
 import { forgetShortcuts } from "./shortcuts.tsx";
 import { SignIn } from "./sign-in.tsx";
+import { watchWaking } from "./wake.ts";
 
+/** Milliseconds for an answer: a connection that died unseen must not hold the page for minutes. */
+const DEADLINE = 20_000;
 const KEY = "vm-agent-operator-token";
 
 function App() {
@@ -18,7 +21,7 @@ function App() {
 
   useEffect(() => {
     if (token === null) return;
-    const store = createLive(createApi({ url: location.origin, token }), {
+    const store = createLive(createApi({ url: location.origin, token, deadline: DEADLINE }), {
       onRefused: (message) => {
         sessionStorage.removeItem(KEY);
         setRefused(message);
@@ -26,13 +29,10 @@ function App() {
       },
       seen: () => !document.hidden,
     });
-    const onVisible = () => {
-      if (!document.hidden) store.refresh();
-    };
-    document.addEventListener("visibilitychange", onVisible);
+    const rest = watchWaking(store);
     setLive(store);
     return () => {
-      document.removeEventListener("visibilitychange", onVisible);
+      rest();
       store.stop();
       setLive(null);
     };

@@ -71,7 +71,7 @@ async function tryToken(token: string): Promise<string | null> {
   // A header holds printable ASCII only; anything else is no token of ours.
   if (!/^[\x21-\x7e]+$/.test(token)) return WRONG;
   try {
-    await createApi({ url: location.origin, token }).listTasks({ limit: 1 });
+    await createApi({ url: location.origin, token, deadline: 20_000 }).listTasks({ limit: 1 });
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) return "The hub does not answer. Is vm-agent up running?";

@@ -19,7 +19,12 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-export async function visit(chromium: string, fleet: FleetView): Promise<Visit> {
+/** `clock`: the page's clock can be moved on by hand. */
+export async function visit(
+  chromium: string,
+  fleet: FleetView,
+  { clock = false }: { readonly clock?: boolean } = {},
+): Promise<Visit> {
   const stage = await createStage(fleet);
   const browser = await openBrowser(chromium);
   browser.context.setDefaultTimeout(DEADLINE);
@@ -30,6 +35,7 @@ export async function visit(chromium: string, fleet: FleetView): Promise<Visit> 
     // What the browser says of answers that are meant (401) and of a hub that is stopped is no complaint of the page.
     if (m.type() === "error" && !m.text().startsWith("Failed to load resource")) complaints.push(m.text());
   });
+  if (clock) await page.clock.install();
   await page.goto(stage.url);
   return {
     stage,
