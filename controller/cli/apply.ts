@@ -3,6 +3,7 @@ import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Plan } from "../core/types.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { confirm } from "./confirm.ts";
+import type { Output } from "./output.ts";
 import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
@@ -26,7 +27,10 @@ export const apply: CommandRun = async (invocation) => {
     if (!output.json && !flags.quiet) await show(invocation, world, found);
   }
   const { plan, scope } = found;
-  if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
+  if (found.observed.instances.kind === "unobservable") {
+    if (output.json) asValue(output, { held: plan.held, failed: [], undone: [] }, plan);
+    return EXIT.unreachable;
+  }
   if (plan.changes.length === 0) {
     const held = plan.held.filter((h) => h.reason !== "waiting");
     return finish(invocation, { held, failed: [], undone: [] }, plan);
@@ -56,15 +60,23 @@ function savedPlan(file: string, typed: Scope): SavedPlan {
 
 function finish(invocation: Invocation, outcome: Outcome, plan: Plan): number {
   const { output, options } = invocation;
-  const { held, failed, undone } = outcome;
-  if (output.json) output.out(JSON.stringify({ plan, held: held.length, failed }));
+  const { held } = outcome;
+  if (output.json) asValue(output, outcome, plan);
   const exit = exitOf(invocation, outcome);
   if (output.json || options.quiet || plan.changes.length === 0) return exit;
-  const open = new Set([...failed, ...undone]);
-  const done = plan.changes.filter((c) => !open.has(c.agent) && !held.some((h) => isSame(c, h))).length;
-  output.out(`\nApplied ${done} of ${plan.changes.length} changes, ${held.length} held. ${next(outcome)}`);
+  output.out(
+    `\nApplied ${applied(outcome, plan)} of ${plan.changes.length} changes, ${held.length} held. ${next(outcome)}`,
+  );
   return exit;
 }
+
+function applied({ held, failed, undone }: Outcome, { changes }: Plan): number {
+  const open = new Set([...failed, ...undone]);
+  return changes.filter((c) => !open.has(c.agent) && !held.some((h) => isSame(c, h))).length;
+}
+
+const asValue = (output: Output, outcome: Outcome, plan: Plan): void =>
+  output.out(JSON.stringify({ plan, applied: applied(outcome, plan), ...outcome }));
 
 function next({ held, failed, undone }: Outcome): string {
   const [first] = [...failed, ...undone];

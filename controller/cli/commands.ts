@@ -10,6 +10,8 @@ export interface CommandSpec {
   readonly options?: readonly (readonly [string, string, string?])[];
   /** Flags that may be given several times. */
   readonly repeatable?: readonly string[];
+  /** It prints no data: `--json` is no option of it. */
+  readonly noJson?: boolean;
   /** Everything after the first argument belongs to the command that is run. */
   readonly passThrough?: boolean;
   /** Lines that work as printed, on the example fleet. */
@@ -33,6 +35,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "up",
+    noJson: true,
     summary: "run the hub, the loop and the dashboard until Ctrl-C",
     options: [["--plain", "lines instead of the terminal dashboard"], ...TLS],
     example: ["vm-agent up", "vm-agent up --plain", "vm-agent up --tls-cert hub.pem --tls-key hub.key"],
@@ -165,6 +168,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "shell <name>",
+    noJson: true,
     summary: "a shell in an agent's instance, in this terminal",
     example: ["vm-agent shell agent-builder"],
     load: async () => (await import("./shell.ts")).shell,
@@ -275,6 +279,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "multipass [args...]",
+    noJson: true,
     summary: "the Multipass in use (the sandbox's too), as the driver sees it",
     passThrough: true,
     example: ["vm-agent multipass list", "vm-agent multipass info agent-builder"],
@@ -282,6 +287,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "completion <shell> [words...]",
+    noJson: true,
     summary: "a script by which bash, zsh or fish completes commands, options and names",
     passThrough: true,
     example: ["vm-agent completion bash"],

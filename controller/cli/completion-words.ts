@@ -198,7 +198,7 @@ const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)?.[0] ?? flags;
 
 const optionsOf = (command: CommandSpec | null): readonly Option[] => [
   ...(command?.options ?? []),
-  ...(command ? GLOBAL.slice(3) : GLOBAL),
+  ...GLOBAL.filter(([flags]) => flags !== "--json" || !command?.noJson),
 ];
 
 /** Those that are not there yet, or may be there again. */

@@ -75,6 +75,9 @@ export function table(rows: readonly (readonly string[])[], gap = 2): string {
     .join("\n");
 }
 
+/** `1 agent`, `2 agents`. */
+export const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+
 const visible = (text: string): number => stripVTControlCharacters(text).length;
 
 /** Prints what failed, why, and what to do next; returns the exit code. */

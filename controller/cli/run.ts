@@ -93,10 +93,8 @@ function add(
   version: string,
   debug: boolean,
 ): void {
-  const command = program
-    .command(spec.usage)
-    .description(spec.summary)
-    .option("--json", "print data as JSON");
+  const command = program.command(spec.usage).description(spec.summary);
+  if (!spec.noJson) command.option("--json", "print data as JSON");
   for (const [flags, text, fallback] of spec.options ?? []) {
     if (flags.includes("<") && spec.repeatable?.includes(flags))
       command.option(flags, text, (v: string, all: string[] = []) => [...all, v]);

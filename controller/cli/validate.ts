@@ -2,7 +2,7 @@
 import { EXIT } from "../base/errors.ts";
 import { errorsAsJson, reportErrors } from "../reconcile/fleet-report.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
-import { shownPath } from "./output.ts";
+import { counted, shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 
 export const validate: CommandRun = async ({ settings, output }) => {
@@ -41,7 +41,7 @@ export const validate: CommandRun = async ({ settings, output }) => {
   const { agents, snapshots, guard } = read.desired;
   if (guard) output.err(`${output.paint("warn", "warning:")} ${guard.message}`);
   output.out(
-    `${output.paint("good", "valid:")} ${agents.length} agents, ${snapshots.length} snapshots in ${settings.fleet}`,
+    `${output.paint("good", "valid:")} ${counted(agents.length, "agent")}, ${counted(snapshots.length, "snapshot")} in ${settings.fleet}`,
   );
   return EXIT.done;
 };

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { cp, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { packageRoot } from "../base/paths.ts";
 import { COMMANDS } from "../cli/commands.ts";
@@ -11,6 +11,7 @@ import { whose } from "../cli/service/around.ts";
 import { BUILDER, settings } from "./fleets.ts";
 import { GIT_ENV, type TestRepository, initRepository } from "./git-fixture.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
+import { SHAPES, shapeErrors } from "./json-shapes.ts";
 import { NO_PTY, type Terminals, terminals } from "./pty.ts";
 
 /** The words of a line of a shell, in which nothing but single quotes has a meaning. */
@@ -65,16 +66,25 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     assert.equal(await terminal.ended, exit, `${line}\n${terminal.shown()}`);
     ran.add(line);
   }
-  /** The last line, or all of it, is the value that the README promises. */
-  async function data(command: string, args: readonly string[] = [], exit = 0) {
+  /** All of it is the value that the README promises, and each field is of the type that it should be. */
+  async function data(
+    command: string,
+    args: readonly string[] = [],
+    more: Readonly<Record<string, string>> = {},
+  ) {
     const fields = json.get(command);
     assert.ok(fields, `the README has no row for ${command}`);
-    const result = await fixture.cliWith(env, ...command.split(" "), ...args, "--json");
-    assert.equal(result.code, exit, `${command}\n${result.stdout}\n${result.stderr}`);
-    const value = JSON.parse(result.stdout) as Record<string, unknown> | readonly Record<string, unknown>[];
-    const [first] = Array.isArray(value) ? value : [value];
-    for (const field of fields) assert.ok(field in (first ?? {}), `${command} --json has no ${field}`);
+    const result = await fixture.cliWith({ ...env, ...more }, ...command.split(" "), ...args, "--json");
+    assert.equal(result.code, 0, `${command}\n${result.stdout}\n${result.stderr}`);
+    const texts = command === "logs" ? result.stdout.trimEnd().split("\n") : [result.stdout];
+    for (const text of texts) {
+      const value = JSON.parse(text) as Record<string, unknown> | readonly Record<string, unknown>[];
+      assert.equal(shapeErrors(command, value), null, `${command}: ${text}`);
+      const [first] = Array.isArray(value) ? value : [value];
+      for (const field of fields) assert.ok(field in (first ?? {}), `${command} --json has no ${field}`);
+    }
     parsed.add(command);
+    return JSON.parse(texts[0] ?? "") as Record<string, unknown>;
   }
 
   before(async () => {
@@ -107,6 +117,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       // One that is there is somebody's own.
       isInstalled ? ran.add("vm-agent uninstall-service") : example("vm-agent uninstall-service"),
       data("install-service --print"),
+      service(),
     ]);
     await Promise.all([
       example("vm-agent plan"),
@@ -115,16 +126,15 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       example("vm-agent drift"),
       example("vm-agent create agent-copy --print"),
       example("vm-agent token"),
-      data("validate"),
-      data("version"),
-      data("plan"),
-      data("drift"),
+      ...["validate", "version", "plan", "drift"].map((c) => data(c)),
+      data("create --print", ["agent-copy"]),
     ]);
   });
 
   it("without a loop: the plan is applied, what it left is told, kept and put back", async () => {
     await typed("vm-agent apply plan.json", [[/Only yes is taken as one/, "yes\r"]]);
     await typed("vm-agent apply", []);
+    await data("apply", ["--yes"]);
     await Promise.all([
       example("vm-agent apply --yes --target agent-builder"),
       example("vm-agent exec --direct agent-builder -- uptime"),
@@ -136,7 +146,10 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     ]);
     await example("vm-agent backup state.backup");
     await example("vm-agent backup state.backup --restore");
+    await data("backup --restore", ["state.backup"]);
     await example("vm-agent token rotate");
+    await data("token show");
+    await data("token rotate");
   });
 
   it("beside a loop that runs: tasks, logs, edits, and the way back in git", async () => {
@@ -155,30 +168,25 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       await example(create);
       await example("vm-agent snapshot agent-docs before-upgrade");
       await example("vm-agent restore agent-docs before-upgrade --yes");
+      await data("snapshot", ["agent-docs", "before-upgrade"]);
       await example("vm-agent stop agent-docs");
+      await data("stop", ["agent-docs"]);
       await example("vm-agent start agent-docs");
       await example("vm-agent suspend agent-docs");
+      await data("suspend", ["agent-docs"]);
+      await data("restore", ["agent-docs", "before-upgrade", "--yes"]);
       await example("vm-agent start --all");
       await example("vm-agent destroy agent-docs --force");
+      await data("create", ["agent-more", "--cpu", "1", "--memory", "256M", "--disk", "1G"]);
+      await data("destroy", ["agent-more", "--force"]);
     };
     const looks = async () => {
       const [give = "", fits = ""] = examples.filter((line) => line.startsWith("vm-agent task "));
-      const id = (
-        JSON.parse(
-          (
-            await fixture.cliWith(
-              env,
-              "task",
-              "agent-builder",
-              '{"type":"exec","command":"sleep 600"}',
-              "--no-wait",
-              "--json",
-            )
-          ).stdout,
-        ) as { readonly taskId: string }
-      ).taskId;
+      const long = ["agent-builder", '{"type":"exec","command":"sleep 600"}'];
       const [cancel = ""] = examples.filter((line) => line.startsWith("vm-agent cancel"));
-      await example(cancel, 0, { [words(cancel)[1] ?? ""]: id });
+      const { taskId: first } = await data("task --no-wait", long);
+      await example(cancel, 0, { [words(cancel)[1] ?? ""]: String(first) });
+      await data("cancel", [String((await data("task --no-wait", long)).taskId)]);
       await Promise.all([
         example(give),
         example(fits),
@@ -203,10 +211,14 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
         example("vm-agent reconcile --accept-rewrite"),
         checked("vm-agent doctor"),
         checked("vm-agent doctor --json"),
-        ...["list", "tasks", "history", "audit", "audit verify", "token", "reconcile"].map((c) => data(c)),
-        ...["status", "why"].map((c) => data(c, ["agent-builder"])),
+        ...["list", "dash", "tasks", "history", "audit", "audit verify", "token", "reconcile"].map((c) =>
+          data(c),
+        ),
+        ...["status", "why", "logs", "token join"].map((c) => data(c, ["agent-builder"])),
+        data("task", ["agent-builder", '{"type":"exec","command":"true"}']),
+        data("task --all", ['{"type":"exec","command":"true"}', "--capability", "build"]),
+        data("exec", ["--json", "agent-builder", "true"]),
       ]);
-      await data("task --no-wait", ["agent-builder", '{"type":"exec","command":"true"}']);
       await data("backup", ["second.backup"]);
     };
     await Promise.all([edits(), looks(), elsewhere()]);
@@ -219,7 +231,10 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     await repository.git("checkout", "--quiet", "--", "fleet");
     await typed("vm-agent rollback HEAD~1", [[/Only yes is taken as one/, "yes\r"]]);
     await example("vm-agent rollback 3f2c1ab --yes", 0, { "3f2c1ab": revision });
-    await fixture.multipass("launch", "--name", "my-instance", "--cpus", "1");
+    await data("rollback", ["HEAD~1", "--yes"]);
+    for (const name of ["my-instance", "my-second"])
+      await fixture.multipass("launch", "--name", name, "--cpus", "1");
+    await data("import", ["my-second", "--yes"]);
     await typed("vm-agent import my-instance", [[/Only yes is taken as one/, "yes\r"]]);
     loop.kill("SIGTERM");
     assert.equal(await loopEnded, 0);
@@ -235,7 +250,23 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       [...json.keys()].filter((command) => !parsed.has(command)),
       [],
     );
+    assert.deepEqual(Object.keys(SHAPES).sort(), [...json.keys()].sort());
+    // Every command that takes --json has a row.
+    const named = new Set([...json.keys()].map((command) => command.split(" ", 1)[0]));
+    const offered = COMMANDS.filter((c) => !c.noJson).map(({ usage }) => usage.split(" ", 1)[0] ?? "");
+    assert.deepEqual([...named].sort(), offered.sort());
   });
+
+  /** With stand-ins for the machine's service manager: nothing of this machine is installed or removed. */
+  async function service(): Promise<void> {
+    const bin = join(fixture.folder, "managers");
+    await mkdir(bin);
+    for (const name of ["systemctl", "loginctl", "launchctl"])
+      await writeFile(join(bin, name), "#!/bin/sh\n", { mode: 0o755 });
+    const there = { PATH: `${bin}${delimiter}${process.env.PATH}` };
+    await data("install-service", ["--user"], there);
+    await data("uninstall-service", ["--user"], there);
+  }
 
   /** `up` with TLS and on a terminal, each for a fleet of its own. */
   async function elsewhere(): Promise<void> {
@@ -287,8 +318,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     const place = { VM_AGENT_FLEET: join(fixture.folder, "empty", "fleet") };
     const made = await fixture.cliWith({ ...env, ...place }, ...words(line), "--json");
     assert.equal(made.code, 0, made.stderr);
-    for (const field of json.get("init") ?? ["(no row)"])
-      assert.ok(field in (JSON.parse(made.stdout) as object));
+    assert.equal(shapeErrors("init", JSON.parse(made.stdout)), null);
     parsed.add("init");
     ran.add(line);
   }
@@ -299,8 +329,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     assert.ok([0, 1].includes(result.code), result.stderr);
     assert.equal(result.stderr, "");
     if (line.endsWith("--json")) {
-      const value = JSON.parse(result.stdout) as object;
-      for (const field of json.get("doctor") ?? ["(no row)"]) assert.ok(field in value, field);
+      assert.equal(shapeErrors("doctor", JSON.parse(result.stdout)), null);
       parsed.add("doctor");
     }
     ran.add(line);

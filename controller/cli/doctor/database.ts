@@ -3,9 +3,9 @@ import { statSync } from "node:fs";
 import { bytes } from "../../core/explain-values.ts";
 import { LATEST } from "../../store/migrate.ts";
 import { databasePath } from "../home.ts";
+import { counted } from "../output.ts";
 import type { Check } from "./check.ts";
 import { asFinding } from "./check.ts";
-import { counted } from "./instances.ts";
 import type { Patient } from "./patient.ts";
 
 export const database: Check<Patient> = {

@@ -1,7 +1,7 @@
 /** `vm-agent doctor`: what this machine, Multipass and the fleet need, each with what was found and what to do. Changes nothing. */
 import { stripVTControlCharacters } from "node:util";
 import { EXIT } from "../../base/errors.ts";
-import { type Output, type Role, table } from "../output.ts";
+import { type Output, type Role, table, counted } from "../output.ts";
 import type { CommandRun } from "../run.ts";
 import { type Check, type CheckResult, type Finding, type Level, runChecks } from "./check.ts";
 import { clock } from "./clock.ts";
@@ -9,7 +9,7 @@ import { database } from "./database.ts";
 import { fleet } from "./fleet.ts";
 import { home, tokens } from "./home.ts";
 import { hub } from "./hub.ts";
-import { counted, instances } from "./instances.ts";
+import { instances } from "./instances.ts";
 import { multipass } from "./multipass.ts";
 import { node } from "./node.ts";
 import { createPatient, type Patient } from "./patient.ts";

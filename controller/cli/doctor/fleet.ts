@@ -1,8 +1,7 @@
 /** Whether the fleet files can be used. */
 import { errorLine } from "../../reconcile/fleet-errors.ts";
-import { shownPath } from "../output.ts";
+import { counted, shownPath } from "../output.ts";
 import type { Check } from "./check.ts";
-import { counted } from "./instances.ts";
 import type { Patient } from "./patient.ts";
 
 export const fleet: Check<Patient> = {

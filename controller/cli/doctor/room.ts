@@ -4,8 +4,8 @@ import { statfs } from "node:fs/promises";
 import { freemem, homedir } from "node:os";
 import { bytes } from "../../core/explain-values.ts";
 import type { Size } from "../../core/types.ts";
+import { counted } from "../output.ts";
 import type { Check, Finding } from "./check.ts";
-import { counted } from "./instances.ts";
 import { driverDeadline } from "./multipass.ts";
 import type { Patient } from "./patient.ts";
 
