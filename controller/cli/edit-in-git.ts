@@ -29,7 +29,7 @@ export async function mayEdit(
       `${settings.fleet} is in no git repository`,
       "leave --commit out, or run git init",
     );
-  const { follows = null, uncommitted = [] } = reader.state() ?? {};
+  const { follows = null, uncommitted = [], problem = null } = reader.state() ?? {};
   const target = reader.target();
   if (target !== null)
     throw refused(
@@ -43,6 +43,7 @@ export async function mayEdit(
       "the fleet follows git (git.follow), so an edit counts once it is committed",
       `vm-agent ${command} --commit writes and commits it`,
     );
+  if (problem?.kind === "in-progress") throw refused(problem.kind, problem.message, problem.next);
   if (follows !== null && follows !== "HEAD" && !reader.isCheckedOut(follows))
     throw refused(
       "other-branch",

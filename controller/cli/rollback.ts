@@ -72,7 +72,7 @@ function usable(reader: GitFleetReader, fleet: string) {
       "commit or discard them first, so that nothing is lost",
     );
   }
-  if (problem?.kind === "rewritten" || problem?.kind === "unreachable")
+  if (problem && ["rewritten", "unreachable", "in-progress"].includes(problem.kind))
     throw refused(problem.kind, problem.message, problem.next);
   return { repository, tip, target: targetOf(reader, tip) };
 }

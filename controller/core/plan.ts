@@ -180,7 +180,7 @@ function guarded(guard: NonNullable<Desired["guard"]>, allow: string): Stop {
   return {
     reason: "fleet-invalid",
     message: guard.message,
-    release: "mend the fleet files; vm-agent validate shows where",
+    release: guard.release ?? "mend the fleet files; vm-agent validate shows where",
   };
 }
 

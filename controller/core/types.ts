@@ -147,7 +147,12 @@ export interface Desired {
    * Present when the absence of a document proves nothing: the folder is empty or missing, or files are invalid and
    * this is the last good state. Every deletion is held while it is.
    */
-  readonly guard?: { readonly reason: "empty" | "invalid" | "unreadable"; readonly message: string };
+  readonly guard?: {
+    readonly reason: "empty" | "invalid" | "unreadable";
+    readonly message: string;
+    /** What ends it, where that is not to mend the files. */
+    readonly release?: string;
+  };
 }
 
 /** CONTRACT section 5: the complete set of state words, plus `Unavailable` of 1.17. */

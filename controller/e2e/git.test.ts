@@ -185,6 +185,28 @@ describe("a fleet that follows HEAD", () => {
     assert.match(again.stdout, /nothing to roll back/);
   });
 
+  it("follows HEAD through no bisect, and commits nothing in the middle of one", async () => {
+    const { revision } = await stage.fleet();
+    await stage.repository.git("bisect", "start", "HEAD", first);
+    await stage.repository.git("checkout", "--quiet", second);
+    await until("it is seen", async () => (await stage.fleet()).git?.problem?.kind === "in-progress");
+    await stage.turns();
+    const { agents, revision: still } = await stage.fleet();
+    assert.deepEqual([agents[0]?.size?.cpu, still], [1, revision]);
+    for (const command of [
+      ["rollback", first, "--yes"],
+      ["stop", "agent-builder", "--commit"],
+    ]) {
+      const refused = await stage.cli(...command);
+      assert.notEqual(refused.code, 0, command.join(" "));
+      assert.match(refused.stderr, /a git bisect is going on/);
+      assert.match(refused.stderr, /git bisect reset/);
+    }
+    await stage.repository.git("bisect", "reset");
+    await until("it is over", async () => (await stage.fleet()).git?.problem === null);
+    await stage.applied(revision ?? "", 1);
+  });
+
   it("remembers who, when, what was planned and how it ended", async () => {
     const entries = await until("five entries", async () => {
       const all = await stage.history();

@@ -9,7 +9,7 @@ import { createFleetSource, type FleetSource, type FleetState } from "./fleet-so
 
 const WHO = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
 const ENV = { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 async function world(t: TestContext, fleetDocument = "kind: Fleet\ngit: {follow: true}\n") {
   const top = mkdtempSync(join(tmpdir(), "vm-agent-follow-"));
@@ -124,4 +124,59 @@ test("not followed: the working tree counts, and says of itself that it is not c
   const second = await w.commit();
   const clean = await until((s) => s.desired?.revision === second);
   assert.equal(clean.desired?.dirty, undefined);
+});
+
+/** Commits that add `a`, `b` and `c` one after the other; git stops in the middle of them, where `c` is not there. */
+async function inTheMiddle(t: TestContext, fleetDocument: string) {
+  const w = await world(t, fleetDocument);
+  const first = await w.commit();
+  for (const name of ["b", "c"]) {
+    w.agent(name);
+    await w.commit();
+  }
+  const rebase = async () => {
+    const argv = ["-C", join(w.top, "main"), ...WHO, "rebase", "--quiet", "--exec", "exit 1", first];
+    const { exitCode } = await run("git", argv, { env: ENV, deadlineMs: 30_000 });
+    assert.equal(exitCode, 1);
+  };
+  const bisect = async () => {
+    await w.inMain("bisect", "start");
+    await w.inMain("bisect", "bad");
+    await w.inMain("bisect", "good", first);
+  };
+  const watched = await watch(t, join(w.top, "main/fleet"));
+  return {
+    ...watched,
+    walks: [
+      ["rebase", rebase, () => w.inMain("rebase", "--abort")],
+      ["bisect", bisect, () => w.inMain("bisect", "reset")],
+    ] as const,
+  };
+}
+
+test("HEAD is not followed through a rebase or a bisect: the last good state stays in force until it is over", async (t) => {
+  const { source, until, walks } = await inTheMiddle(t, "kind: Fleet\ngit: {follow: true}\n");
+  for (const [what, begin, end] of walks) {
+    await begin();
+    const held = await until((s) => s.git?.problem?.kind === "in-progress");
+    assert.match(held.errors[0]?.message ?? "", new RegExp(`a git ${what} is going on, so HEAD`));
+    assert.deepEqual([held.stale, held.desired?.guard?.reason, has("c")(held)], [true, "unreadable", true]);
+    await end();
+    await until((s) => !s.stale);
+    assert.ok(has("c")(source.current()));
+  }
+});
+
+test("in the working tree the absence of a document proves nothing while git walks over commits", async (t) => {
+  const { source, until, walks } = await inTheMiddle(t, "kind: Fleet\n");
+  for (const [what, begin, end] of walks) {
+    await begin();
+    const held = await until((s) => !has("c")(s) && s.git?.problem?.kind === "in-progress");
+    assert.deepEqual([held.stale, held.desired?.guard?.reason], [false, "unreadable"]);
+    assert.match(held.desired?.guard?.message ?? "", new RegExp(`a git ${what} is going on`));
+    assert.match(held.desired?.guard?.release ?? "", new RegExp(`git ${what}`));
+    await end();
+    await until((s) => has("c")(s) && s.desired?.guard === undefined);
+    assert.equal(source.current().git?.problem, null);
+  }
 });

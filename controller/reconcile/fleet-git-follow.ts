@@ -3,6 +3,7 @@ import type { FSWatcher } from "chokidar";
 import { basename, dirname, join } from "node:path";
 import { jittered } from "../core/backoff.ts";
 import type { Repository } from "./fleet-git.ts";
+import { PROGRESS_NAMES } from "./fleet-git-progress.ts";
 import type { GitFleetReader } from "./fleet-git-reader.ts";
 
 export interface Following {
@@ -85,6 +86,7 @@ function placesOf(repository: Repository, branch: string | null): Places {
     join(gitDir, "logs", "HEAD"),
     join(commonDir, "packed-refs"),
     join(commonDir, "reftable", "tables.list"),
+    ...PROGRESS_NAMES.map((name) => join(gitDir, name)),
     ...(ref === null ? [] : [ref]),
   ];
   return {
@@ -105,6 +107,8 @@ async function watchPlaces({ folders, names }: Places, changed: () => void): Pro
     ignored: (path) => !roots.has(path) && !known.has(basename(path)),
   });
   watcher.on("all", changed);
+  // What happened since the look that asked for this watch.
+  watcher.once("ready", changed);
   watcher.on("error", () => {});
   return watcher;
 }

@@ -25,6 +25,7 @@ import {
   trackingTip,
   unreachable,
 } from "./fleet-git-remote.ts";
+import { inProgress } from "./fleet-git-progress.ts";
 import { createFleetReader, type FleetRead, type FleetReader, type LoadOptions } from "./fleet-load.ts";
 
 type GitSettings = FleetSettings["git"];
@@ -81,24 +82,28 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   ): Promise<FleetRead> => {
     let tree: FleetRead | null = null;
     let head: FleetRead | null = null;
+    const going = inProgress(at);
     if (!followed?.follow) {
       tree = await readTree();
       if (tree.git?.follow === false && !(await mayFollow(at, seen.replaced))) {
         followed = tree.git;
-        return await inTree(at, tree, seen, null);
+        return await inTree(at, tree, seen, going);
       }
     }
     // A remote's branch counts, and HEAD is where it was: what it said before is all that is wanted of it.
-    if (headSaid?.commit !== seen.head) {
+    const keeps = going !== null && followed?.follow === true;
+    if (!keeps && headSaid?.commit !== seen.head) {
       head = await readCommit(at, seen.head);
       headSaid =
         head.git?.follow && head.git.remote !== undefined ? { commit: seen.head, git: head.git } : null;
     }
-    const settings = headSaid?.git ?? head?.git ?? followed ?? (tree ?? (await readTree())).git;
+    // HEAD is somewhere in the past while git walks: it neither begins nor ends anything.
+    const said = keeps ? followed : (headSaid?.git ?? head?.git ?? followed);
+    const settings = said ?? (tree ?? (await readTree())).git;
     if (settings !== null) followed = settings;
     if (!settings?.follow) {
       tree ??= await readTree();
-      return await inTree(at, tree, seen, tree.git?.follow ? NOT_COMMITTED : null);
+      return await inTree(at, tree, seen, going ?? (tree.git?.follow ? NOT_COMMITTED : null));
     }
     const { remote } = settings;
     const branch = settings.branch ?? seen.branch;
@@ -111,6 +116,13 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
         uncommitted: seen.uncommitted,
         problem: null,
       };
+      if (going && settings.branch === undefined) {
+        state = { ...state, problem: going };
+        return failed(
+          `${going.message}, so HEAD is not what is meant; the last good state stays in force`,
+          going.next,
+        );
+      }
       if (commit === null)
         return failed(`there is no local branch "${branch}" to follow`, "make it, or change git.branch");
       return commit === seen.head && head ? head : readCommit(at, commit);
@@ -153,7 +165,13 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
       folderIn = { commit: head, there: await hasFolder(at, head) };
     const revision = uncommitted.length > 0 || folderIn?.there ? head : null;
     state = { follows: null, tip: revision, uncommitted, problem };
-    return withRevision(read, revision, uncommitted.length > 0);
+    const known = withRevision(read, revision, uncommitted.length > 0);
+    if (problem?.kind !== "in-progress" || !known.ok || known.desired.guard) return known;
+    const message = `${problem.message}, so what is not there may come back`;
+    return {
+      ...known,
+      desired: { ...known.desired, guard: { reason: "unreadable", message, release: problem.next } },
+    };
   };
 
   const outside = async (reason: string, transient: boolean, readTree: () => Promise<FleetRead>) => {

@@ -16,7 +16,7 @@ export interface GitState {
 }
 
 export interface GitProblem {
-  readonly kind: "rewritten" | "unreachable" | "not-committed" | "no-repository";
+  readonly kind: "rewritten" | "unreachable" | "not-committed" | "no-repository" | "in-progress";
   readonly message: string;
   /** What a person does about it. */
   readonly next: string;
