@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { run } from "../base/exec.ts";
 import { dueInstant, latestInstant, nextInstant, scheduledName } from "./schedule.ts";
 
 const VIENNA = "Europe/Vienna";
@@ -10,6 +11,25 @@ const iso = (instant: number | null): string | null =>
   instant === null ? null : new Date(instant).toISOString();
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
+
+describe("the time zone of the process", () => {
+  for (const [tz, zone] of [
+    ["", "UTC"],
+    ["Nowhere/Atall", "UTC"],
+    [":nonsense", "UTC"],
+    [VIENNA, VIENNA],
+  ] as const)
+    it(`is ${zone} for TZ=${JSON.stringify(tz)}, and schedules can be told in it`, async () => {
+      const module = JSON.stringify(new URL("./schedule.js", import.meta.url).href);
+      const code = `import { latestInstant, localTimeZone, scheduledName } from ${module};
+        const timeZone = localTimeZone();
+        const at = latestInstant({ cron: "0 3 * * *", timeZone }, 1.8e12);
+        console.log(timeZone, new Date(at).getHours(), scheduledName("x", at, timeZone));`;
+      const argv = ["--input-type=module", "-e", code];
+      const { stdout, stderr } = await run(process.execPath, argv, { env: { TZ: tz }, deadlineMs: 60_000 });
+      assert.match(stdout, new RegExp(`^${zone} 3 x-\\d{8}-0300\n$`), stderr);
+    });
+});
 
 describe("a run is due", () => {
   const nightly = { cron: "0 3 * * *", timeZone: "UTC" };

@@ -58,5 +58,13 @@ function wallTime(at: number, timeZone: string): string {
   return `${part.year}${part.month}${part.day}-${part.hour}${part.minute}`;
 }
 
-/** The time zone of this process: the environment variable TZ, else the machine's. */
-export const localTimeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** The time zone of this process: the environment variable TZ, else the machine's. One that nobody knows is UTC for the clock too. */
+export function localTimeZone(): string {
+  // With TZ empty or unknown this is undefined, or a word that no function takes.
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { readonly timeZone?: string };
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: timeZone ?? "UTC" }).resolvedOptions().timeZone;
+  } catch {
+    return "UTC";
+  }
+}
