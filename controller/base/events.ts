@@ -56,6 +56,8 @@ export interface EventMap {
   /** The agent port is open at other addresses than before; `problem`: one that could not be opened, and what to do. */
   "hub.listening": { readonly addresses: readonly string[]; readonly problem: string | null };
   "runtime.online": { readonly agent: string; readonly version: string };
+  /** Its runtime has taken the configuration that it should have. */
+  "runtime.configured": { readonly agent: string };
   /** `expected`: its instance is being stopped by us, or is meant to be down. */
   "runtime.suspect": { readonly agent: string; readonly expected: boolean };
   /** A newer runtime on its way into an instance: sent, staged, done, or why not. */

@@ -139,7 +139,15 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     clock,
     fence,
     desired,
-    runtime: hub,
+    runtime: {
+      ...hub,
+      enrol: async (name, presented) => {
+        const token = await hub.enrol(name, presented);
+        // Revoked before that, it had lost what its document says.
+        await config.readOne(name);
+        return token;
+      },
+    },
     readings: hub.readings,
     heldBeside: () => config.held(),
     host: await readHost(settings.home),

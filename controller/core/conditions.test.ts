@@ -105,7 +105,39 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
         runtimes: { a: { upgrade: { hash: "h", state: "failed", reason: "no hello" } } },
       },
     },
-    "Synced Healthy Ready=True:RuntimeOnline Reconciling=False:AsWritten Stalled=True:RuntimeUpgradeFailed Drifted=False:NotDrifted",
+    "Synced Degraded Ready=False:RuntimeOutdated Reconciling=False:AsWritten Stalled=True:RuntimeUpgradeFailed Drifted=False:NotDrifted",
+  ],
+  [
+    "its runtime is being upgraded",
+    {
+      desired: a(),
+      observed: {
+        instances: { a: "Running" },
+        claims: asWritten,
+        runtimes: { a: { upgrade: { hash: "h", state: "sent", reason: "" } } },
+      },
+    },
+    "Synced Progressing Ready=False:RuntimeOutdated Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "its runtime has not confirmed its configuration",
+    {
+      desired: a(),
+      observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { configHash: null } } },
+    },
+    "Synced Progressing Ready=False:ConfigPending Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+  ],
+  [
+    "its runtime works by another configuration, and Multipass does not answer",
+    {
+      desired: a(),
+      observed: {
+        unobservable: "no answer in 10 s",
+        claims: asWritten,
+        runtimes: { a: { configHash: "old" } },
+      },
+    },
+    "Unknown Healthy Ready=False:HeartbeatOnly Reconciling=Unknown:Unobservable Stalled=True:Unobservable Drifted=Unknown:Unobservable",
   ],
   [
     "on its way",

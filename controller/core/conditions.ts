@@ -211,6 +211,7 @@ function upgradeNotes(runtime: RuntimeReading | undefined): readonly string[] {
   }
   if (state === "failed" || state === "refused")
     return [`its runtime was not upgraded and the older one runs on: ${reason}`];
+  if (state === "paused") return ["its runtime is another version, and is not upgraded while it is paused"];
   return state === "" ? [] : ["its runtime is being upgraded"];
 }
 

@@ -124,8 +124,10 @@ function ofState(f: AgentFacts, wanted: PowerState): HealthReading {
 function unseen(f: AgentFacts, why: string): HealthReading {
   const beats = heartbeat(f);
   if (beats === "online") {
-    const ready = f.agent?.state === "running" ? "True" : "Unknown";
-    return reading("Healthy", ready, "HeartbeatOnly", `the instance is fine, its runtime answers; ${why}`);
+    const pending = pendingHash(f);
+    const ready = f.agent?.state !== "running" ? "Unknown" : pending ? "False" : "True";
+    const said = `the instance is fine, its runtime answers; ${why}`;
+    return reading("Healthy", ready, "HeartbeatOnly", pending ? `${said}; ${pending.message}` : said);
   }
   if (beats === "suspect")
     return reading("Degraded", "Unknown", "RuntimeSuspect", `its runtime missed heartbeats; ${why}`);
@@ -149,12 +151,12 @@ function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthRe
   const beats = heartbeat(f);
   const other = wanted === "running" ? null : `it is running, and should be ${wanted}`;
   const { problems = [] } = f.runtime ?? {};
-  if (beats === "online")
-    return other
-      ? reading("Healthy", "False", "Running", other)
-      : problems.length > 0
-        ? troubled(problems)
-        : reading("Healthy", "True", "RuntimeOnline", "it runs, and its runtime is online");
+  if (beats === "online") {
+    if (other) return reading("Healthy", "False", "Running", other);
+    const pending = pendingHash(f);
+    if (problems.length > 0) return troubled(problems, pending);
+    return pending ?? reading("Healthy", "True", "RuntimeOnline", "it runs, and its runtime is online");
+  }
   if (beats === "suspect")
     return reading("Degraded", "Unknown", "RuntimeSuspect", "it runs; its runtime missed heartbeats");
   if (beats === "stranger")
@@ -179,14 +181,50 @@ function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthRe
   );
 }
 
+/**
+ * Ready is a hello with the right nonce and the right hashes: of the runtime's bundle and of its configuration. null: they
+ * are right, or nothing says which would be.
+ */
+function pendingHash({ agent, runtime, held }: AgentFacts): HealthReading | null {
+  if (runtime?.upgrade) {
+    const { state, reason } = runtime.upgrade;
+    const stuck = state === "failed" || state === "refused";
+    const words = `its runtime answers and takes tasks, and is not the controller's own version: ${upgradeWords(state, reason)}`;
+    return reading(stuck ? "Degraded" : "Progressing", "False", "RuntimeOutdated", words);
+  }
+  if (!agent || !runtime || runtime.configHash === agent.configHash) return null;
+  const missing = held.find((h) => h.reason === "secret-missing");
+  const words = `its runtime answers, and does not work by what is written yet: ${missing?.message ?? "its configuration was sent, and not confirmed"}`;
+  return reading(missing ? "Degraded" : "Progressing", "False", "ConfigPending", words);
+}
+
+function upgradeWords(state: string, reason: string): string {
+  switch (state) {
+    case "failed":
+    case "refused":
+      return `the upgrade failed: ${reason}`;
+    case "unsupported":
+      return `${reason}; a newer one is put in its place through Multipass as soon as none of its tasks runs`;
+    case "staged":
+      return "the newer one is inside, and starts as soon as none of its tasks runs";
+    case "paused":
+      return "the agent is paused";
+    default:
+      return "it is being upgraded";
+  }
+}
+
 /** It answers and takes tasks, so it is Ready; but it is not what its document says. */
-function troubled(problems: readonly string[]): HealthReading {
+function troubled(problems: readonly string[], pending: HealthReading | null): HealthReading {
   const reason = problems.some((line) => /^(provision|cloud-init)/.test(line))
     ? "ProvisionFailed"
     : "RuntimeProblems";
   const rest = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
   const all = `${problems.slice(0, SHOWN).join("; ")}${rest}`;
-  return reading("Degraded", "True", reason, `its runtime says: ${all}; it runs, and takes tasks`);
+  const said = `its runtime says: ${all}; it runs, and takes tasks`;
+  return pending
+    ? reading("Degraded", "False", reason, `${said}; ${pending.message}`)
+    : reading("Degraded", "True", reason, said);
 }
 
 const SHOWN = 4;

@@ -111,7 +111,7 @@ describe("every field acts", () => {
   it("another image: held by the loop, replaced by a person's yes", async () => {
     await fixture.multipass("exec", "agent-one", "--", "sh", "-c", "echo kept > ~/mark");
     const doc = (more: string) => `kind: Agent\nname: agent-one\ncpu: 1\nmemory: 256M\ndisk: 2G\n${more}`;
-    await fixture.write("one.yaml", doc('image: "22.04"\n'));
+    await fixture.write("one.yaml", doc('image: "22.04"\nenv: {COLOUR: red}\n'));
     const held = await heldOf("agent-one", "data-loss");
     assert.match(JSON.stringify(held), /apply/);
     assert.equal(
@@ -130,6 +130,7 @@ describe("every field acts", () => {
       "test -e ~/mark || echo fresh",
     );
     assert.equal(gone.stdout.trim(), "fresh");
+    assert.equal(await inside("echo $COLOUR"), "red", "the new one works by its document too");
     assert.match((await fixture.multipass("info", "agent-one", "--format", "json")).stdout, /22\.04/);
   });
 

@@ -350,6 +350,23 @@ describe("the loop's side of the hub", () => {
     assert.ok(!kept.includes("very secret"));
   });
 
+  it("sends a configuration again to a runtime that confirms another, three times and no more, and tells when it is the right one", async () => {
+    const runtime = await connected(test.hub, "a");
+    const told = () => test.events.filter((e) => e.name === "runtime.configured").length;
+    test.hub.configure("a", aConfig({ hash: "config-2" }));
+    for (const confirmed of ["config-0", "config-2"]) {
+      assert.equal((await runtime.next("config")).payload.hash, "config-2");
+      runtime.send("ack", { configHash: confirmed });
+    }
+    await until("the news", () => told() === 1);
+    for (let n = 0; n < 5; n++) runtime.send("ack", { configHash: `config-0.${n}` });
+    for (let n = 0; n < 3; n++) assert.equal((await runtime.next("config")).payload.hash, "config-2");
+    await until("the last word", () => test.hub.agent("a").configHash === "config-0.4");
+    runtime.send("ack", { configHash: "config-2" });
+    await until("the news", () => told() === 2);
+    assert.equal(runtime.frames.filter(({ type }) => type === "config").length, 5);
+  });
+
   it("a seal of other values is pushed, and is no difference from what is written", async () => {
     const runtime = await connected(test.hub, "a");
     for (const seal of ["one", "two"]) {

@@ -44,6 +44,7 @@ export class Session {
   readonly #agent: Agent;
   readonly #entry: Entry;
   readonly #deps: SessionDeps;
+  #configsAgain = CONFIGS_AGAIN;
 
   constructor(agent: Agent, connection: Connection, entry: Entry, deps: SessionDeps) {
     this.#agent = agent;
@@ -176,7 +177,7 @@ export class Session {
   }
 
   #ack(payload: Payload): void {
-    const { auth, engine, registry } = this.#deps;
+    const { auth, engine } = this.#deps;
     if (payload.credential === true) this.#guard(auth.confirm(this.#agent.id));
     const taskId = word(payload.taskId, 128);
     if (taskId !== "")
@@ -184,10 +185,25 @@ export class Session {
     const deliveryId = word(payload.deliveryId);
     if (deliveryId !== "") this.#guard(this.#deps.messages.confirmed(this.#agent, deliveryId));
     const configHash = word(payload.configHash);
-    if (configHash !== "") {
-      this.#agent.configHash = configHash;
-      registry.save(this.#agent);
+    if (configHash !== "") this.#configured(configHash);
+  }
+
+  /** Another hash than the one that was sent last: it is sent again, a few times, because it may have crossed with a newer one. */
+  #configured(hash: string): void {
+    const agent = this.#agent;
+    const isNew = agent.configHash !== hash;
+    agent.configHash = hash;
+    this.#deps.registry.save(agent);
+    const wanted = agent.config?.hash;
+    if (wanted === undefined) return;
+    if (hash === wanted) {
+      this.#configsAgain = CONFIGS_AGAIN;
+      if (isNew) this.#deps.bus.emit("runtime.configured", { agent: agent.id });
+      return;
     }
+    if (this.#configsAgain === 0) return;
+    this.#configsAgain -= 1;
+    this.connection.send("config", pushed(agent) ?? {});
   }
 
   async #response(payload: Payload): Promise<void> {
@@ -265,6 +281,9 @@ export class Session {
     work.catch(this.#deps.onError);
   }
 }
+
+/** Times in a row that a configuration is sent again to a runtime that confirms another. */
+const CONFIGS_AGAIN = 3;
 
 /** The configuration as the runtime gets it. */
 export function pushed(agent: Agent): Payload | null {

@@ -83,6 +83,18 @@ test("an attempt that proves nothing is repeated, three times and no more; one t
   assert.match(hub.readings()[0]?.upgrade?.reason ?? "", /3 times/);
 });
 
+test("a paused agent's runtime is shown as another version and not offered anything; once it is resumed, it is", async (t) => {
+  const { hub, connect, is } = await scene(t);
+  hub.configure("a", aConfig({ paused: true }));
+  const runtime = await connect({});
+  await is("paused");
+  await quiet(runtime);
+  assert.equal(offered(runtime), 0);
+  hub.configure("a", aConfig());
+  assert.deepEqual(await receive(runtime), contents);
+  await is("sent");
+});
+
 test("a runtime that failed with it is not given it again; one of before there were upgrades is told of", async (t) => {
   const { hub, connect, is } = await scene(t);
   const failed = await connect({ failedUpgrades: [hash] });

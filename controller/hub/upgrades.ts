@@ -60,7 +60,10 @@ export function createUpgrades({ bundle, audit, bus, limits, registry }: Upgrade
         agent.upgrade = null;
         return;
       }
-      if (agent.config.paused === true) return;
+      if (agent.config.paused === true) {
+        tell(agent, hash, "paused", "");
+        return;
+      }
       if (!agent.has("upgrade")) {
         tell(
           agent,

@@ -1,7 +1,7 @@
 /** Keeps what every runtime should have as the documents and the secrets say now; a secret that rotates is pushed by itself. */
 import { keptNames } from "../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
-import type { RuntimePort } from "./ports.ts";
+import type { RuntimeConfig, RuntimePort } from "./ports.ts";
 import type { MissingSecret, RuntimeConfigs } from "./runtime-config.ts";
 import type { SecretFiles } from "./secret-files.ts";
 
@@ -21,6 +21,8 @@ export interface LiveConfigDeps {
 export interface LiveConfig {
   /** Every agent, after the fleet was read. */
   readAll(): Promise<void>;
+  /** One that the hub had forgotten, and lets in anew. */
+  readOne(name: string): Promise<void>;
   /** Agents that have secrets: on every resync, because not every file can be watched. */
   readSecrets(): Promise<void>;
   /** Resolves when nothing is being read. */
@@ -35,6 +37,12 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   let last: Promise<void> = Promise.resolve();
   let waiting: { all: boolean; done: Promise<void> } | null = null;
 
+  /** `kept`: the name of its instance, where that is another. */
+  const configure = (agent: DesiredAgent, config: RuntimeConfig, kept: string | undefined): void => {
+    deps.runtime.configure(agent.name, config);
+    const former = kept ?? agent.previousName;
+    if (former !== undefined) deps.runtime.configure(former, config);
+  };
   const read = async (all: boolean) => {
     const desired = deps.desired();
     const agents = desired?.agents ?? [];
@@ -45,9 +53,7 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
     for (const agent of asked) {
       const { config, missing: lacks, rotated } = await deps.configs.read(agent);
       found.push(...lacks);
-      deps.runtime.configure(agent.name, config);
-      const former = kept?.get(agent.name) ?? agent.previousName;
-      if (former !== undefined) deps.runtime.configure(former, config);
+      configure(agent, config, kept?.get(agent.name));
       if (rotated.length > 0) deps.onRotated(agent.name, rotated);
     }
     deps.configs.retain(agents.map((a) => a.name));
@@ -72,6 +78,23 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   };
   return {
     readAll: () => ask(true),
+    readOne: (name) => {
+      last = last
+        .then(async () => {
+          const desired = deps.desired();
+          const kept = desired && keptNames(desired, deps.claims());
+          const agents = desired?.agents ?? [];
+          const agent =
+            agents.find((a) => (kept?.get(a.name) ?? a.name) === name) ??
+            agents.find((a) => a.previousName === name);
+          if (!agent) return;
+          const { config, rotated } = await deps.configs.read(agent);
+          configure(agent, config, kept?.get(agent.name));
+          if (rotated.length > 0) deps.onRotated(agent.name, rotated);
+        })
+        .catch(() => {});
+      return last;
+    },
     readSecrets: () => ask(false),
     idle: () => last,
     missing: () => missing,

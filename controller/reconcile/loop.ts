@@ -62,7 +62,9 @@ export class Loop {
     this.#wakes = new Wakes(deps.clock, () => void this.turn(), isFull);
     setMaxListeners(0, this.#abort.signal);
     for (const event of ["runtime.offline", "fleet.read"] as const) deps.bus.on(event, () => this.wake());
-    deps.bus.on("runtime.online", () => this.#wakes.news());
+    // What is Ready hangs on these too.
+    for (const event of ["runtime.online", "runtime.configured", "runtime.upgrade"] as const)
+      deps.bus.on(event, () => this.#wakes.news());
   }
 
   get last(): Turn | null {

@@ -108,6 +108,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     `new value of ${Array.isArray(d.secrets) ? d.secrets.join(", ") : "a secret"}, pushed to its runtime`,
   ],
   "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
+  "runtime.configured": () => ["agent", "·", "dim", "its runtime works by what is written", true],
   "runtime.suspect": (d) =>
     d.expected === true
       ? ["agent", "·", "dim", "its runtime fell silent, as its instance is stopped", true]
