@@ -6,6 +6,7 @@ import module from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileCacheFolder } from "./base/compile-cache.ts";
+import { SHORT_COMMANDS } from "./cli/short-commands.ts";
 
 const NEEDED = [22, 18] as const;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -37,16 +38,30 @@ function runOnPinnedNode(): number {
   return child.status ?? 1;
 }
 
-if (nodeIsTooOld()) {
-  process.exitCode = runOnPinnedNode();
-} else if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-  process.stdout.write(`vm-agent ${version}\n`);
-} else {
+function runShort(): Promise<number> {
+  const short = module.createRequire(import.meta.url)("./short.cjs") as typeof import("./cli/short.ts");
+  return short.runShort(args);
+}
+
+async function run(): Promise<number> {
+  const { runCommand } = await import("./cli/run.ts");
+  return runCommand(args);
+}
+
+async function main(): Promise<number> {
+  if (nodeIsTooOld()) return runOnPinnedNode();
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    process.stdout.write(`vm-agent ${version}\n`);
+    return 0;
+  }
   const cache = compileCacheFolder();
   if (cache !== null) module.enableCompileCache?.(cache);
-  const { runCommand } = await import("./cli/run.ts");
-  process.exitCode = await runCommand(args);
-  // Handles that a finished command left open (a keep-alive socket, a watcher) must not keep the terminal waiting.
-  if (process.exitCode !== undefined) process.exit();
+  return SHORT_COMMANDS.has(args[0] ?? "") ? runShort() : run();
 }
+
+void main().then((code) => {
+  process.exitCode = code;
+  // Handles that a finished command left open (a keep-alive socket, a watcher) must not keep the terminal waiting.
+  process.exit();
+});

@@ -50,7 +50,7 @@ if [ -z "$name" ]; then
 fi
 
 # In a checkout or an installed package the program lies beside this folder; a copy of this script asks PATH.
-program=$(dirname "$0")/../dist/bin/vm-agent.js
+program=$(dirname "$0")/../dist/bin/vm-agent.cjs
 if [ -f "$program" ]; then
   exec node "$program" create "$name" "$@"
 fi

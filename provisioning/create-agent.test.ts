@@ -24,7 +24,7 @@ const run = (shell: string, script: string, args: readonly string[], env = proce
 describe("create-agent.sh", () => {
   // As a package has it: the script beside the program.
   const script = join(folder, "with space", "provisioning", "create-agent.sh");
-  const program = join(folder, "with space", "dist", "bin", "vm-agent.js");
+  const program = join(folder, "with space", "dist", "bin", "vm-agent.cjs");
   for (const file of [script, program]) mkdirSync(dirname(file), { recursive: true });
   copyFileSync(SCRIPT, script);
   writeFileSync(program, NOTES);

@@ -13,7 +13,7 @@ import { HUB_UNIT, hubUnit } from "./systemd/hub-unit.ts";
 
 const SERVICE: HubService = {
   node: "/opt/node/bin/node",
-  program: "/opt/vm-agent/dist/bin/vm-agent.js",
+  program: "/opt/vm-agent/dist/bin/vm-agent.cjs",
   fleet: "/home/ann/work/fleet",
   home: "/home/ann/work/.vm-agent",
   folder: "/home/ann/work",
@@ -25,7 +25,7 @@ const STRANGE: HubService = {
   ...SERVICE,
   fleet: `${ODD}/fleet`,
   home: ODD,
-  program: `${ODD}/vm-agent.js`,
+  program: `${ODD}/vm-agent.cjs`,
   folder: ODD,
 };
 

@@ -1,13 +1,14 @@
 /**
  * The rows about whole processes: `vm-agent --version` and `vm-agent plan`.
  *
- * Where the time of a plan goes on a quiet machine, 135 ms from start to end: 30 ms Node itself, 25 ms until `multipass list` is begun
- * (commander, the store), then that list, beside which the YAML parser, the plan's modules and git run (50 ms). What was won: the
- * command line is a bundle (150 modules: 45 ms more); `node:http` is had by getBuiltinModule, for importing it takes 50 ms (it reads
- * fetch's exports too) and `fetch` as long; the time zone is asked for only with a schedule (17 ms); git is asked beside the list; only the
- * command that is named is described to commander; `node:crypto` (8 ms) is loaded after the list has begun.
- * Tried and lost: one CommonJS file (slower than chunks: all of it is read), minified chunks (no difference, for the cache holds
- * compiled code), a larger young generation, --single-threaded-gc and --no-opt (all within noise).
+ * Where the time of a plan goes: Node itself 28 ms, 13 ms until `multipass list` is begun (the driver, the store), then that list,
+ * beside which commander, the YAML parser, the plan and git run. What was won: commands that are short come from one CommonJS file
+ * (`controller/build.ts` has the figures), the list is begun before commander is loaded, git is asked beside the list; `node:http` is had
+ * by getBuiltinModule, for importing it takes 50 ms (it reads fetch's exports too) and `fetch` as long; the time zone is asked for only
+ * with a schedule (17 ms); only the command that is named is described to commander; `node:crypto` (8 ms) is loaded after the list
+ * has begun.
+ * Tried and lost: minified files (no difference, for the cache holds compiled code), a larger young generation, --single-threaded-gc
+ * and --no-opt (all within noise).
  */
 import { spawn } from "node:child_process";
 import { sandboxExecutable } from "../drivers/select.ts";

@@ -2,10 +2,10 @@
 import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
 import type { Change, Held, Plan } from "../core/types.ts";
+import { takeEarly } from "./early-world.ts";
 import { type Output, table } from "./output.ts";
 import { heading, planNow } from "./plan-now.ts";
 import type { CommandRun } from "./run.ts";
-import { openWorld } from "./world.ts";
 
 export interface Drifted {
   readonly agent: string;
@@ -27,9 +27,10 @@ export function driftOf(plan: Plan): readonly Drifted[] {
 
 export const drift: CommandRun = async (invocation) => {
   const { settings, output } = invocation;
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const { world: opened, early } = await takeEarly(settings);
+  await using world = opened;
   // As the loop would decide: what a person could release by asking is held here too.
-  const found = await planNow(world, { targets: [], allowDelete: [], actor: "loop" });
+  const found = await planNow(world, { targets: [], allowDelete: [], actor: "loop", early });
   const seen = found.observed.instances;
   const unobservable = seen.kind === "unobservable" ? seen.reason : null;
   const drifted = unobservable === null ? driftOf(found.plan) : [];

@@ -1,13 +1,13 @@
 /** `vm-agent plan`: what apply would do; changes nothing. */
 import { EXIT } from "../base/errors.ts";
+import { takeEarly } from "./early-world.ts";
 import type { CommandRun } from "./run.ts";
-import { openWorld } from "./world.ts";
 
 export const plan: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  const { world: opened, early } = await takeEarly(settings);
+  await using world = opened;
   // What only the plan needs is loaded while Multipass is being asked.
-  const early = await world.lookEarly();
   const { list, planNow, show } = await import("./plan-now.ts");
   const found = await planNow(world, {
     targets: list(options.target),

@@ -91,7 +91,7 @@ function killedInLaunch(bytes: number): string {
     import { syncBuiltinESMExports } from "node:module";
     const { spawn } = childProcess;
     const kill = () => process.kill(process.pid, "SIGKILL");
-    if (process.argv[1]?.endsWith("vm-agent.js")) {
+    if (process.argv[1]?.endsWith("vm-agent.cjs")) {
       childProcess.spawn = (file, args, options) => {
         const child = spawn(file, args, options);
         if (args.includes("launch") && child.stdin)

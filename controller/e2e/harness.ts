@@ -8,7 +8,7 @@ import { documentedFetch } from "../http/testing/documented.ts";
 import { type Api, createApi } from "../../ui/client/api.ts";
 
 /** What people run: the bundle, not the modules that it is made of. */
-export const MAIN = join(packageRoot(), "dist", "bin", "vm-agent.js");
+export const MAIN = join(packageRoot(), "dist", "bin", "vm-agent.cjs");
 
 export interface CommandResult {
   readonly code: number;

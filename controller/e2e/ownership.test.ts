@@ -57,7 +57,7 @@ function launchingNothing(): string {
     import childProcess from "node:child_process";
     import { syncBuiltinESMExports } from "node:module";
     const { spawn } = childProcess;
-    if (process.argv[1]?.endsWith("vm-agent.js")) {
+    if (process.argv[1]?.endsWith("vm-agent.cjs")) {
       childProcess.spawn = (file, args, options) => {
         if (!args.includes("launch")) return spawn(file, args, options);
         const words = args.slice(args.findIndex((word) => word.endsWith("main.js")) - 1);

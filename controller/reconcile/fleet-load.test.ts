@@ -93,7 +93,7 @@ test("paths start at the document that wrote them, also through a profile", asyn
 test("what cannot become an instance's user data is told by the document that wrote it, with what to do", async () => {
   const folder = folderWith({
     "agents/a.yaml": agent("a", "provision:\n  packages: [git]\n  cloudInit: ../files/a.yaml\n"),
-    "agents/b.yaml": agent("b", "profile: p\n") + `---\n${agent("c", "profile: p\nreplicas: 2\n")}`,
+    "agents/b.yaml": `${agent("b", "profile: p\n")}---\n${agent("c", "profile: p\nreplicas: 2\n")}`,
     "agents/d.yaml": agent(
       "d",
       'provision:\n  files:\n    - {path: /etc/motd, content: hi}\n    - {path: /etc/vm-agent/runtime.json, content: "{}"}\n',

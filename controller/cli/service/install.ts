@@ -28,7 +28,7 @@ export const installService: CommandRun = async (invocation) => {
     secrets,
     env: process.env,
     node: process.execPath,
-    program: join(packageRoot(), "dist", "bin", "vm-agent.js"),
+    program: join(packageRoot(), "dist", "bin", "vm-agent.cjs"),
     cwd: process.cwd(),
     multipass: settings.multipass ?? findMultipass(process.env),
     ...(who.user !== undefined && { user: who.user }),

@@ -23,7 +23,7 @@ import { describeService } from "./describe.ts";
 import { lastError } from "./installed.ts";
 import { managerOf, type Manager } from "./manager.ts";
 
-const MAIN = join(packageRoot(), "dist", "bin", "vm-agent.js");
+const MAIN = join(packageRoot(), "dist", "bin", "vm-agent.cjs");
 const UNIT = "vm-agent-hub.service";
 
 /** A stand-in notes what it was called with; `answers`: a case of arguments to shell commands. */
@@ -220,10 +220,10 @@ describe("what the doctor says of it", linux, () => {
     writeFileSync(systemctl, "#!/bin/sh\nexit 3\n");
     const stopped = (await examine(at))[0];
     assert.match(stopped?.found ?? "", /does not run; it said last: error: port 9090/);
-    writeFileSync(at.file, readFileSync(at.file, "utf8").replace(MAIN, "/nowhere/vm-agent.js"));
+    writeFileSync(at.file, readFileSync(at.file, "utf8").replace(MAIN, "/nowhere/vm-agent.cjs"));
     const gone = (await examine(at))[0];
     assert.deepEqual(
-      [gone?.level, /starts \/nowhere\/vm-agent\.js, which is gone/.test(gone?.found ?? "")],
+      [gone?.level, /starts \/nowhere\/vm-agent\.cjs, which is gone/.test(gone?.found ?? "")],
       ["bad", true],
     );
   });
@@ -274,7 +274,7 @@ describe("what a service is given", () => {
       settings: readSettings({ driver: "multipass" }, env, "/srv/a"),
       env,
       node: "/n/node",
-      program: "/p/vm-agent.js",
+      program: "/p/vm-agent.cjs",
       cwd: "/srv/a",
       multipass: "/snap/bin/multipass",
       secrets: ["VM_AGENT_MY_SECRET"],
