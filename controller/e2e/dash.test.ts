@@ -81,6 +81,72 @@ test("vm-agent up on a terminal: Ready agents, a filter, a description, a destro
   assert.match(readFileSync(join(fixture.home, "up.log"), "utf8"), /2 agents, as written/);
 });
 
+test("a snapshot is chosen and gone back to; two agents are marked, and stopped and started by one yes", {
+  skip: NO_TMUX,
+  timeout: 170_000,
+}, async () => {
+  const snapshot = "---\nkind: Snapshot\nname: clean\nagent: agent-one\n";
+  const fixture = await createFixture({ "all.yaml": KEPT + snapshot + GONE });
+  const terminal = openTmux(fixture, { shell: ["sh"], width: 80, height: 24 });
+  after(async () => {
+    terminal.close();
+    await fixture.close();
+  });
+  const { keys, sees } = terminal;
+  const inside = async (line: string) => {
+    const { code, stdout } = await fixture.multipass("exec", "agent-one", "--", "sh", "-c", line);
+    return `${code} ${stdout.trim()}`;
+  };
+  const both = /(?:[✓ ][▸ ] agent-(?:one|two) .*running +Running +✓ Synced +● Healthy.*\s+){2}/;
+
+  terminal.line(`'${process.execPath}' '${MAIN}' up`);
+  await sees(/(?:● Healthy[\s\S]*){2}/);
+  await until("the snapshot is there", async () =>
+    (await fixture.multipass("list", "--snapshots")).stdout.includes("clean"),
+  );
+  await sees(both);
+  assert.equal(await inside("echo later > ~/note; cat ~/note"), "0 later");
+
+  keys("R");
+  await sees(/Restore agent-one to which snapshot\?\n ▸ clean/);
+  keys("Enter");
+  await sees(/What its disk holds since then is lost[\s\S]*type agent-one to go on/);
+  keys("-l", "agent-one");
+  keys("Enter");
+  await sees(/agent-one is to go back to clean; written to all\.yaml\./);
+  // Asked by nothing that would start it meanwhile.
+  await until("how it was is kept", async () =>
+    /agent-one +before-/.test((await fixture.multipass("list", "--snapshots")).stdout),
+  );
+  await sees(both);
+  assert.match(await inside("cat ~/note"), /^[1-9]/, "its disk is as it was");
+  assert.match(readFileSync(join(fixture.fleet, "all.yaml"), "utf8"), /restore:.*\n? *.*snapshot: clean/);
+
+  // One after the other, so that each key is what is seen.
+  keys("Space");
+  await sees(/1 marked/);
+  keys("Space");
+  await sees(/2 marked/);
+  keys("x");
+  await sees(/Stop 2 agents\?[\s\S]*agent-one {2}Running[\s\S]*agent-two {2}Running/);
+  assert.deepEqual(await fixture.states(), { "agent-one": "Running", "agent-two": "Running" });
+  keys("y");
+  await until("both are stopped", async () =>
+    Object.values(await fixture.states()).every((state) => state === "Stopped"),
+  );
+  assert.equal(readFileSync(join(fixture.fleet, "all.yaml"), "utf8").match(/^state: stopped$/gm)?.length, 2);
+  await sees(/(?:.* stopped +Stopped +✓ Synced +● Healthy.*\s+){2}/);
+  keys("*");
+  await sees(/2 marked/);
+  keys("x");
+  await sees(/Start 2 agents\?/);
+  keys("y");
+  await sees(both);
+  assert.deepEqual(await fixture.states(), { "agent-one": "Running", "agent-two": "Running" });
+  keys("C-c");
+  await until("hub.json is gone", () => !existsSync(join(fixture.home, "hub.json")));
+});
+
 test("without a terminal, dash prints the fleet's table once", { timeout: 60_000 }, async () => {
   const fixture = await createFixture({});
   after(() => fixture.close());

@@ -187,6 +187,9 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exit(1);
   };
+  // Before whoever has a last word to say as the process ends: it is to be read on the ordinary screen.
+  const onExit = (): void => app.unmount();
+  process.prependListener("exit", onExit);
   process.on("uncaughtException", onFatal);
   process.on("unhandledRejection", onFatal);
   deps.signal.addEventListener("abort", () => closed.resolve());
@@ -204,6 +207,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     app.unmount();
     await app.waitUntilExit().catch(() => {});
     keyboard.close();
+    process.off("exit", onExit);
     process.off("uncaughtException", onFatal);
     process.off("unhandledRejection", onFatal);
   }
