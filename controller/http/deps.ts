@@ -3,7 +3,7 @@ import type { Router } from "@koa/router";
 import type { Hub } from "../hub/hub.ts";
 import type { Streams } from "./sse.ts";
 
-/** What the loop offers to HTTP; `cli/up.ts` wires it. */
+/** What the loop offers to HTTP; `cli/up-run.ts` wires it. */
 export interface ControllerPort {
   /** Desired, observed, conditions of every agent. */
   fleet(): unknown;

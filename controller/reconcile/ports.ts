@@ -1,4 +1,4 @@
-/** What the loop needs of the hub. `hub` implements it, `cli/up.ts` joins the two. */
+/** What the loop needs of the hub. `hub` implements it, `cli/up-run.ts` joins the two. */
 import type { RuntimeReading } from "../core/types.ts";
 
 /** What is pushed live to a runtime. `hash`: that of the document's part, then, with secrets, `.` and a seal of their values. */

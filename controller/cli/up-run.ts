@@ -1,0 +1,247 @@
+/** What `vm-agent up` runs: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
+import { join } from "node:path";
+import { EXIT } from "../base/errors.ts";
+import { createApp } from "../http/app.ts";
+import { type HttpServer, listenHttp } from "../http/server.ts";
+import { Streams } from "../http/sse.ts";
+import type { Desired } from "../core/types.ts";
+import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { createLogger, logOptions } from "../base/log.ts";
+import { createApi } from "../../ui/client/api.ts";
+import { controllerPort } from "./controller-port.ts";
+import { hasTerminal, openDashboard } from "./dash.ts";
+import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
+import { outputTo } from "./output-file.ts";
+import { type Output, age, painted, shownPath } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import { gitLines, revisionWords } from "./revision.ts";
+import type { CommandRun, Invocation } from "./run.ts";
+import { type System, createSystem } from "./system.ts";
+import { firstLine } from "./up.ts";
+
+/** Its first line is said already. */
+export const runUp: CommandRun = async (invocation) => {
+  const { settings, version, options } = invocation;
+  const picture = hasTerminal(invocation.output) && !options.plain;
+  // The screen is the dashboard's: what would be printed is kept in a file.
+  const file = picture ? outputTo(join(settings.home, "up.log")) : null;
+  const output = file ?? invocation.output;
+  if (file) file.out(firstLine(invocation));
+  const log = createLogger({ ...logOptions(process.env), ...(file && { write: file.append }) });
+  const onError = (error: unknown) =>
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const started = Date.now();
+  const ended = signalled(invocation.output);
+  const system = await createSystem(settings, {
+    command: "vm-agent up",
+    env: process.env,
+    watch: true,
+    onError,
+  });
+  const progress = createProgress(output);
+  let servers: Servers | null = null;
+  try {
+    heading(output, system);
+    servers = await listen(system, version);
+    const { http, dashboard, urls } = servers;
+    const tellWhere = () =>
+      writeHubFile(settings.home, {
+        pid: process.pid,
+        startedAt: started,
+        ...urls,
+        agent: system.hub.clientUrl(),
+        driver: system.driver.name,
+        sandbox: system.driver.sandbox,
+        ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
+      });
+    tellWhere();
+    system.bus.on("hub.listening", tellWhere);
+    if (!picture) system.bus.onAny((event) => progress.event(event));
+    tellFleet(system, output);
+    system.loop.start();
+    void system.loop.settled(ended.signal).then(
+      () => output.out(ready(system, urls, output, Date.now() - started)),
+      () => {},
+    );
+    if (picture) await showDashboard(invocation, system, urls.http, ended);
+    await ended.promise;
+    invocation.output.out("stopping; the agents stay as they are");
+    await Promise.all([http.stop(), dashboard.stop()]);
+    return EXIT.done;
+  } finally {
+    progress.close();
+    removeHubFile(settings.home);
+    await system.stop();
+  }
+};
+
+/** Until somebody leaves it; what runs then is finished while it can still be seen. */
+async function showDashboard(
+  { settings, output }: Invocation,
+  system: System,
+  url: string,
+  ended: Ended,
+): Promise<void> {
+  const closing = new AbortController();
+  const shown = openDashboard({
+    settings,
+    output,
+    api: createApi({
+      url,
+      token: operatorToken(settings) ?? "",
+      ...fetchOf(system.hub.settings.tls?.fingerprint),
+    }),
+    where: url,
+    own: true,
+    signal: closing.signal,
+    executable: async () => system.selection.executable,
+    onQuit: ended.interrupt,
+  });
+  // It ends by itself only when it cannot go on; then the rest ends too.
+  shown.then(ended.end, ended.end);
+  await ended.promise;
+  await system.loop.stop();
+  closing.abort();
+  await shown;
+}
+
+interface Servers {
+  readonly http: HttpServer;
+  readonly dashboard: HttpServer;
+  readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
+}
+
+/** The API on its own port, and the dashboard's page with the same API on another. */
+async function listen(system: System, version: string): Promise<Servers> {
+  const { hub, settings } = system;
+  const ports = system.source.current().desired?.settings.hub;
+  const bind = settings.bind;
+  const host = bind.includes(":") ? `[${bind}]` : bind;
+  const controller = controllerPort(system, version);
+  // One number of live streams for both.
+  const streams = new Streams(hub.limits);
+  const http = await listenHttp({
+    app: createApp({ hub, controller, streams }),
+    hub,
+    bind,
+    port: settings.httpPort ?? ports?.httpPort ?? 9091,
+  });
+  const origins: string[] = [];
+  const { page } = await import("../http/web.ts");
+  const dashboard = await listenHttp({
+    app: createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
+    hub,
+    bind,
+    port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
+  });
+  // The same page under each name that this machine's own browser has for it.
+  const names = [host, "localhost", "127.0.0.1", "[::1]"];
+  const scheme = hub.settings.tls ? "https" : "http";
+  origins.push(...names.map((name) => `${scheme}://${name}:${dashboard.port}`));
+  const urls = {
+    http: `${scheme}://${host}:${http.port}`,
+    agent: `${hub.settings.tls ? "wss" : "ws"}://${host}:${hub.agentPort}`,
+    dashboard: `${scheme}://${host}:${dashboard.port}`,
+  };
+  return { http, dashboard, urls };
+}
+
+function heading(output: Output, system: System): void {
+  const { driver, selection } = system;
+  const { desired, git = null } = system.source.current();
+  const at = revisionWords(desired?.revision ?? null, git);
+  if (at !== "") output.out(`the fleet${at}`);
+  if (!driver.sandbox) output.out(`${driver.name} ${driver.version} (${selection.reason})`);
+  else {
+    output.out(output.paint("warn", selection.reason));
+    output.out(
+      "  every agent is a folder and some processes of this machine; it behaves like Multipass, and isolates less",
+    );
+  }
+}
+
+function tellFleet(system: System, output: Output): void {
+  let told = "";
+  const tell = () => {
+    const { errors, stale, desired, git = null } = system.source.current();
+    const lines = gitLines(git, output.isTTY ? output.width : Number.POSITIVE_INFINITY)
+      .map((line) => painted(line, output))
+      .join("\n");
+    if (lines !== told) {
+      told = lines;
+      output.err(lines === "" ? "everything is committed" : lines);
+    }
+    if (errors.length > 0) {
+      output.err(
+        reportErrors(errors, {
+          color: output.color,
+          width: output.width,
+          folder: shownPath(system.settings.fleet),
+        }),
+      );
+      output.err(
+        `\n${stale ? staysWords(desired, git) : "There is no good fleet yet, so nothing is done."} ` +
+          (git?.follows
+            ? "Mend the files and commit them."
+            : "Mend the files; they are read again as soon as they are saved."),
+      );
+    } else if (desired?.guard)
+      output.err(
+        `${output.paint("warn", "warning:")} ${desired.guard.message}; nothing is removed because of that`,
+      );
+    for (const { message } of system.config.missing())
+      output.err(`${output.paint("warn", "warning:")} ${message}`);
+  };
+  tell();
+  system.bus.on("fleet.read", () => setImmediate(tell));
+}
+
+function staysWords(desired: Desired | null, git: GitState | null): string {
+  if (!git?.follows || !desired?.revision) return "The last good fleet stays in force.";
+  const broken = git.tip ? `The commit ${shortRevision(git.tip)} cannot be used; ` : "";
+  return `${broken}${shortRevision(desired.revision)}, the last good one, stays in force.`;
+}
+
+function ready(system: System, urls: Servers["urls"], output: Output, ms: number): string {
+  const desired = system.source.current().desired;
+  const held = system.loop.last?.plan.counts.held ?? 0;
+  const agents = desired?.agents.length ?? 0;
+  const first = desired?.agents.find((a) => a.state === "running")?.name ?? "NAME";
+  const state =
+    held > 0
+      ? output.paint("warn", `${held} held (vm-agent plan says why)`)
+      : output.paint("good", "as written");
+  return (
+    `\n${agents} agents, ${state}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ` +
+    `Next, in a second terminal: npx vm-agent task ${first} '{"type":"exec","command":"echo hello"}'   (Ctrl-C stops; agents stay)`
+  );
+}
+
+interface Ended {
+  readonly promise: Promise<void>;
+  readonly signal: AbortSignal;
+  /** As Ctrl-C does: the second time at once. */
+  readonly interrupt: () => void;
+  readonly end: () => void;
+}
+
+/** Ctrl-C or a service manager's stop; the second time at once. */
+function signalled(output: Pick<Output, "err">): Ended {
+  const controller = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => {
+    controller.abort();
+    resolve();
+  };
+  const interrupt = () => {
+    if (controller.signal.aborted) {
+      // Whoever drew on the screen puts it back as this process ends, and what is said comes after that.
+      process.once("exit", () => output.err("stopped at once; the next start goes on from here"));
+      process.exit(130);
+    }
+    end();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  return { promise, signal: controller.signal, interrupt, end };
+}
