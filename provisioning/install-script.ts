@@ -1,5 +1,5 @@
 /** What puts the runtime in place in an instance that runs already, as a script for a root shell's standard input; pure. */
-import { INSTALL_NODE, quote } from "./cloud-init/shell.ts";
+import { quote } from "./cloud-init/shell.ts";
 import { START_PATH, startScript } from "./systemd/start-script.ts";
 import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_NAME, UNIT_PATH } from "./systemd/unit.ts";
 
@@ -34,12 +34,12 @@ export function installScript({ name, bundle, settings, foreignState }: InstallI
   const packed = (text: string) => Buffer.from(text, "utf8").toString("base64");
   return [
     PUT,
-    ...FIND_NODE,
+    ...NEED_NODE,
     "install() {",
     "umask 077",
     `r="\${VM_AGENT_GUEST_ROOT:-}"`,
     `[ "$(cat "$r/var/lib/cloud/data/instance-id" 2>/dev/null)" = ${quote(name)} ] || { echo ${quote(`this is not ${name}`)} >&2; return ${INSTALL_ELSEWHERE}; }`,
-    `{ find_node 2> /dev/null || { ${INSTALL_NODE} < /dev/null; find_node; }; } >&2 || return ${INSTALL_NO_NODE}`,
+    `need_node >&2 || return ${INSTALL_NO_NODE}`,
     'mkdir -p "$r/var/lib/vm-agent" && chmod 0700 "$r/var/lib/vm-agent" || return 1',
     '(umask 022 && mkdir -p "$r/usr/local/lib/vm-agent" "$r/etc/vm-agent" "$r/etc/systemd/system") || return 1',
     ...(foreignState ? FORGET : []),
@@ -69,9 +69,9 @@ const PUT = `put() {
 }`;
 
 /** Before anything is put into the guest; its last words on standard error are why there is none. */
-const FIND_NODE: readonly string[] = [
-  "find_node() {",
-  "sh -s find <<'END'",
+const NEED_NODE: readonly string[] = [
+  "need_node() {",
+  "sh -s install <<'END'",
   startScript().trimEnd(),
   "END",
   "}",

@@ -77,11 +77,17 @@ function stateOf(deps: InstallDeps, name: string, nonce: string, inside: Inside)
   }
 }
 
+const noNode = (said: string): string => {
+  if (!said.startsWith("no Node"))
+    return "there is no Node 18 or newer in it, and the distribution's package brings none";
+  return said.includes("apt has only") ? said : `${said}, and the distribution's package brings none`;
+};
+
 function failed(name: string, exitCode: number, said: string): VmAgentError {
   const last = said.trim().split("\n").at(-1) ?? "";
   const why =
     exitCode === INSTALL_NO_NODE
-      ? `${last.startsWith("no Node") ? last : "there is no Node 18 or newer in it"}, and the distribution's package brings none`
+      ? noNode(last)
       : exitCode === INSTALL_ELSEWHERE
         ? "inside it has another name"
         : last || `the script ended with ${exitCode}`;
@@ -90,7 +96,7 @@ function failed(name: string, exitCode: number, said: string): VmAgentError {
     message: `the runtime of "${name}" is not installed: ${why}`,
     next:
       exitCode === INSTALL_NO_NODE
-        ? `install Node in it: vm-agent multipass exec ${name} -- sudo apt-get install nodejs; it is tried again`
+        ? `bring one into it (vm-agent shell ${name}), such as: sudo snap install node --classic --channel=22; it is tried again`
         : `it is tried again; look inside: vm-agent multipass exec ${name} -- cloud-init status --long`,
     transient: true,
   });

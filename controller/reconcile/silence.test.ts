@@ -120,7 +120,7 @@ test("the likeliest cause comes first, with what to do about it", () => {
   const old = silenceWords({ ...base, node, log: ["x"] }, "a");
   assert.ok(old.found.startsWith(`${node}; vm-agent.service`), old.found);
   assert.deepEqual(
-    [old.conclusive, /install Node 18/.test(old.next), old.found.includes("log")],
+    [old.conclusive, /choose an image that has it/.test(old.next), old.found.includes("log")],
     [true, true, false],
   );
   // The document's own run may bring it yet.

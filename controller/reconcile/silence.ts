@@ -122,7 +122,7 @@ function cloudInitWords({ status, errors, warnings }: NonNullable<Silence["cloud
 
 function nextOf({ node, unit, cloudInit }: Silence, name: string, unreached: boolean): string {
   if (node !== "")
-    return `install Node 18 or newer in it (vm-agent shell ${name}), or choose an image that has it; it is seen within seconds`;
+    return `choose an image that has it (Ubuntu 24.04, Debian 12), or bring one along in provision.run: "snap install node --classic --channel=22"; one that is installed by hand (vm-agent shell ${name}) is seen within seconds`;
   if (unreached)
     return "let the guests in by the host's firewall, or write hub.advertise in the Fleet document: an address that they reach";
   if (cloudInit?.status === "running")

@@ -48,7 +48,9 @@ export class Silences {
 
   /** Why each silent runtime is so, as far as it was looked into. */
   get found(): ReadonlyMap<string, string> {
-    return new Map([...this.#looked].map(([name, { words }]) => [name, words.found]));
+    // What will not come by itself says what helps, because nobody is told of it elsewhere.
+    const text = ({ found, next, conclusive }: SilenceWords) => (conclusive ? `${found}; ${next}` : found);
+    return new Map([...this.#looked].map(([name, { words }]) => [name, text(words)]));
   }
 
   /** The name that is looked into: nothing is begun on it, because a command in it would start one that was stopped in between. */

@@ -13,16 +13,11 @@ export const PROVISION_ERRORS_PATH = "/var/lib/vm-agent/provision-errors";
 /** Before anything is written there. */
 export const STATE_FOLDER = "mkdir -p -m 0700 /var/lib/vm-agent";
 
-const APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q nodejs";
-
 /**
- * The distribution's package, over whatever network the guest has; with its lists read anew where it is not known. Never a
- * script from the internet: an image whose package is too old must bring its Node along (`provision.run` or `cloudInit`).
+ * The image's own Node if it is recent enough, else the distribution's package if that is. Before the document's `run`, which may
+ * need it, and which may bring one where neither is. Whether there is one in the end is said by the start script.
  */
-export const INSTALL_NODE = `{ ${APT} || { apt-get update -q && ${APT}; }; }`;
-
-/** The image's own Node if it is recent enough. Whether there is one in the end is said by the start script. */
-export const ENSURE_NODE = `sh ${START_PATH} find > /dev/null || ${INSTALL_NODE}`;
+export const ENSURE_NODE = `sh ${START_PATH} install > /dev/null || true`;
 
 export const START_RUNTIME: readonly string[] = [
   "systemctl daemon-reload",

@@ -22,7 +22,7 @@ function guest(t: TestContext, shell: string, nodes: Readonly<Record<string, str
     write(path, version.startsWith("#!") ? version : script);
   }
   // What the script itself needs, and no Node of the machine that tests.
-  for (const tool of ["cat", "mkdir", "mv", "rm"])
+  for (const tool of ["cat", "mkdir", "mv", "rm", "sed"])
     write(`tools/${tool}`, `#!/bin/sh\nexec /bin/${tool} "$@"\n`);
   write(START_PATH, startScript());
   const run = (...args: readonly string[]) =>
@@ -89,4 +89,68 @@ for (const shell of SHELLS) {
     assert.deepEqual([run("find").status, run("find").stdout], [NO_NODE_EXIT, ""]);
     assert.ok(!existsSync(join(root, "var")));
   });
+
+  test(`${shell}: an apt whose Node is too old is not asked for it, and that is said until there is one`, {
+    skip,
+  }, (t) => {
+    const { root, run, write, reason } = guest(t, shell, {});
+    aptOf(write, { known: "12.22.9~dfsg-1ubuntu3.6" });
+    const text =
+      "no Node 18 or newer in the guest: there is none; apt has only 12.22.9~dfsg-1ubuntu3.6, which was not installed\n";
+    const { status, stdout, stderr } = run("install");
+    assert.deepEqual([status, stdout, stderr], [NO_NODE_EXIT, "", text]);
+    assert.ok(!existsSync(join(root, "asked")), "nothing was installed");
+    // The author's own lines come after that.
+    assert.equal(run().status, NO_NODE_EXIT);
+    assert.equal(readFileSync(reason, "utf8"), text);
+    write("snap/bin/node", "#!/bin/sh\nexit 1\n");
+    write("snap/node/current/bin/node", "#!/bin/sh\necho v22.11.0\n");
+    assert.equal(run("find").stdout, `${root}/snap/node/current/bin/node\n`, "not by the launcher");
+    assert.equal(run().status, 0);
+    assert.ok(!existsSync(reason));
+  });
+
+  test(`${shell}: an apt whose Node is recent enough is asked for it, with its lists read anew where it knows none`, {
+    skip,
+  }, (t) => {
+    for (const apt of [
+      { known: "18.19.0+dfsg-6ubuntu5" },
+      { known: "(none)", later: "1:20.1-2" },
+      { known: "", later: "" },
+    ]) {
+      const { root, run, write } = guest(t, shell, {});
+      aptOf(write, apt);
+      const { status, stdout } = run("install");
+      assert.deepEqual([status, stdout], [0, `${root}/usr/bin/node\n`], JSON.stringify(apt));
+      const asked = readFileSync(join(root, "asked"), "utf8").trim().split("\n");
+      assert.deepEqual(asked, "later" in apt ? ["update", "install"] : ["install"]);
+      assert.equal(run("install").status, 0);
+      assert.equal(readFileSync(join(root, "asked"), "utf8").trim().split("\n").length, asked.length, "once");
+    }
+  });
+}
+
+/** An apt that offers this Node, and another after an update; what it installs is there then. Input is the script's, and not read. */
+function aptOf(
+  write: (path: string, text: string) => void,
+  { known, later = known }: { readonly known: string; readonly later?: string },
+): void {
+  const policy = (candidate: string) =>
+    candidate === "" ? ":" : `printf 'nodejs:\\n  Installed: (none)\\n  Candidate: ${candidate}\\n'`;
+  write(
+    "tools/apt-cache",
+    `#!/bin/sh\nif [ -e "$VM_AGENT_GUEST_ROOT/updated" ]; then ${policy(later)}; else ${policy(known)}; fi\n`,
+  );
+  write(
+    "tools/apt-get",
+    `#!/bin/sh
+r=$VM_AGENT_GUEST_ROOT
+for word in "$@"; do case $word in update | install) echo $word >> "$r/asked"; break ;; esac; done
+echo "noise of apt"
+[ $word = install ] || { : > "$r/updated"; exit 0; }
+mkdir -p "$r/usr/bin"
+printf '#!/bin/sh\\necho v18.19.0\\n' > "$r/usr/bin/node"
+/bin/chmod 0755 "$r/usr/bin/node"
+`,
+  );
 }

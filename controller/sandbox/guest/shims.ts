@@ -79,4 +79,5 @@ export const SHIMS = {
   sudo: SUDO,
   "cloud-init": CLOUD_INIT,
   "apt-get": APT_GET,
+  "apt-cache": "#!/bin/sh\n# apt-cache of the sandbox: knows of no package.\n",
 } as const;
