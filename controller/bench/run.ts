@@ -14,6 +14,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   reconnect: async () => (await import("./reconnect.ts")).row,
   flood: async () => (await import("./flood.ts")).row,
   startup: async () => (await import("./startup.ts")).row,
+  firstline: async () => (await import("./first-line.ts")).row,
   runtime: async () => (await import("./runtime.ts")).row,
   dash: async () => (await import("./dash.ts")).row,
 };
