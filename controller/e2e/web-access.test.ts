@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
 import { aFleet, anAgent, aPlan, drifted, everyState } from "../../ui/web/testing/fleet.ts";
-import { type Visit, visit } from "../../ui/web/testing/visit.ts";
+import { becomes, type Visit, visit } from "../../ui/web/testing/visit.ts";
 import { connected } from "../hub/testing.ts";
 
 interface AxeResult {
@@ -52,7 +52,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
     keys.reduce((p, k) => p.then(() => page.keyboard.press(k)), Promise.resolve());
   /** Waits until the focus is where it should be. */
   const focusOn = (words: string) =>
-    page.waitForFunction(`document.activeElement.textContent === ${JSON.stringify(words)}`);
+    becomes(page, `document.activeElement.textContent === ${JSON.stringify(words)}`);
 
   test("the door, also after a wrong token", async () => {
     await serious("the door");
@@ -190,7 +190,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
       ),
     );
     await page.locator('tbody[data-row="agent-289"]').waitFor({ state: "detached" });
-    await page.waitForFunction("/^agent-\\d+$/.test(document.activeElement.textContent)");
+    await becomes(page, "/^agent-\\d+$/.test(document.activeElement.textContent)");
     await press("Home");
     await focusOn("agent-299");
     assert.ok((await page.locator("tbody[data-row]").count()) < 80);
@@ -201,7 +201,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
     await focusOn("agent-010");
     await press("Enter");
     await page.getByRole("heading", { name: "agent-010", level: 1 }).waitFor();
-    await page.waitForFunction("document.activeElement.id === 'main'");
+    await becomes(page, "document.activeElement.id === 'main'");
     await page.goBack();
     await focusOn("agent-010");
     const box = await page.getByRole("link", { name: "agent-010", exact: true }).boundingBox();

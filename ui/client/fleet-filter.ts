@@ -129,25 +129,3 @@ export function compare(agent: AgentView, change?: ChangeView): readonly Compare
 }
 
 const ALWAYS: ReadonlySet<string> = new Set(["state", "cpu", "memory", "disk"]);
-
-/** What is shown of the fleet, as it stands in an address: `show=drifted&q=web`. */
-export interface FleetQuery {
-  readonly filter: Filter;
-  readonly text: string;
-}
-
-export function parseFleetQuery(query: string): FleetQuery {
-  const found = new URLSearchParams(query);
-  const show = found.get("show") ?? "";
-  const filter = FILTERS.find((f) => f === show) ?? "all";
-  return { filter, text: found.get("q") ?? "" };
-}
-
-/** Empty, or with its question mark. */
-export function fleetQuery({ filter, text }: FleetQuery): string {
-  const query = new URLSearchParams({
-    ...(filter !== "all" && { show: filter }),
-    ...(text !== "" && { q: text }),
-  }).toString();
-  return query === "" ? "" : `?${query}`;
-}

@@ -33,6 +33,9 @@ const RESTING = 15_000;
 /** Runtimes report every 30 s. */
 const HEARTBEATS = 15_000;
 
+/** The newest tasks that are read. */
+export const TASKS_READ = 200;
+
 /** Heartbeats of each agent that are read when the connection begins: enough for a small line in a table. */
 const HISTORY = 30;
 
@@ -64,7 +67,7 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
     if (fleet) dispatch({ type: "fleet", fleet, now: Date.now() });
   });
   const readTasks = coalesced(async () => {
-    const found = await api.listTasks({ limit: 200 }).catch(failed);
+    const found = await api.listTasks({ limit: TASKS_READ }).catch(failed);
     if (found) dispatch({ type: "tasks", tasks: found.tasks });
   });
   const readHeartbeats = coalesced(async () => {

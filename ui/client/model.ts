@@ -196,6 +196,9 @@ function taskChanged(tasks: readonly TaskView[], { data }: ServerEvent, at: numb
   return merge(tasks, [task]);
 }
 
+/** What is known by an event alone has no words yet; if it is new, it is read the next moment. */
+export const isRead = (task: TaskView): boolean => Object.keys(task.spec).length > 0;
+
 function merge(old: readonly TaskView[], fresh: readonly TaskView[]): readonly TaskView[] {
   const all = new Map([...old, ...fresh].map((t) => [t.id, t]));
   return [...all.values()]

@@ -27,6 +27,10 @@ const HEALTH: Readonly<Record<string, Mark>> = {
   Unknown: mark("·", "Unknown", "dim"),
 };
 
+/** In the order in which they are offered. */
+export const SYNCS: readonly string[] = Object.keys(SYNC);
+export const HEALTHS: readonly string[] = Object.keys(HEALTH);
+
 const TASK: Readonly<Record<string, Mark>> = {
   queued: mark("…", "queued", "dim"),
   sent: mark("→", "sent", "accent"),
@@ -81,5 +85,7 @@ export const isDestructive = (action: string): boolean =>
   action === "destroy" || action === "replace" || action === "restore";
 
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
+
+export const OPEN_STATES: readonly string[] = Object.keys(TASK).filter((state) => !FINAL.has(state));
 
 export const isFinalTask = (state: string): boolean => FINAL.has(state);

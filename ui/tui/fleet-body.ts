@@ -1,10 +1,8 @@
 /** The fleet table. Pure. */
-import { lastChange, trouble } from "../client/agent-times.ts";
 import { matching } from "../client/fleet-filter.ts";
-import type { AgentView } from "../client/types.ts";
+import { type Order, ordered } from "../client/fleet-order.ts";
 import type { Body } from "./body.ts";
 import { agentLine, chooseColumns, headLine, longestName } from "./fleet-columns.ts";
-import type { Order } from "./state.ts";
 import { hubTime, type World } from "./world.ts";
 
 /** Room for the cursor, left of the first column. */
@@ -22,7 +20,7 @@ export function fleetBody(
 ): Body {
   const { model } = world;
   const all = model.fleet?.agents ?? [];
-  const agents = ordered(matching(all, "all", options.filter), options.order, world);
+  const agents = ordered(matching(all, "all", options.filter), options.order, model.health);
   const width = options.width - MARGIN;
   const columns = chooseColumns(width, longestName(all));
   const now = hubTime(world, options.now);
@@ -62,18 +60,4 @@ function emptyWords({ model }: World, filter: string): readonly string[] {
     `No agent is written yet in ${model.fleet.fleet}.`,
     "Write a document of kind: Agent there; it is read as soon as it is saved.",
   ];
-}
-
-function ordered(agents: readonly AgentView[], order: Order, { model }: World): readonly AgentView[] {
-  if (order === "name") return agents;
-  const figure = (a: AgentView, key: "cpu" | "memory"): number => model.health[a.name]?.at(-1)?.[key] ?? -1;
-  const weight = (a: AgentView): number => {
-    if (order === "trouble") return trouble(a);
-    return order === "changed" ? (lastChange(a) ?? 0) : figure(a, order);
-  };
-  // Of the same weight they stay in the order of their names.
-  return agents
-    .map((agent) => ({ agent, weight: weight(agent) }))
-    .sort((a, b) => b.weight - a.weight)
-    .map(({ agent }) => agent);
 }

@@ -1,5 +1,6 @@
 /** What the person does with the dashboard: where they are, what they typed, what is asked. Values only. */
 import type { Effect } from "./effects.ts";
+import type { Order } from "../client/fleet-order.ts";
 import type { Tone } from "../client/tones.ts";
 
 export const VIEWS = ["fleet", "plan", "tasks", "events", "commands"] as const;
@@ -11,9 +12,6 @@ export type Place =
   | { readonly kind: "agent"; readonly name: string }
   | { readonly kind: "logs"; readonly name: string }
   | { readonly kind: "task"; readonly id: string };
-
-export const ORDERS = ["name", "trouble", "cpu", "memory", "changed"] as const;
-export type Order = (typeof ORDERS)[number];
 
 /** Where somebody is in a place; kept while they are elsewhere. */
 export interface Spot {

@@ -1,4 +1,5 @@
 /** Every key as a change of what is seen and what is to be done: one pure function over the table of keys. */
+import { ORDERS } from "../client/fleet-order.ts";
 import { findAgent } from "../client/model.ts";
 import { releasedByName } from "../client/plan-view.ts";
 import { isFinalTask } from "../client/tones.ts";
@@ -22,7 +23,6 @@ import { isMove, moved } from "./moves.ts";
 import type { Press } from "./press.ts";
 import {
   type Dialog,
-  ORDERS,
   opened,
   placeOf,
   spotOf,

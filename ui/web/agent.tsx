@@ -3,7 +3,7 @@
 import { useEffect } from "preact/hooks";
 import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead } from "../client/format.ts";
-import { findAgent } from "../client/model.ts";
+import { findAgent, isRead } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
 import { Failure, HeldNote, Trouble, Work } from "./agent-row.tsx";
@@ -64,7 +64,8 @@ export function AgentPage({ name }: { readonly name: string }) {
 function Agent({ agent }: { readonly agent: AgentView }) {
   const tasks = useModel((m) => m.tasks);
   const events = useModel((m) => m.events);
-  const mine = tasks.filter((t) => t.agent === agent.name).slice(0, TASKS_SHOWN);
+  const mine = tasks.filter((t) => t.agent === agent.name && isRead(t)).slice(0, TASKS_SHOWN);
+  useOwnTasks(agent.name);
   const told = events.filter((e) => e.agent === agent.name && !e.routine).slice(-EVENTS_SHOWN);
   return (
     <>
@@ -107,6 +108,20 @@ function Agent({ agent }: { readonly agent: AgentView }) {
       <AgentLog name={agent.name} />
     </>
   );
+}
+
+/** In a busy fleet its last task may be older than the newest of all. */
+function useOwnTasks(agent: string): void {
+  const live = useLive();
+  const foundAt = useModel((m) => m.link.foundAt);
+  // again after a lost hub, for what was missed
+  useEffect(() => {
+    live.api.listTasks({ agent, limit: TASKS_SHOWN }).then(
+      ({ tasks }) => live.dispatch({ type: "tasks", tasks }),
+      // A lost hub is told of elsewhere.
+      () => {},
+    );
+  }, [live, agent, foundAt]);
 }
 
 function Notices({ agent }: { readonly agent: AgentView }) {

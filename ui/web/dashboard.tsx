@@ -1,6 +1,7 @@
 /** The frame of every view: header, navigation, banners, and the view that the address names. */
 /** @jsxImportSource preact */
 import { useEffect, useRef } from "preact/hooks";
+import { parseFleetQuery } from "../client/fleet-query.ts";
 import { AgentPage } from "./agent.tsx";
 import { Banners } from "./banners.tsx";
 import { EventsView } from "./events.tsx";
@@ -84,7 +85,7 @@ function Navigation({ route }: { readonly route: Route }) {
 function View({ route, from }: { readonly route: Route; readonly from: string | null }) {
   switch (route.view) {
     case "fleet":
-      return <FleetViewPage query={route} from={from} />;
+      return <FleetViewPage query={parseFleetQuery(route.query)} from={from} />;
     case "agent":
       return <AgentPage key={route.name} name={route.name} />;
     case "plan":

@@ -1,10 +1,9 @@
 /** What happens, newest first, as lines; and the calls of the multipass command line. */
 /** @jsxImportSource preact */
-import { useState } from "preact/hooks";
 import type { EventKind, EventLine } from "../client/event-lines.ts";
 import { clock, dateTime } from "../client/format.ts";
 import { Empty } from "./bits.tsx";
-import { agentLink, useModel } from "./hooks.ts";
+import { agentLink, useModel, useQuery } from "./hooks.ts";
 
 /** Lines that are drawn. */
 const SHOWN = 300;
@@ -52,9 +51,10 @@ export function EventList({ events, of = "", calls = false }: EventListProps) {
 
 export function EventsView({ commands }: { readonly commands: boolean }) {
   const all = useModel((m) => m.events);
-  const [kind, setKind] = useState<EventKind | "all">("all");
-  const [routine, setRoutine] = useState(false);
-  const [text, setText] = useState("");
+  const [query, change] = useQuery(commands ? "commands" : "events");
+  const kind = KINDS.find((k) => k.kind === query.kind)?.kind ?? "all";
+  const routine = query.routine === "yes";
+  const text = query.q ?? "";
   const needle = text.toLowerCase();
   const events = all.filter(
     (e) =>
@@ -79,7 +79,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
                 type="button"
                 class="count"
                 aria-pressed={kind === k}
-                onClick={() => setKind(k)}
+                onClick={() => change({ kind: k === "all" ? "" : k })}
               >
                 {word}
               </button>
@@ -88,7 +88,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
               <input
                 type="checkbox"
                 checked={routine}
-                onChange={(e) => setRoutine(e.currentTarget.checked)}
+                onChange={(e) => change({ routine: e.currentTarget.checked ? "yes" : "" })}
               />
               routine too
             </label>
@@ -101,7 +101,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
             aria-keyshortcuts="/"
             placeholder="Filter"
             value={text}
-            onInput={(e) => setText(e.currentTarget.value)}
+            onInput={(e) => change({ q: e.currentTarget.value })}
           />
         </label>
       </div>

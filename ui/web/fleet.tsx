@@ -1,17 +1,31 @@
 /** The fleet: one row an agent, filtered as the address says, what is being done to it, and what happened last. */
 /** @jsxImportSource preact */
 import { useRef } from "preact/hooks";
-import { FILTER_WORDS, type FleetQuery, matching } from "../client/fleet-filter.ts";
+import { FILTER_WORDS } from "../client/fleet-filter.ts";
+import { ORDERS, type Order } from "../client/fleet-order.ts";
+import { chosenAgents, type FleetQuery, fleetQuery, WHOLE_FLEET } from "../client/fleet-query.ts";
 import { count } from "../client/format.ts";
+import type { Model } from "../client/model.ts";
+import { HEALTHS, SYNCS } from "../client/tones.ts";
 import type { AgentView, FleetView } from "../client/types.ts";
 import { AgentRow } from "./agent-row.tsx";
 import { Empty } from "./bits.tsx";
+import { Choice } from "./choice.tsx";
 import { EventList } from "./events.tsx";
-import { showFleet, useModel } from "./hooks.ts";
+import { showPlace, useModel } from "./hooks.ts";
 import { useRows } from "./use-rows.ts";
 import { useWindow } from "./use-window.ts";
 
 const RECENT = 6;
+
+const NO_HEALTH: Model["health"] = {};
+
+const showFleet = (query: FleetQuery): void => showPlace(`fleet${fleetQuery(query)}`);
+
+function shownWords({ filter, sync, health }: FleetQuery, found: number, all: number): string {
+  const words = [filter === "all" ? "" : FILTER_WORDS[filter], sync, health].filter((w) => w !== "");
+  return [`${found} of ${all}`, ...words].join(", ");
+}
 
 export interface FleetViewPageProps {
   readonly query: FleetQuery;
@@ -19,27 +33,29 @@ export interface FleetViewPageProps {
   readonly from: string | null;
 }
 
-export function FleetViewPage({ query: { filter, text }, from }: FleetViewPageProps) {
+export function FleetViewPage({ query, from }: FleetViewPageProps) {
   const fleet = useModel((m) => m.fleet);
   const events = useModel((m) => m.events);
+  // Heartbeats matter for these orders alone.
+  const health = useModel((m) => (query.order === "cpu" || query.order === "memory" ? m.health : NO_HEALTH));
   if (!fleet) return <Empty title="Waiting for the hub's first answer…" />;
-  const agents = matching(fleet.agents, filter, text);
+  const agents = chosenAgents(fleet.agents, query, health);
   return (
     <>
       <div class="toolbar">
         <h1>Fleet</h1>
         <span class="dim" role="status">
-          {agents.length < fleet.agents.length &&
-            `${agents.length} of ${fleet.agents.length}${filter === "all" ? "" : `, ${FILTER_WORDS[filter]}`}`}
+          {agents.length < fleet.agents.length && shownWords(query, agents.length, fleet.agents.length)}
         </span>
+        <Choices agents={fleet.agents} query={query} />
         <label class="search">
           <span class="sr">Filter by name, type, state or label</span>
           <input
             type="search"
             aria-keyshortcuts="/"
             placeholder="Filter: name, type, state, label"
-            value={text}
-            onInput={(e) => showFleet({ filter, text: e.currentTarget.value })}
+            value={query.text}
+            onInput={(e) => showFleet({ ...query, text: e.currentTarget.value })}
           />
         </label>
       </div>
@@ -55,6 +71,45 @@ export function FleetViewPage({ query: { filter, text }, from }: FleetViewPagePr
         <EventList events={events.filter((e) => !e.routine && e.kind !== "command").slice(-RECENT)} />
       </section>
     </>
+  );
+}
+
+const ORDER_WORDS: Readonly<Record<Order, string>> = {
+  name: "by name",
+  trouble: "trouble first",
+  cpu: "most CPU first",
+  memory: "most memory first",
+  changed: "last change first",
+};
+
+/** Only states that somebody is in are offered, with their number; what is chosen stays. */
+function Choices({ agents, query }: { readonly agents: readonly AgentView[]; readonly query: FleetQuery }) {
+  const states = (key: "sync" | "health", words: readonly string[]) =>
+    words.flatMap((word) => {
+      const found = agents.filter((a) => a[key] === word).length;
+      return found > 0 || query[key] === word ? [{ value: word, text: `${word} (${found})` }] : [];
+    });
+  return (
+    <div class="choices">
+      <Choice
+        word="Sync"
+        value={query.sync}
+        options={[{ value: "", text: "any sync" }, ...states("sync", SYNCS)]}
+        onChoose={(sync) => showFleet({ ...query, sync })}
+      />
+      <Choice
+        word="Health"
+        value={query.health}
+        options={[{ value: "", text: "any health" }, ...states("health", HEALTHS)]}
+        onChoose={(health) => showFleet({ ...query, health })}
+      />
+      <Choice
+        word="Order"
+        value={query.order}
+        options={ORDERS.map((order) => ({ value: order, text: ORDER_WORDS[order] }))}
+        onChoose={(order) => showFleet({ ...query, order: order as Order })}
+      />
+    </div>
   );
 }
 
@@ -113,7 +168,7 @@ function NoAgents({ fleet }: { readonly fleet: FleetView }) {
   if (fleet.agents.length > 0) {
     return (
       <Empty title="No agent matches.">
-        <button type="button" onClick={() => showFleet({ filter: "all", text: "" })}>
+        <button type="button" onClick={() => showFleet(WHOLE_FLEET)}>
           Show all {fleet.agents.length}
         </button>
       </Empty>

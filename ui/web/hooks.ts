@@ -1,7 +1,6 @@
 /** How components reach the store, the clock and the address bar. */
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import { type Filter, type FleetQuery, fleetQuery, parseFleetQuery } from "../client/fleet-filter.ts";
 import type { Live } from "../client/live.ts";
 import type { Model } from "../client/model.ts";
 
@@ -43,9 +42,11 @@ export function useNow(): number {
   return now + offset;
 }
 
+/** Views of many things; what is shown of them stands in the address. */
+type List = "fleet" | "plan" | "tasks" | "events" | "commands";
+
 export type Route =
-  | { readonly view: "fleet"; readonly filter: Filter; readonly text: string }
-  | { readonly view: "plan" | "tasks" | "events" | "commands" }
+  | { readonly view: List; readonly query: string }
   | { readonly view: "agent"; readonly name: string }
   | { readonly view: "task"; readonly id: string };
 
@@ -55,14 +56,27 @@ export function parseRoute(hash: string): Route {
   const name = decode(rest);
   if (view === "agent" && name !== "") return { view, name };
   if (view === "tasks" && name !== "") return { view: "task", id: name };
-  if (view === "plan" || view === "tasks" || view === "events" || view === "commands") return { view };
-  return { view: "fleet", ...parseFleetQuery(query) };
+  if (view === "plan" || view === "tasks" || view === "events" || view === "commands") return { view, query };
+  return { view: "fleet", query };
 }
 
 /** Kept in the address, so that it can be sent to somebody and survives a reload; it is no new place to go back from. */
-export function showFleet(query: FleetQuery): void {
-  history.replaceState(null, "", `#/fleet${fleetQuery(query)}`);
+export function showPlace(place: string): void {
+  history.replaceState(null, "", `#/${place}`);
   dispatchEvent(new Event("hashchange"));
+}
+
+type Query = Readonly<Record<string, string>>;
+
+/** What the address of this view says after its question mark, and how to change it; what is empty is left out. */
+export function useQuery(view: List): readonly [Query, (change: Query) => void] {
+  const route = useRoute();
+  const query = Object.fromEntries(new URLSearchParams(route.view === view ? route.query : ""));
+  const change = (more: Query) => {
+    const said = Object.entries({ ...query, ...more }).filter(([, value]) => value !== "");
+    showPlace(said.length === 0 ? view : `${view}?${new URLSearchParams(said)}`);
+  };
+  return [query, change];
 }
 
 function decode(text: string): string {

@@ -3,10 +3,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { shortId } from "../client/event-lines.ts";
 import { duration, taskText } from "../client/format.ts";
-import { isFinalTask, taskMark } from "../client/tones.ts";
+import { TASKS_READ } from "../client/live.ts";
+import { isRead } from "../client/model.ts";
+import { isFinalTask, OPEN_STATES, taskMark } from "../client/tones.ts";
 import type { TaskView } from "../client/types.ts";
 import { Ago, Chip, Elapsed, Empty, Problem, problemWords } from "./bits.tsx";
-import { agentLink, taskLink, useLive, useModel } from "./hooks.ts";
+import { agentLink, taskLink, useLive, useModel, useQuery } from "./hooks.ts";
 import { Output } from "./output.tsx";
 
 export function TaskTable({
@@ -76,7 +78,8 @@ function useOlder(newest: readonly TaskView[]) {
   const [more, setMore] = useState(true);
   const [error, setError] = useState("");
   const read = async () => {
-    const cursor = (tasks.at(-1) ?? newest.at(-1))?.id;
+    // Those behind the page that is read by itself may be here one by one.
+    const cursor = (tasks.at(-1) ?? newest[TASKS_READ - 1])?.id;
     try {
       const found = await live.api.listTasks({ limit: OLDER, ...(cursor !== undefined && { cursor }) });
       setTasks([...tasks, ...found.tasks]);
@@ -90,37 +93,78 @@ function useOlder(newest: readonly TaskView[]) {
   return { tasks: tasks.filter((t) => !known.has(t.id)), more, error, read };
 }
 
+/** What is not finished may be older than the newest. */
+function useOpenTasks(open: boolean): void {
+  const live = useLive();
+  useEffect(() => {
+    if (!open) return;
+    live.api.listTasks({ state: OPEN_STATES, limit: TASKS_READ }).then(
+      ({ tasks }) => live.dispatch({ type: "tasks", tasks }),
+      // A lost hub is told of elsewhere.
+      () => {},
+    );
+  }, [live, open]);
+}
+
+function isFound(task: TaskView, text: string): boolean {
+  const { id, agent, type, state, spec } = task;
+  const words = `${id} ${agent} ${type} ${state} ${taskText(spec)}`.toLowerCase();
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((w) => words.includes(w));
+}
+
+function NoTasks({ open, text }: { readonly open: boolean; readonly text: string }) {
+  if (text !== "") return <Empty title={`No task matches "${text}".`} />;
+  if (open) return <Empty title="Every task is finished." />;
+  return (
+    <Empty title="No task was given yet.">
+      <p>Open an agent of the fleet to run one.</p>
+    </Empty>
+  );
+}
+
 export function TasksView() {
   const live = useLive();
-  const tasks = useModel((m) => m.tasks);
-  const [open, setOpen] = useState(false);
+  const known = useModel((m) => m.tasks);
+  const tasks = known.filter(isRead);
+  const [query, change] = useQuery("tasks");
+  const open = query.show === "open";
+  const text = query.q ?? "";
   const older = useOlder(tasks);
   useEffect(() => live.watchTasks(), [live]);
-  const shown = open ? tasks.filter((t) => !isFinalTask(t.state)) : tasks;
-  const running = tasks.filter((t) => !isFinalTask(t.state)).length;
+  useOpenTasks(open);
+  const all = [...tasks, ...older.tasks];
+  const unfinished = all.filter((t) => !isFinalTask(t.state));
+  const shown = (open ? unfinished : all).filter((t) => isFound(t, text));
   return (
     <>
       <h1>Tasks</h1>
       <div class="toolbar">
         <fieldset class="counts">
           <legend class="sr">Show</legend>
-          <button type="button" class="count" aria-pressed={!open} onClick={() => setOpen(false)}>
-            <b>{tasks.length}</b> newest
+          <button type="button" class="count" aria-pressed={!open} onClick={() => change({ show: "" })}>
+            <b>{all.length}</b> {older.tasks.length > 0 ? "shown" : "newest"}
           </button>
-          <button type="button" class="count" aria-pressed={open} onClick={() => setOpen(true)}>
-            <b>{running}</b> not finished
+          <button type="button" class="count" aria-pressed={open} onClick={() => change({ show: "open" })}>
+            <b>{unfinished.length}</b> not finished
           </button>
         </fieldset>
+        <label class="search">
+          <span class="sr">Filter by agent, kind, state or words of the task</span>
+          <input
+            type="search"
+            aria-keyshortcuts="/"
+            placeholder="Filter: agent, kind, state, words"
+            value={text}
+            onInput={(e) => change({ q: e.currentTarget.value })}
+          />
+        </label>
       </div>
-      {shown.length === 0 ? (
-        <Empty title={open ? "Every task is finished." : "No task was given yet."}>
-          {!open && <p>Open an agent of the fleet to run one.</p>}
-        </Empty>
-      ) : (
-        <TaskTable tasks={[...shown, ...older.tasks.filter((t) => !open || !isFinalTask(t.state))]} agent />
-      )}
+      {shown.length > 0 ? <TaskTable tasks={shown} agent /> : <NoTasks open={open} text={text} />}
       {older.error !== "" && <Problem>{older.error}</Problem>}
-      {older.more && tasks.length > 0 && (
+      {older.more && tasks.length >= TASKS_READ && (
         <button type="button" class="start" onClick={older.read}>
           Show older tasks
         </button>

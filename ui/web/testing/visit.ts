@@ -87,3 +87,12 @@ export async function spilled(page: Page): Promise<readonly string[]> {
     return out;
   })()`)) as readonly string[];
 }
+
+/** Waits until this is true in the page. (The page's policy forbids what the browser's driver would wait with.) */
+export async function becomes(page: Page, expression: string): Promise<void> {
+  const end = Date.now() + DEADLINE;
+  while (!(await page.evaluate(`Boolean(${expression})`))) {
+    if (Date.now() > end) throw new Error(`it never became true: ${expression}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}

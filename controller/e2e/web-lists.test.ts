@@ -1,0 +1,121 @@
+/** What is shown of many things: chosen by state, found by words, kept in an address that can be sent to somebody; older tasks by the page. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
+import { aFleet, everyState } from "../../ui/web/testing/fleet.ts";
+import { becomes, type Visit, visit } from "../../ui/web/testing/visit.ts";
+import { createApi } from "../../ui/client/api.ts";
+import { connected } from "../hub/testing.ts";
+
+const chromium = findChromium();
+/** More than the page reads by itself. */
+const CANCELLED = 225;
+
+describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, () => {
+  let here: Visit;
+  let oldest = "";
+  before(async () => {
+    here = await visit(chromium ?? "", aFleet(everyState()));
+    const { stage } = here;
+    (await connected(stage.hub(), "agent-builder")).drop();
+    (await connected(stage.hub(), "agent-tester-2")).drop();
+    const api = createApi({ url: stage.url, token: stage.token });
+    await api.cancelTask(
+      await stage.submit("agent-tester-2", { type: "exec", command: "before all others" }),
+    );
+    oldest = await stage.submit("agent-builder", { type: "exec", command: "the oldest of all" });
+    const give = async (n: number) =>
+      api.cancelTask(await stage.submit("agent-builder", { type: "exec", command: `make part-${n}-of-it` }));
+    for (let n = 0; n < CANCELLED; n += 25)
+      await Promise.all(Array.from({ length: 25 }, (_, i) => give(n + i)));
+    await here.signIn();
+  });
+  after(() => here?.close());
+  const hash = () => new URL(here.page.url()).hash;
+  const shown = () => here.page.locator("tbody[data-row]");
+
+  test("agents are chosen by sync and health and put in order; the address says it, and opens so elsewhere", async () => {
+    const { page } = here;
+    await shown().first().waitFor();
+    const sync = page.getByLabel("Sync", { exact: true });
+    assert.deepEqual(
+      (await sync.locator("option").allInnerTexts()).map((t) => t.trim()),
+      ["any sync", "Synced (1)", "OutOfSync (2)", "Held (1)", "Paused (1)", "Unknown (1)"],
+    );
+    await sync.selectOption("OutOfSync");
+    await page.getByText("2 of 6, OutOfSync").waitFor();
+    await page.getByLabel("Order", { exact: true }).selectOption("trouble");
+    await page.locator("tbody[data-row]").first().getByText("agent-cache").first().waitFor();
+    await page.getByLabel("Health", { exact: true }).selectOption("Offline");
+    await page.getByText("1 of 6, OutOfSync, Offline").waitFor();
+    assert.equal(hash(), "#/fleet?sync=OutOfSync&health=Offline&order=trouble");
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByLabel("Operator token").fill(here.stage.token);
+    await other.keyboard.press("Enter");
+    await other.locator('tbody[data-row="agent-tester"]').waitFor();
+    assert.equal(await other.locator("tbody[data-row]").count(), 1);
+    await other.close();
+    await page.getByRole("searchbox").fill("nobody");
+    await page.getByRole("button", { name: "Show all 6" }).click();
+    await page.locator('tbody[data-row="agent-builder"]').waitFor();
+    assert.equal(hash(), "#/fleet");
+  });
+
+  test("older tasks come by the page, each once, until there are no more", async () => {
+    const { page } = here;
+    await here.open("tasks");
+    const rows = page.locator("table.tasks tbody tr");
+    await page.getByText("200 newest").waitFor();
+    assert.equal(await rows.count(), 200);
+    const more = page.getByRole("button", { name: "Show older tasks" });
+    await more.click();
+    await page.getByText("227 shown").waitFor();
+    await more.waitFor({ state: "detached" });
+    const words = await page.locator("table.tasks td.what").allInnerTexts();
+    assert.equal(new Set(words).size, CANCELLED + 2);
+    assert.match(words.at(-1) ?? "", /before all others/);
+  });
+
+  test("tasks are found by their words, and what is not finished is shown however old it is", async () => {
+    const { page } = here;
+    const rows = page.locator("table.tasks tbody tr");
+    await page.getByRole("searchbox").fill("cancelled part-217-of-it");
+    await becomes(page, "document.querySelectorAll('table.tasks tbody tr').length === 1");
+    assert.equal(hash(), "#/tasks?q=cancelled+part-217-of-it");
+    await page.getByRole("searchbox").fill("no such words");
+    await page.getByText('No task matches "no such words".').waitFor();
+    await here.open("fleet");
+    await page.goto(`${here.stage.url}#/tasks?show=open`);
+    await page.reload();
+    await rows.getByText("the oldest of all").waitFor();
+    assert.equal(await rows.count(), 1);
+    await page.getByRole("link", { name: oldest.slice(-8) }).click();
+    await page.getByText("The task as it was accepted").waitFor();
+  });
+
+  test("an agent's page shows its last task, although the fleet's newest are others'", async () => {
+    const { page } = here;
+    await here.open("agent/agent-tester-2");
+    await page.locator("table.tasks").getByText("before all others").waitFor();
+    assert.equal(await page.locator("table.tasks tbody tr").count(), 1);
+  });
+
+  test("events keep their choice in the address too", async () => {
+    const { page } = here;
+    await here.open("events?kind=task&q=cancelled");
+    const lines = page.locator(".events li");
+    await lines.first().waitFor();
+    assert.equal(
+      await page.getByRole("button", { name: "Tasks", exact: true }).getAttribute("aria-pressed"),
+      "true",
+    );
+    assert.equal(await page.getByRole("searchbox").inputValue(), "cancelled");
+    for (const line of await lines.allInnerTexts()) assert.match(line, /cancelled/);
+    await page.getByLabel("routine too").check();
+    await page.getByRole("button", { name: "Agents", exact: true }).click();
+    await becomes(page, "location.hash === '#/events?kind=agent&q=cancelled&routine=yes'");
+  });
+
+  test("nothing was complained of", () => assert.deepEqual(here.complaints, []));
+});
