@@ -1,11 +1,10 @@
 /**
  * The row "converge 20 new agents".
  *
- * Where the time goes: a launch of the sandbox is three processes of Node, and each look of the loop is one more. With 35
- * looks the ratio is 1.4. Tried: while every slot is taken, the news that a runtime is there waits for a second instead of
- * 50 ms, because a look could begin nothing then and the end of any work looks anyway. 21 looks, ratio 1.02 to 1.11.
- * Six agents on a machine ten times overloaded: 1.87 and 2.23 without it (22 calls), 1.36 and 1.38 with it (20 calls), news that come
- * during a look being judged by the slots that are taken at its end. It is not in force yet: the simulation has not seen enough of it.
+ * Where the time goes: a launch of the sandbox is three processes of Node, and each look of the loop is one more. With 35 looks the
+ * ratio was 1.4; since news of runtimes wait up to a second while every slot is taken (a look could begin nothing then) there are 23,
+ * one for each end of work, and it is 1.25 on a machine with two cores that both are busy with launches. Next would be to begin
+ * launches on the last look's word, without one of their own; what that saves here is nothing where a launch takes half a minute.
  */
 import { randomBytes } from "node:crypto";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
