@@ -4,6 +4,7 @@ import type { Settings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { fleetOrders } from "./fleet-orders.ts";
+import type { Faults } from "../../ui/tui/deps.ts";
 import { needHub, operatorToken, fetchOf, readHubFile } from "./home.ts";
 import { list } from "./list.ts";
 import type { Output } from "./output.ts";
@@ -14,12 +15,14 @@ export const dash: CommandRun = async (invocation) => {
   const { settings, output } = invocation;
   const { api, file } = await needHub(settings);
   if (!hasTerminal(output)) return list({ ...invocation, options: {} });
+  // A token that is refused is said here, and not on a screen that could show nothing.
+  await api.getFleet();
   const where = settings.url ?? file?.http ?? "";
   await using world = await openWorld(settings, { isDrawn: true });
   await openDashboard({
     settings,
     output,
-    api: settings.url === null && file ? wherever(settings, file.http, operatorToken(settings) ?? "") : api,
+    api: settings.url === null && file ? wherever(settings, file.http) : api,
     where,
     own: false,
     signal: new AbortController().signal,
@@ -43,11 +46,13 @@ export interface OpenDashboard {
   readonly signal: AbortSignal;
   readonly executable: () => Promise<Executable>;
   readonly onQuit: (leave: () => void) => void;
+  /** What goes wrong in this process itself, in a line; absent: it is another process. */
+  readonly faults?: Faults;
 }
 
 /** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
 export async function openDashboard(options: OpenDashboard): Promise<void> {
-  const { settings, output, api, where, own, signal, executable, onQuit } = options;
+  const { settings, output, api, where, own, signal, executable, onQuit, faults } = options;
   const { runDashboard } = await import("../../ui/tui/dashboard.tsx");
   await runDashboard({
     api,
@@ -55,6 +60,7 @@ export async function openDashboard(options: OpenDashboard): Promise<void> {
     own,
     signal,
     onQuit,
+    ...(faults && { faults }),
     color: output.color,
     stdin: process.stdin,
     stdout: process.stdout,
@@ -64,15 +70,20 @@ export async function openDashboard(options: OpenDashboard): Promise<void> {
 }
 
 /** A hub that was started again may listen elsewhere: each call goes to where it says to be now. */
-function wherever(settings: Settings, first: string, token: string): Api {
-  return createApi({
-    url: first,
-    token,
-    fetch: (input, init) => {
-      const asked = new URL(String(input));
-      const file = readHubFile(settings.home);
-      const there = fetchOf(file?.fingerprint).fetch ?? fetch;
-      return there(new URL(`${asked.pathname}${asked.search}`, file?.http ?? first), init);
-    },
-  });
+function wherever(settings: Settings, first: string): Api {
+  const ask: typeof fetch = (input, init) => {
+    const asked = new URL(String(input));
+    const file = readHubFile(settings.home);
+    const there = fetchOf(file?.fingerprint).fetch ?? fetch;
+    return there(new URL(`${asked.pathname}${asked.search}`, file?.http ?? first), init);
+  };
+  return createApi({ url: first, token: "", fetch: withToken(settings, ask) });
 }
+
+/** A dashboard is open for days: each call has the token that counts now, whoever rotated it meanwhile. */
+export const withToken =
+  (settings: Settings, ask: typeof fetch): typeof fetch =>
+  (input, init) => {
+    const authorization = `Bearer ${operatorToken(settings) ?? ""}`;
+    return ask(input, { ...init, headers: { ...(init?.headers as Record<string, string>), authorization } });
+  };

@@ -1,7 +1,30 @@
+<<<<<<< HEAD
 /** `vm-agent up`: says at once what it begins, and loads the rest after that. */
+=======
+/** `vm-agent up`: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
+import { join } from "node:path";
+import { EXIT } from "../base/errors.ts";
+import { createApp } from "../http/app.ts";
+import { type HttpServer, listenHttp } from "../http/server.ts";
+import { Streams } from "../http/sse.ts";
+import type { Desired } from "../core/types.ts";
+import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
+import { reportErrors } from "../reconcile/fleet-report.ts";
+import { createLogger, logOptions } from "../base/log.ts";
+import { createApi } from "../../ui/client/api.ts";
+import { controllerPort } from "./controller-port.ts";
+import type { Faults } from "../../ui/tui/deps.ts";
+import { hasTerminal, openDashboard, withToken } from "./dash.ts";
+import { fetchOf, removeHubFile, writeHubFile } from "./home.ts";
+import { outputTo } from "./output-file.ts";
+import { type Output, age, painted, shownPath } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import { gitLines, revisionWords } from "./revision.ts";
+>>>>>>> bde9501 (Dashboard: a rotated token is taken, a wrong one said at once, and errors of the process itself reach the screen)
 import type { CommandRun, Invocation } from "./run.ts";
 
 export const up: CommandRun = async (invocation) => {
+<<<<<<< HEAD
   invocation.output.out(firstLine(invocation));
   const { runUp } = await import("./up-run.ts");
   return runUp(invocation);
@@ -13,3 +36,244 @@ export const firstLine = ({
   version,
 }: Pick<Invocation, "output" | "settings" | "version">): string =>
   `${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}`;
+=======
+  const { settings, version, options } = invocation;
+  const picture = hasTerminal(invocation.output) && !options.plain;
+  // The screen is the dashboard's: what would be printed is kept in a file.
+  const upLog = join(settings.home, "up.log");
+  const file = picture ? outputTo(upLog) : null;
+  const output = file ?? invocation.output;
+  const log = createLogger({ ...logOptions(process.env), ...(file && { write: file.append }) });
+  const faults = new Set<(words: string) => void>();
+  let faulty = 0;
+  const onError = (error: unknown) => {
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    faulty += 1;
+    for (const tell of faults)
+      tell(`${error instanceof Error ? error.message : error}; all of it is in ${shownPath(upLog)}`);
+  };
+  const started = Date.now();
+  const ended = signalled(invocation.output);
+  const system = await createSystem(settings, {
+    command: "vm-agent up",
+    env: process.env,
+    watch: true,
+    onError,
+  });
+  const progress = createProgress(output);
+  let servers: Servers | null = null;
+  try {
+    heading(invocation, system);
+    servers = await listen(system, version);
+    const { http, dashboard, urls } = servers;
+    const tellWhere = () =>
+      writeHubFile(settings.home, {
+        pid: process.pid,
+        startedAt: started,
+        ...urls,
+        agent: system.hub.clientUrl(),
+        driver: system.driver.name,
+        sandbox: system.driver.sandbox,
+        ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
+      });
+    tellWhere();
+    system.bus.on("hub.listening", tellWhere);
+    if (!picture) system.bus.onAny((event) => progress.event(event));
+    tellFleet(system, output);
+    system.loop.start();
+    void system.loop.settled(ended.signal).then(
+      () => output.out(ready(system, urls, output, Date.now() - started)),
+      () => {},
+    );
+    if (picture)
+      await showDashboard(invocation, system, urls.http, ended, (listener) => {
+        faults.add(listener);
+        return () => void faults.delete(listener);
+      });
+    await ended.promise;
+    if (picture && faulty > 0)
+      invocation.output.err(
+        `${faulty === 1 ? "an error was" : `${faulty} errors were`} written to ${shownPath(upLog)} meanwhile`,
+      );
+    invocation.output.out("stopping; the agents stay as they are");
+    await Promise.all([http.stop(), dashboard.stop()]);
+    return EXIT.done;
+  } finally {
+    progress.close();
+    removeHubFile(settings.home);
+    await system.stop();
+  }
+};
+
+/** Until somebody leaves it; what runs then is finished while it can still be seen. */
+async function showDashboard(
+  { settings, output }: Invocation,
+  system: System,
+  url: string,
+  ended: Ended,
+  faults: Faults,
+): Promise<void> {
+  const closing = new AbortController();
+  const shown = openDashboard({
+    settings,
+    output,
+    api: createApi({
+      url,
+      token: "",
+      fetch: withToken(settings, fetchOf(system.hub.settings.tls?.fingerprint).fetch ?? fetch),
+    }),
+    where: url,
+    own: true,
+    signal: closing.signal,
+    executable: async () => system.selection.executable,
+    onQuit: ended.interrupt,
+    faults,
+  });
+  // It ends by itself only when it cannot go on; then the rest ends too.
+  shown.then(ended.end, ended.end);
+  await ended.promise;
+  await system.loop.stop();
+  closing.abort();
+  await shown;
+}
+
+interface Servers {
+  readonly http: HttpServer;
+  readonly dashboard: HttpServer;
+  readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
+}
+
+/** The API on its own port, and the dashboard's page with the same API on another. */
+async function listen(system: System, version: string): Promise<Servers> {
+  const { hub, settings } = system;
+  const ports = system.source.current().desired?.settings.hub;
+  const bind = settings.bind;
+  const host = bind.includes(":") ? `[${bind}]` : bind;
+  const controller = controllerPort(system, version);
+  // One number of live streams for both.
+  const streams = new Streams(hub.limits);
+  const http = await listenHttp({
+    app: createApp({ hub, controller, streams }),
+    hub,
+    bind,
+    port: settings.httpPort ?? ports?.httpPort ?? 9091,
+  });
+  const origins: string[] = [];
+  const { page } = await import("../http/web.ts");
+  const dashboard = await listenHttp({
+    app: createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
+    hub,
+    bind,
+    port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
+  });
+  // The same page under each name that this machine's own browser has for it.
+  const names = [host, "localhost", "127.0.0.1", "[::1]"];
+  const scheme = hub.settings.tls ? "https" : "http";
+  origins.push(...names.map((name) => `${scheme}://${name}:${dashboard.port}`));
+  const urls = {
+    http: `${scheme}://${host}:${http.port}`,
+    agent: `${hub.settings.tls ? "wss" : "ws"}://${host}:${hub.agentPort}`,
+    dashboard: `${scheme}://${host}:${dashboard.port}`,
+  };
+  return { http, dashboard, urls };
+}
+
+function heading({ output, settings, version }: Invocation, system: System): void {
+  const { driver, selection } = system;
+  const { desired, git = null } = system.source.current();
+  const at = revisionWords(desired?.revision ?? null, git);
+  output.out(`${output.paint("strong", `vm-agent ${version}`)}   fleet ${settings.fleet}${at}`);
+  if (!driver.sandbox) output.out(`${driver.name} ${driver.version} (${selection.reason})`);
+  else {
+    output.out(output.paint("warn", selection.reason));
+    output.out(
+      "  every agent is a folder and some processes of this machine; it behaves like Multipass, and isolates less",
+    );
+  }
+}
+
+function tellFleet(system: System, output: Output): void {
+  let told = "";
+  const tell = () => {
+    const { errors, stale, desired, git = null } = system.source.current();
+    const lines = gitLines(git, output.isTTY ? output.width : Number.POSITIVE_INFINITY)
+      .map((line) => painted(line, output))
+      .join("\n");
+    if (lines !== told) {
+      told = lines;
+      output.err(lines === "" ? "everything is committed" : lines);
+    }
+    if (errors.length > 0) {
+      output.err(
+        reportErrors(errors, {
+          color: output.color,
+          width: output.width,
+          folder: shownPath(system.settings.fleet),
+        }),
+      );
+      output.err(
+        `\n${stale ? staysWords(desired, git) : "There is no good fleet yet, so nothing is done."} ` +
+          (git?.follows
+            ? "Mend the files and commit them."
+            : "Mend the files; they are read again as soon as they are saved."),
+      );
+    } else if (desired?.guard)
+      output.err(
+        `${output.paint("warn", "warning:")} ${desired.guard.message}; nothing is removed because of that`,
+      );
+    for (const { message } of system.config.missing())
+      output.err(`${output.paint("warn", "warning:")} ${message}`);
+  };
+  tell();
+  system.bus.on("fleet.read", () => setImmediate(tell));
+}
+
+function staysWords(desired: Desired | null, git: GitState | null): string {
+  if (!git?.follows || !desired?.revision) return "The last good fleet stays in force.";
+  const broken = git.tip ? `The commit ${shortRevision(git.tip)} cannot be used; ` : "";
+  return `${broken}${shortRevision(desired.revision)}, the last good one, stays in force.`;
+}
+
+function ready(system: System, urls: Servers["urls"], output: Output, ms: number): string {
+  const desired = system.source.current().desired;
+  const held = system.loop.last?.plan.counts.held ?? 0;
+  const agents = desired?.agents.length ?? 0;
+  const first = desired?.agents.find((a) => a.state === "running")?.name ?? "NAME";
+  const state =
+    held > 0
+      ? output.paint("warn", `${held} held (vm-agent plan says why)`)
+      : output.paint("good", "as written");
+  return (
+    `\n${agents} agents, ${state}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ` +
+    `Next, in a second terminal: npx vm-agent task ${first} '{"type":"exec","command":"echo hello"}'   (Ctrl-C stops; agents stay)`
+  );
+}
+
+interface Ended {
+  readonly promise: Promise<void>;
+  readonly signal: AbortSignal;
+  /** As Ctrl-C does: the second time at once. */
+  readonly interrupt: () => void;
+  readonly end: () => void;
+}
+
+/** Ctrl-C or a service manager's stop; the second time at once. */
+function signalled(output: Pick<Output, "err">): Ended {
+  const controller = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => {
+    controller.abort();
+    resolve();
+  };
+  const interrupt = () => {
+    if (controller.signal.aborted) {
+      // Whoever drew on the screen puts it back as this process ends, and what is said comes after that.
+      process.once("exit", () => output.err("stopped at once; the next start goes on from here"));
+      process.exit(130);
+    }
+    end();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  return { promise, signal: controller.signal, interrupt, end };
+}
+>>>>>>> bde9501 (Dashboard: a rotated token is taken, a wrong one said at once, and errors of the process itself reach the screen)

@@ -147,6 +147,34 @@ test("a snapshot is chosen and gone back to; two agents are marked, and stopped 
   await until("hub.json is gone", () => !existsSync(join(fixture.home, "hub.json")));
 });
 
+test("dash: a wrong token is said before the screen is taken; one that is rotated meanwhile is taken", {
+  skip: NO_TMUX,
+  timeout: 170_000,
+}, async () => {
+  const fixture = await createFixture({});
+  const up = await fixture.up();
+  const terminal = openTmux(fixture, { shell: ["sh"], width: 80, height: 24 });
+  after(async () => {
+    terminal.close();
+    await up.end();
+    await fixture.close();
+  });
+  const { sees } = terminal;
+  terminal.line(`VM_AGENT_TOKEN=nonsense '${process.execPath}' '${MAIN}' dash; echo code-$?`);
+  const refused = await sees(/code-\d/);
+  assert.match(refused, /error: that is not the operator's token[\s\S]*code-[1-9]/);
+
+  terminal.line(`clear; '${process.execPath}' '${MAIN}' dash`);
+  await sees(/No agent is written yet/);
+  assert.equal((await fixture.cli("token", "rotate")).code, 0);
+  // Nothing but a connection with the new token can know of it.
+  const paused = "kind: Agent\nname: agent-new\npaused: true\n";
+  await fixture.write("new.yaml", paused);
+  const screen = await sees(/^ ▸ agent-new .*Paused/m);
+  assert.doesNotMatch(screen, /STALE/);
+  terminal.keys("q");
+});
+
 test("without a terminal, dash prints the fleet's table once", { timeout: 60_000 }, async () => {
   const fixture = await createFixture({});
   after(() => fixture.close());

@@ -6,6 +6,9 @@ import type { World } from "./world.ts";
 /** For how long it is said that the hub is back. */
 const FOUND = 6000;
 
+/** Of broken files that are named each; the rest is counted. */
+const ERRORS = 3;
+
 interface Banner {
   readonly glyph: string;
   readonly tone: "bad" | "warn" | "good";
@@ -23,10 +26,14 @@ export function bannerLines(world: World, now: number, width: number, rows: numb
 }
 
 /** `now`: our own clock. */
-export function banners({ model, planError }: World, now: number): readonly Banner[] {
+export function banners({ model, planError, refused }: World, now: number): readonly Banner[] {
   const { link, fleet, fleetError } = model;
   const found: Banner[] = [];
-  if (link.status === "lost") {
+  if (refused !== "") {
+    const age = fleet ? ` What is shown is as of ${clock(fleet.at)}.` : "";
+    const text = `STALE: the hub does not let us in any more: ${refused}. It is asked again every 15 s, with the token that is there then.${age}`;
+    found.push({ glyph: "✕", tone: "bad", text });
+  } else if (link.status === "lost") {
     const age = fleet
       ? ` What is shown is as of ${clock(fleet.at)}, ${seconds(now + model.offset - fleet.at)} ago.`
       : "";
@@ -43,16 +50,19 @@ export function banners({ model, planError }: World, now: number): readonly Bann
   if (planError !== "" && link.status === "live")
     found.push({ glyph: "✗", tone: "bad", text: `The plan cannot be read: ${planError}.` });
   if (!fleet) return found;
-  const [first] = fleet.errors;
-  if (first !== undefined) {
-    const rest =
-      fleet.errors.length > 1
-        ? `, and ${count(fleet.errors.length - 1, "more error")} (vm-agent validate)`
-        : "";
+  if (fleet.errors.length > 0) {
     const force = fleet.stale
       ? "The last good fleet stays in force."
       : "There is no good fleet yet, so nothing is done.";
-    found.push({ glyph: "✗", tone: "bad", text: `${first}${rest}. ${force}` });
+    const rest = fleet.errors.length - ERRORS;
+    const shown = fleet.errors.slice(0, rest > 0 ? ERRORS : fleet.errors.length);
+    shown.forEach((error, i) => {
+      const isLast = i === shown.length - 1;
+      const more = rest > 0 ? ` And ${count(rest, "more error")}: vm-agent validate.` : "";
+      const said = /[.?!]$/.test(error) ? error : `${error}.`;
+      const text = isLast ? `${said}${more} ${force}` : said;
+      found.push({ glyph: "✗", tone: "bad", text });
+    });
   } else if (fleet.guard)
     found.push({ glyph: "?", tone: "warn", text: `Deletions are held: ${fleet.guard}.` });
   if (fleet.unobservable)

@@ -140,6 +140,32 @@ test("an apply hands over what was shown, after the word", async (t) => {
   await shown.close();
 });
 
+test("an error of the process itself is said on the screen, and nobody listens any more once it is left", async (t) => {
+  const listeners = new Set<(words: string) => void>();
+  const shown = show(t, 60, 24, {
+    faults: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  });
+  await shown.sees("500 agents");
+  for (const tell of listeners) tell("the disk is full; all of it is in .vm-agent/up.log");
+  const screen = await shown.sees("an error of vm-agent itself");
+  assert.match(screen.replace(/\s+/g, " "), /itself: the disk is full; all of it is in \.vm-agent\/up\.log/);
+  await shown.close();
+  assert.equal(listeners.size, 0);
+});
+
+test("what is drawn over by something else is drawn anew with Ctrl-L", async (t) => {
+  const shown = show(t, 80, 24);
+  await shown.sees("500 agents");
+  shown.terminal.stdout.write("\x1b[5;1Hsomebody else wrote here\x1b[24;1H");
+  await shown.sees("somebody else");
+  shown.terminal.send("\x0c");
+  await shown.sees(/^(?![\s\S]*somebody else)[\s\S]*agent-001[\s\S]*\? help/);
+  await shown.close();
+});
+
 test("a hub that goes away is said to be lost, with the age of what is shown, and found again", async (t) => {
   const shown = show(t, 100, 24);
   await shown.sees("500 agents");

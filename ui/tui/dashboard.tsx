@@ -22,6 +22,8 @@ const FRAME_MS = 100;
 /** Whoever hears the screen is not interrupted ten times a second. */
 const SPOKEN_FRAME_MS = 3000;
 const TICK_MS = 1000;
+/** Until a hub that refused the token is asked again. */
+const REFUSED_MS = 15_000;
 
 /** Resolves when it is closed; the terminal is as it was then. */
 export async function runDashboard(deps: DashboardDeps): Promise<void> {
@@ -31,15 +33,25 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
   let lines: readonly Line[] = [];
   let drawnAt = 0;
   let timer: NodeJS.Timeout | null = null;
+  let knocking: NodeJS.Timeout | null = null;
   let suspend: Hands["suspended"] = (work) => work();
   const listeners = new Set<() => void>();
   const live = createLive(api, {
-    onRefused: (message) => live.dispatch({ type: "fleet-failed", message }),
+    onRefused: (message) => {
+      world = { ...world, refused: message };
+      soon();
+      // A new token may be there by then. Not sooner: whoever knocks too often is locked out.
+      knocking ??= setTimeout(() => {
+        knocking = null;
+        live.reconnect();
+      }, REFUSED_MS);
+    },
   });
   let world: World = {
     model: live.model(),
     plan: undefined,
     planError: "",
+    refused: "",
     output: null,
     log: null,
     document: null,
@@ -83,7 +95,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
   let planned = "";
   const unsubscribe = live.subscribe(() => {
     const model = live.model();
-    world = { ...world, model };
+    world = { ...world, model, refused: model.link.status === "live" ? "" : world.refused };
     const { fleet, link } = model;
     const version = `${fleet?.turns} ${fleet?.revision} ${JSON.stringify(fleet?.counts)} ${link.foundAt}`;
     if (fleet && version !== planned) {
@@ -92,6 +104,8 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     }
     soon();
   });
+
+  const stopFaults = deps.faults?.((words) => hands.say("bad", `an error of vm-agent itself: ${words}`));
 
   const closed = Promise.withResolvers<void>();
   const hands: Hands = {
@@ -199,6 +213,8 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
   } finally {
     clearInterval(tick);
     if (timer) clearTimeout(timer);
+    if (knocking) clearTimeout(knocking);
+    stopFaults?.();
     stdout.off("resize", onResize);
     unsubscribe();
     stopTasks();
@@ -206,6 +222,8 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     live.stop();
     app.unmount();
     await app.waitUntilExit().catch(() => {});
+    // Sentences end without a line break.
+    if (deps.screenReader) stdout.write("\n");
     keyboard.close();
     process.off("exit", onExit);
     process.off("uncaughtException", onFatal);

@@ -15,6 +15,9 @@ export interface Orders {
   document(agent: string): Promise<string | null>;
 }
 
+/** Calls the listener with each error, in words; gives what ends that. */
+export type Faults = (listener: (words: string) => void) => () => void;
+
 export interface DashboardDeps {
   readonly api: Api;
   readonly orders: Orders;
@@ -29,6 +32,8 @@ export interface DashboardDeps {
   readonly signal: AbortSignal;
   /** Ctrl-C, and `q` once it is confirmed where it has to be: `leave` closes the dashboard. */
   readonly onQuit: (leave: () => void) => void;
+  /** Errors of the process that draws, which would otherwise only be in a file; absent: nothing but the dashboard runs in it. */
+  readonly faults?: Faults;
   /** Sentences instead of a picture. */
   readonly screenReader: boolean;
 }

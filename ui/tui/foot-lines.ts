@@ -82,6 +82,8 @@ export function hintsAt(
   const where = placeOf(ui).kind;
   const rows = KEYS.filter((k) => k.hint !== "" && isThere(k, where) && !isIdle(k.id, ui, body, world));
   const rank = (k: KeyRow): number => {
+    // Where it is offered at all, there is nothing else to be done about it.
+    if (k.id === "destroy" && isUnwritten(ui, body, world)) return -1;
     const at = NEXT[where].indexOf(k.id);
     return at < 0 ? NEXT[where].length : at;
   };
@@ -103,6 +105,7 @@ export function hintsAt(
 /** A letter that does a thing or its opposite says which of them it would do now. */
 function wordOf(row: KeyRow, ui: Ui, body: Body, world: World): string {
   if (row.id === "quit" && ui.places.length > 1) return "back";
+  if (row.id === "destroy" && isUnwritten(ui, body, world)) return "remove";
   if (row.id !== "stop" && row.id !== "pause") return row.hint;
   const agents = targetsOf(ui, world, body).flatMap((name) => findAgent(world.model, name) ?? []);
   if (agents.length === 0) return row.hint;
@@ -110,10 +113,19 @@ function wordOf(row: KeyRow, ui: Ui, body: Body, world: World): string {
   return agents.every((a) => a.sync === "Paused") ? "resume" : "pause";
 }
 
+/** All that it is for have no document any more. */
+function isUnwritten(ui: Ui, body: Body, world: World): boolean {
+  const targets = targetsOf(ui, world, body);
+  return targets.length > 0 && targets.every((name) => findAgent(world.model, name)?.source === null);
+}
+
+const WRITTEN: ReadonlySet<ActionId> = new Set<ActionId>(["stop", "pause", "snapshot", "restore"]);
+
 /** Keys that would only say why not. */
 function isIdle(id: ActionId, ui: Ui, body: Body, world: World): boolean {
   const place = placeOf(ui);
   if (NEEDS_AGENT.has(id) && targetsOf(ui, world, body).length === 0) return true;
+  if (WRITTEN.has(id) && isUnwritten(ui, body, world)) return true;
   if (id === "open" && body.ids.length === 0) return true;
   if (id === "mark" && (world.model.fleet?.agents.length ?? 0) < 2) return true;
   if (id === "cancel") {
@@ -122,8 +134,7 @@ function isIdle(id: ActionId, ui: Ui, body: Body, world: World): boolean {
     return !found || isFinalTask(found.state);
   }
   if (id === "allow") return (world.plan?.held.length ?? 0) === 0;
-  if (id === "apply")
-    return world.plan !== null && world.plan?.changes.length === 0 && world.plan.held.length === 0;
+  if (id === "apply") return !world.plan || world.plan.changes.length + world.plan.held.length === 0;
   if (id === "shell") {
     const name = agentAt(ui, world, body);
     return name !== null && findAgent(world.model, name)?.seen !== "Running";

@@ -161,6 +161,33 @@ test("a lost hub is said, with how old the rest is", () => {
   golden("lost-80", drawn(initialUi(80, 16), worldAt({ model })));
 });
 
+test("a hub that refuses the token is not called lost", () => {
+  const refused = "that is not the operator's token";
+  const screen = drawn(initialUi(80, 24), worldAt({ refused }));
+  assert.match(
+    screen.replace(/\s+/g, " "),
+    /does not let us in any more: that is not the operator's token\. It is asked/,
+  );
+  assert.doesNotMatch(screen, /lost/);
+});
+
+test("an agent whose document is gone: the way out is in its line, and no key is offered that needs a document", () => {
+  const hold = {
+    reason: "prune-off",
+    message: "its document is gone, and prune is off",
+    release: "vm-agent apply",
+  };
+  const fleet = fleetAt();
+  const agents = fleet.agents.map((a) =>
+    a.name === "agent-cache" ? { ...a, source: null, wanted: "absent", sync: "Held", held: [hold] } : a,
+  );
+  const ui = withSpot(initialUi(80, 24), { id: "agent-cache" });
+  const screen = drawn(ui, worldAt({ model: modelAt({ ...fleet, agents: agents as typeof fleet.agents }) }));
+  assert.match(screen, /── held: its document is gone, and prune is off; D removes it ─/);
+  assert.match(screen, /^ D remove {2}/m);
+  assert.doesNotMatch(screen, /x st(?:op|art)|S snapshot/);
+});
+
 test("an agent in full", () => {
   const world = worldAt({
     document: { name: "agent-builder", text: "kind: Agent\nname: agent-builder\ncpu: 4\n" },

@@ -97,6 +97,6 @@ function ruleLine(ui: Ui, body: Body, world: World, width: number): Line {
   const agent = name === null ? undefined : findAgent(world.model, name);
   const { text, tone } = agent ? remark({ agent }) : { text: "", tone: undefined };
   if (text === "" || tone === "dim" || body.hasRemarks === true) return line(rule(width));
-  const told = cut(`${name}: ${text}`, width - 6);
+  const told = cut(text, width - 6);
   return line(rule(2), " ", span(told, tone ?? {}), " ", rule(width - columns(told) - 4));
 }

@@ -13,7 +13,14 @@ export type Place =
   | { readonly kind: "logs"; readonly name: string }
   | { readonly kind: "task"; readonly id: string };
 
+<<<<<<< HEAD
 /** Where somebody is in a place; kept while they are elsewhere. */
+=======
+export const ORDERS = ["name", "trouble", "cpu", "memory", "changed"] as const;
+export type Order = (typeof ORDERS)[number];
+
+/** Where somebody is in a place, and how it is shown; kept while they are elsewhere. */
+>>>>>>> bde9501 (Dashboard: a rotated token is taken, a wrong one said at once, and errors of the process itself reach the screen)
 export interface Spot {
   /** What the cursor is on; it stays with it when rows move. */
   readonly id: string | null;
@@ -130,7 +137,7 @@ export const spotOf = (ui: Ui, place: Place = placeOf(ui)): Spot =>
     top: 0,
     filter: "",
     follow: follows(place),
-    wrap: false,
+    wrap: place.kind === "events",
   };
 
 export const withSpot = (ui: Ui, change: Partial<Spot>, place: Place = placeOf(ui)): Ui => ({

@@ -32,6 +32,8 @@ export interface World {
   readonly planError: string;
   readonly output: WatchedOutput | null;
   readonly log: WatchedLog | null;
+  /** Why the hub does not let us in any more; empty: it does. */
+  readonly refused: string;
   /** The YAML of the agent that is described. */
   readonly document: { readonly name: string; readonly text: string } | null;
   /** `vm-agent up`: quitting stops the hub and the loop. */

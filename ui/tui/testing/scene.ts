@@ -175,6 +175,7 @@ export const worldAt = (more: Partial<World> = {}): World => ({
   model: modelAt(),
   plan: planAt(),
   planError: "",
+  refused: "",
   output: null,
   log: null,
   document: null,
