@@ -10,8 +10,9 @@ import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
 import { createApi } from "../../ui/client/api.ts";
 import { controllerPort } from "./controller-port.ts";
-import { hasTerminal, openDashboard } from "./dash.ts";
-import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
+import type { Faults } from "../../ui/tui/deps.ts";
+import { hasTerminal, openDashboard, withToken } from "./dash.ts";
+import { fetchOf, removeHubFile, writeHubFile } from "./home.ts";
 import { outputTo } from "./output-file.ts";
 import { type Output, age, painted, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -25,12 +26,19 @@ export const runUp: CommandRun = async (invocation) => {
   const { settings, version, options } = invocation;
   const picture = hasTerminal(invocation.output) && !options.plain;
   // The screen is the dashboard's: what would be printed is kept in a file.
-  const file = picture ? outputTo(join(settings.home, "up.log")) : null;
+  const upLog = join(settings.home, "up.log");
+  const file = picture ? outputTo(upLog) : null;
   const output = file ?? invocation.output;
   if (file) file.out(firstLine(invocation));
   const log = createLogger({ ...logOptions(process.env), ...(file && { write: file.append }) });
-  const onError = (error: unknown) =>
+  const faults = new Set<(words: string) => void>();
+  let faulty = 0;
+  const onError = (error: unknown) => {
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    faulty += 1;
+    for (const tell of faults)
+      tell(`${error instanceof Error ? error.message : error}; all of it is in ${shownPath(upLog)}`);
+  };
   const started = Date.now();
   const ended = signalled(invocation.output);
   const system = await createSystem(settings, {
@@ -64,8 +72,16 @@ export const runUp: CommandRun = async (invocation) => {
       () => output.out(ready(system, urls, output, Date.now() - started)),
       () => {},
     );
-    if (picture) await showDashboard(invocation, system, urls.http, ended);
+    if (picture)
+      await showDashboard(invocation, system, urls.http, ended, (listener) => {
+        faults.add(listener);
+        return () => void faults.delete(listener);
+      });
     await ended.promise;
+    if (picture && faulty > 0)
+      invocation.output.err(
+        `${faulty === 1 ? "an error was" : `${faulty} errors were`} written to ${shownPath(upLog)} meanwhile`,
+      );
     invocation.output.out("stopping; the agents stay as they are");
     await Promise.all([http.stop(), dashboard.stop()]);
     return EXIT.done;
@@ -82,6 +98,7 @@ async function showDashboard(
   system: System,
   url: string,
   ended: Ended,
+  faults: Faults,
 ): Promise<void> {
   const closing = new AbortController();
   const shown = openDashboard({
@@ -89,14 +106,15 @@ async function showDashboard(
     output,
     api: createApi({
       url,
-      token: operatorToken(settings) ?? "",
-      ...fetchOf(system.hub.settings.tls?.fingerprint),
+      token: "",
+      fetch: withToken(settings, fetchOf(system.hub.settings.tls?.fingerprint).fetch ?? fetch),
     }),
     where: url,
     own: true,
     signal: closing.signal,
     executable: async () => system.selection.executable,
     onQuit: ended.interrupt,
+    faults,
   });
   // It ends by itself only when it cannot go on; then the rest ends too.
   shown.then(ended.end, ended.end);

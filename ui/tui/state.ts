@@ -13,14 +13,7 @@ export type Place =
   | { readonly kind: "logs"; readonly name: string }
   | { readonly kind: "task"; readonly id: string };
 
-<<<<<<< HEAD
-/** Where somebody is in a place; kept while they are elsewhere. */
-=======
-export const ORDERS = ["name", "trouble", "cpu", "memory", "changed"] as const;
-export type Order = (typeof ORDERS)[number];
-
 /** Where somebody is in a place, and how it is shown; kept while they are elsewhere. */
->>>>>>> bde9501 (Dashboard: a rotated token is taken, a wrong one said at once, and errors of the process itself reach the screen)
 export interface Spot {
   /** What the cursor is on; it stays with it when rows move. */
   readonly id: string | null;

@@ -21,17 +21,7 @@ import { type ActionId, actionOf } from "./keys.ts";
 import { markedIn, targetsOf, toggledAll, toggledMark } from "./marks.ts";
 import { isMove, moved } from "./moves.ts";
 import type { Press } from "./press.ts";
-import {
-  type Dialog,
-  opened,
-  placeOf,
-  spotOf,
-  type Ui,
-  VIEWS,
-  viewed,
-  viewOf,
-  withSpot,
-} from "./state.ts";
+import { type Dialog, opened, placeOf, spotOf, type Ui, VIEWS, viewed, viewOf, withSpot } from "./state.ts";
 import { asked, doing, only, type Scene, type Step, shown, told } from "./step.ts";
 
 export function pressed(ui: Ui, press: Press, scene: Scene): Step {
