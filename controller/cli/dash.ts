@@ -4,7 +4,6 @@ import type { Settings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { fleetOrders } from "./fleet-orders.ts";
-import type { Faults } from "../../ui/tui/deps.ts";
 import { needHub, operatorToken, fetchOf, readHubFile } from "./home.ts";
 import { list } from "./list.ts";
 import type { Output } from "./output.ts";
@@ -35,6 +34,9 @@ export const dash: CommandRun = async (invocation) => {
 /** Both ends: keys can be read and the screen can be drawn. */
 export const hasTerminal = ({ isTTY, json }: Output): boolean =>
   isTTY && !json && process.stdin.isTTY === true;
+
+/** Calls the listener with each error, in words; gives what ends that. */
+export type Faults = (listener: (words: string) => void) => () => void;
 
 export interface OpenDashboard {
   readonly settings: Settings;
