@@ -39,10 +39,16 @@ reach() {
 hub() {
   ${tries.length > 0 ? tries.join("\n  ") : ":"}
 }
+cloud_init() {
+  # Its exit code is that of the boot (1: it failed, 2: it is degraded); an older one does not know the format.
+  said=$(timeout 15 cloud-init status --format json 2> /dev/null < /dev/null)
+  case "$said" in *'{'*) ;; *) said=$(timeout 15 cloud-init status --long 2> /dev/null < /dev/null) ;; esac
+  printf '%s\\n' "$said"
+}
 silence() {
   timeout 10 systemctl show ${UNIT_NAME} --property=${PROPERTIES} 2> /dev/null < /dev/null | say unit
   { cat "$r${NO_NODE_PATH}" 2> /dev/null || :; } | say node
-  { timeout 15 cloud-init status --format json 2> /dev/null < /dev/null || :; } | say cloud-init
+  cloud_init | say cloud-init
   { tail -n 5 "$r${PROVISION_ERRORS_PATH}" 2> /dev/null || :; } | say provision
   { timeout 10 journalctl --unit ${UNIT_NAME} --lines 12 --output cat --no-pager 2> /dev/null < /dev/null || :; } | say log
   hub | say hub

@@ -25,7 +25,7 @@ async function ask(
     writeFileSync(join(root, path), text, { mode });
   };
   for (const [name, says] of Object.entries(programs))
-    write(`bin/${name}`, `#!/bin/sh\ncat <<'END'\n${says}\nEND\n`, 0o755);
+    write(`bin/${name}`, says.startsWith("#!") ? says : `#!/bin/sh\ncat <<'END'\n${says}\nEND\n`, 0o755);
   for (const [path, text] of Object.entries(files)) write(path, text);
   const child = spawn("sh", ["-s"], {
     env: { PATH: `${root}/bin:${process.env.PATH}`, VM_AGENT_GUEST_ROOT: root },
@@ -38,6 +38,42 @@ async function ask(
   assert.equal(readSilence(stdout.slice(0, -8)), null, "an answer that was cut off is none");
   return readSilence(stdout);
 }
+
+/** By version: what `cloud-init status` prints, with the exit code that it ends with. */
+const CLOUD_INITS: readonly (readonly [string, string, Silence["cloudInit"]])[] = [
+  [
+    "Debian 12 (22.4), done",
+    `#!/bin/sh\necho '{"boot_status_code": "enabled-by-generator", "datasource": "nocloud", "detail": "DataSourceNoCloud", "errors": [], "last_update": "Sun", "status": "done"}'`,
+    { status: "done", errors: [], warnings: [] },
+  ],
+  [
+    "23.1, with its schemas",
+    `#!/bin/sh\necho '{"_schema_version": "1", "schemas": {"1": {"errors": ["boom"], "status": "error"}}}'\nexit 1`,
+    { status: "error", errors: ["boom"], warnings: [] },
+  ],
+  [
+    "24.4, degraded",
+    `#!/bin/sh\necho '{"status": "done", "extended_status": "degraded done", "errors": [], "recoverable_errors": {"WARNING": ["w"], "DEPRECATED": ["d"]}}'\nexit 2`,
+    { status: "done", errors: [], warnings: ["w"] },
+  ],
+  [
+    "22.1, without a format",
+    `#!/bin/sh\ncase "$*" in *--format*) echo "usage: cloud-init [-h]" >&2; exit 2 ;; esac\nprintf 'status: error\\ntime: Sun, 22 Nov 2026 12:45:10 +0000\\ndetail:\\n(scripts-user, RuntimeError)\\n'\nexit 1`,
+    { status: "error", errors: ["(scripts-user, RuntimeError)"], warnings: [] },
+  ],
+  [
+    "22.1, still running",
+    `#!/bin/sh\ncase "$*" in *--format*) exit 2 ;; esac\nprintf 'status: running\\ntime: Sun\\ndetail:\\nRunning in stage: modules-final\\n'`,
+    { status: "running", errors: [], warnings: [] },
+  ],
+  ["none", "#!/bin/sh\nexit 127", null],
+];
+
+for (const [what, program, expected] of CLOUD_INITS)
+  test(`cloud-init ${what}`, async (t) => {
+    const silence = await ask(t, { systemctl: ACTIVE, journalctl: "", "cloud-init": program }, {}, []);
+    assert.deepEqual(silence?.cloudInit, expected);
+  });
 
 test("all parts of the answer, with log lines that look like parts and colours that are none", async (t) => {
   const server = createServer().listen(0, "127.0.0.1");

@@ -52,14 +52,24 @@ export function readSilence(stdout: string): Silence | null {
 
 function readCloudInit(text: string): Silence["cloudInit"] {
   try {
-    const { status, errors, recoverable_errors: kinds } = JSON.parse(text.slice(text.indexOf("{")));
+    const all = JSON.parse(text.slice(text.indexOf("{")));
+    const { status, errors, recoverable_errors: kinds } = all.status === undefined ? all.schemas["1"] : all;
     const warnings = Object.entries(typeof kinds === "object" && kinds !== null ? kinds : {}).flatMap(
       ([kind, found]) => (/^(DEPRECATED|INFO|DEBUG)$/.test(kind) ? [] : strings(found)),
     );
     return { status: typeof status === "string" ? status : "", errors: strings(errors), warnings };
   } catch {
-    return null;
+    return readPlainCloudInit(text);
   }
+}
+
+/** Of a cloud-init from before it could say it as JSON: `status: error`, and below `detail:` or `errors:` why. */
+function readPlainCloudInit(text: string): Silence["cloudInit"] {
+  const status = /^status: (\S.*)$/m.exec(text)?.[1];
+  if (status === undefined) return null;
+  const below = /^(?:detail|errors):\s*\n([\s\S]*)$/m.exec(text)?.[1] ?? "";
+  const errors = status === "error" ? linesOf(below).map((line) => line.replace(/^[-\s]*/, "")) : [];
+  return { status, errors, warnings: [] };
 }
 
 const strings = (value: unknown): readonly string[] =>
