@@ -83,3 +83,24 @@ test("what the hub tells of its addresses is remembered, and used when the other
   await hub.stop();
   await until(() => guest.log.includes("hub.invalid"), "an attempt there");
 });
+
+test("the host has moved: nothing answers where it was, and it is found at the gateway, with what ended meanwhile", async (t) => {
+  const { hub, guest } = await world(t, { credential: "c", policy: QUICK });
+  await hub.wait("ack", (ack) => ack.credential === true);
+  const moved = new FakeHub({ credential: "c", policy: QUICK });
+  await moved.start();
+  t.after(() => moved.stop());
+  const settings = JSON.parse(guest.read("/etc/vm-agent/runtime.json"));
+  // 192.0.2.0/24 is nobody's. The gateway of a guest without isolation is this machine, asked at the port of the settings.
+  guest.write(
+    "/etc/vm-agent/runtime.json",
+    JSON.stringify({ ...settings, hub: ["192.0.2.7:9090"], port: moved.port }),
+  );
+  hub.task("t1", { command: "until [ -e ended ]; do sleep 0.05; done; echo well", cwd: guest.root });
+  await hub.ack("t1", "running");
+  await hub.stop();
+  guest.write("/ended", "");
+  const hello = await moved.wait("hello");
+  assert.deepEqual([hello.nonce, moved.tokens], ["nonce-1", ["Bearer c"]]);
+  assert.equal((await moved.response("t1")).result?.stdout, "well\n");
+});

@@ -21,7 +21,7 @@ export function silenceScript(hub: readonly HubAddress[], gateway: number | null
   if (gateway !== null)
     tries.push(
       "gw=$(ip -4 route show default 2> /dev/null | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)",
-      `[ -z "$gw" ] || reach "$gw" ${gateway}`,
+      `if [ -n "$gw" ]; then reach "$gw" ${gateway}; else echo "_gateway ${gateway} it has no default gateway"; fi`,
     );
   return `
 r="\${VM_AGENT_GUEST_ROOT:-}"

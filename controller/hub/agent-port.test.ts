@@ -8,6 +8,7 @@ import { type NetworkInterfaceInfo, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { candidates } from "../../agent/gateway.ts";
 import { systemClock } from "../base/clock.ts";
 import { createBus } from "../base/events.ts";
 import { createMemoryStore } from "../store/memory.ts";
@@ -146,6 +147,40 @@ test("closed: nobody comes in by any address", { skip }, async (t) => {
   const { door } = await opened(t, { mpqemubr0: at("127.0.0.2") });
   door.close();
   for (const host of ["127.0.0.1", "127.0.0.2"]) assert.equal(await answers(door, host), "ECONNREFUSED");
+});
+
+const PIN = "ab".repeat(32);
+/** What instances are told by a hub with TLS on a machine with these networks. */
+const fingerprinted = (home: string, table: Interfaces): readonly string[] =>
+  createHub({
+    store: createMemoryStore(),
+    bus: createBus(Date.now),
+    clock: systemClock,
+    settings: {
+      home,
+      bind: BIND_BRIDGES,
+      agentPort: 9090,
+      advertise: "auto",
+      hostNames: [],
+      tls: { cert: "", key: "", fingerprint: PIN },
+    },
+    interfaces: () => table,
+  }).addresses();
+
+test("with TLS and no bridge yet, what instances are told brings the fingerprint for their gateway", (t) => {
+  const home = mkdtempSync(join(tmpdir(), "vm-agent-door-"));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  for (const [table, host] of [
+    [{}, "_gateway"],
+    [{ eth0: at("192.0.2.9") }, "192.0.2.9"],
+    [{ eth0: at("192.0.2.9"), mpqemubr0: at("10.1.2.1") }, "10.1.2.1"],
+  ] as const) {
+    const told = fingerprinted(home, table as Interfaces);
+    assert.deepEqual(told, [`wss://${host}:9090/agent#sha256:${PIN}`]);
+    // Nothing is ever said plainly to whoever answers at the gateway.
+    for (const url of candidates(told, 9090, "10.1.2.1")) assert.match(url, /^wss:.*#sha256:(ab){32}$/);
+    assert.ok(candidates(told, 9090, "10.1.2.1").some((url) => url.startsWith("wss://10.1.2.1:9090/")));
+  }
 });
 
 test("a hub follows: it says where it listens now, and tells runtimes of it", { skip }, async (t) => {

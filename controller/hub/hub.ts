@@ -63,6 +63,9 @@ export interface HubDeps {
 
 export type Hub = ReturnType<typeof createHub>;
 
+/** systemd's own name for the default gateway; where it is not known the runtime asks the gateway by its address. */
+const GATEWAY = "_gateway";
+
 export function createHub(deps: HubDeps) {
   const { store, bus, clock, settings } = deps;
   const random = deps.random ?? systemRandom;
@@ -148,7 +151,9 @@ export function createHub(deps: HubDeps) {
     // Before there is a bridge an instance asks its gateway. With TLS it must know the certificate for that, which comes with
     // an address; nobody who answers there without that certificate is spoken to.
     if (told.length > 0 || !settings.tls) return told;
-    return anyAddresses(table).map((host) => join(host, port));
+    const other = anyAddresses(table);
+    // A machine without any network has its bridge to come, too: the name of the gateway brings the fingerprint along.
+    return (other.length > 0 ? other : [GATEWAY]).map((host) => join(host, port));
   };
   /** As they are written into instances: with TLS, the certificate's fingerprint goes along. */
   const addresses = (): readonly string[] => {

@@ -17,6 +17,7 @@ async function ask(
   programs: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>>,
   hub: Parameters<typeof silenceScript>[0],
+  gateway: number | null = null,
 ): Promise<Silence | null> {
   const root = mkdtempSync(join(tmpdir(), "vm-agent-silence-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));
@@ -33,7 +34,7 @@ async function ask(
   });
   let stdout = "";
   child.stdout.on("data", (data) => (stdout += String(data)));
-  child.stdin.end(silenceScript(hub, null));
+  child.stdin.end(silenceScript(hub, gateway));
   await new Promise((resolve) => child.once("close", resolve));
   assert.equal(readSilence(stdout.slice(0, -8)), null, "an answer that was cut off is none");
   return readSilence(stdout);
@@ -68,6 +69,22 @@ const CLOUD_INITS: readonly (readonly [string, string, Silence["cloudInit"]])[] 
   ],
   ["none", "#!/bin/sh\nexit 127", null],
 ];
+
+test("the gateway is tried beside what is written; without one that is said", async (t) => {
+  const programs = { systemctl: ACTIVE, journalctl: "", "cloud-init": '{"status": "done"}' };
+  const route = "default via 127.0.0.1 dev enp5s0 proto dhcp src 10.1.2.3 metric 100";
+  const hub = [{ host: "127.0.0.1", port: 1 }];
+  const found = async (ip: string) =>
+    silenceWords((await ask(t, { ...programs, ip }, {}, hub, 2)) as Silence, "a").found;
+  assert.match(
+    await found(route),
+    /^it cannot reach the hub: 127\.0\.0\.1:1 \(Connection refused\), 127\.0\.0\.1:2 \(Connection refused\)/,
+  );
+  assert.match(
+    await found("#!/bin/sh\n:"),
+    /127\.0\.0\.1:1 \(.*\), _gateway:2 \(it has no default gateway\)/,
+  );
+});
 
 for (const [what, program, expected] of CLOUD_INITS)
   test(`cloud-init ${what}`, async (t) => {
@@ -116,7 +133,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
   assert.equal(
     found,
     "vm-agent.service is activating (auto-restart), it ended with 1, was started again 7 times; cloud-init: error: boom, warning: w; " +
-      "provision.run[0] exited with 7; it reaches the hub; its log ends: node aGVsbG8= | it  broke",
+      `provision.run[0] exited with 7; it reaches the hub at 127.0.0.1:${port}, and not at 127.0.0.1:1 (Connection refused); its log ends: node aGVsbG8= | it  broke`,
   );
   assert.deepEqual([conclusive, next.includes("vm-agent logs a --direct")], [false, true]);
 });

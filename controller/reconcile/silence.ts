@@ -101,7 +101,7 @@ export function silenceWords(silence: Silence, name: string, hide: readonly stri
     unitWords(unit),
     ...(cloudInit ? cloudInitWords(cloudInit) : ["cloud-init does not answer"]),
     ...provision.slice(0, 4),
-    ...(reached ? ["it reaches the hub"] : []),
+    ...(reached ? [`it reaches the hub${triedWords(hub)}`] : []),
     ...(node === "" && log.length > 0 ? [`its log ends: ${log.slice(-4).map(cut).join(" | ")}`] : []),
   ];
   const text = redact(found.map(cut).join("; "), hide);
@@ -110,6 +110,13 @@ export function silenceWords(silence: Silence, name: string, hide: readonly stri
     next: nextOf(silence, name, unreached),
     conclusive: node !== "" && cloudInit?.status !== "running",
   };
+}
+
+/** Which of several addresses was the one. */
+function triedWords(hub: Silence["hub"]): string {
+  const at = hub.filter(({ how }) => how === "reached").map(({ address }) => address);
+  const not = hub.filter(({ how }) => how !== "reached").map(({ address, how }) => `${address} (${how})`);
+  return ` at ${at.join(", ")}${not.length > 0 ? `, and not at ${not.join(", ")}` : ""}`;
 }
 
 const cut = (line: string): string => (line.length > 4 * LINE ? `${line.slice(0, 4 * LINE - 1)}…` : line);
