@@ -81,7 +81,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
   const source = options.files ?? filesOnDisk(root, options.home);
   const context: ReadContext = { folder: root, userHome: options.userHome ?? homedir(), files: source };
   const revision = options.revision ?? (async () => null);
-  const memo = createResolveMemo();
+  const parts = { memo: createResolveMemo(), context, isOnDisk: options.files === undefined };
   let entries = new Map<string, FileEntry>();
   let listingErrors: readonly FleetError[] = [];
 
@@ -96,7 +96,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
     });
     entries = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
     listingErrors = listing.errors;
-    return assemble([...entries.values()], listingErrors, { memo, revision: await revision(), context });
+    return assemble([...entries.values()], listingErrors, { ...parts, revision: await revision() });
   };
 
   const reread = async (paths: readonly string[]) => {
@@ -116,7 +116,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
       if (again === null) return read();
       entries.set(path, again);
     }
-    return assemble([...entries.values()], listingErrors, { memo, revision: await revision(), context });
+    return assemble([...entries.values()], listingErrors, { ...parts, revision: await revision() });
   };
 
   return {
@@ -151,6 +151,8 @@ function needsUnchanged(entry: FileEntry, source: FleetFiles): boolean {
 
 interface Assembly {
   readonly memo: ResolveMemo;
+  /** Where files are seen while they are being written. */
+  readonly isOnDisk: boolean;
   readonly revision: string | null;
   readonly context: ReadContext;
 }
@@ -183,9 +185,27 @@ function assemble(
   const git = known ? resolution.desired.settings.git : null;
   if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors), git };
   const desired: Desired = { ...resolution.desired, revision: assembly.revision };
-  if (documents.length > 0) return { ok: true, desired, warnings, files, git };
-  const message = `the fleet folder "${assembly.context.folder}" holds no document`;
-  return { ok: true, desired: { ...desired, guard: { reason: "empty", message } }, warnings, files, git };
+  const guard = documents.length > 0 ? unwritten(entries, assembly) : emptyFolder(assembly.context);
+  return { ok: true, desired: guard ? { ...desired, guard } : desired, warnings, files, git };
+}
+
+const emptyFolder = ({ folder }: ReadContext): NonNullable<Desired["guard"]> => ({
+  reason: "empty",
+  message: `the fleet folder "${folder}" holds no document`,
+});
+
+/** Who saves in place empties the file first, and may take a while to fill it again. */
+function unwritten(entries: readonly FileEntry[], { isOnDisk }: Assembly): Desired["guard"] {
+  const blank = isOnDisk
+    ? entries.find(({ text, errors }) => errors.length === 0 && /^\s*$/.test(text))
+    : undefined;
+  if (blank === undefined) return undefined;
+  const { path } = blank.file;
+  return {
+    reason: "unreadable",
+    message: `${path} is empty, as a file is that is just being written`,
+    release: `write what belongs into ${path}, or remove it`,
+  };
 }
 
 function crossErrors(

@@ -9,7 +9,7 @@ import { createFleetSource, type FleetSource, type FleetState } from "./fleet-so
 const root = mkdtempSync(join(tmpdir(), "vm-agent-source-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 const agent = (name: string, more = "") => `kind: Agent\nname: ${name}\n${more}`;
 const namesOf = (state: FleetState) => state.desired?.agents.map(({ name }) => name);
 
@@ -99,6 +99,27 @@ test("saved, broken, mended, deleted and made again", async () => {
   } finally {
     await source.close();
   }
+});
+
+test("a file that is emptied, as by who saves in place, takes nothing away until it is written or removed", async () => {
+  const w = await watched({ "a.yaml": agent("a"), "b.yaml": agent("b") });
+  for (const blank of ["", "\n \n"]) {
+    w.write("a.yaml", blank);
+    const emptied = await w.until((s) => namesOf(s)?.join() === "b");
+    assert.deepEqual([emptied.stale, emptied.desired?.guard?.reason], [false, "unreadable"]);
+    assert.match(emptied.desired?.guard?.message ?? "", /^a\.yaml is empty/);
+    assert.equal(emptied.desired?.guard?.release, "write what belongs into a.yaml, or remove it");
+    w.write("a.yaml", agent("a"));
+    await w.until((s) => namesOf(s)?.join() === "a,b" && s.desired?.guard === undefined);
+  }
+  // Nothing but a comment is what somebody wrote.
+  w.write("a.yaml", "# nobody for now\n");
+  await w.until((s) => namesOf(s)?.join() === "b" && s.desired?.guard === undefined);
+  w.write("a.yaml", "");
+  await w.until((s) => s.desired?.guard !== undefined);
+  rmSync(join(w.folder, "a.yaml"));
+  await w.until((s) => namesOf(s)?.join() === "b" && s.desired?.guard === undefined);
+  await w.source.close();
 });
 
 test("an editor that renames over the file, and its leftovers", async () => {
