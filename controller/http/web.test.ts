@@ -84,6 +84,41 @@ test("every file comes with a policy that lets nothing in from elsewhere and not
   }
 });
 
+test("a file that the browser has is not sent again, and it travels small", async () => {
+  const { headers } = await ask("/app.js");
+  const again = await ask("/app.js", "GET", { "if-none-match": String(headers.etag) });
+  assert.deepEqual([again.status, again.body], [304, ""]);
+  assert.match(String(again.headers["content-security-policy"]), /default-src 'none'/);
+  const long = `export const words = "${"so it is ".repeat(1000)}";`;
+  await writeFile(join(folder, "app.js"), long);
+  // What was built anew is another file.
+  assert.equal((await ask("/app.js", "GET", { "if-none-match": String(headers.etag) })).body, long);
+  const small = await fetch(`http://127.0.0.1:${server.port}/app.js`, {
+    headers: { "accept-encoding": "gzip" },
+  });
+  assert.equal(small.headers.get("content-encoding"), "gzip");
+  assert.match(String(small.headers.get("vary")), /accept-encoding/i);
+  assert.notEqual(small.headers.get("etag"), headers.etag);
+  assert.equal(await small.text(), long);
+  assert.equal((await ask("/app.js", "GET", { "accept-encoding": "gzip;q=0" })).body, long);
+});
+
+test("a long answer of the API travels small to who takes it so, and says the same", async () => {
+  const token = (await readFile(join(folder, "operator-token"), "utf8")).trim();
+  const authorization = `Bearer ${token}`;
+  const plain = await ask("/openapi.json", "GET", { authorization });
+  assert.ok(plain.body.length > 50_000);
+  const answer = await fetch(`http://127.0.0.1:${server.port}/openapi.json`, {
+    headers: { authorization, "accept-encoding": "gzip" },
+  });
+  assert.equal(answer.headers.get("content-encoding"), "gzip");
+  assert.equal(answer.headers.get("content-type"), plain.headers["content-type"]);
+  assert.ok(Number(answer.headers.get("content-length")) < plain.body.length / 4);
+  assert.deepEqual(await answer.json(), JSON.parse(plain.body));
+  const short = await fetch(`http://127.0.0.1:${server.port}/tasks`, { headers: { authorization } });
+  assert.equal(short.headers.get("content-encoding"), null);
+});
+
 test("HEAD answers as GET does, without the body; other methods are the API's", async () => {
   const head = await ask("/", "HEAD");
   assert.equal(head.status, 200);

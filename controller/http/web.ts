@@ -1,8 +1,10 @@
 /** The dashboard's own files: nothing secret, so served before the guard; everything they show comes from the API, with the token. */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Koa from "koa";
 import { packageRoot } from "../base/paths.ts";
+import { keptSmall, smallerAnswer } from "./gzip.ts";
 
 /** All that is ever served: a path that is not written here is not looked for on the disk. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
@@ -25,20 +27,25 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
-  // A new version of vm-agent is a new page.
+  // A new version of vm-agent is a new page; the same one is asked for by its tag.
   "cache-control": "no-cache",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
 export function page(folder: string = join(packageRoot(), "dist", "ui", "web")): Koa.Middleware {
+  const answer = keptSmall();
   return async (ctx, next) => {
     const found = ctx.method === "GET" || ctx.method === "HEAD" ? FILES.get(ctx.path) : undefined;
-    if (!found) return next();
+    if (!found) {
+      await next();
+      return smallerAnswer(ctx);
+    }
     ctx.set(HEADERS);
     try {
-      ctx.body = await readFile(join(folder, found.file));
+      const contents = await readFile(join(folder, found.file));
       ctx.type = found.type;
+      await answer(ctx, contents, createHash("sha256").update(contents).digest("base64url").slice(0, 22));
     } catch {
       ctx.status = 503;
       ctx.type = "text/plain; charset=utf-8";

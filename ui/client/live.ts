@@ -62,8 +62,12 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
     else dispatch({ type: "fleet-failed", message: lostWords(error) });
   };
 
+  /** What the last reading took: a large fleet on a slow line is read more slowly, not all the time. */
+  let reading = 0;
   const readFleet = coalesced(async () => {
+    const began = Date.now();
     const fleet = await api.getFleet().catch(failed);
+    reading = Date.now() - began;
     if (fleet) dispatch({ type: "fleet", fleet, now: Date.now() });
   });
   const readTasks = coalesced(async () => {
@@ -117,7 +121,7 @@ export function createLive(api: Api, { onRefused, seen = () => true }: LiveOptio
   const timer = setInterval(() => {
     if (!seen() || model.link.status !== "live") return;
     const pace = model.fleet?.agents.some((a) => a.work !== null) ? WORKING : RESTING;
-    if (Date.now() - fleetRead < pace) return;
+    if (Date.now() - fleetRead < Math.max(pace, 4 * reading)) return;
     fleetRead = Date.now();
     readFleet();
   }, WORKING);

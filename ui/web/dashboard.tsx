@@ -9,6 +9,7 @@ import { FleetViewPage } from "./fleet.tsx";
 import { Header } from "./header.tsx";
 import { type Route, useModel, useRoute } from "./hooks.ts";
 import { PlanPage } from "./plan.tsx";
+import { showTabIcon, tabIcon } from "./tab-icon.ts";
 import { TaskPage, TasksView } from "./tasks.tsx";
 
 const VIEWS = [
@@ -26,10 +27,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   /** The agent whose page was the last view. */
   const left = useRef<string | null>(null);
   const where = placeOf(route);
-  const title = titleOf(route);
-  // another place of the same title is another view
   useEffect(() => {
-    document.title = `${title} – vm-agent`;
     // A reader of the screen is told of the new view; the first one is read anyway.
     if (!first.current && !document.activeElement?.closest("[data-row]")) {
       main.current?.focus();
@@ -37,9 +35,10 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
     }
     first.current = false;
     left.current = route.view === "agent" ? route.name : null;
-  }, [where, title]);
+  }, [where]);
   return (
     <div class="shell">
+      <Tab title={titleOf(route)} />
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
@@ -51,6 +50,19 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
       </main>
     </div>
   );
+}
+
+/** How the fleet is stands in the tab, for who looks at another one. */
+function Tab({ title }: { readonly title: string }) {
+  const link = useModel((m) => m.link);
+  const fleet = useModel((m) => m.fleet);
+  const icon = tabIcon({ link, fleet });
+  const { sign, words } = icon;
+  useEffect(() => {
+    document.title = `${words === "" ? "" : `${words} – `}${title} – vm-agent`;
+  }, [title, words]);
+  useEffect(() => showTabIcon(icon), [sign]);
+  return null;
 }
 
 function Navigation({ route }: { readonly route: Route }) {

@@ -2,6 +2,7 @@
 /** @jsxImportSource preact */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, createApi } from "../client/api.ts";
+import { showTabIcon } from "./tab-icon.ts";
 
 export interface SignInProps {
   /** Why the last session ended; empty: nothing ended. */
@@ -15,6 +16,7 @@ export function SignIn({ refused, onEnter }: SignInProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     document.title = "Sign in – vm-agent";
+    showTabIcon(SIGNED_OUT);
     input.current?.focus();
   }, []);
 
@@ -79,6 +81,8 @@ async function tryToken(token: string): Promise<string | null> {
     return error.next === "" ? error.message : `${error.message}; ${error.next}`;
   }
 }
+
+const SIGNED_OUT = { sign: "·", color: "#59616f", words: "" };
 
 const WRONG =
   "That is not the operator token of this hub. Copy it from the file operator-token in the state folder, whole and without spaces.";
