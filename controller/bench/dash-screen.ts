@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApi } from "../../ui/client/api.ts";
-import { runDashboard } from "../../ui/tui/dashboard.tsx";
+import { loadDashboard } from "../../ui/tui/load.ts";
 import { fakeTerminal } from "../../ui/tui/testing/terminal.ts";
 import { aFleet, anAgent } from "../../ui/web/testing/fleet.ts";
 
@@ -66,6 +66,7 @@ if (which === "cells") {
     else if (pathname === "/plan") response.end("null");
     else response.end(JSON.stringify({ tasks: [], agents: [] }));
   });
+  const runDashboard = await loadDashboard();
   server.listen(0, "127.0.0.1", () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const nothing = () => Promise.resolve("");

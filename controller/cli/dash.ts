@@ -55,7 +55,8 @@ export interface OpenDashboard {
 /** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
 export async function openDashboard(options: OpenDashboard): Promise<void> {
   const { settings, output, api, where, own, signal, executable, onQuit, faults } = options;
-  const { runDashboard } = await import("../../ui/tui/dashboard.tsx");
+  const { loadDashboard } = await import("../../ui/tui/load.ts");
+  const runDashboard = await loadDashboard();
   await runDashboard({
     api,
     where,
