@@ -15,6 +15,7 @@ import { keepAuditTrail } from "../hub/audit-trail.ts";
 import { BIND_BRIDGES } from "../hub/addresses.ts";
 import { type Hub, createHub } from "../hub/hub.ts";
 import type { Limits } from "../hub/limits.ts";
+import { joinTokenLife } from "../hub/limits.ts";
 import { retentionLimits } from "../hub/retention-settings.ts";
 import type { RuntimeBundle } from "../hub/upgrades.ts";
 import { adopt } from "../reconcile/adopt.ts";
@@ -117,13 +118,14 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   await store.kv.put(DRIVER_KEY, driver.sandbox ? "sandbox" : "multipass");
 
   const artifact = loadRuntime();
+  const launchTimeoutSeconds = number(env, "VM_AGENT_LAUNCH_TIMEOUT", 600);
   const hub = await startHub(settings, desired(), {
     runtime: { version: artifact.version, hash: artifact.hash, contents: readFileSync(artifact.file) },
     store,
     bus,
     onError: options.onError,
     sandbox: driver.sandbox,
-    limits: retentionLimits(env),
+    limits: { ...retentionLimits(env), joinTokenLife: joinTokenLife(launchTimeoutSeconds) },
     tls,
   });
   undo.defer(() => hub.stop());
@@ -168,7 +170,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
         hubPort: hub.agentPort,
         runtime: artifact,
       }),
-    launchTimeoutSeconds: number(env, "VM_AGENT_LAUNCH_TIMEOUT", 600),
+    launchTimeoutSeconds,
+    insideDeadlineMs: number(env, "VM_AGENT_DEADLINE_INSIDE", 20) * 1000,
     readyTimeoutMs: number(env, "VM_AGENT_READY_TIMEOUT", 600) * 1000,
     drainMs: number(env, "VM_AGENT_DRAIN_TIMEOUT", 600) * 1000,
     bootGrace,

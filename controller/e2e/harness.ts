@@ -52,6 +52,7 @@ export async function until<T>(
   what: string,
   check: () => Promise<T> | T,
   deadlineMs = 30_000,
+  pauseMs = 50,
 ): Promise<NonNullable<T>> {
   const end = Date.now() + deadlineMs;
   let last: unknown = "it was never true";
@@ -63,7 +64,7 @@ export async function until<T>(
       last = error;
     }
     if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../base/paths.ts";
-import { LIMITS } from "./limits.ts";
+import { joinTokenLife, LIMITS } from "./limits.ts";
 
 test("every limit is finite and above zero, and stands in ARCHITECTURE with its value", () => {
   for (const [name, value] of Object.entries(LIMITS))
@@ -23,4 +23,8 @@ test("every limit is finite and above zero, and stands in ARCHITECTURE with its 
     "each of these is to be written there, as | `name` | value | what it bounds |",
   );
   assert.equal(rows.length, Object.keys(LIMITS).length, "a row of a limit that is gone");
+});
+
+test("a join token outlives the launch that brings it, however long that may take", () => {
+  assert.deepEqual([1, 600, 3600].map(joinTokenLife), [900_000, 900_000, 3_900_000]);
 });

@@ -113,3 +113,7 @@ export const LIMITS = {
 } as const;
 
 export type Limits = { readonly [K in keyof typeof LIMITS]: number };
+
+/** A runtime comes while its launch is still waited for, so its token lives longer than a launch may take. */
+export const joinTokenLife = (launchSeconds: number): number =>
+  Math.max(LIMITS.joinTokenLife, (launchSeconds + 300) * 1000);

@@ -13,6 +13,8 @@ export const INSIDE_DEADLINE_MS = 20_000;
 export interface InsideDeps {
   readonly driver: Driver;
   readonly clock: Clock;
+  /** Milliseconds that every command in a guest is given at least; absent: what each needs. */
+  readonly insideDeadlineMs?: number;
 }
 
 /**
@@ -53,11 +55,12 @@ export interface RunInside {
 
 /** One command in a Running instance that must be over in time. */
 export async function runInside(
-  { driver, clock }: InsideDeps,
+  { driver, clock, insideDeadlineMs = 0 }: InsideDeps,
   name: string,
   argv: readonly string[],
-  { signal, input, deadlineMs = INSIDE_DEADLINE_MS }: RunInside = {},
+  { signal, input, deadlineMs: needed = INSIDE_DEADLINE_MS }: RunInside = {},
 ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const deadlineMs = Math.max(needed, insideDeadlineMs);
   const late = new AbortController();
   const timer = new AbortController();
   clock.sleep(deadlineMs, timer.signal).then(

@@ -1,5 +1,4 @@
 /** Calls of the Multipass under test that the suite makes itself, beside those of vm-agent: each with a deadline, none of them rejects. */
-import { spawnSync } from "node:child_process";
 import { type ExecResult, run } from "../../base/exec.ts";
 import type { Target } from "./target.ts";
 
@@ -21,11 +20,32 @@ export async function listed(call: Call): Promise<Readonly<Record<string, string
   return Object.fromEntries(list.map(({ name, state }) => [name, state]).sort());
 }
 
-/** For a suite that is interrupted: removes what begins with `prefix`, and waits for that. */
-export function removeNow({ executable, prefix }: Target, names: readonly string[]): void {
-  for (const name of names.filter((one) => one.startsWith(prefix))) {
-    const env = { ...process.env, ...executable.env };
-    const args = [...executable.args, "delete", "--purge", name];
-    spawnSync(executable.file, args, { env, stdio: "ignore", timeout: 60_000 });
+/**
+ * For a suite that ends in its middle: removes these, and goes on looking for a while, because a launch that was begun is not
+ * listed before its image is ready, and nothing stops it. Resolves with the names that are left; null: nobody knows.
+ */
+export async function removeAll(
+  call: Call,
+  names: readonly string[],
+  quietMs: number,
+): Promise<readonly string[] | null> {
+  let quietSince = Date.now();
+  let left: readonly string[] | null = null;
+  for (;;) {
+    try {
+      const present = Object.keys(await listed(call));
+      left = names.filter((name) => present.includes(name));
+    } catch {
+      left = null;
+    }
+    for (const name of left ?? []) {
+      const { exitCode } = await call(["delete", "--purge", name]);
+      if (exitCode !== 0) continue;
+      quietSince = Date.now();
+      left = (left ?? []).filter((other) => other !== name);
+    }
+    if (Date.now() - quietSince >= quietMs) break;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(1000, quietMs / 4)));
   }
+  return left;
 }

@@ -3,7 +3,8 @@
  * (`npm run test:multipass`): only instances of its own prefix are made, all are removed, and the list is as it was before.
  */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { FleetView } from "../../../ui/client/types.ts";
 import { createBus } from "../../base/events.ts";
@@ -11,10 +12,10 @@ import { DRIVER_CONTRACT, type World } from "../../drivers/contract.ts";
 import { createMultipassDriver } from "../../drivers/multipass.ts";
 import { DEADLINES } from "../../drivers/multipass-call.ts";
 import { settings } from "../fleets.ts";
-import { createFixture, type Fixture, type Up, until } from "../harness.ts";
-import { createCall, listed, removeNow } from "./call.ts";
+import { createFixture, type Fixture, type Up, until as harnessUntil } from "../harness.ts";
+import { createCall, listed, removeAll } from "./call.ts";
 import { report } from "./report.ts";
-import { readTarget } from "./target.ts";
+import { MADE_BY_US, readTarget } from "./target.ts";
 
 const target = readTarget();
 const { real, prefix, bootMs } = target;
@@ -36,13 +37,41 @@ let fixture: Fixture | null = null;
 let up: Up | null = null;
 let failed = false;
 
+/** Long enough for an image that is fetched already to become an instance that is listed. */
+const QUIET_MS = real ? 60_000 : 1_000;
+const byHand = (names: readonly string[]): string => `multipass delete --purge ${names.join(" ")}`;
+
+let interrupting = false;
 const interrupted = (signal: NodeJS.Signals) => {
-  say(`${signal}: removing ${OURS.join(" ")}`);
+  if (interrupting) {
+    say(`${signal} again: left as it is; to remove what there is: ${byHand(OURS)}`);
+    process.exit(130);
+  }
+  interrupting = true;
+  say(`${signal}: removing ${OURS.join(" ")}, for ${QUIET_MS / 1000} s after the last; once more: at once`);
   up?.process.kill("SIGKILL");
-  removeNow(target, OURS);
-  rmSync(target.folder, { recursive: true, force: true });
-  process.exit(130);
+  void removeAll(call, OURS, QUIET_MS).then((left) => {
+    if (left === null || left.length > 0) say(`not all could be removed: ${byHand(left ?? OURS)}`);
+    rmSync(target.folder, { recursive: true, force: true });
+    process.exit(130);
+  });
 };
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** As the harness's own, but it leaves the daemon its time, and tells a person what it waits for. */
+async function until<T>(what: string, check: () => Promise<T> | T, ms: number): Promise<NonNullable<T>> {
+  const began = Date.now();
+  const minutes = (span: number) => (span / 60_000).toFixed(1);
+  const timer = setInterval(
+    () => tell(`  … ${what}: waited ${minutes(Date.now() - began)} of at most ${minutes(ms)} min`),
+    60_000,
+  );
+  try {
+    return await harnessUntil(what, check, ms, target.lookEvery);
+  } finally {
+    clearInterval(timer);
+  }
+}
 
 /** Scenarios rely on those before them: after one that failed, the rest is skipped. */
 async function scenario(t: TestContext, names: readonly string[], work: () => Promise<void>): Promise<void> {
@@ -61,27 +90,61 @@ async function scenario(t: TestContext, names: readonly string[], work: () => Pr
 }
 
 before(async () => {
-  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  // The test runner's own way with signals is to end at once.
+  for (const signal of SIGNALS) process.removeAllListeners(signal).on(signal, interrupted);
+  // Whoever looks on may go: it is no reason to end without removing.
+  process.stdout.on("error", () => {});
+  if (!real) say("MULTIPASS_REAL=1 is not set: the sandbox stands in for Multipass");
   tell(
     `${target.executable.file}; image ${target.image ?? "Multipass's own default"}; ${bootMs / 60_000} min a boot`,
   );
-  tell(`makes only ${OURS.join(", ")}; if this is killed: multipass delete --purge ${OURS.join(" ")}`);
+  tell((await call(["version"])).stdout.trim().replaceAll(/\s+/g, " "));
+  tell(`makes only ${OURS.join(", ")}; if this is killed: ${byHand(OURS)}`);
+  await removeEarlier();
   strangers = await listed(call);
   tell(`before: ${JSON.stringify(strangers)}`);
-  const left = Object.keys(strangers).filter((name) => name.startsWith("vmagent-test-"));
-  if (left.length > 0) say(`left by an earlier run, and not touched by this one: ${left.join(" ")}`);
 });
 
-after(async () => {
-  await up?.end();
-  await fixture?.close();
-  const left = Object.keys(await listed(call)).filter((name) => name.startsWith(prefix));
+/** What runs that were killed have left: told, and removed only if that is asked for, because another may be under way. */
+async function removeEarlier(): Promise<void> {
+  const left = Object.keys(await listed(call)).filter((name) => MADE_BY_US.test(name));
+  const parent = dirname(target.folder);
+  const folders = readdirSync(parent).filter(
+    (name) => real && /^vm-agent-conformance-\w{6}$/.test(name) && join(parent, name) !== target.folder,
+  );
+  if (left.length + folders.length === 0) return;
+  if (!target.clean) {
+    if (left.length > 0) say(`left by an earlier run, and not touched: ${byHand(left)}`);
+    if (folders.length > 0) say(`left by an earlier run, and not touched: ${folders.join(" ")} in ${parent}`);
+    return say("VM_AGENT_TEST_CLEAN=1 removes that first, if no other run is under way");
+  }
+  say(`VM_AGENT_TEST_CLEAN: removing ${[...left, ...folders].join(" ")}`);
   for (const name of left) await call(["delete", "--purge", name]);
+  for (const name of folders) rmSync(join(parent, name), { recursive: true, force: true });
+}
+
+after(async () => {
+  if (up) {
+    // It lets running steps end, and a daemon that is wedged may keep them from that.
+    const late = setTimeout(() => up?.process.kill("SIGKILL"), 2 * bootMs);
+    await up.end();
+    clearTimeout(late);
+  }
+  const left = await removeAll(call, OURS, failed ? QUIET_MS : 0).catch(() => null);
+  await fixture?.close().catch((error: Error) => say(`the suite's folder: ${error.message}`));
+  const still = (left ?? OURS).length > 0 ? await removeAll(call, OURS, 2 * QUIET_MS) : [];
+  if (still === null || still.length > 0) say(`not all could be removed: ${byHand(still ?? OURS)}`);
   const now = await listed(call);
   tell(`after: ${JSON.stringify(now)}`);
-  process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+  for (const signal of SIGNALS) process.off(signal, interrupted);
   rmSync(target.folder, { recursive: true, force: true });
   assert.deepEqual(now, strangers, "multipass list is not as it was before");
+});
+
+it("against a real Multipass", {
+  skip: real ? false : "MULTIPASS_REAL=1 is not set: the sandbox stands in",
+}, async () => {
+  assert.notEqual((await call(["version"])).exitCode, null);
 });
 
 describe("the driver's contract", () => {
