@@ -6,8 +6,8 @@ import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts
 import type { AgentView } from "../client/types.ts";
 import { spark } from "./bars.ts";
 import { type Body, hasWords, textBody } from "./body.ts";
-import { fit, type Line, line, span, textOf, wrap } from "./line.ts";
-import { eventSpans, taskLine } from "./list-bodies.ts";
+import { columns, fit, type Line, line, lineColumns, span, textOf, wrap } from "./line.ts";
+import { taskLine, wrapped } from "./list-bodies.ts";
 import { changeLines, heldLines } from "./plan-body.ts";
 import { hubTime, type World } from "./world.ts";
 
@@ -31,6 +31,9 @@ export function agentBody(
   );
 }
 
+const indented = (text: string, width: number): Line[] =>
+  wrap(text, width - 2).map((part) => line(`  ${part}`));
+
 const section = (title: string, more = ""): Line[] => [
   [],
   line(span(title.toUpperCase(), { tone: "dim", bold: true }), span(more, "dim")),
@@ -38,7 +41,7 @@ const section = (title: string, more = ""): Line[] => [
 
 function agentLines(world: World, agent: AgentView, width: number, now: number): readonly Line[] {
   return [
-    title(agent),
+    ...title(agent, width),
     ...present(agent, width, now),
     ...section("wanted and seen"),
     ...compared(agent),
@@ -47,16 +50,22 @@ function agentLines(world: World, agent: AgentView, width: number, now: number):
     ...conditions(agent, width, now),
     ...health(world, agent, width),
     ...section("snapshots"),
-    line(
-      `  ${agent.snapshots === null ? "not read" : agent.snapshots.length > 0 ? agent.snapshots.join(", ") : "none"}`,
+    ...indented(
+      agent.snapshots === null
+        ? "not read"
+        : agent.snapshots.length > 0
+          ? agent.snapshots.join(", ")
+          : "none",
+      width,
     ),
     ...tasks(world, agent.name, now),
-    ...events(world, agent.name),
-    ...written(world, agent),
+    ...events(world, agent.name, width),
+    ...written(world, agent, width),
   ];
 }
 
-function title(agent: AgentView): Line {
+/** Its name is in the line of the page. */
+function title(agent: AgentView, width: number): readonly Line[] {
   const marks = [...(isDrifted(agent) ? [DRIFTED] : []), syncMark(agent.sync), healthMark(agent.health)];
   const facts = [
     agent.type,
@@ -66,11 +75,12 @@ function title(agent: AgentView): Line {
       .join(" "),
     agent.capabilities.join(" "),
   ].filter((t) => t !== "");
-  return line(
-    span(agent.name, { bold: true }),
-    ...marks.flatMap((m) => ["  ", span(`${m.glyph} ${m.word}`, m.tone)]),
-    span(facts.map((t) => `   ${t}`).join(""), "dim"),
-  );
+  const states = line(...marks.flatMap((m) => [span(`${m.glyph} ${m.word}`, m.tone), "  "]));
+  const [first = "", ...more] = wrap(facts.join("   "), width - lineColumns(states) - 1);
+  return [
+    [...states, span(` ${first}`, "dim")],
+    ...more.map((t) => line(span(`${" ".repeat(lineColumns(states) + 1)}${t}`, "dim"))),
+  ];
 }
 
 function present(agent: AgentView, width: number, now: number): readonly Line[] {
@@ -109,10 +119,12 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
 }
 
 function compared(agent: AgentView): readonly Line[] {
-  return compare(agent).map(({ what, wanted, seen, differs }) =>
+  const rows = compare(agent);
+  const size = Math.min(40, Math.max(12, ...rows.map((r) => columns(r.wanted) + 2)));
+  return rows.map(({ what, wanted, seen, differs }) =>
     line(
       span(`  ${fit(what, 9)}`, "dim"),
-      fit(wanted, 12),
+      fit(wanted, size),
       span(seen, differs ? { tone: "warn", bold: true } : {}),
       ...(differs ? [span("  ≠ differs", "warn")] : []),
     ),
@@ -175,14 +187,27 @@ function tasks({ model }: World, name: string, now: number): readonly Line[] {
   return [...section("tasks"), ...mine.map((t) => line("  ", ...taskLine(t, name.length, true, now)))];
 }
 
-function events({ model }: World, name: string): readonly Line[] {
+function events({ model }: World, name: string, width: number): readonly Line[] {
   const mine = model.events.filter((e) => e.agent === name && !e.routine).slice(-12);
   if (mine.length === 0) return [];
-  return [...section("events"), ...mine.map((e) => line("  ", ...eventSpans(e, name)))];
+  return [
+    ...section("events"),
+    ...mine.flatMap((e) => wrapped(e, name, width - 2).map((l) => line("  ", ...l))),
+  ];
 }
 
-function written({ document }: World, agent: AgentView): readonly Line[] {
+function written({ document }: World, agent: AgentView, width: number): readonly Line[] {
   const where = agent.source ? `${agent.source.file}:${agent.source.line}` : "no document";
   if (document?.name !== agent.name) return [...section("spec", `  ${where}`)];
-  return [...section("spec", `  ${where}`), ...document.text.split("\n").map((l) => line(`  ${l}`))];
+  return [...section("spec", `  ${where}`), ...document.text.split("\n").flatMap((l) => yamlLines(l, width))];
+}
+
+/** What does not fit goes on below, further in than it began. */
+function yamlLines(text: string, width: number): readonly Line[] {
+  const indent = /^\s*/.exec(text)?.[0].length ?? 0;
+  const [first = "", ...more] = wrap(text, width - 2);
+  if (more.length === 0) return [line(`  ${text}`)];
+  const space = " ".repeat(Math.min(indent, Math.floor(width / 3)) + 6);
+  const rest = wrap(text.slice(first.length).trimStart(), width - space.length);
+  return [line(`  ${first}`), ...rest.map((t) => line(`${space}${t}`))];
 }

@@ -22,7 +22,9 @@ export function bannerLines(world: World, now: number, width: number, rows: numb
       line(span(i === 0 ? ` ${glyph} ` : "   ", tone), span(part, { tone, bold: i === 0 })),
     ),
   );
-  return lines.slice(0, most);
+  if (lines.length <= most) return lines;
+  const more = count(lines.length - most + 1, "more line");
+  return [...lines.slice(0, most - 1), line(span(`   … ${more}, for which there is no room here`, "dim"))];
 }
 
 /** `now`: our own clock. */

@@ -20,15 +20,20 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
           ? ` of ${name}, called: `
           : "";
     const prompt = span(` ${PROMPTS[what]}${whom}`, { tone: "accent", bold: true });
-    const found = what === "command" ? completions(typing.text, []).join(" ") : "";
+    const found =
+      what === "command"
+        ? completions(typing.text, [])
+            .map((c) => c.trim())
+            .join(" ")
+        : "";
     return [
       rule,
-      ...(found === "" ? [] : [line(span(`  ${found}`, "dim"))]),
+      ...(found === "" ? [] : wrap(found, width - 3).map((t) => line(span(`  ${t}`, "dim")))),
       ...(what === "snapshot"
         ? [line(span(" The instance is stopped for it and started again, if it runs.", "dim"))]
         : []),
       ...(problem === "" ? [] : [line(span(` ✗ ${problem}`, "bad"))]),
-      line(prompt, ...typingSpans(typing, width - columns(prompt.text) - 1)),
+      ...fieldLines(prompt, typing, width),
     ];
   }
   if (dialog.kind === "choose") return [rule, ...choiceLines(dialog, width, most - 1)];
@@ -42,11 +47,11 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
     all.length > room ? [...all.slice(0, room - 1), `… and ${all.length - room + 1} more lines`] : all;
   const lines = [rule, ...title, ...shown.map((t) => line(`   ${t}`))];
   if (dialog.kind === "sure") return lines;
-  const prompt = ` type ${dialog.word} to go on: `;
+  const prompt = span(` type ${dialog.word} to go on: `, { bold: true });
   return [
     ...lines,
     ...(dialog.problem === "" ? [] : [line(span(` ✗ ${dialog.problem}`, "bad"))]),
-    line(span(prompt, { bold: true }), ...typingSpans(dialog.typing, width - columns(prompt) - 1)),
+    ...fieldLines(prompt, dialog.typing, width),
   ];
 }
 
@@ -65,6 +70,14 @@ function choiceLines(
       .slice(from, from + room)
       .map((o, i) => (from + i === index ? highlighted(line(" ▸ ", o), width) : line("   ", o))),
   ];
+}
+
+/** What is typed has at least half of a line: below a question that takes more. */
+function fieldLines(prompt: Span, typing: Typing, width: number): readonly Line[] {
+  const size = columns(prompt.text);
+  if (size <= width / 2) return [line(prompt, ...typingSpans(typing, width - size - 1))];
+  const asked = wrap(prompt.text.trim(), width - 2).map((t) => line({ ...prompt, text: ` ${t}` }));
+  return [...asked, line(" ", ...typingSpans(typing, width - 2))];
 }
 
 /** The end of a long line is what is being typed. What is only proposed is marked as a whole, as it is replaced as a whole. */

@@ -56,6 +56,10 @@ function emptyWords({ model }: World, filter: string): readonly string[] {
         : `The hub does not say how the fleet is: ${model.fleetError}`,
     ];
   if (model.fleet.agents.length > 0) return [`No agent matches "${filter}".`, "Esc shows all again."];
+  if (model.fleet.errors.length > 0)
+    return [
+      "No agent is in force: what is above is to be mended first; it is read again as soon as it is saved.",
+    ];
   return [
     `No agent is written yet in ${model.fleet.fleet}.`,
     "Write a document of kind: Agent there; it is read as soon as it is saved.",

@@ -6,7 +6,7 @@ import type { HealthSample } from "../client/health.ts";
 import { DRIFTED, healthMark, type Mark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
 import { gauge, spark } from "./bars.ts";
-import { columns, fit, type Line, type Span, span } from "./line.ts";
+import { columns, fit, fitName, type Line, type Span, span } from "./line.ts";
 
 export interface Facts {
   readonly agent: AgentView;
@@ -20,6 +20,7 @@ export interface Column {
   readonly title: string;
   readonly width: number;
   readonly cell: (facts: Facts) => Span;
+  readonly isName?: true;
 }
 
 interface ColumnRow extends Omit<Column, "width"> {
@@ -185,6 +186,7 @@ function narrowColumns(width: number, names: number): readonly Column[] {
 const nameColumn = (width: number): Column => ({
   title: "NAME",
   width,
+  isName: true,
   cell: ({ agent }) => span(agent.name, { bold: true }),
 });
 
@@ -196,7 +198,8 @@ export function agentLine(all: readonly Column[], facts: Facts): Line {
   const out: Span[] = [];
   all.forEach((column, i) => {
     const cell = column.cell(facts);
-    out.push({ ...cell, text: fit(cell.text, column.width) });
+    const text = column.isName === true ? fitName(cell.text, column.width) : fit(cell.text, column.width);
+    out.push({ ...cell, text });
     if (i < all.length - 1) out.push({ text: " ".repeat(GAP) });
   });
   return out;

@@ -188,6 +188,18 @@ test("an agent whose document is gone: the way out is in its line, and no key is
   assert.doesNotMatch(screen, /x st(?:op|art)|S snapshot/);
 });
 
+test("what is typed is seen, however long the name before it is", () => {
+  const name = `agent-${"long-".repeat(11)}1`;
+  const field = { kind: "line", what: "task", agents: [name], before: "", back: 0, problem: "" } as const;
+  for (const width of [40, 80]) {
+    const typing = { text: "echo hello", cursor: 10 };
+    assert.match(drawn({ ...initialUi(width, 24), dialog: { ...field, typing } }, worldAt()), /echo hello/);
+    const asked = dialog(askDestroy(worldAt(), "agent-builder"));
+    const typed = { ...asked, word: name, typing: { text: name, cursor: name.length } } as Ui["dialog"];
+    assert.match(drawn({ ...initialUi(width, 24), dialog: typed }, worldAt()), /^ .*long-long-1 *$/m);
+  }
+});
+
 test("an agent in full", () => {
   const world = worldAt({
     document: { name: "agent-builder", text: "kind: Agent\nname: agent-builder\ncpu: 4\n" },

@@ -8,8 +8,10 @@ import {
   columns,
   cut,
   cutLine,
+  cutName,
   fit,
   fitLine,
+  fitName,
   highlighted,
   lineColumns,
   sameLine,
@@ -42,6 +44,17 @@ test("a line is cut at the last column and padded to it, whatever it holds", () 
       assert.equal(lineColumns(highlighted(line, width)), width);
       assert.doesNotMatch(textOf(fitLine(line, width)), /[\0-\x1f\x7f-\x9f]/);
     }),
+  );
+});
+
+test("of a name that is too long the middle is left out, so that replicas can be told apart", () => {
+  assert.equal(cutName("agent-of-a-long-branch-12", 14), "agent-of-…h-12");
+  assert.equal(cutName("agent-one", 9), "agent-one");
+  assert.equal(cutName("agent-one", 5), "agen…");
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 30 }), (name, width) =>
+      assert.equal(columns(fitName(name, width)), width),
+    ),
   );
 });
 

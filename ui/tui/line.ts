@@ -61,6 +61,17 @@ export function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
+/** A name: its end is what it differs by from its neighbours, so its middle is what is left out. */
+export function cutName(text: string, width: number): string {
+  if (columns(text) <= width) return text;
+  if (width < 8) return cut(text, width);
+  const end = [...text].slice(-Math.floor((width - 1) / 3)).join("");
+  return `${cut(text, width - columns(end))}${end}`;
+}
+
+/** Exactly `width` columns. */
+export const fitName = (text: string, width: number): string => fit(cutName(clean(text), width), width);
+
 /** Exactly `width` columns. */
 export function fit(text: string, width: number, align: "left" | "right" = "left"): string {
   const short = cut(clean(text), width);

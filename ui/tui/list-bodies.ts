@@ -4,7 +4,7 @@ import { clock, duration, taskText } from "../client/format.ts";
 import { taskMark } from "../client/tones.ts";
 import type { TaskView } from "../client/types.ts";
 import { type Body, hasWords, textBody } from "./body.ts";
-import { fit, type Line, line, span, wrap } from "./line.ts";
+import { cutName, fit, fitName, type Line, line, span, wrap } from "./line.ts";
 import type { Spot } from "./state.ts";
 import { hubTime, type World } from "./world.ts";
 
@@ -53,7 +53,7 @@ export function taskLine(task: TaskView, name: number, wide: boolean, now: numbe
   return line(
     fit(shortId(task.id), 8),
     "  ",
-    span(fit(task.agent, name), { bold: true }),
+    span(fitName(task.agent, name), { bold: true }),
     "  ",
     span(fit(`${mark.glyph} ${mark.word}`, 12), mark.tone),
     ...(wide
@@ -153,20 +153,23 @@ function callsBody(
 const isShown = (e: EventLine, of: string, verbose: boolean): boolean =>
   e.kind !== "command" && (of === "" || e.agent === of) && (verbose || !e.routine);
 
+/** Of a name that is longer, the middle is left out where a line is not wrapped: what happened is worth more. */
+const NAME = 32;
+
 export function eventSpans(e: EventLine, of: string): Line {
   return line(
     span(clock(e.at), "dim"),
     " ",
     span(e.glyph, e.tone),
     " ",
-    ...(e.agent !== null && e.agent !== of ? [span(`${e.agent} `, { bold: true })] : []),
+    ...(e.agent !== null && e.agent !== of ? [span(`${cutName(e.agent, NAME)} `, { bold: true })] : []),
     span(e.text, e.tone === "good" || e.tone === "dim" ? {} : e.tone),
   );
 }
 
 const INDENT = 11;
 
-function wrapped(e: EventLine, of: string, width: number): readonly Line[] {
+export function wrapped(e: EventLine, of: string, width: number): readonly Line[] {
   const name = e.agent !== null && e.agent !== of ? `${e.agent} ` : "";
   const parts = wrap(`${name}${e.text}`, width - INDENT);
   return parts.map((part, i) =>

@@ -112,7 +112,12 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
     }
     default: {
       const targets = targetsOf(ui, world, body);
-      if (targets.length === 0) return told(ui, scene, "Put the cursor on an agent first.");
+      if (targets.length === 0)
+        return told(
+          ui,
+          scene,
+          world.model.fleet?.agents.length ? "Put the cursor on an agent first." : "There is no agent yet.",
+        );
       const here = agentAt(ui, world, body);
       return onAgents(ui, toggled(action, targets, scene), { targets, here, rest: "" }, scene);
     }
