@@ -31,9 +31,9 @@ export const dash: CommandRun = async (invocation) => {
   return EXIT.done;
 };
 
-/** Both ends: keys can be read and the screen can be drawn. */
+/** Both ends: keys can be read and the screen can be drawn, which a dumb terminal (an editor's) cannot. */
 export const hasTerminal = ({ isTTY, json }: Output): boolean =>
-  isTTY && !json && process.stdin.isTTY === true;
+  isTTY && !json && process.stdin.isTTY === true && process.env.TERM !== "dumb";
 
 /** Calls the listener with each error, in words; gives what ends that. */
 export type Faults = (listener: (words: string) => void) => () => void;

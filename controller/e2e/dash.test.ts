@@ -164,6 +164,9 @@ test("dash: a wrong token is said before the screen is taken; one that is rotate
   const refused = await sees(/code-\d/);
   assert.match(refused, /error: that is not the operator's token[\s\S]*code-[1-9]/);
 
+  terminal.line(`clear; TERM=dumb '${process.execPath}' '${MAIN}' dash; echo code-$?`);
+  assert.match(await sees(/code-0/), /No agents are written yet/);
+
   terminal.line(`clear; '${process.execPath}' '${MAIN}' dash`);
   await sees(/No agent is written yet/);
   assert.equal((await fixture.cli("token", "rotate")).code, 0);

@@ -14,14 +14,20 @@ import { hubTime, type World } from "./world.ts";
 export function agentBody(
   world: World,
   name: string,
-  options: { readonly width: number; readonly filter: string; readonly now: number },
+  options: {
+    readonly width: number;
+    readonly filter: string;
+    readonly allowed: readonly string[];
+    readonly now: number;
+  },
 ): Body {
   const agent = findAgent(world.model, name);
   const gone = world.model.fleet
     ? `There is no agent "${name}" any more.`
     : "Waiting for the hub's first answer…";
   if (!agent) return textBody(name, [], [gone, "Esc leads back."]);
-  const lines = agentLines(world, agent, options.width - 3, hubTime(world, options.now));
+  const { width, now, allowed } = options;
+  const lines = agentLines(world, agent, { width: width - 3, now: hubTime(world, now), allowed });
   const kept = options.filter === "" ? lines : lines.filter((l) => hasWords(textOf(l), options.filter));
   return textBody(
     name,
@@ -39,13 +45,21 @@ const section = (title: string, more = ""): Line[] => [
   line(span(title.toUpperCase(), { tone: "dim", bold: true }), span(more, "dim")),
 ];
 
-function agentLines(world: World, agent: AgentView, width: number, now: number): readonly Line[] {
+function agentLines(
+  world: World,
+  agent: AgentView,
+  {
+    width,
+    now,
+    allowed,
+  }: { readonly width: number; readonly now: number; readonly allowed: readonly string[] },
+): readonly Line[] {
   return [
     ...title(agent, width),
     ...present(agent, width, now),
     ...section("wanted and seen"),
     ...compared(agent),
-    ...planned(world, agent.name, width),
+    ...planned(world, agent.name, width, allowed),
     ...section("conditions"),
     ...conditions(agent, width, now),
     ...health(world, agent, width),
@@ -131,14 +145,14 @@ function compared(agent: AgentView): readonly Line[] {
   );
 }
 
-function planned({ plan }: World, name: string, width: number): readonly Line[] {
+function planned({ plan }: World, name: string, width: number, allowed: readonly string[]): readonly Line[] {
   const changes = plan?.changes.filter((c) => c.agent === name) ?? [];
   const held = plan?.held.filter((h) => h.agent === name) ?? [];
   if (changes.length === 0 && held.length === 0) return [];
   return [
     ...section("difference"),
     ...changes.flatMap((c) => changeLines(c, width)),
-    ...held.flatMap((h) => heldLines(h, width, false)),
+    ...held.flatMap((h) => heldLines(h, width, { allowed: allowed.includes(name), here: false })),
   ];
 }
 

@@ -29,7 +29,7 @@ export function bodyOf(ui: Ui, world: World, now: number): Body {
     case "logs":
       return logBody(world, place.name, { width, spot });
     case "agent":
-      return agentBody(world, place.name, { width, filter, now });
+      return agentBody(world, place.name, { width, filter, allowed, now });
     case "task":
       return taskBody(world, place.id, { width, spot });
     case "help":

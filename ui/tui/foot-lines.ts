@@ -134,7 +134,7 @@ function isIdle(id: ActionId, ui: Ui, body: Body, world: World): boolean {
     return !found || isFinalTask(found.state);
   }
   if (id === "allow") return (world.plan?.held.length ?? 0) === 0;
-  if (id === "apply") return !world.plan || world.plan.changes.length + world.plan.held.length === 0;
+  if (id === "apply") return !world.plan || world.plan.changes.length + ui.allowed.length === 0;
   if (id === "shell") {
     const name = agentAt(ui, world, body);
     return name !== null && findAgent(world.model, name)?.seen !== "Running";

@@ -54,7 +54,8 @@ export function planRows(
   }
   for (const held of plan.held) {
     const { agent } = held;
-    for (const l of heldLines(held, width, allowed.includes(agent))) rows.push({ agent, line: l });
+    for (const l of heldLines(held, width, { allowed: allowed.includes(agent), here: true }))
+      rows.push({ agent, line: l });
   }
   for (const note of plan.notes)
     for (const text of wrap(`${note.agent ? `${note.agent}: ` : ""}${note.message}`, width))
@@ -110,7 +111,12 @@ export function changeLines(change: ChangeView, width: number): readonly Line[] 
   return lines;
 }
 
-export function heldLines(held: HeldView, width: number, allowed: boolean): readonly Line[] {
+/** `here`: on the plan itself, where Space lets it through. */
+export function heldLines(
+  held: HeldView,
+  width: number,
+  { allowed, here }: { readonly allowed: boolean; readonly here: boolean },
+): readonly Line[] {
   const { agent, message, release } = held;
   const would = wouldText(held);
   const lines: Line[] = [
@@ -118,7 +124,10 @@ export function heldLines(held: HeldView, width: number, allowed: boolean): read
     ...detail("because", message, width),
   ];
   if (would !== null) lines.push(...detail("would", would, width));
-  const more = releasedByName(held) && !allowed ? `${release}; or Space here, then a` : release;
+  const more =
+    releasedByName(held) && !allowed
+      ? `${release}; or ${here ? "Space here" : "2, Space on it"}, then a`
+      : release;
   lines.push(...detail("release", more, width, "dim"));
   return lines;
 }

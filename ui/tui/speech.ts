@@ -8,6 +8,7 @@ import { dialogLines } from "./dialog-lines.ts";
 import { type Line, line, textOf } from "./line.ts";
 import { noticeMs } from "./foot-lines.ts";
 import type { Frame } from "./screen.ts";
+import { markedIn } from "./marks.ts";
 import { placeOf, spotOf, type Ui } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -21,6 +22,8 @@ export function speechLines(ui: Ui, world: World, { body }: Frame, now: number):
   said.push(
     `${body.title}, ${filter === "" ? count(rows, "row") : `${rows} of ${body.total} rows with "${filter}"`}.`,
   );
+  const marked = placeOf(ui).kind === "fleet" ? markedIn(ui, world) : [];
+  if (marked.length > 0) said.push(`Marked: ${marked.join(", ")}.`);
   if (rows === 0) said.push(...body.empty);
   const cursor = body.selectable ? cursorIn(ui, body) : -1;
   const first = body.selectable
