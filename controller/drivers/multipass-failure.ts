@@ -101,7 +101,7 @@ const RULES: readonly Rule[] = [
   [
     /Unable to find an image matching|Remote '[^']*' is not found|Custom image `[^`]*` does not exist/,
     "image-unknown",
-    "choose one of `vm-agent multipass find`, or a file:// that the Multipass daemon can read",
+    "choose one of `vm-agent multipass find`, or a file:// that the Multipass daemon can read (a snap: below /home, in no hidden folder)",
   ],
   [
     /failed to download|Hash of .* does not match/,
@@ -153,7 +153,7 @@ const RULES: readonly Rule[] = [
   [
     /Source path .* does not exist|unable to mount to|error mounting|Invalid [UG]ID map/,
     "mount-refused",
-    "check the source folder and the target; the guest needs snapd for mounts, and / /dev /proc /sys /home cannot be targets",
+    "check the source folder (a snap sees what is below /home, in no hidden folder) and the target; the guest needs snapd for mounts, and / /dev /proc /sys /home cannot be targets",
     { only: ["mount"] },
   ],
   [
