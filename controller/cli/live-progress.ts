@@ -3,7 +3,8 @@ import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../base/events.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
-import { DOING, type Progress, createProgress } from "./progress.ts";
+import { type Progress, createProgress } from "./progress.ts";
+import { DOING } from "./working.ts";
 
 /** What a step was, once it is done; steps without a word are not told. */
 const DONE: Readonly<Record<string, string>> = {

@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
 import type { Line } from "../core/explain-lines.ts";
+import { besideWaiting, waitNoMore } from "./waiting.ts";
 
 export { age } from "../core/explain-values.ts";
 
@@ -41,8 +42,8 @@ export function createOutput(options: { readonly color: boolean; readonly json: 
     isTTY: stdout.isTTY === true,
     width: stdout.columns || 100,
     json: options.json,
-    out: (text) => void stdout.write(`${text}\n`),
-    err: (text) => void stderr.write(`${text}\n`),
+    out: (text) => besideWaiting(stderr, () => stdout.write(`${text}\n`)),
+    err: (text) => besideWaiting(stderr, () => stderr.write(`${text}\n`)),
     paint: (role, text) => (color ? colored(role, text) : text),
   };
 }
@@ -82,6 +83,7 @@ const visible = (text: string): number => stripVTControlCharacters(text).length;
 
 /** Prints what failed, why, and what to do next; returns the exit code. */
 export function reportError(error: unknown, output: Output, debug: boolean): number {
+  waitNoMore(process.stderr);
   const known = toVmAgentError(error);
   if (known.code === "cancelled") return EXIT.failed;
   if (output.json)

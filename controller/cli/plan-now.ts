@@ -1,9 +1,9 @@
 /** What apply would do, computed from the files on disk and a look at the world; and how people read it. */
 import { relative } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { type Line, explain } from "../core/explain.ts";
+import { type Line, type Working, explain } from "../core/explain.ts";
 import { makePlan, withHeld } from "../core/plan.ts";
-import type { Desired, Held, Observed, Plan } from "../core/types.ts";
+import type { Desired, Observed, Plan } from "../core/types.ts";
 import { observe } from "../reconcile/observe.ts";
 import { type EarlyLook, withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
@@ -27,6 +27,8 @@ export interface Planned {
   readonly scope: Scope;
   readonly desired: Desired;
   readonly observed: Observed;
+  /** By the loop that runs, of the agents in scope. */
+  readonly working: readonly Working[];
 }
 
 export const list = (value: unknown): readonly string[] => (Array.isArray(value) ? (value as string[]) : []);
@@ -40,11 +42,12 @@ export async function planNow(
   },
 ): Promise<Planned> {
   const { early = await world.lookEarly() } = asked;
-  const [desired, readings, host, beside] = await Promise.all([
+  const [desired, readings, host, beside, working] = await Promise.all([
     world.desired(),
     world.readings(),
     world.host(),
     world.heldBeside(),
+    world.working(),
   ]);
   const claims = world.store().claims.list();
   const scope: Scope = {
@@ -69,12 +72,14 @@ export async function planNow(
   );
   const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
   const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
-  const inScope = (held: Held) => scope.targets.length === 0 || scope.targets.includes(held.agent);
+  const inScope = (held: { readonly agent: string }) =>
+    scope.targets.length === 0 || scope.targets.includes(held.agent);
   return {
     plan: withHeld(makePlan(desired, observed, policy, systemClock.now()), beside.filter(inScope)),
     scope,
     desired,
     observed,
+    working: working.filter(inScope),
   };
 }
 
@@ -86,7 +91,8 @@ export async function show(
 ): Promise<void> {
   const { output } = invocation;
   await heading(invocation, world, found);
-  print(explain(found.plan, { width: output.width, agents: found.desired.agents.length }), output);
+  const { working, desired } = found;
+  print(explain(found.plan, { width: output.width, agents: desired.agents.length, working }), output);
 }
 
 /** What is looked at: the fleet and its revision, where the instances live, how many are not ours. */

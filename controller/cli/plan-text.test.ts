@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { parse } from "yaml";
-import { explain } from "../core/explain.ts";
+import { GLYPHS, type Working, explain } from "../core/explain.ts";
 import { makePlan } from "../core/plan.ts";
 import { NOW } from "../core/testdata/build.ts";
 import { type GoldenCase, inputs } from "../core/testdata/golden.ts";
@@ -12,10 +12,16 @@ import { colored, painted } from "./output.ts";
 import { type Looked, planHeading } from "./plan-heading.ts";
 
 const folder = new URL("../../../controller/cli/testdata/plan-text/", import.meta.url);
-type Case = Omit<GoldenCase, "reason" | "expect"> & { readonly heading?: Partial<Looked> };
+type Case = Omit<GoldenCase, "reason" | "expect"> & {
+  readonly heading?: Partial<Looked>;
+  readonly working?: readonly Working[];
+};
 const cases = parse(readFileSync(new URL("cases.yaml", folder), "utf8")) as Readonly<Record<string, Case>>;
 
-function printed({ heading, ...known }: Case, width: number): readonly Parameters<typeof painted>[0][] {
+function printed(
+  { heading, working = [], ...known }: Case,
+  width: number,
+): readonly Parameters<typeof painted>[0][] {
   const { desired, observed, policy } = inputs({ reason: "", ...known });
   const seen = observed.instances;
   const ours = new Set(observed.claims.map((c) => c.name));
@@ -33,7 +39,7 @@ function printed({ heading, ...known }: Case, width: number): readonly Parameter
     ...heading,
   };
   const plan = makePlan(desired, observed, policy, NOW);
-  return [...planHeading(looked, width), ...explain(plan, { width, agents: desired.agents.length })];
+  return [...planHeading(looked, width), ...explain(plan, { width, agents: desired.agents.length, working })];
 }
 
 for (const [name, known] of Object.entries(cases))
@@ -50,3 +56,16 @@ for (const [name, known] of Object.entries(cases))
       assert.notEqual(shown, text, "there is colour");
       assert.equal(stripVTControlCharacters(shown), text);
     });
+
+test("every kind of item is in one of them, as its glyph with words beside it", () => {
+  const all = Object.keys(cases)
+    .map((name) => readFileSync(new URL(`${name}.200.golden.txt`, folder), "utf8"))
+    .join("\n");
+  for (const { text, words } of Object.values(GLYPHS)) {
+    const opening = all.split("\n").filter((line) => line.startsWith(text.padEnd(4)));
+    assert.ok(
+      opening.some((line) => line.includes(words.split(/[,:]/)[0] ?? words)),
+      `${text} ${words}`,
+    );
+  }
+});

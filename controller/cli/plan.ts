@@ -14,7 +14,7 @@ export const plan: CommandRun = async (invocation) => {
     allowDelete: list(options.allowDelete),
     early,
   });
-  if (output.json) output.out(JSON.stringify(found.plan, null, 2));
+  if (output.json) output.out(JSON.stringify({ ...found.plan, working: found.working }, null, 2));
   else await show(invocation, world, found);
   if (found.observed.instances.kind === "unobservable") {
     if (options.out)

@@ -1,27 +1,7 @@
 /** Work as it happens, one plain line for each thing that a person would wait for. */
 import type { AnyEvent } from "../base/events.ts";
 import { type Output, age } from "./output.ts";
-
-/** What a step is called while it runs; steps without a word are over at once. */
-export const DOING: Readonly<Record<string, string>> = {
-  launch: "launching",
-  "await-ready": "waiting for its runtime",
-  start: "starting",
-  stop: "stopping",
-  suspend: "suspending",
-  recover: "bringing it back from the deleted",
-  resize: "resizing",
-  snapshot: "taking snapshot",
-  "remove-snapshot": "removing snapshot",
-  restore: "going back to snapshot",
-  mount: "mounting",
-  unmount: "unmounting",
-  rerun: "provisioning again",
-  drain: "waiting for its tasks to end",
-  remove: "deleting",
-  "restart-runtime": "restarting its runtime",
-  "install-runtime": "installing its runtime",
-};
+import { DOING } from "./working.ts";
 
 /** Steps that are told only when they take longer than this. Milliseconds. */
 const QUIET = new Set(["drain", "await-ready"]);

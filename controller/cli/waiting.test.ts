@@ -1,7 +1,10 @@
 /** waiting.ts: nothing is said of what is quick, or where nobody looks; what is slow is named, and the line is clean afterwards. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Screen, waiting } from "./waiting.ts";
+import { type Screen, besideWaiting, waitNoMore, waiting } from "./waiting.ts";
+
+// Whoever runs this may do so from an editor, whose terminal only prints.
+process.env.TERM = "xterm";
 
 function screen(isTTY: boolean) {
   const told: string[] = [];
@@ -49,4 +52,44 @@ test("nothing is said of what is quick, nor where nobody looks", async () => {
   const piped = screen(false);
   await waiting(piped.screen, "x", () => new Promise((resolve) => setTimeout(resolve, 20)), 0);
   assert.deepEqual([...quick.told, ...piped.told], []);
+});
+
+test("what is printed meanwhile begins in a clean line, and what is waited for stands below it", async () => {
+  const { told, drawn, screen: on } = screen(true);
+  const work = Promise.withResolvers<void>();
+  const waits = waiting(on, "multipass", () => work.promise, 0);
+  besideWaiting(on, () => on.write("before anything is shown\n"));
+  told.length = 0;
+  await isShown();
+  besideWaiting(on, () => on.write("a remark\n"));
+  work.resolve();
+  await waits;
+  besideWaiting(on, () => on.write("the end\n"));
+  const line = "waiting for multipass …";
+  assert.deepEqual(told, [`|${line}`, "|", "a remark\n", `|${line}`, "|", "the end\n"]);
+
+  async function isShown() {
+    await drawn;
+    while (told.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test("an error ends all waiting: its line is clean, and what ends later draws nothing", async () => {
+  const { told, drawn, screen: on } = screen(true);
+  const work = Promise.withResolvers<void>();
+  const waits = waiting(on, "the hub", () => work.promise, 0);
+  await drawn;
+  waitNoMore(on);
+  besideWaiting(on, () => on.write("error: no\n"));
+  work.resolve();
+  await waits;
+  assert.deepEqual(told, ["|waiting for the hub …", "|", "error: no\n"]);
+});
+
+test("a terminal that only prints is told nothing, since no line can be taken back there", async () => {
+  const { told, screen: on } = screen(true);
+  process.env.TERM = "dumb";
+  await waiting(on, "x", () => new Promise((resolve) => setTimeout(resolve, 20)), 0);
+  process.env.TERM = "xterm";
+  assert.deepEqual(told, []);
 });

@@ -25,24 +25,42 @@ export async function waiting<T>(
   if (screen.isTTY !== true || process.env.TERM === "dumb") return work();
   const shown = lines.get(screen) ?? [];
   lines.set(screen, shown);
-  const draw = () => {
-    const last = shown.at(-1);
-    screen.write(CLEAR + (last === undefined ? "" : last.slice(0, (screen.columns || 80) - 1)));
-  };
   const line = `waiting for ${text} …`;
   let isShown = false;
   const timer = setTimeout(() => {
     isShown = true;
     shown.push(line);
-    draw();
+    draw(screen);
   }, quietMs);
   try {
     return await work();
   } finally {
     clearTimeout(timer);
-    if (isShown) {
-      shown.splice(shown.lastIndexOf(line), 1);
-      draw();
+    const at = shown.lastIndexOf(line);
+    if (isShown && at >= 0) {
+      shown.splice(at, 1);
+      draw(screen);
     }
   }
+}
+
+/** Whatever is printed meanwhile begins in a clean line; what is waited for stands below it again. */
+export function besideWaiting(screen: Screen, print: () => void): void {
+  const isShown = (lines.get(screen)?.length ?? 0) > 0;
+  if (isShown) screen.write(CLEAR);
+  print();
+  if (isShown) draw(screen);
+}
+
+/** A command that ends with an error waits no more, whatever else is still on its way. */
+export function waitNoMore(screen: Screen): void {
+  const shown = lines.get(screen);
+  if (shown === undefined || shown.length === 0) return;
+  shown.length = 0;
+  draw(screen);
+}
+
+function draw(screen: Screen): void {
+  const last = lines.get(screen)?.at(-1);
+  screen.write(CLEAR + (last === undefined ? "" : last.slice(0, (screen.columns || 80) - 1)));
 }

@@ -6,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
+import type { Working } from "../core/explain.ts";
 import type { Desired, Held, Host, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import type { FleetRead } from "../reconcile/fleet-load.ts";
@@ -21,6 +22,7 @@ import { createMemoryStore } from "../store/memory.ts";
 import { type EarlyLook, lookEarly } from "./early-look.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
 import { shownPath } from "./output.ts";
+import { workingOn } from "./working.ts";
 import { type Screen, waiting } from "./waiting.ts";
 import type { Api } from "../../ui/client/api.ts";
 
@@ -45,6 +47,8 @@ export interface World extends AsyncDisposable {
   readings(): Promise<readonly RuntimeReading[]>;
   /** What the running loop holds for reasons that no look at the instances shows. */
   heldBeside(): Promise<readonly Held[]>;
+  /** What the running loop is at work on. */
+  working(): Promise<readonly Working[]>;
 }
 
 export interface WorldOptions {
@@ -144,6 +148,10 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
         .map((r) => ({ ...r, status: "offline" as const }));
     },
     heldBeside: async () => (await heard())?.held ?? [],
+    async working() {
+      const fleet = await (await hub())?.api.getFleet().catch(() => null);
+      return (fleet?.agents ?? []).flatMap(({ name, work }) => (work ? [workingOn(name, work)] : []));
+    },
     async [Symbol.asyncDispose]() {
       await opened?.close();
     },

@@ -30,29 +30,36 @@ function pieceOf(word: string, width: number): string {
   return word.slice(0, mark > width / 2 ? mark : width);
 }
 
-/** Words in lines of at most `width` characters; a word that is longer is cut. */
-export function wrap(text: string, width: number): readonly string[] {
+/** Words in lines of at most `width` characters, further ones shorter by `hang`; a word that is longer is cut. */
+export function wrap(text: string, width: number, hang = 0): readonly string[] {
   const lines: string[] = [];
   let line = "";
-  for (const whole of printable(text).split(" ")) {
-    for (let word = whole, piece = ""; word !== ""; word = word.slice(piece.length)) {
-      piece = pieceOf(word, width);
-      if (line === "") line = piece;
-      else if (line.length + 1 + piece.length <= width) line += ` ${piece}`;
-      else {
+  for (let word of printable(text).split(" "))
+    while (word !== "") {
+      const room = lines.length === 0 ? width : width - hang;
+      const piece = pieceOf(word, room);
+      if (line !== "" && line.length + 1 + piece.length > room) {
         lines.push(line);
-        line = piece;
+        line = "";
+        continue;
       }
+      line = line === "" ? piece : `${line} ${piece}`;
+      word = word.slice(piece.length);
     }
-  }
   return line === "" ? lines : [...lines, line];
 }
 
-/** `      label     text`, with what does not fit underneath the text. */
-export function row(label: string, text: string, width: number, role: Role = "plain"): readonly Line[] {
+/** `      label     text`, with what does not fit underneath the text, moved in by `hang`. */
+export function row(
+  label: string,
+  text: string,
+  width: number,
+  role: Role = "plain",
+  hang = 0,
+): readonly Line[] {
   const head = " ".repeat(INDENT) + label.padEnd(Math.max(LABEL, label.length + 1));
-  return wrap(text, width - head.length).map((part, i) => [
-    { text: i === 0 ? head : " ".repeat(head.length), role: "dim" },
+  return wrap(text, width - head.length, hang).map((part, i) => [
+    { text: i === 0 ? head : " ".repeat(head.length + hang), role: "dim" },
     { text: part, role },
   ]);
 }

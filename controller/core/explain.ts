@@ -36,16 +36,32 @@ export interface ExplainOptions {
   readonly width: number;
   /** How many agents the fleet has, for the sentence that says that nothing is to be done. */
   readonly agents?: number;
+  /** What a running loop does meanwhile: of these agents a look in between shows half of a change. */
+  readonly working?: readonly Working[];
   /** Only the line that opens each block, and the last one. */
   readonly glyphsOnly?: boolean;
+}
+
+export interface Working {
+  readonly agent: string;
+  readonly action: Action;
+  /** `resizing for 2 s`. */
+  readonly doing: string;
 }
 
 export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
   const width = clampWidth(options.width);
   const brief = options.glyphsOnly ?? false;
   const groups = grouped(plan.held);
+  const working = new Map((options.working ?? []).map((w) => [w.agent, w]));
   const blocks = [
-    ...plan.changes.flatMap((change) => changeBlocks(change)),
+    ...plan.changes.filter((c) => !working.has(c.agent)).flatMap((change) => changeBlocks(change)),
+    ...[...working.values()].map((w) =>
+      workBlock(
+        w,
+        plan.changes.find((c) => c.agent === w.agent),
+      ),
+    ),
     ...groups.map((group) => heldBlock(group)),
   ].sort((a, b) => compareText(a.agent, b.agent) || a.order - b.order);
   const names = Math.max(0, ...blocks.map((b) => b.title.length));
@@ -53,7 +69,8 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
   for (const block of blocks) {
     lines.push(...header(block.mark, block.title, block.what, names, width));
     if (brief) continue;
-    for (const { label, text, role } of block.rows) lines.push(...row(label, text, width, role));
+    for (const { label, text, role, isItem } of block.rows)
+      lines.push(...row(label, text, width, role, isItem ? HANG : 0));
     lines.push(EMPTY);
   }
   if (!brief) {
@@ -91,6 +108,8 @@ function nothing(agents: number | undefined): string {
 interface Row {
   readonly label: string;
   readonly text: string;
+  /** One of several under a label: what does not fit on its line must not look like the next one. */
+  readonly isItem?: boolean;
   readonly role?: Role;
 }
 
@@ -104,11 +123,17 @@ interface Block {
   readonly rows: readonly Row[];
 }
 
+const HANG = 2;
 const SNAPSHOT_STOPS = "snapshot, stops for about a minute";
 
 /** Several texts under one label. */
 const list = (label: string, texts: readonly string[], role?: Role): readonly Row[] =>
-  texts.map((text, i) => ({ label: i === 0 ? label : "", text, ...(role && { role }) }));
+  texts.map((text, i) => ({
+    label: i === 0 ? label : "",
+    text,
+    isItem: texts.length > 1,
+    ...(role && { role }),
+  }));
 
 function changeBlocks(change: Change): readonly Block[] {
   const { agent, action, snapshots, removes = [] } = change;
@@ -151,6 +176,23 @@ function changeBlocks(change: Change): readonly Block[] {
     };
   });
   return alone ? taken : [main, ...taken];
+}
+
+/** What differs now is what the work has not come to yet; it is nobody's to do. */
+function workBlock({ agent, action, doing }: Working, change: Change | undefined): Block {
+  const mark = GLYPHS[action];
+  return {
+    agent,
+    order: 0,
+    mark,
+    title: agent,
+    what: `${mark.words.split(/[,:]/, 1)[0]}: the loop is at work on it`,
+    rows: [
+      { label: "doing", text: doing },
+      ...(change ? [{ label: "left", text: wouldText({ ...change, why: [] }, "") }] : []),
+      { label: "next", text: `it comes by itself; vm-agent status ${agent} --watch shows it` },
+    ],
+  };
 }
 
 /** Fields as old → new; of a creation, what it will be. */
