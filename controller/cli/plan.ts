@@ -1,7 +1,17 @@
 /** `vm-agent plan`: what apply would do; changes nothing. */
 import { EXIT } from "../base/errors.ts";
 import { takeEarly } from "./early-world.ts";
+import type { Planned } from "./plan-now.ts";
 import type { CommandRun } from "./run.ts";
+
+/** In a plan's own format: what the loop is at work on is a note. */
+const withWork = ({ plan, working }: Planned) => ({
+  ...plan,
+  notes: [
+    ...plan.notes,
+    ...working.map(({ agent, doing }) => ({ agent, message: `the loop is at work on it: ${doing}` })),
+  ],
+});
 
 export const plan: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
@@ -14,7 +24,7 @@ export const plan: CommandRun = async (invocation) => {
     allowDelete: list(options.allowDelete),
     early,
   });
-  if (output.json) output.out(JSON.stringify({ ...found.plan, working: found.working }, null, 2));
+  if (output.json) output.out(JSON.stringify(withWork(found), null, 2));
   else await show(invocation, world, found);
   if (found.observed.instances.kind === "unobservable") {
     if (options.out)

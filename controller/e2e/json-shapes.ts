@@ -49,7 +49,7 @@ const fleet = object({
 });
 
 export const SHAPES: Readonly<Record<string, Schema>> = {
-  plan: { allOf: [plan, object({ working: list(object({ agent: text, action: text, doing: text })) })] },
+  plan,
   apply: object({ plan, applied: number, ...done }),
   rollback: object({ revision: text, commit: nullable("string") }),
   drift: object({ unobservable: nullable("string"), drifted: { type: "array" } }),

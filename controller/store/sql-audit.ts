@@ -44,7 +44,15 @@ export function sqlAudit(db: Db, write: Write, transaction: () => number): SqlAu
     return row ? linkOf(row) : { seq: 0, hash: GENESIS };
   };
 
-  const check: AuditStore["check"] = (known) => checkChain(allRows(), anchor(), known);
+  const check: AuditStore["check"] = (known) => {
+    // Entries and their end as of one moment: another process may write between two reads. A savepoint may stand anywhere.
+    db.exec("SAVEPOINT audit_check");
+    try {
+      return checkChain(allRows(), anchor(), known);
+    } finally {
+      db.exec("RELEASE audit_check");
+    }
+  };
   function* allRows(): Generator<ChainedRow> {
     let seq = Number.MIN_SAFE_INTEGER;
     for (;;) {
