@@ -1,6 +1,6 @@
 /** Every example of every `--help`, run as printed on one sandbox fleet, in an order that gives each what it needs; and `--json` of what prints data, against the README. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
@@ -152,9 +152,12 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     await data("token rotate");
   });
 
-  it("beside a loop that runs: tasks, logs, edits, and the way back in git", async () => {
-    const loop = fixture.spawn(...words("vm-agent up --plain"));
-    const loopEnded = new Promise((resolve) => loop.on("close", resolve));
+  let loop: ChildProcess;
+  let loopEnded: Promise<unknown>;
+
+  it("beside a loop that runs: tasks, logs, edits", async () => {
+    loop = fixture.spawn(...words("vm-agent up --plain"));
+    loopEnded = new Promise((resolve) => loop.on("close", resolve));
     const healthy = async (name: string) =>
       until(
         `${name} is there`,
@@ -171,10 +174,10 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       await data("snapshot", ["agent-docs", "before-upgrade"]);
       await example("vm-agent stop agent-docs");
       await data("stop", ["agent-docs"]);
+      await data("restore", ["agent-docs", "before-upgrade", "--yes"]);
       await example("vm-agent start agent-docs");
       await example("vm-agent suspend agent-docs");
       await data("suspend", ["agent-docs"]);
-      await data("restore", ["agent-docs", "before-upgrade", "--yes"]);
       await example("vm-agent start --all");
       await example("vm-agent destroy agent-docs --force");
       await data("create", ["agent-more", "--cpu", "1", "--memory", "256M", "--disk", "1G"]);
@@ -222,6 +225,9 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       await data("backup", ["second.backup"]);
     };
     await Promise.all([edits(), looks(), elsewhere()]);
+  });
+
+  it("the way back in git, and what is not ours", async () => {
     await example("vm-agent pause agent-builder");
     await example("vm-agent resume agent-builder");
     await data("pause", ["agent-builder"]);
