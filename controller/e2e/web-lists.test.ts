@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
-import { aFleet, everyState } from "../../ui/web/testing/fleet.ts";
+import { aFleet, anAgent, aPlan, everyState } from "../../ui/web/testing/fleet.ts";
 import { becomes, type Visit, visit } from "../../ui/web/testing/visit.ts";
 import { createApi } from "../../ui/client/api.ts";
 import { connected } from "../hub/testing.ts";
@@ -99,6 +99,28 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     await here.open("agent/agent-tester-2");
     await page.locator("table.tasks").getByText("before all others").waitFor();
     assert.equal(await page.locator("table.tasks tbody tr").count(), 1);
+  });
+
+  test("a plan is found by its agents; what is not shown is not applied, what is left out neither", async () => {
+    const { page, stage } = here;
+    stage.plan = aPlan();
+    const held = [{ reason: "loses-data", message: "its disk would be lost", release: "vm-agent apply" }];
+    await here.show(aFleet([anAgent("agent-builder"), anAgent("agent-cache", { held, sync: "Held" })]));
+    await here.open("plan?q=agent-cache");
+    await page.getByText("3 of it not shown, and not applied from here.").waitFor();
+    await page.getByText("holds it: its disk would be lost.").waitFor();
+    assert.equal(await page.locator("article.change").count(), 1);
+    await page.getByRole("searchbox").fill("");
+    await page.getByRole("button", { name: "Apply 3 changes…" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel(/agent-cache replace/).uncheck();
+    await dialog.getByLabel(/agent-researcher create/).uncheck();
+    await dialog.getByRole("button", { name: "Apply" }).click();
+    await page.getByText("1 change handed to the loop").waitFor();
+    assert.deepEqual(stage.applied, [
+      { changes: [{ agent: "agent-builder", action: "restart-update" }], allowDelete: [] },
+    ]);
+    await here.show(aFleet(everyState()));
   });
 
   test("events keep their choice in the address too", async () => {

@@ -198,6 +198,12 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const yes = dialog.getByRole("button", { name: "Apply" });
     assert.equal(await yes.isDisabled(), true);
     await dialog.getByLabel(/Data is lost in agent-cache, agent-tester-2/).fill("yes");
+    await dialog.getByLabel(/agent-tester-2 destroy/).uncheck();
+    // What was typed was for more than this.
+    assert.equal(await yes.isDisabled(), true);
+    await dialog.getByLabel(/Data is lost in agent-cache\. Type agent-cache/).waitFor();
+    await dialog.getByRole("heading", { name: "Apply 3 of 4 changes?" }).waitFor();
+    await dialog.getByLabel(/agent-tester-2 destroy/).check();
     assert.equal(stage.applied.length, 0);
     await yes.click();
     await page.getByText("4 changes handed to the loop").waitFor();

@@ -40,7 +40,8 @@ export function Compare({ agent }: { readonly agent: AgentView }) {
           <span class="glyph mono" aria-hidden="true">
             {actionMark(change.action).glyph}
           </span>
-          <b>{actionMark(change.action).word}</b> is in <a href="#/plan">the plan</a>: {change.why.join("; ")}
+          <b>{actionMark(change.action).word}</b> is in{" "}
+          <a href={`#/plan?q=${encodeURIComponent(agent.name)}`}>the plan</a>: {change.why.join("; ")}
         </p>
       )}
       <dl class="pairs">

@@ -22,17 +22,20 @@ export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
   const [error, setError] = useState("");
   // What was read is what is applied, even when the plan behind changes meanwhile.
   const [asked] = useState(changes);
-  const lossy = [...new Set(asked.filter((c) => isDestructive(c.action)).map((c) => c.agent))];
+  const [without, setWithout] = useState<readonly ChangeView[]>([]);
+  const chosen = asked.filter((c) => !without.includes(c));
+  const lossy = [...new Set(chosen.filter((c) => isDestructive(c.action)).map((c) => c.agent))];
   const sure = lossy.length === 0 || typed.trim() === wordFor(lossy);
 
   const apply = async (event: Event) => {
     event.preventDefault();
-    if (busy || !sure) return;
+    if (busy || !sure || chosen.length === 0) return;
     setBusy(true);
     setError("");
     try {
-      const orders = asked.map(({ agent, action }) => ({ agent, action }));
-      await live.api.apply({ changes: orders, allowDelete });
+      const orders = chosen.map(({ agent, action }) => ({ agent, action }));
+      const names = new Set(orders.map((o) => o.agent));
+      await live.api.apply({ changes: orders, allowDelete: allowDelete.filter((n) => names.has(n)) });
       live.refresh();
       onClose(`${count(orders.length, "change")} handed to the loop; the fleet shows how it goes.`);
     } catch (e) {
@@ -42,24 +45,34 @@ export function Apply({ changes, allowDelete, onClose }: ApplyProps) {
   };
 
   return (
-    <Dialog title={`Apply ${count(asked.length, "change")}?`} onClose={() => onClose("")}>
+    <Dialog
+      title={`Apply ${chosen.length < asked.length ? `${chosen.length} of ` : ""}${count(asked.length, "change")}?`}
+      onClose={() => onClose("")}
+    >
       {(close) => (
         <form onSubmit={apply}>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-          <section class="apply-list" tabIndex={0} aria-label="What will be done">
-            <ul>
-              {asked.map((c) => (
-                <Asked key={`${c.agent} ${c.action}`} change={c} />
-              ))}
-            </ul>
-          </section>
+          <ul class="apply-list" aria-label="What will be done">
+            {asked.map((c) => (
+              <Asked
+                key={`${c.agent} ${c.action}`}
+                change={c}
+                chosen={!without.includes(c)}
+                onChoose={(yes) => setWithout(yes ? without.filter((w) => w !== c) : [...without, c])}
+              />
+            ))}
+          </ul>
+          {asked.length > 5 && (
+            <button type="button" class="quiet" onClick={() => setWithout(chosen.length === 0 ? [] : asked)}>
+              {chosen.length === 0 ? "Choose all" : "Choose none"}
+            </button>
+          )}
           {lossy.length > 0 && <Loss names={lossy} typed={typed} onTyped={setTyped} />}
           {error !== "" && <Problem>{error}</Problem>}
           <div class="dialog-foot">
             <button type="button" onClick={close} {...(lossy.length === 0 && { "data-first": true })}>
               Not now
             </button>
-            <button type="submit" class="primary" disabled={busy || !sure}>
+            <button type="submit" class="primary" disabled={busy || !sure || chosen.length === 0}>
               {busy ? "Handing over…" : "Apply"}
             </button>
           </div>
@@ -98,17 +111,26 @@ function Loss({ names, typed, onTyped }: LossProps) {
   );
 }
 
-function Asked({ change: { agent, action, consequences } }: { readonly change: ChangeView }) {
+interface AskedProps {
+  readonly change: ChangeView;
+  readonly chosen: boolean;
+  readonly onChoose: (yes: boolean) => void;
+}
+
+function Asked({ change: { agent, action, consequences }, chosen, onChoose }: AskedProps) {
   const mark = actionMark(action);
   return (
-    <li class={`tone-${mark.tone}`}>
-      <span class="glyph mono" aria-hidden="true">
-        {mark.glyph}
-      </span>
-      <span>
-        <b>{agent}</b> {mark.word}
-        {consequences.length > 0 && <small>{consequences.join("; ")}</small>}
-      </span>
+    <li class={`tone-${chosen ? mark.tone : "dim"}`}>
+      <label class={chosen ? "" : "dim"}>
+        <input type="checkbox" checked={chosen} onChange={(e) => onChoose(e.currentTarget.checked)} />
+        <span class="glyph mono" aria-hidden="true">
+          {mark.glyph}
+        </span>
+        <span>
+          <b>{agent}</b> {mark.word}
+          {consequences.length > 0 && <small>{consequences.join("; ")}</small>}
+        </span>
+      </label>
     </li>
   );
 }

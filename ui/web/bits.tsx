@@ -1,6 +1,7 @@
 /** Small things that every view draws with: marks with glyph and word, ages, sparklines, an empty state. */
 /** @jsxImportSource preact */
 import type { ComponentChildren } from "preact";
+import { lostWords } from "../client/follow.ts";
 import { ago, dateTime, duration, percent } from "../client/format.ts";
 import { sparkline } from "../client/health.ts";
 import type { Mark } from "../client/tones.ts";
@@ -86,7 +87,4 @@ export function Problem({ children }: { readonly children: ComponentChildren }) 
   );
 }
 
-export const problemWords = (error: unknown): string => {
-  const { message = String(error), next = "" } = (error ?? {}) as { message?: string; next?: string };
-  return next === "" ? message : `${message}; ${next}`;
-};
+export const problemWords = lostWords;

@@ -2,11 +2,12 @@
 /** @jsxImportSource preact */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { findAgent } from "../client/model.ts";
 import { fieldRows, releasedByName, wouldText } from "../client/plan-view.ts";
 import { actionMark, type Mark } from "../client/tones.ts";
 import type { ChangeView, HeldView } from "../client/types.ts";
 import { Release } from "./copy.tsx";
-import { agentLink } from "./hooks.ts";
+import { agentLink, useModel } from "./hooks.ts";
 
 interface BlockProps {
   readonly mark: Mark;
@@ -39,6 +40,8 @@ function Row({ word, children }: { readonly word: string; readonly children: Com
 
 export function Change({ change }: { readonly change: ChangeView }) {
   const { agent, action, why, consequences, waitsFor, snapshots, source, patch } = change;
+  // `GET /plan` says what an apply does; what the loop does not do by itself is said by the fleet.
+  const waits = useModel((m) => findAgent(m, agent))?.held.find((h) => h.reason !== "waiting");
   return (
     <Block mark={actionMark(action)} title={<a href={agentLink(agent)}>{agent}</a>}>
       <dl class="pairs">
@@ -67,6 +70,11 @@ export function Change({ change }: { readonly change: ChangeView }) {
             {s.name} {s.comment !== "" && <span class="dim">{s.comment}</span>}
           </Row>
         ))}
+        {waits && (
+          <Row word="the loop">
+            holds it: {waits.message}. <span class="dim">Apply lets it through.</span>
+          </Row>
+        )}
         {source && (
           <Row word="written">
             <span class="mono">

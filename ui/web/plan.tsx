@@ -3,10 +3,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { count, revision } from "../client/format.ts";
 import { hostRows, releasedByName, summary } from "../client/plan-view.ts";
+import { actionMark } from "../client/tones.ts";
 import type { HeldView, PlanView } from "../client/types.ts";
 import { Apply } from "./apply.tsx";
 import { Ago, Empty, Problem, problemWords } from "./bits.tsx";
-import { useLive, useModel } from "./hooks.ts";
+import { useLive, useModel, useQuery } from "./hooks.ts";
 import { Change, Held } from "./plan-change.tsx";
 
 export function PlanPage() {
@@ -16,12 +17,17 @@ export function PlanPage() {
   const [asking, setAsking] = useState(false);
   const [told, setTold] = useState("");
   const agents = useModel((m) => m.fleet?.agents.length ?? 0);
+  const [query, change] = useQuery("plan");
+  const text = query.q ?? "";
   if (plan === undefined) {
     return error === "" ? <Empty title="Waiting for the plan…" /> : <Problem>{error}</Problem>;
   }
   if (plan === null) return <Empty title="There is no plan: there is no good fleet yet." />;
-  const released = plan.held.filter((h) => allowed.includes(h.agent) && releasedByName(h));
-  const open = plan.changes.length + released.length;
+  const changes = plan.changes.filter((c) => isFound(c.agent, c.action, text));
+  const held = plan.held.filter((h) => isFound(h.agent, h.reason, text));
+  const released = held.filter((h) => allowed.includes(h.agent) && releasedByName(h));
+  const open = changes.length + released.length;
+  const hidden = plan.changes.length + plan.held.length - changes.length - held.length;
   const nothing = plan.changes.length === 0 && plan.held.length === 0;
   const lookAgain = () => {
     live.api.reconcile().then(read, fail);
@@ -36,6 +42,18 @@ export function PlanPage() {
           of {revision(plan.revision)}, made <Ago at={plan.at} />
         </span>
         <span class="grow" />
+        {(text !== "" || plan.changes.length + plan.held.length > MANY) && (
+          <label class="search">
+            <span class="sr">Filter by agent or action</span>
+            <input
+              type="search"
+              aria-keyshortcuts="/"
+              placeholder="Filter: agent, action"
+              value={text}
+              onInput={(e) => change({ q: e.currentTarget.value })}
+            />
+          </label>
+        )}
         <button type="button" aria-keyshortcuts="r" onClick={lookAgain}>
           Look again
         </button>
@@ -51,6 +69,7 @@ export function PlanPage() {
       </div>
       <p class="plan-summary" role="status">
         {nothing ? `No changes. ${count(agents, "agent is", "agents are")} as written.` : summary(plan)}
+        {hidden > 0 && <span class="dim"> {hidden} of it not shown, and not applied from here.</span>}
       </p>
       {error !== "" && <Problem>{error}</Problem>}
       {told !== "" && (
@@ -58,10 +77,10 @@ export function PlanPage() {
           ✓ {told}
         </p>
       )}
-      {plan.changes.map((change) => (
-        <Change key={`${change.agent} ${change.action}`} change={change} />
+      {changes.map((c) => (
+        <Change key={`${c.agent} ${c.action}`} change={c} />
       ))}
-      {groups(plan.held).map((group) => (
+      {groups(held).map((group) => (
         <Held key={key(group[0] as HeldView)} group={group} allowed={allowed} onAllow={allow} />
       ))}
       {plan.notes.length > 0 && (
@@ -77,7 +96,7 @@ export function PlanPage() {
       <Host plan={plan} />
       {asking && (
         <Apply
-          changes={[...plan.changes, ...released.flatMap((h) => h.would ?? [])]}
+          changes={[...changes, ...released.flatMap((h) => h.would ?? [])]}
           allowDelete={released.map((h) => h.agent)}
           onClose={(message) => {
             setAsking(false);
@@ -89,6 +108,17 @@ export function PlanPage() {
       )}
     </>
   );
+}
+
+/** So few are seen at one glance. */
+const MANY = 5;
+
+function isFound(agent: string, action: string, text: string): boolean {
+  const words = `${agent} ${action} ${actionMark(action).word}`.toLowerCase();
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((w) => words.includes(w));
 }
 
 /** Read again after every turn of the loop, and when the fleet or what is held changed. undefined: not read yet. */
