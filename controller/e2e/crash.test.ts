@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
 import { NAMES, THREE } from "./fleets.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
+import { killedInLaunch } from "./kill/in-launch.ts";
 import { runtimesOf } from "./runtimes-of.ts";
 
 /** Milliseconds after the start. VM_AGENT_TEST_MOMENTS: so many instead, from before the first look to after the last launch. */
@@ -83,25 +84,6 @@ describe("kill -9 while three agents are created", { concurrency: 2 }, () => {
     });
   }
 });
-
-/** A module that lets vm-agent kill itself once it has written so much of a launch's input. */
-function killedInLaunch(bytes: number): string {
-  const text = `
-    import childProcess from "node:child_process";
-    import { syncBuiltinESMExports } from "node:module";
-    const { spawn } = childProcess;
-    const kill = () => process.kill(process.pid, "SIGKILL");
-    if (process.argv[1]?.endsWith("vm-agent.cjs")) {
-      childProcess.spawn = (file, args, options) => {
-        const child = spawn(file, args, options);
-        if (args.includes("launch") && child.stdin)
-          child.stdin.end = (data) => (${bytes} === 0 ? kill() : child.stdin.write(data.slice(0, ${bytes}), kill));
-        return child;
-      };
-      syncBuiltinESMExports();
-    }`;
-  return `data:text/javascript,${encodeURIComponent(text)}`;
-}
 
 async function startsAgain(
   fixture: Fixture,

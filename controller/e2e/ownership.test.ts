@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
 import { BUILDER, settings } from "./fleets.ts";
 import { type Fixture, type Up, createFixture, until } from "./harness.ts";
+import { launchingNothing } from "./kill/in-launch.ts";
 
 const ONE = { "builder.yaml": BUILDER, "fleet.yaml": settings() };
 const NAME = "agent-builder";
@@ -49,25 +50,6 @@ async function metricsOf(fixture: Fixture): Promise<string> {
   const token = (await readFile(join(fixture.home, "operator-token"), "utf8")).trim();
   const answer = await fetch(new URL("/metrics", http), { headers: { authorization: `Bearer ${token}` } });
   return answer.text();
-}
-
-/** A module by which vm-agent launches without the user data, and kills itself once that was begun. */
-function launchingNothing(): string {
-  const text = `
-    import childProcess from "node:child_process";
-    import { syncBuiltinESMExports } from "node:module";
-    const { spawn } = childProcess;
-    if (process.argv[1]?.endsWith("vm-agent.cjs")) {
-      childProcess.spawn = (file, args, options) => {
-        if (!args.includes("launch")) return spawn(file, args, options);
-        const words = args.slice(args.findIndex((word) => word.endsWith("main.js")) - 1);
-        const child = spawn(words[0], words.slice(1), { ...options, stdio: "ignore" });
-        child.once("close", () => process.kill(process.pid, "SIGKILL"));
-        return child;
-      };
-      syncBuiltinESMExports();
-    }`;
-  return `data:text/javascript,${encodeURIComponent(text)}`;
 }
 
 async function loseStore(fixture: Fixture): Promise<void> {

@@ -13,6 +13,7 @@ import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
 import { settings } from "./fleets.ts";
 import { type Fixture, MAIN, createFixture, until } from "./harness.ts";
+import { launchingNothing } from "./kill/in-launch.ts";
 
 const AGENT = "kind: Agent\nname: agent-a\ncpu: 1\nmemory: 256M\ndisk: 1G\n";
 const DOCUMENT = await readFile(join(packageRoot(), "provisioning", "TROUBLESHOOTING.md"), "utf8");
@@ -170,6 +171,26 @@ const CASES: Readonly<Record<string, Words>> = {
   "snapshot-running": async (f) => {
     await f.cli(...LAUNCH);
     return said(f.cli("multipass", "snapshot", "agent-a"));
+  },
+  "folder-gone": async (f) => {
+    const command = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
+    const args = [join(f.folder, "gone"), process.execPath, MAIN, "plan"];
+    return spawnSync("/bin/sh", ["-c", command, ...args], { encoding: "utf8" }).stderr;
+  },
+  "launch-cut-off": async (f) => {
+    const child = f.spawnUp({ NODE_OPTIONS: `--import ${launchingNothing()}` });
+    await once(child, "close");
+    return firstWords(f, "launch-cut-off", {});
+  },
+  "no-node-in-apt": async (f) => {
+    const bin = join(f.folder, "bin");
+    await mkdir(bin);
+    const policy = "printf 'nodejs:\\n  Candidate: 12.22.9~dfsg-1ubuntu3.6\\n'";
+    await writeFile(join(bin, "apt-cache"), `#!/bin/sh\n${policy}\n`, { mode: 0o755 });
+    for (const tool of ["sed", "mkdir", "cat"])
+      await writeFile(join(bin, tool), `#!/bin/sh\nexec /bin/${tool} "$@"\n`, { mode: 0o755 });
+    const env = { VM_AGENT_GUEST_ROOT: f.folder, PATH: bin };
+    return spawnSync("/bin/sh", ["-s", "install"], { input: startScript(), env, encoding: "utf8" }).stderr;
   },
   "no-node": async (f) => {
     const file = join(f.folder, "start");
