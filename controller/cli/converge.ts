@@ -1,11 +1,13 @@
 /** An edit of the fleet that a person asked for, written and then carried out for the agents that it is about. */
 import { existsSync } from "node:fs";
-import type { Action } from "../core/types.ts";
+import { livesAs } from "../core/renames.ts";
+import type { Action, Claim } from "../core/types.ts";
 import { type Order, byOurselves, exitOf, throughHub } from "./carry-out.ts";
 import { commitEdit, mayEdit } from "./edit-in-git.ts";
 import { findHub } from "./home.ts";
 import { shownPath } from "./output.ts";
 import type { Invocation } from "./run.ts";
+import { openWorld } from "./world.ts";
 
 export interface Written {
   /** False: it said so already. */
@@ -32,8 +34,10 @@ export async function converge(invocation: Invocation, wish: Wish): Promise<numb
   const { command, action } = wish;
   const git = await mayEdit(settings, output, flags.commit === true, command);
   let written: Written = { changed: false, files: [], instances: [] };
+  const claims = await claimsOf(settings);
   const write = async (): Promise<Order> => {
-    written = await wish.edit();
+    const edited = await wish.edit();
+    written = { ...edited, instances: edited.instances.map((name) => livesAs(name, claims)) };
     if (git && written.files.length > 0) await commitEdit(git, written.files, command);
     if (!output.json) tell(invocation, written, git !== null);
     const { instances } = written;
@@ -56,6 +60,11 @@ export async function converge(invocation: Invocation, wish: Wish): Promise<numb
       `${output.paint("good", "✓")} ${instances.join(", ")}: ${action === "destroy" ? "gone" : "as written"}`,
     );
   return exit;
+}
+
+async function claimsOf(settings: Invocation["settings"]): Promise<readonly Claim[]> {
+  await using world = await openWorld(settings, {});
+  return world.store().claims.list();
 }
 
 function tell({ output }: Invocation, { changed, files }: Written, committed: boolean): void {

@@ -1,6 +1,7 @@
 /** `vm-agent status NAME`: one agent in full. */
 import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/explain-values.ts";
+import { livesAs } from "../core/renames.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
 import type { AgentStats } from "../../schemas/types.ts";
 import { troubleOf } from "../../ui/client/fleet-filter.ts";
@@ -24,7 +25,7 @@ interface HubAgent {
 
 export const status: CommandRun = async ({ settings, output, args, options }) => {
   await using world = await openWorld(settings, { color: output.color, width: output.width });
-  const name = args[0] ?? "";
+  const name = livesAs(args[0] ?? "", world.store().claims.list());
   let shown = "";
   for (;;) {
     const text = await describe(world, name, output);

@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/errors.ts";
 import type { InstanceState } from "../core/types.ts";
 import { clampWidth, wrap } from "../core/explain-lines.ts";
+import { livesAs } from "../core/renames.ts";
 import { type WhyFacts, why as sentences } from "../core/why.ts";
 import { readJournal } from "../reconcile/journal.ts";
 import type { Api } from "../../ui/client/api.ts";
@@ -19,7 +20,7 @@ const LABEL = 10;
 
 export const why: CommandRun = async ({ settings, output, args }) => {
   await using world = await openWorld(settings, { color: output.color, width: output.width });
-  const name = args[0] ?? "";
+  const name = livesAs(args[0] ?? "", world.store().claims.list());
   const found = await look(world);
   const journal = readJournal(world.store().kv, name);
   const agent = found.agents.find((a) => a.name === name) ?? (journal.length > 0 ? gone(name) : null);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { makePlan } from "./plan.ts";
-import { keptNote, withKeptInstances, withKeptTargets } from "./renames.ts";
+import { keptNote, livesAs, withKeptInstances, withKeptTargets } from "./renames.ts";
 import { copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
 import { claimOf, desiredOf, policyOf } from "./testdata/build.ts";
 import { observe } from "./testdata/world.ts";
@@ -59,6 +59,14 @@ test("what was kept stays kept: previousName may be taken out again, and a third
   assert.deepEqual(names([{ name: "new" }, { name: "old" }]), ["new", "old"]);
   assert.deepEqual(names([{ name: "new" }], [lives, claimOf("older", view, { document: "new" })]), ["new"]);
   assert.deepEqual(names([{ name: "new" }], [{ ...lives, phase: "removing" }]), ["new"]);
+});
+
+test("a person speaks of an instance by its own name, or by the one that its agent has now", () => {
+  const claims = [claimOf("old", view, { document: "new" }), claimOf("w-1", view, { document: "w" })];
+  assert.deepEqual(
+    ["new", "old", "w", "w-1", "other"].map((name) => livesAs(name, claims)),
+    ["old", "old", "w", "w-1", "other"],
+  );
 });
 
 test("replicas are not one agent under another name", () => {

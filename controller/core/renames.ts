@@ -35,6 +35,13 @@ export function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyM
   return kept.size > 0 ? kept : null;
 }
 
+/** The name of the instance of which a person speaks, as far as claims tell: the agent's own, or the one that it kept. */
+export function livesAs(name: string, claims: readonly Claim[]): string {
+  if (claims.some((c) => c.name === name)) return name;
+  const [only, ...others] = claims.filter((c) => c.document === name && isMoved(c));
+  return only !== undefined && others.length === 0 ? only.name : name;
+}
+
 /**
  * The fleet with every agent under the name of its instance, where that is ours and none of the new name is. What comes out may
  * be put in again.

@@ -200,6 +200,13 @@ test("an agent with another name keeps its instance", async (t) => {
   assert.deepEqual(await fixture.states(), { [NAME]: "Running" });
   assert.equal(await inside(fixture, "cat ~/notes"), "mine");
 
+  const byNewName = await fixture.cli("exec", "agent-two", "--", "cat ~/notes; echo $VM_AGENT_NAME");
+  assert.match(byNewName.stdout, /^mine\n/, byNewName.stderr);
+  for (const command of ["status", "why"])
+    assert.match((await fixture.cli(command, "agent-two")).stdout, new RegExp(`^${NAME} is Synced`));
+  const all = await fixture.cli("task", "--all", JSON.stringify({ type: "exec", command: "hostname" }));
+  assert.equal(all.code, 0, all.stderr);
+
   // A third name that says the second, and then no former name at all: it is still that instance.
   await fixture.write("fleet.yaml", settings("prune: true\n"));
   for (const [former, env] of [
@@ -219,4 +226,9 @@ test("an agent with another name keeps its instance", async (t) => {
   }
   assert.deepEqual(await fixture.states(), { [NAME]: "Running" });
   assert.equal(await inside(fixture, "cat ~/notes"), "mine");
+
+  const off = await fixture.cli("stop", "agent-three");
+  assert.deepEqual([off.code, await fixture.states()], [0, { [NAME]: "Stopped" }], off.stderr);
+  const gone = await fixture.cli("destroy", "agent-three", "--force");
+  assert.deepEqual([gone.code, await fixture.states()], [0, {}], gone.stderr);
 });

@@ -1,6 +1,5 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
 import { isRecord, type Payload, word } from "../hub/frames.ts";
-import { refuse } from "../hub/refusals.ts";
 import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
@@ -11,8 +10,8 @@ const RESERVED = new Set(["task", "cancel", "config", "hello", "ack"]);
 
 export const addMessageRoutes: AddRoutes = (router, { hub }) => {
   router.post("/agents/:id/messages", async (ctx) => {
-    const to = ctx.params.id ?? "";
-    if (to !== "*" && to !== "broadcast" && !hub.registry.get(to)) throw refuse.unknownAgent(to);
+    const given = ctx.params.id ?? "";
+    const to = given === "*" || given === "broadcast" ? given : hub.agent(given).id;
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
     const type = word(body.type, 64) || "log";
     if (RESERVED.has(type)) {

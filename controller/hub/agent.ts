@@ -9,6 +9,8 @@ import { AgentQueue } from "./queue.ts";
 /** What an agent should have; pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface AgentConfig {
   readonly hash: string;
+  /** What people call it, where its instance has a former name. */
+  readonly calledAs?: string;
   readonly type: string;
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;

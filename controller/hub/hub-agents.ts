@@ -31,7 +31,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
   const { auth, audit, bus, clock, engine, limits, messages, registry, store, upgrades } = deps;
   return {
     agent(id: string): Agent {
-      const agent = registry.get(id);
+      const agent = registry.named(id);
       if (!agent) throw refuse.unknownAgent(id);
       return agent;
     },
@@ -48,6 +48,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       const changed =
         agent.config?.hash !== config.hash || agent.config?.offlineAfter !== config.offlineAfter;
       agent.configure(config);
+      registry.called(id, config.calledAs);
       if (changed) registry.save(agent);
       const isOtherPace = agent.heartbeatTold !== agent.heartbeat(limits.heartbeat);
       if (agent.ready && !agent.ready.firstGeneration && (agent.configHash !== config.hash || isOtherPace)) {

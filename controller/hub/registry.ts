@@ -17,6 +17,8 @@ export interface RegistryDeps {
 
 export class Registry {
   readonly #agents = new Map<string, Agent>();
+  /** Name as written to name of the instance, of the few that differ. */
+  readonly #called = new Map<string, string>();
   readonly #deps: RegistryDeps;
   #lastSweep: number;
   #sincePing = 0;
@@ -32,6 +34,17 @@ export class Registry {
 
   get(id: string): Agent | undefined {
     return this.#agents.get(id);
+  }
+
+  /** The agent that a person means: by the name of its instance, or as it is written. */
+  named(name: string): Agent | undefined {
+    return this.#agents.get(name) ?? this.#agents.get(this.#called.get(name) ?? "");
+  }
+
+  /** Absent: it is called as its instance is. */
+  called(id: string, name: string | undefined): void {
+    for (const [former, of] of this.#called) if (of === id && former !== name) this.#called.delete(former);
+    if (name !== undefined) this.#called.set(name, id);
   }
 
   all(): IterableIterator<Agent> {

@@ -73,7 +73,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
 
   const agentsOf = ({ target, spec }: Part): readonly Agent[] => {
     const named = target.agents?.map((id) => {
-      const agent = registry.get(id);
+      const agent = registry.named(id);
       if (!agent) throw refuse.unknownAgent(id);
       return agent;
     });
@@ -83,7 +83,8 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
       allow(only, spec);
       return [only];
     }
-    const choice = choose(target, spec, named ?? [...registry.all()], limits);
+    const meantBy = named ? { ...target, agents: named.map((a) => a.id) } : target;
+    const choice = choose(meantBy, spec, named ?? [...registry.all()], limits);
     if (!choice.ok) throw refuse.nobodyFits(meant(target), choice.candidates);
     return choice.agents;
   };
@@ -91,7 +92,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
   return {
     /** Errors: `agent-unknown`, `task-invalid`, `task-type-not-supported`, `sudo-not-allowed`, `idempotency-conflict`, `queue-full`. */
     async submit(agentId: string, { spec, actor, idempotencyKey: given }: TaskRequest): Promise<Accepted> {
-      const agent = registry.get(agentId);
+      const agent = registry.named(agentId);
       if (!agent) throw refuse.unknownAgent(agentId);
       check(spec);
       allow(agent, spec);

@@ -1,4 +1,5 @@
 /** Keeps what every runtime should have as the documents and the secrets say now; a secret that rotates is pushed by itself. */
+import { isDeepStrictEqual } from "node:util";
 import { keptNames } from "../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
 import type { RuntimeConfig, RuntimePort } from "./ports.ts";
@@ -33,6 +34,7 @@ export interface LiveConfig {
 
 export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   let missing: readonly MissingSecret[] = [];
+  let known: ReturnType<typeof keptNames> = null;
   /** One reading after the other: an older one never has the last word. */
   let last: Promise<void> = Promise.resolve();
   let waiting: { all: boolean; done: Promise<void> } | null = null;
@@ -47,13 +49,17 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
     const desired = deps.desired();
     const agents = desired?.agents ?? [];
     const found: MissingSecret[] = [];
-    const asked = all ? agents : agents.filter(hasSecrets);
-    // Their runtimes may still be called as before: Multipass cannot rename an instance.
-    const kept = desired && asked.length > 0 ? keptNames(desired, deps.claims()) : null;
-    for (const agent of asked) {
+    // Multipass cannot rename an instance, so some go by a former name; who that is may change with every claim.
+    const kept = desired && keptNames(desired, deps.claims());
+    const isOther = !isDeepStrictEqual(kept, known);
+    known = kept;
+    for (const agent of agents) {
+      if (!all && !isOther && !hasSecrets(agent)) continue;
       const { config, missing: lacks, rotated } = await deps.configs.read(agent);
       found.push(...lacks);
-      configure(agent, config, kept?.get(agent.name));
+      const former = kept?.get(agent.name);
+      if (former === undefined) deps.runtime.configure(agent.name, config);
+      else deps.runtime.configure(former, { ...config, calledAs: agent.name });
       if (rotated.length > 0) deps.onRotated(agent.name, rotated);
     }
     deps.configs.retain(agents.map((a) => a.name));

@@ -29,6 +29,14 @@ test("one that was forgotten just before a crash is found by the next controller
   assert.deepEqual([...scene.port.memory.credentials.keys()], ["kept"]);
 });
 
+test("a name under which an agent is written, and its instance does not go, is nobody's", async () => {
+  const scene = await createScene([{ name: "new", previousName: "old" }]);
+  await scene.running({ name: "old" });
+  await scene.port.enrol("new", "n");
+  await looked(scene);
+  assert.deepEqual([...scene.port.memory.credentials.keys()], ["old"]);
+});
+
 test("while its instance is there, while a document wants it, or while the files prove nothing, it stays", async () => {
   const scene = await createScene([{ name: "wanted", drift: "warn" }]);
   await scene.running({ name: "wanted" });

@@ -1,4 +1,5 @@
 /** Names that the hub still lets in although nobody stands for them: their instance is gone, and no document wants them. */
+import { keptNames } from "../core/renames.ts";
 import type { Desired } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import type { RuntimePort } from "./ports.ts";
@@ -22,11 +23,13 @@ export async function revokeNobodies(
   if (seen.kind === "unobservable" || desired.guard) return;
   const enrolled = runtime.enrolled();
   if (enrolled.length === 0) return;
+  // Of an agent that lives under its former name, nobody is called as it is written.
+  const kept = keptNames(desired, store.claims.list());
   const somebody = new Set([
     ...busy,
     ...seen.list.map((i) => i.name),
     ...store.claims.list().map((c) => c.name),
-    ...desired.agents.flatMap((a) => [a.name, a.previousName ?? a.name]),
+    ...desired.agents.flatMap((a) => (kept?.has(a.name) ? [] : [a.name, a.previousName ?? a.name])),
   ]);
   for (const name of enrolled) if (!somebody.has(name)) await runtime.revoke(name);
 }

@@ -4,6 +4,8 @@ import type { RuntimeReading } from "../core/types.ts";
 /** What is pushed live to a runtime. `hash`: that of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface RuntimeConfig {
   readonly hash: string;
+  /** What people call it, where its instance has a former name. */
+  readonly calledAs?: string;
   readonly type: string;
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
