@@ -94,11 +94,30 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     await page.getByText("The task as it was accepted").waitFor();
   });
 
+  test("tasks are gone through with the keys, and who comes back finds the task again", async () => {
+    const { page } = here;
+    await here.open("tasks?q=part-20");
+    await becomes(page, "document.querySelectorAll('table.tasks tbody tr').length > 5");
+    const link = (n: number) => page.locator("table.tasks tbody tr").nth(n).getByRole("link").first();
+    const third = (await link(2).innerText()).trim();
+    await page.keyboard.press("j");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await becomes(page, `document.activeElement.textContent === "${third}"`);
+    await page.keyboard.press("Enter");
+    await page.getByText("The task as it was accepted").waitFor();
+    await page.goBack();
+    await becomes(page, `document.activeElement.textContent === "${third}"`);
+  });
+
   test("an agent's page shows its last task, although the fleet's newest are others'", async () => {
     const { page } = here;
     await here.open("agent/agent-tester-2");
     await page.locator("table.tasks").getByText("before all others").waitFor();
     assert.equal(await page.locator("table.tasks tbody tr").count(), 1);
+    await page.getByRole("button", { name: "Look again" }).click();
+    await page.getByText("The loop looks at it now.").waitFor();
+    assert.deepEqual(here.stage.reconciled, [["agent-tester-2"]]);
   });
 
   test("a plan is found by its agents; what is not shown is not applied, what is left out neither", async () => {

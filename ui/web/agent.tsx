@@ -1,6 +1,6 @@
 /** One agent in full: wanted beside seen, conditions, heartbeats, tasks, a task to run, what happened to it. */
 /** @jsxImportSource preact */
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead } from "../client/format.ts";
 import { findAgent, isRead } from "../client/model.ts";
@@ -12,7 +12,7 @@ import { HealthCard } from "./agent-health.tsx";
 import { AgentLog } from "./agent-log.tsx";
 import { Snapshots } from "./agent-snapshots.tsx";
 import { Timeline } from "./agent-timeline.tsx";
-import { Ago, Chip, Empty } from "./bits.tsx";
+import { Ago, Chip, Empty, problemWords } from "./bits.tsx";
 import { EventList } from "./events.tsx";
 import { useLive, useModel, useNow } from "./hooks.ts";
 import { RunTask } from "./run-task.tsx";
@@ -81,6 +81,7 @@ function Agent({ agent }: { readonly agent: AgentView }) {
             {agent.source.file}:{agent.source.line}
           </span>
         )}
+        <LookAgain name={agent.name} />
       </p>
       <Notices agent={agent} />
       <div class="columns">
@@ -107,6 +108,28 @@ function Agent({ agent }: { readonly agent: AgentView }) {
       </section>
       <AgentLog name={agent.name} />
     </>
+  );
+}
+
+/** The loop looks at it now, and not only when something happens. */
+function LookAgain({ name }: { readonly name: string }) {
+  const live = useLive();
+  const [told, setTold] = useState("");
+  const ask = () => {
+    live.api.reconcile([name]).then(
+      () => setTold("The loop looks at it now."),
+      (e: unknown) => setTold(problemWords(e)),
+    );
+  };
+  return (
+    <span class="look-again">
+      <span role="status" class="dim">
+        {told}
+      </span>
+      <button type="button" aria-keyshortcuts="r" onClick={ask}>
+        Look again
+      </button>
+    </span>
   );
 }
 

@@ -24,7 +24,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  /** The agent whose page was the last view. */
+  /** The agent or task whose page was the last view. */
   const left = useRef<string | null>(null);
   const where = placeOf(route);
   useEffect(() => {
@@ -34,7 +34,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
       scrollTo(0, 0);
     }
     first.current = false;
-    left.current = route.view === "agent" ? route.name : null;
+    left.current = nameOf(route) || null;
   }, [where]);
   return (
     <div class="shell">
@@ -103,7 +103,7 @@ function View({ route, from }: { readonly route: Route; readonly from: string | 
     case "plan":
       return <PlanPage />;
     case "tasks":
-      return <TasksView />;
+      return <TasksView from={from} />;
     case "task":
       return <TaskPage key={route.id} id={route.id} />;
     case "events":
@@ -118,8 +118,10 @@ function View({ route, from }: { readonly route: Route; readonly from: string | 
 }
 
 /** What is filtered is no other place. */
-const placeOf = (route: Route): string =>
-  `${route.view} ${"name" in route ? route.name : "id" in route ? route.id : ""}`;
+const placeOf = (route: Route): string => `${route.view} ${nameOf(route)}`;
+
+const nameOf = (route: Route): string =>
+  route.view === "agent" ? route.name : route.view === "task" ? route.id : "";
 
 function titleOf(route: Route): string {
   if (route.view === "agent") return route.name;

@@ -13,7 +13,7 @@ const KEYS: readonly { readonly keys: readonly string[]; readonly does: string }
   { keys: ["↓", "j", "↑", "k"], does: "the next row, the one before" },
   { keys: ["PgDn", "PgUp", "Home", "End"], does: "ten rows further, the first row, the last row" },
   { keys: ["Enter"], does: "open the row" },
-  { keys: ["r"], does: "on the plan: look again" },
+  { keys: ["r"], does: "on the plan, on an agent: look again" },
   { keys: ["a"], does: "on the plan: apply it, after a question" },
   { keys: ["?"], does: "this list" },
 ];

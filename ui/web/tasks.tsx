@@ -1,6 +1,6 @@
 /** Tasks of the whole fleet, newest first, and one task in full with its output as it comes. */
 /** @jsxImportSource preact */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { shortId } from "../client/event-lines.ts";
 import { duration, taskText } from "../client/format.ts";
 import { TASKS_READ } from "../client/live.ts";
@@ -10,16 +10,25 @@ import type { TaskView } from "../client/types.ts";
 import { Ago, Chip, Elapsed, Empty, Problem, problemWords } from "./bits.tsx";
 import { agentLink, taskLink, useLive, useModel, useQuery } from "./hooks.ts";
 import { Output } from "./output.tsx";
+import { useRows } from "./use-rows.ts";
 
-export function TaskTable({
-  tasks,
-  agent,
-}: {
+export interface TaskTableProps {
   readonly tasks: readonly TaskView[];
+  /** Whether each says whose it is. */
   readonly agent: boolean;
-}) {
+  /** The task whose page was left: its row has the focus again. */
+  readonly first?: string | null;
+}
+
+export function TaskTable({ tasks, agent, first = null }: TaskTableProps) {
+  const box = useRef<HTMLTableElement>(null);
+  const { onKeyDown } = useRows(
+    tasks.map((t) => t.id),
+    box,
+    first,
+  );
   return (
-    <table class="tasks">
+    <table class="tasks" ref={box} onKeyDown={onKeyDown}>
       <thead>
         <tr>
           <th scope="col">Task</th>
@@ -32,7 +41,7 @@ export function TaskTable({
       </thead>
       <tbody>
         {tasks.map((t) => (
-          <tr key={t.id}>
+          <tr key={t.id} data-row={t.id}>
             <th scope="row">
               <a href={taskLink(t.id)} class="mono" title={t.id}>
                 {shortId(t.id)}
@@ -125,7 +134,7 @@ function NoTasks({ open, text }: { readonly open: boolean; readonly text: string
   );
 }
 
-export function TasksView() {
+export function TasksView({ from }: { readonly from: string | null }) {
   const live = useLive();
   const known = useModel((m) => m.tasks);
   const tasks = known.filter(isRead);
@@ -162,7 +171,11 @@ export function TasksView() {
           />
         </label>
       </div>
-      {shown.length > 0 ? <TaskTable tasks={shown} agent /> : <NoTasks open={open} text={text} />}
+      {shown.length > 0 ? (
+        <TaskTable tasks={shown} agent first={from} />
+      ) : (
+        <NoTasks open={open} text={text} />
+      )}
       {older.error !== "" && <Problem>{older.error}</Problem>}
       {older.more && tasks.length >= TASKS_READ && (
         <button type="button" class="start" onClick={older.read}>

@@ -24,6 +24,8 @@ export interface Stage {
   put(agent: AgentView): void;
   plan: PlanView | null;
   /** Bodies of `POST /apply`, in order. */
+  /** Names of `POST /reconcile`, in order. */
+  readonly reconciled: (readonly string[])[];
   readonly applied: Readonly<Record<string, unknown>>[];
   /** Gives a task over HTTP, and tells its id. */
   submit(agent: string, task: Readonly<Record<string, unknown>>): Promise<string>;
@@ -65,7 +67,7 @@ export async function createStage(first: FleetView): Promise<Stage> {
       controller: {
         fleet: () => ({ ...fleet, at: Date.now() }),
         plan: async () => stage.plan,
-        reconcile: () => {},
+        reconcile: (names) => void stage.reconciled.push(names),
         apply: async (body) => {
           applied.push(body);
           return { accepted: true };
@@ -96,6 +98,7 @@ export async function createStage(first: FleetView): Promise<Stage> {
     token: "",
     plan: null,
     applied,
+    reconciled: [],
     hub: () => now().hub,
     bus: () => now().bus,
     show: (next) => {
