@@ -87,7 +87,9 @@ export const list: CommandRun = async ({ settings, output, options }) => {
   else {
     const heads = ["NAME", "TYPE", "WANT", "SEEN", "SYNC", "HEALTH", "RUNTIME", "TASKS"];
     const rows = [heads.map((h) => output.paint("dim", h)), ...agents.map((a) => row(a, output))];
-    output.out(table(withNotes(rows, agents.map(noteOf), output)));
+    // Programs that read it in a pipe want all of it.
+    const width = output.isTTY ? output.width : Number.POSITIVE_INFINITY;
+    output.out(table(withNotes(rows, agents.map(noteOf), { ...output, width })));
   }
   footer(fleet, output);
   return EXIT.done;

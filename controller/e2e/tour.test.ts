@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { packageRoot } from "../base/paths.ts";
 import { until } from "./harness.ts";
+import { NO_PTY, terminals } from "./pty.ts";
 
 interface Entry {
   readonly command: string;
@@ -60,7 +61,14 @@ test("the README's tour runs as printed", async (t) => {
   let printed = "";
   for (const stream of [bash.stdout, bash.stderr])
     stream.on("data", (d: Buffer) => (printed += d.toString()));
+  const asked = new Set(entries.map(({ command }) => command.split(" ")[1]));
+  for (const word of ["init", "validate", "plan", "apply", "up", "task", "dash", "drift", "snapshot", "destroy"])
+    assert.ok(asked.has(word), `the tour has no ${word}`);
   for (const [i, { command, exit, lines }] of entries.entries()) {
+    if (command === "vm-agent dash") {
+      await t.test(command, { skip: NO_PTY }, () => inTerminal(lines));
+      continue;
+    }
     await t.test(command, async () => {
       const from = printed.length;
       bash.stdin.write(`${command}\necho "::${i} $?::"\n`);
@@ -87,6 +95,20 @@ test("the README's tour runs as printed", async (t) => {
   await ended;
   assert.match(readLog(), /stopping; the agents stay as they are/);
 });
+
+/** The dashboard needs a terminal: it draws what the tour promises, and `q` leaves it. */
+async function inTerminal(lines: readonly string[]): Promise<void> {
+  const shells = terminals({ folder, env });
+  try {
+    const dash = shells.open("dash");
+    for (const line of lines)
+      await dash.sees(new RegExp(line.trim().split(/\s+/).join("[^\\n]*?")));
+    dash.type("q");
+    assert.equal(await dash.ended, 0, dash.shown());
+  } finally {
+    shells.close();
+  }
+}
 
 const readLog = (): string => {
   const path = join(folder, "up.log");
