@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from "commander";
 import { type Flags, type Settings, currentFolder, readSettings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
+import { endWithOutput, writesAreDone } from "./broken-output.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { type Output, createOutput, reportError, wantsColor } from "./output.ts";
 
@@ -20,6 +21,13 @@ export interface Invocation {
 export type CommandRun = (invocation: Invocation) => Promise<number>;
 
 export async function runCommand(argv: readonly string[]): Promise<number> {
+  endWithOutput();
+  const exit = await parsed(argv);
+  await writesAreDone();
+  return exit;
+}
+
+async function parsed(argv: readonly string[]): Promise<number> {
   const debug = Boolean(process.env.VM_AGENT_DEBUG);
   const { version } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
     version: string;

@@ -62,7 +62,18 @@ test("the README's tour runs as printed", async (t) => {
   for (const stream of [bash.stdout, bash.stderr])
     stream.on("data", (d: Buffer) => (printed += d.toString()));
   const asked = new Set(entries.map(({ command }) => command.split(" ")[1]));
-  for (const word of ["init", "validate", "plan", "apply", "up", "task", "dash", "drift", "snapshot", "destroy"])
+  for (const word of [
+    "init",
+    "validate",
+    "plan",
+    "apply",
+    "up",
+    "task",
+    "dash",
+    "drift",
+    "snapshot",
+    "destroy",
+  ])
     assert.ok(asked.has(word), `the tour has no ${word}`);
   for (const [i, { command, exit, lines }] of entries.entries()) {
     if (command === "vm-agent dash") {
@@ -101,8 +112,7 @@ async function inTerminal(lines: readonly string[]): Promise<void> {
   const shells = terminals({ folder, env });
   try {
     const dash = shells.open("dash");
-    for (const line of lines)
-      await dash.sees(new RegExp(line.trim().split(/\s+/).join("[^\\n]*?")));
+    for (const line of lines) await dash.sees(new RegExp(line.trim().split(/\s+/).join("[^\\n]*?")));
     dash.type("q");
     assert.equal(await dash.ended, 0, dash.shown());
   } finally {
