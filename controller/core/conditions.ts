@@ -115,6 +115,7 @@ export function fleetStatus(
   const before = new Map(previous.map((s) => [s.name, s.conditions]));
   const agents = new Map(desired.agents.map((a) => [a.name, a]));
   const held = Map.groupBy(plan.held, (h) => h.agent);
+  const isOlder = plan.desiredHash !== written.hash;
   const names = [...new Set([...agents.keys(), ...claims.keys()])].sort(compareText);
   return names.map((name) => {
     const claim = claims.get(name);
@@ -132,7 +133,21 @@ export function fleetStatus(
       busy: options.busy?.has(name) ?? false,
       booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
     };
-    return agentStatus(name, facts, before.get(name) ?? [], now, plan.revision ?? plan.desiredHash);
+    const agent = agents.get(name);
+    const seenAs = facts.instance?.state.toLowerCase() ?? "absent";
+    const unplanned =
+      isOlder &&
+      agent !== undefined &&
+      !agent.paused &&
+      facts.unobservable === null &&
+      seenAs !== agent.state;
+    return agentStatus(
+      name,
+      { ...facts, unplanned },
+      before.get(name) ?? [],
+      now,
+      plan.revision ?? plan.desiredHash,
+    );
   });
 }
 
@@ -239,7 +254,7 @@ const stops = (f: AgentFacts): Held | undefined => f.held.find((h) => !waits(h))
 function syncOf(f: AgentFacts): Sync {
   if (f.agent?.paused) return "Paused";
   if (blind(f)) return "Unknown";
-  if (f.change) return "OutOfSync";
+  if (f.change || f.unplanned) return "OutOfSync";
   if (stops(f)) return "Held";
   return f.held.length > 0 || !f.agent ? "OutOfSync" : "Synced";
 }
@@ -257,6 +272,7 @@ function reconciling(f: AgentFacts): Finding {
       return is("True", "WaitsForDependency", `${action} after ${waitsFor.join(", ")} is Ready`);
     return is("True", camel(action), why.join("; "));
   }
+  if (f.unplanned) return is("True", "Edited", "the fleet was edited; the next plan says what is done");
   const wait = f.held.find(waits);
   if (wait) return is("True", "Waiting", wait.message);
   if (blind(f)) return is("Unknown", "Unobservable", "nothing is changed until Multipass shows it again");

@@ -28,6 +28,8 @@ export interface AgentFacts {
   readonly unobservable: string | null;
   /** It is being worked on, or was when it was looked at. */
   readonly busy?: boolean;
+  /** The fleet was edited after the plan was made, and what is seen is not what is written now: the next plan says what is done. */
+  readonly unplanned?: boolean;
   /** A boot that we began a short while ago. */
   readonly booting: boolean;
   readonly failure?: Failure;
@@ -84,8 +86,16 @@ const PASSING: ReadonlySet<Health> = new Set(["Degraded", "Offline", "Missing"])
 
 /** What is stopped, silent or not there yet because we work on it is on its way, and no fault. */
 function inWork(f: AgentFacts, found: HealthReading): HealthReading {
-  const passes = f.busy && found.ready !== "True" && PASSING.has(found.health) && !isForeign(found);
-  return passes ? reading("Progressing", "False", "InWork", `it is worked on: ${found.message}`) : found;
+  const passes =
+    (f.busy || f.unplanned) && found.ready !== "True" && PASSING.has(found.health) && !isForeign(found);
+  return passes
+    ? reading(
+        "Progressing",
+        "False",
+        "InWork",
+        `it is ${f.busy ? "worked on" : "planned for"}: ${found.message}`,
+      )
+    : found;
 }
 
 /** Work on ours does not make what is not ours any better. */

@@ -78,6 +78,29 @@ test("when nothing can be seen it says so, and what is not ours is only counted"
   assert.deepEqual([one()?.sync, one()?.seen, report().foreign], ["Unknown", "?", null]);
 });
 
+test("between an edit and the next look nothing is called as written that is not", async () => {
+  const { scene, loop, one } = await reported([{ name: "a" }]);
+  loop.start();
+  await scene.clock.until("it is settled", () => loop.isSettled);
+  const brief = () => `${one()?.wanted} ${one()?.seen} ${one()?.sync} ${one()?.health}`;
+  assert.equal(brief(), "running Running Synced Healthy");
+  const edited = (state: "running" | "stopped", hash: string) => {
+    const agents = scene.desired.agents.map((a) => ({ ...a, state }));
+    scene.desired = { ...scene.desired, hash, agents };
+  };
+  edited("stopped", "d1");
+  assert.equal(brief(), "stopped Running OutOfSync Healthy");
+  assert.equal(one()?.conditions.find((c) => c.type === "Reconciling")?.reason, "Edited");
+  loop.wake();
+  await scene.clock.until("it is stopped", () => loop.isSettled);
+  assert.equal(brief(), "stopped Stopped Synced Healthy");
+  edited("running", "d2");
+  assert.equal(brief(), "running Stopped OutOfSync Progressing");
+  loop.wake();
+  await scene.clock.until("it runs", () => loop.isSettled);
+  assert.equal(brief(), "running Running Synced Healthy");
+});
+
 test("what the loop itself has stopped is on its way, at every moment until it was looked at again", async () => {
   const { scene, loop, one } = await reported([{ name: "a" }]);
   await scene.running({ name: "a" });
