@@ -1,11 +1,10 @@
 /** What is shown of many things: chosen by state, found by words, kept in an address that can be sent to somebody; older tasks by the page. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { createApi } from "../../ui/client/api.ts";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
 import { aFleet, anAgent, aPlan, everyState } from "../../ui/web/testing/fleet.ts";
 import { becomes, type Visit, visit } from "../../ui/web/testing/visit.ts";
-import { createApi } from "../../ui/client/api.ts";
-import { connected } from "../hub/testing.ts";
 
 const chromium = findChromium();
 /** More than the page reads by itself. */
@@ -17,17 +16,23 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
   before(async () => {
     here = await visit(chromium ?? "", aFleet(everyState()));
     const { stage } = here;
-    (await connected(stage.hub(), "agent-builder")).drop();
-    (await connected(stage.hub(), "agent-tester-2")).drop();
+    // Nobody connects: what is given waits, and a cancel is at once.
     const api = createApi({ url: stage.url, token: stage.token });
-    await api.cancelTask(
-      await stage.submit("agent-tester-2", { type: "exec", command: "before all others" }),
-    );
-    oldest = await stage.submit("agent-builder", { type: "exec", command: "the oldest of all" });
-    const give = async (n: number) =>
-      api.cancelTask(await stage.submit("agent-builder", { type: "exec", command: `make part-${n}-of-it` }));
-    for (let n = 0; n < CANCELLED; n += 25)
-      await Promise.all(Array.from({ length: 25 }, (_, i) => give(n + i)));
+    for (const name of ["agent-builder", "agent-tester-2"]) await api.registerAgent(name);
+    const { requests, engine } = stage.hub();
+    const give = async (agent: string, command: string) => {
+      const { task } = await requests.submit(agent, {
+        spec: { type: "exec", command },
+        actor: "operator",
+        idempotencyKey: null,
+      });
+      return task.id;
+    };
+    const giveUp = async (agent: string, command: string) =>
+      engine.cancel(await give(agent, command), "cancelled by the test", "operator");
+    await giveUp("agent-tester-2", "before all others");
+    oldest = await give("agent-builder", "the oldest of all");
+    for (let n = 0; n < CANCELLED; n++) await giveUp("agent-builder", `make part-${n}-of-it`);
     await here.signIn();
   });
   after(() => here?.close());
