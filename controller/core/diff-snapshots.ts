@@ -20,8 +20,10 @@ const NOTHING: SnapshotWork = { take: [], removes: [], keeps: [], orphans: [], h
 export function snapshotWork(c: AgentCase): SnapshotWork {
   const known = c.instance?.snapshots;
   // A snapshot is of an agent that was Ready once; before that there is nothing worth keeping.
-  if (!known || !c.claim?.converged || (c.is !== "Running" && c.is !== "Stopped")) return NOTHING;
+  if (!known || !c.claim?.converged) return NOTHING;
   const have = new Set(known.map((s) => s.name));
+  if (c.is === "Suspended" && c.agent.state === "suspended") return { ...NOTHING, held: asleep(c, have) };
+  if (c.is !== "Running" && c.is !== "Stopped") return NOTHING;
   const busy = c.is === "Running" && (c.runtime?.runningTasks ?? 0) > 0;
   const take: PlannedSnapshot[] = [];
   const held: Held[] = [];
@@ -90,6 +92,21 @@ function beyond(
 const isOrphan = (made: MadeSnapshot, documents: readonly DesiredSnapshot[]): boolean =>
   made.of !== null &&
   !documents.some((d) => d.name === made.of && (d.schedule !== undefined) === made.scheduled);
+
+/** To stop what is suspended it has to be woken first, and nobody asked for that. */
+const asleep = (c: AgentCase, have: ReadonlySet<string>): readonly Held[] =>
+  c.snapshots
+    .flatMap(({ name, schedule }) =>
+      schedule === undefined ? name : (c.due.find((d) => d.of === name)?.name ?? []),
+    )
+    .filter((name) => !have.has(name))
+    .map((name) => ({
+      agent: c.agent.name,
+      reason: "not-ready",
+      would: null,
+      message: `snapshot "${name}" is not taken while it is suspended: Multipass takes them of stopped instances`,
+      release: "write state: stopped or running; it is taken then",
+    }));
 
 const waiting = (c: AgentCase, name: string): Held => ({
   agent: c.agent.name,
