@@ -176,7 +176,11 @@ export async function byOurselves(
     said: (agent) => system.loop.working.get(agent)?.progress ?? "",
     hint: "Ctrl-C: finish the running steps, then stop",
   });
-  system.bus.onAny((event) => progress.event(event));
+  const over = new Set<string>();
+  system.bus.onAny((event) => {
+    progress.event(event);
+    if (event.name === "agent.converged") over.add(event.data.agent);
+  });
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) {
@@ -186,14 +190,7 @@ export async function byOurselves(
     progress.note(
       "finishing the running steps; again to stop at once (safe: the next start goes on from there)",
     );
-    stop.abort(
-      new VmAgentError({
-        code: "interrupted",
-        message: "stopped, as asked",
-        next: "vm-agent apply goes on from here",
-        exit: EXIT_INTERRUPTED,
-      }),
-    );
+    stop.abort(new Error("stopped, as asked"));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
   try {
@@ -208,6 +205,12 @@ export async function byOurselves(
       output.err(`${name}: not done, because something else than what was saved is to be done now`);
     const undone = exactly ? [] : left(plan, order).filter((name) => !failed.includes(name));
     return { held: heldOf(plan, order), failed: [...failed, ...moved], undone };
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    // The running steps end first: what they bring about is done, too.
+    await system.stop();
+    progress.close();
+    throw interrupted(order, over);
   } finally {
     await system.stop();
     progress.close();
@@ -216,6 +219,23 @@ export async function byOurselves(
 }
 
 const EXIT_INTERRUPTED = 130;
+
+/** What was done and what was not, by name. */
+export function interrupted({ changes, targets }: Order, over: ReadonlySet<string>): VmAgentError {
+  const names = [...new Set(changes.length > 0 ? changes.map((c) => c.agent) : targets)].sort();
+  const done = names.filter((name) => over.has(name));
+  const open = names.filter((name) => !over.has(name));
+  const told = [
+    ...(done.length > 0 ? [`done: ${done.join(", ")}`] : []),
+    ...(open.length > 0 ? [`not done, or not all of it: ${open.join(", ")}`] : []),
+  ];
+  return new VmAgentError({
+    code: "interrupted",
+    message: ["stopped, as asked", told.join("; ")].filter((text) => text !== "").join("; "),
+    next: "vm-agent apply goes on from here",
+    exit: EXIT_INTERRUPTED,
+  });
+}
 
 function progressOf(
   output: Output,

@@ -118,7 +118,7 @@ describe("setField and removeField", () => {
     assert.equal(removeField(block, A, "mounts"), "kind: Agent\nname: a\n\n# next\ncpu: 2\n");
     assert.equal(removeField("{kind: Agent, cpu: 2, name: a}", A, "cpu"), "{kind: Agent, name: a}");
     assert.equal(removeField("{kind: Agent, name: a, cpu: 2 }", A, "cpu"), "{kind: Agent, name: a }");
-    assert.equal(removeField("{kind: Agent, name: a, cpu: 2,}", A, "cpu"), "{kind: Agent, name: a, }");
+    assert.equal(removeField("{kind: Agent, name: a, cpu: 2,}", A, "cpu"), "{kind: Agent, name: a,}");
     assert.equal(removeField("kind: Agent\nname: a\n", A, "cpu"), "kind: Agent\nname: a\n");
   });
 
@@ -201,6 +201,115 @@ describe("in any layout", () => {
       }),
     );
   });
+  /** Lines with what people and their editors leave in them. */
+  const odd = fc.record({
+    bom: fc.constantFrom("", "\uFEFF"),
+    eols: fc.array(eol, { minLength: 40, maxLength: 40 }),
+    before: fc.constantFrom(
+      "",
+      "# first\n",
+      "kind: Profile\nname: p\n---\n",
+      "%YAML 1.2\n---\n",
+      "--- # ours\n",
+    ),
+    after: fc.constantFrom(
+      "",
+      "---\nkind: Agent\nname: b\n",
+      "...\n# after\n",
+      "\n\n",
+      "--- {kind: Fleet}\n",
+    ),
+    fields: fc.uniqueArray(
+      fc.constantFrom(
+        "cpu: 2\t#\ttabs\there",
+        "env: &e {A: b} # shared",
+        "labels: {x: y, # in between\n  z: w}",
+        "# alone",
+        "",
+        "'memory':  \"2G\"",
+        "provision:\n  run:\n    - |\n      a: b # no comment\n",
+      ),
+    ),
+    style: fc.constantFrom("block", "flow", "lines"),
+    comment: fc.constantFrom("", " # c", "\t# tab\tin it"),
+    isOpen: fc.boolean(),
+  });
+  const written = ({
+    bom,
+    eols,
+    before,
+    after,
+    fields,
+    style,
+    comment,
+    isOpen,
+  }: typeof odd extends fc.Arbitrary<infer T> ? T : never) => {
+    const own = {
+      block: `kind: Agent\nname: a${comment}\n${fields.map((f) => `${f}\n`).join("")}`,
+      flow: `{kind: Agent, name: a, cpu: 2}${comment}\n`,
+      lines: `{\n  kind: Agent, # k\n  name: a,${comment}\n  cpu: 2 # last\n}\n`,
+    }[style];
+    const lines = `${before}${own}${after}`.split("\n");
+    const text = bom + lines.map((l, i) => (i === lines.length - 1 ? l : l + eols[i % eols.length])).join("");
+    return isOpen ? text.replace(/(\r?\n)+$/, "") : text;
+  };
+  /** How many characters two texts share at their beginning and at their end. */
+  const shared = (a: string, b: string): number => {
+    let from = 0;
+    while (from < Math.min(a.length, b.length) && a[from] === b[from]) from++;
+    let to = 0;
+    while (to < Math.min(a.length, b.length) - from && a.at(-1 - to) === b.at(-1 - to)) to++;
+    return from + to;
+  };
+  const attempt = (edit: () => string): string | null => {
+    try {
+      return edit();
+    } catch (error) {
+      assert.match((error as Error).message, /^cannot edit Agent "a" at line \d+ without/);
+      return null;
+    }
+  };
+
+  it("outside the change not a byte changes, or it is refused with the line", () => {
+    let edited = 0;
+    fc.assert(
+      fc.property(odd, (layout) => {
+        const text = written(layout);
+        const added = attempt(() => setField(text, A, "paused", true));
+        if (added !== null) {
+          edited++;
+          assert.equal(
+            shared(text, added),
+            text.length,
+            "what was there is there, in one piece before and after",
+          );
+          assert.match(added, /paused: true/);
+          assert.equal(
+            attempt(() => removeField(added, A, "paused")),
+            text,
+          );
+        }
+        const changed = attempt(() => setField(text, A, "cpu", 16));
+        if (changed !== null && fieldOf(text, A, "cpu")) assert.equal(shared(text, changed), text.length - 1);
+        const removed = attempt(() => removeField(text, A, "cpu"));
+        for (const comment of [
+          "# k",
+          "# c",
+          "# tab",
+          "# in between",
+          "# alone",
+          "# after",
+          "# first",
+          "# shared",
+        ])
+          if (removed !== null)
+            assert.equal(removed.split(comment).length, text.split(comment).length, `${comment} stays`);
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(edited > 150, `${edited} of 300 could be edited`);
+  });
+
   it("a value is read back as it was written", () => {
     const value = fc.letrec<{ v: FieldValue }>((tie) => ({
       v: fc.oneof(

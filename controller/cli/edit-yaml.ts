@@ -73,12 +73,19 @@ export function removeDocument(text: string, key: DocumentKey): string | null {
 
 function find(text: string, key: DocumentKey): Place {
   const documents = parse(text);
-  if (documents === null) throw unsafe(key, "the file is not valid YAML");
+  if (documents === null) throw unsafe(key, "the file is not valid YAML", brokenAt(text));
   const index = indexOf(documents, key);
   const contents = documents[index]?.contents;
   if (!isMap(contents)) throw unsafe(key, "the document is not in the file");
   const pairs = contents.items as unknown as readonly FieldPair[];
   return { text, key, index, flow: contents.flow ?? false, pairs, documents };
+}
+
+/** The line of the first error. */
+function brokenAt(text: string): number | null {
+  const documents = parseAllDocuments(text, { ...OPTIONS, prettyErrors: true });
+  const [first] = Array.isArray(documents) ? documents.flatMap((d) => d.errors) : [];
+  return first?.linePos?.[0].line ?? null;
 }
 
 function indexOf(documents: readonly Document.Parsed[], key: DocumentKey): number {
@@ -139,7 +146,7 @@ function inserted(place: Place, field: string, value: FieldValue): string {
   const indent = text.slice(text.lastIndexOf("\n", start - 1) + 1, start).replace(/[^\s]/g, "");
   // The value of a block scalar ends after its line break.
   const at = text[end - 1] === "\n" ? end : lineEnd(text, end);
-  const eol = text.includes("\r\n") ? "\r\n" : "\n";
+  const eol = (text[at] === undefined ? text.includes("\r\n") : text[at] === "\r") ? "\r\n" : "\n";
   if (text[at - 1] === "\n") return `${text.slice(0, at)}${indent}${written}${eol}${text.slice(at)}`;
   return `${text.slice(0, at)}${eol}${indent}${written}${text.slice(at)}`;
 }
@@ -160,8 +167,13 @@ function cutFlow({ text, pairs }: Place, pair: FieldPair): string {
   const end = endOf(pair);
   const comma = /^\s*,[ \t]*/.exec(text.slice(end))?.[0];
   const previous = pairs[pairs.indexOf(pair) - 1];
-  if (comma === undefined) return text.slice(0, previous ? endOf(previous) : start) + text.slice(end);
-  return text.slice(0, start) + text.slice(end + comma.length);
+  const between = previous ? text.slice(endOf(previous), start) : "";
+  if (previous && (comma === undefined || !/[\n#]/.test(between))) {
+    // The comma before it goes with it; comments between the two are of their own lines.
+    const kept = between.includes("#") ? between.replace(",", "") : "";
+    return text.slice(0, endOf(previous)) + kept + text.slice(end);
+  }
+  return text.slice(0, start) + text.slice(end + (comma?.length ?? 0));
 }
 
 const valuesOf = (documents: readonly Document.Parsed[]): readonly unknown[] =>
@@ -169,7 +181,7 @@ const valuesOf = (documents: readonly Document.Parsed[]): readonly unknown[] =>
 
 /** An edit is good only if the file then says what it said before, but for this one thing. */
 function checked(
-  { key, index, documents }: Place,
+  { text, key, index, documents, pairs }: Place,
   edited: string,
   change: (js: Readonly<Record<string, unknown>>) => unknown,
 ): string {
@@ -188,6 +200,7 @@ function checked(
   throw unsafe(
     key,
     "its layout is one that an edit would spoil (an anchor, a tag, an unusual break of lines)",
+    pairs[0] ? text.slice(0, startOf(pairs[0])).split("\n").length : null,
   );
 }
 
@@ -200,9 +213,9 @@ function spoken(documents: readonly Document.Parsed[]): readonly unknown[] | nul
   }
 }
 
-const unsafe = ({ kind, name }: DocumentKey, why: string): VmAgentError =>
+const unsafe = ({ kind, name }: DocumentKey, why: string, line: number | null = null): VmAgentError =>
   new VmAgentError({
     code: "edit-unsafe",
-    message: `cannot edit ${kind}${name === undefined ? "" : ` "${name}"`} without touching anything else: ${why}`,
+    message: `cannot edit ${kind}${name === undefined ? "" : ` "${name}"`}${line === null ? "" : ` at line ${line}`} without touching anything else: ${why}`,
     next: "edit the file yourself; nothing was written",
   });
