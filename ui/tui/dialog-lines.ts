@@ -3,6 +3,8 @@ import { completions } from "./commands.ts";
 import { columns, cut, highlighted, type Line, line, type Span, span, wrap } from "./line.ts";
 import type { Dialog, Typing, Ui } from "./state.ts";
 
+const STOPPED = "The instance is stopped for it and started again, if it runs.";
+
 const PROMPTS = { filter: "/", command: ":", task: "task", snapshot: "snapshot" } as const;
 
 /** `most`: lines that there is room for. */
@@ -29,10 +31,8 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
     return [
       rule,
       ...(found === "" ? [] : wrap(found, width - 3).map((t) => line(span(`  ${t}`, "dim")))),
-      ...(what === "snapshot"
-        ? [line(span(" The instance is stopped for it and started again, if it runs.", "dim"))]
-        : []),
-      ...(problem === "" ? [] : [line(span(` ✗ ${problem}`, "bad"))]),
+      ...(what === "snapshot" ? wrap(STOPPED, width - 2).map((t) => line(span(` ${t}`, "dim"))) : []),
+      ...problemLines(problem, width),
       ...fieldLines(prompt, typing, width),
     ];
   }
@@ -48,11 +48,7 @@ export function dialogLines(ui: Ui, width: number, most: number): readonly Line[
   const lines = [rule, ...title, ...shown.map((t) => line(`   ${t}`))];
   if (dialog.kind === "sure") return lines;
   const prompt = span(` type ${dialog.word} to go on: `, { bold: true });
-  return [
-    ...lines,
-    ...(dialog.problem === "" ? [] : [line(span(` ✗ ${dialog.problem}`, "bad"))]),
-    ...fieldLines(prompt, dialog.typing, width),
-  ];
+  return [...lines, ...problemLines(dialog.problem, width), ...fieldLines(prompt, dialog.typing, width)];
 }
 
 /** As many of what can be chosen as there is room for, around the one that is. */
@@ -71,6 +67,11 @@ function choiceLines(
       .map((o, i) => (from + i === index ? highlighted(line(" ▸ ", o), width) : line("   ", o))),
   ];
 }
+
+const problemLines = (problem: string, width: number): readonly Line[] =>
+  problem === ""
+    ? []
+    : wrap(problem, width - 4).map((t, i) => line(span(` ${i === 0 ? "✗" : " "} ${t}`, "bad")));
 
 /** What is typed has at least half of a line: below a question that takes more. */
 function fieldLines(prompt: Span, typing: Typing, width: number): readonly Line[] {

@@ -152,8 +152,7 @@ function dialogHint(dialog: Dialog): string {
       return "↑ ↓ choose   ⏎ takes it   Esc leaves it";
     case "line":
       if (dialog.what === "command") return "⏎ does it   Tab completes   ↑ earlier ones   Esc leaves it";
-      if (dialog.what === "snapshot")
-        return "⏎ takes it   letters replace what is marked, ← edits it   Esc leaves it";
+      if (dialog.what === "snapshot") return "⏎ takes it   typing replaces it   Esc leaves it";
       return dialog.what === "task"
         ? "⏎ gives it   ↑ earlier ones   Esc leaves it"
         : "⏎ keeps it   Esc leaves it";

@@ -188,6 +188,16 @@ test("an agent whose document is gone: the way out is in its line, and no key is
   assert.doesNotMatch(screen, /x st(?:op|art)|S snapshot/);
 });
 
+test("what a field says is said to its end at 40 columns", () => {
+  const typing = { text: "x", cursor: 1 };
+  const problem = "not JSON: Unexpected token 'o', \"{oops\" is not valid JSON, and this is the end";
+  const field = { kind: "line", agents: ["agent-builder"], before: "", back: 0, typing } as const;
+  const said = (dialog: Ui["dialog"]) =>
+    drawn({ ...initialUi(40, 24), dialog }, worldAt()).replace(/\s+/g, " ");
+  assert.ok(said({ ...field, what: "task", problem }).includes("and this is the end"));
+  assert.match(said({ ...field, what: "snapshot", problem: "" }), /started again, if it runs\./);
+});
+
 test("what is typed is seen, however long the name before it is", () => {
   const name = `agent-${"long-".repeat(11)}1`;
   const field = { kind: "line", what: "task", agents: [name], before: "", back: 0, problem: "" } as const;
