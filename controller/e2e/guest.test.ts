@@ -46,12 +46,12 @@ describe("a guest in which something is wrong", () => {
   before(async () => {
     fixture = await createFixture({
       "fleet.yaml": settings().replace("parallelism: 2", "parallelism: 6"),
+      "well.yaml": agent("well"),
       "agents.yaml": [
         agent("nodeless"),
         agent("failing", RUN),
         agent("broken"),
         agent("alone"),
-        agent("well"),
         agent("worn", "health: {offlineAfter: 10s, remediate: [restart-runtime]}\n"),
       ].join("---\n"),
     });
@@ -122,6 +122,9 @@ describe("a guest in which something is wrong", () => {
 
   it("a runtime that is too old for an upgrade over its connection is put in place anew, after its tasks", async () => {
     await healthy("well");
+    // Paused, nothing is put in its place before it was looked at.
+    await fixture.write("well.yaml", agent("well", "paused: true\n"));
+    await until("it is paused", async () => (await view("well"))?.sync === "Paused");
     const older = bundle.replace('["messages","log","upgrade"]', '["messages","log"]');
     assert.notEqual(older, bundle);
     writeFileSync(inGuest("well", BUNDLE), older);
@@ -135,6 +138,9 @@ describe("a guest in which something is wrong", () => {
       "vm-agent",
     );
     assert.equal(restarted.code, 0, restarted.stderr);
+    const { status, reason } = await says("well", /not the controller's own version: the agent is paused/);
+    assert.deepEqual([status, reason], ["False", "RuntimeOutdated"]);
+    await fixture.write("well.yaml", agent("well"));
     await until(
       "the bundle is the controller's",
       () => readFileSync(inGuest("well", BUNDLE), "utf8") === bundle,
@@ -145,6 +151,7 @@ describe("a guest in which something is wrong", () => {
       const now = await reading();
       return now?.status === "online" && now.bundleHash === hash(bundle) && !now.upgrade;
     });
+    assert.equal((await says("well", /its runtime is online/)).status, "True");
     const log = readFileSync(join(fixture.home, "sandbox", "calls.jsonl"), "utf8");
     assert.doesNotMatch(log, /joinToken/);
   });
