@@ -124,6 +124,17 @@ test("a program that is not there, may not be started, does not read, or dies by
   assert.deepEqual([killed.exitCode, killed.spawnError], [null, undefined]);
 });
 
+test("whatever PATH is, and with none", async () => {
+  for (const PATH of ["/nowhere", undefined]) {
+    const result = await run("/bin/sh", ["-c", "read -r line; echo $line"], {
+      input: "text\n",
+      whole: true,
+      env: { PATH },
+    });
+    assert.deepEqual([result.exitCode, result.stdout, result.stderr], [0, "text\n", ""]);
+  }
+});
+
 test("after a deadline nothing of it is left, whether it reads or not", onLinux, async (t) => {
   const path = folder(t);
   const late = await run("/bin/sh", ["-c", "sleep 100", path], {

@@ -18,7 +18,7 @@ case $1 in
        if [ ! -x "$1" ] || [ -d "$1" ]; then printf '%s:denied\\n' "$end" >&2; exit 126; fi ;;
   *) command -v "$1" > /dev/null || { printf '%s:missing\\n' "$end" >&2; exit 127; } ;;
 esac
-input=$(cat)
+input=$(PATH="\${PATH:-}:/bin:/usr/bin" cat)
 whole=\${input%"$end"}
 [ "$whole" != "$input" ] || { printf '%s:cut\\n' "$end" >&2; exit 125; }
 printf '%s' "$whole" 2> /dev/null | "$@"`;
