@@ -111,8 +111,12 @@ test("too large, too many, too old, unknown: the reason is told and kept, and an
       }
       assert.deepEqual(reasons.sort(), ["b", "rate-limited", "too-large", "unknown-recipient"]);
       test.clock.advance(3_600_001);
-      await test.hub.messages.expire();
-      assert.equal(test.hub.messages.counts.expired, 1);
+      // Two at once, as the hub's own look at the hour may have begun first: what one of them finds is counted.
+      await Promise.all([test.hub.messages.expire(), test.hub.messages.expire()]);
+      await until(
+        "it is over",
+        () => test.hub.messages.counts.expired === 1 && store.deadLetters.count() === 3,
+      );
       assert.equal(store.messages.pending("b", 0).length, 0);
       const second = await again();
       const { deadLetters } = second.hub.store;

@@ -56,7 +56,7 @@ export function createMessages(deps: MessagesDeps) {
     const now = clock.now();
     const json = JSON.stringify(message);
     try {
-      counts.pushedOut += await store.messages.enqueue({
+      const pushedOut = await store.messages.enqueue({
         id,
         from: message.from,
         to,
@@ -64,6 +64,7 @@ export function createMessages(deps: MessagesDeps) {
         at: now,
         expiresAt: now + limits.messageLife,
       });
+      counts.pushedOut += pushedOut;
     } catch (error) {
       // The same message once more, while the first still waits: its sender never heard that it was taken.
       if (error instanceof VmAgentError && error.code === "conflict") return "queued";
@@ -148,7 +149,9 @@ export function createMessages(deps: MessagesDeps) {
       inboxFull || !deliveries.owes(agent) ? Promise.resolve() : deliveries.restart(agent),
 
     async expire(): Promise<void> {
-      counts.expired += await store.messages.expire(clock.now());
+      // Added to what is counted by then: two may be on their way at once.
+      const expired = await store.messages.expire(clock.now());
+      counts.expired += expired;
     },
 
     async removed(agent: string): Promise<void> {
