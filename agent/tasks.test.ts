@@ -125,7 +125,7 @@ test("cancelling ends a task that forks, ignores SIGTERM and leaves its group", 
 test("a timeout ends the whole group and says so; what was written before is kept", linux, async (t) => {
   const { hub } = await world(t);
   const mark = `32${process.pid}.25`;
-  hub.task("t1", { command: `echo begun; sleep ${mark} & sleep ${mark}`, timeout: 300 });
+  hub.task("t1", { command: `echo begun; sleep ${mark} & sleep ${mark}`, timeout: 2500 });
   const { result, error } = await hub.response("t1");
   assert.deepEqual([result?.timedOut, result?.stdout, error?.code], [true, "begun\n", "timed-out"]);
   assert.deepEqual(withArgument(mark), []);

@@ -1,6 +1,6 @@
 /** For tests: waits for a condition with a deadline. */
 
-export const DEADLINE_MS = 20_000;
+export const DEADLINE_MS = 40_000;
 
 /** The first value that is neither false, null nor undefined; `what` names it when the deadline passes. */
 export async function until<T>(

@@ -148,9 +148,9 @@ test("error lines on standard error with exit code 0 are success; slowness withi
 });
 
 test("a daemon that hangs: unobservable at the deadline, and client and child are gone", {
-  timeout: 10_000,
+  timeout: 60_000,
 }, async (t) => {
-  const { driver, events, folder } = fake(t, { FAKE_MODE: "hang" }, { look: 1000 });
+  const { driver, events, folder } = fake(t, { FAKE_MODE: "hang" }, { look: 4000 });
   const seen = await driver.list();
   assert.ok(seen.kind === "unobservable");
   assert.match(seen.reason, /multipassd does not answer/);
@@ -169,7 +169,7 @@ function gone(pid: number): boolean {
   }
 }
 
-test("while an own call keeps the daemon busy, a late look says so", { timeout: 15_000 }, async (t) => {
+test("while an own call keeps the daemon busy, a late look says so", { timeout: 60_000 }, async (t) => {
   const { driver } = fake(t, { FAKE_MODE: "sleep" }, { look: 200 });
   const controller = new AbortController();
   const stopping = assert.rejects(

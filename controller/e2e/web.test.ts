@@ -14,7 +14,7 @@ const MOUNTS = {
 
 const chromium = findChromium();
 /** A deadline, not a pace: everything here waits for what it wants to see. */
-const DEADLINE = 15_000;
+const DEADLINE = 40_000;
 
 describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, () => {
   let browser: TestBrowser;

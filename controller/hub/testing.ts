@@ -31,7 +31,7 @@ export function testClock(start = 1_800_000_000_000): TestClock {
 export async function until<T>(
   what: string,
   read: () => T | null | undefined | false,
-  ms = 5000,
+  ms = 30_000,
 ): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {

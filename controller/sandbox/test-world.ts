@@ -147,7 +147,7 @@ export class World {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  within = 15_000,
+  within = 60_000,
 ): Promise<void> {
   for (const deadline = Date.now() + within; !(await condition()); ) {
     if (Date.now() > deadline) throw new Error(`still not so after ${within} ms: ${what}`);
