@@ -305,6 +305,16 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
     );
   });
 
+  test("a lost hub is said once and readably, and what counts on is not read out each second", async () => {
+    await here.stage.stopHub();
+    const alert = page.getByRole("alert").filter({ hasText: "The hub has been lost" });
+    await alert.waitFor();
+    await serious("a lost hub");
+    assert.doesNotMatch(await alert.innerText(), /\d/);
+    await here.stage.startHub();
+    await alert.waitFor({ state: "detached" });
+  });
+
   test("nothing was complained of, by the browser's policy neither", () =>
     assert.deepEqual(here.complaints, []));
 });
