@@ -245,7 +245,7 @@ function progressOf(
     readonly hint: string;
   },
 ): Progress {
-  if (!output.isTTY || output.json || isDumb()) return createProgress(output, live.wants);
+  if (!output.isTTY || output.json || isDumb()) return createProgress(output, live.wants, live.said);
   return createLiveProgress({
     ...live,
     output,

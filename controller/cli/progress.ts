@@ -1,11 +1,14 @@
 /** Work as it happens, one plain line for each thing that a person would wait for. */
 import type { AnyEvent } from "../base/events.ts";
+import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
 import { DOING } from "./working.ts";
 
 /** Steps that are told only when they take longer than this. Milliseconds. */
 const QUIET = new Set(["drain", "await-ready"]);
 const QUIET_MS = 1000;
+/** Between two looks at what Multipass says. */
+const LOOK_MS = 250;
 
 export interface Progress {
   event(event: AnyEvent): void;
@@ -17,7 +20,11 @@ export interface Progress {
 const SILENT: Progress = { event: () => {}, note: () => {}, close: () => {} };
 
 /** Takes events, live or from a hub's stream, and prints what they say. `wants`: of which agents. As JSON nothing is told before the end. */
-export function createProgress(output: Output, wants: (agent: string) => boolean = () => true): Progress {
+export function createProgress(
+  output: Output,
+  wants: (agent: string) => boolean = () => true,
+  said: ((agent: string) => string) | null = null,
+): Progress {
   if (output.json) return { ...SILENT, note: (text) => output.err(text) };
   const since = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
@@ -26,6 +33,18 @@ export function createProgress(output: Output, wants: (agent: string) => boolean
     clearTimeout(timers.get(agent));
     timers.delete(agent);
   };
+  /** A download is told of in quarters: what is redrawn on a terminal would be a line each here. */
+  const quarters = new Map<string, number>();
+  const look = () => {
+    for (const agent of since.keys()) {
+      const text = said?.(agent) ?? "";
+      const quarter = Math.floor((percentOf(text) ?? 0) / 25);
+      if (quarter > (quarters.get(agent) ?? 0)) say(agent, text);
+      quarters.set(agent, quarter);
+    }
+  };
+  const timer = said === null ? undefined : setInterval(look, LOOK_MS);
+  timer?.unref();
   return {
     note: (text) => output.err(text),
     event({ name, at, data }) {
@@ -87,6 +106,7 @@ export function createProgress(output: Output, wants: (agent: string) => boolean
       }
     },
     close() {
+      clearInterval(timer);
       for (const timer of timers.values()) clearTimeout(timer);
     },
   };

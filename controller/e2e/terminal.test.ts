@@ -74,6 +74,25 @@ describe("in a terminal", { skip: NO_PTY }, () => {
     assert.equal(destroyed.code, 0, destroyed.stdout + destroyed.stderr);
   });
 
+  it("a download is shown in percent on a terminal, redrawn, and in quarters in a pipe", async () => {
+    for (const [name, image] of [
+      ["agent-shown", "22.04"],
+      ["agent-piped", "25.10"],
+    ] as const)
+      await fixture.write(`${name}.yaml`, `${BUILDER.replace("agent-builder", name)}image: "${image}"\n`);
+    const env = await faulty({ command: "launch", fault: "slow-image", ms: 3000 });
+    const shown = terminals(fixture, env).open("apply", "--yes", "--target", "agent-shown");
+    await shown.sees(/agent-shown {2}\S launching \d+ m?s \d+%/);
+    assert.equal(await shown.ended, 0, shown.shown());
+
+    const piped = await fixture.cliWith(env, "apply", "--yes", "--target", "agent-piped");
+    assert.equal(piped.code, 0, piped.stdout + piped.stderr);
+    assert.match(piped.stdout, /^agent-piped: launching …\nagent-piped: Retrieving image: \d+%$/m);
+    assert.ok((piped.stdout.match(/Retrieving image/g)?.length ?? 9) <= 4, piped.stdout);
+    const gone = await fixture.cli("destroy", "agent-shown", "agent-piped", "--force");
+    assert.equal(gone.code, 0, gone.stdout + gone.stderr);
+  });
+
   it("what takes longer than a second is named on the terminal, and its line is clean afterwards", async () => {
     const slow = terminals(fixture, await faulty({ command: "list", fault: "slow", ms: 2500 }));
     const plan = slow.open("plan");

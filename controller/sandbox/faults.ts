@@ -27,6 +27,7 @@ export const FAULT_KINDS = [
   "service-fails",
   "slow",
   "slow-boot",
+  "slow-image",
   "timeout-leaves-instance",
   "truncate-json",
   "unknown-state",

@@ -15,6 +15,7 @@ import { type LaunchRequest, readLaunchRequest } from "../launch-request.ts";
 import { isValidName } from "../names.ts";
 import { instanceDir } from "../paths.ts";
 import { randomName } from "../random-name.ts";
+import { retrieve } from "../retrieval.ts";
 import { Spinner } from "../spinner.ts";
 import { awaitLaunch } from "../wait.ts";
 
@@ -37,6 +38,7 @@ export async function launchInstance(call: Call, request: LaunchRequest): Promis
   spinner.stop();
   try {
     const name = request.name ?? randomName();
+    await fetchImage(call, request, name);
     const instance = await call.request(() => begin(call, request, name));
     const waited = await awaitLaunch(instance, spinner, request.timeout);
     if (waited !== 0) return waited;
@@ -46,6 +48,18 @@ export async function launchInstance(call: Call, request: LaunchRequest): Promis
     spinner.stop();
   }
   return 0;
+}
+
+/** What is wrong with the request is told by the daemon, when it is asked. */
+async function fetchImage(call: Call, request: LaunchRequest, name: string): Promise<void> {
+  let hash: string;
+  try {
+    check(request, name);
+    hash = resolveImage(request.image).hash;
+  } catch {
+    return;
+  }
+  await retrieve(name, hash, call.fault?.fault === "slow-image" ? call.fault.ms : 0);
 }
 
 function begin(call: Call, request: LaunchRequest, name: string): Instance {
