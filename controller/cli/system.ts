@@ -4,23 +4,19 @@ import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { systemClock } from "../base/clock.ts";
 import type { EnvRecord, Settings } from "../base/env.ts";
-import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
-import { loadTls, type Tls } from "../base/tls.ts";
-import type { Desired, DesiredAgent } from "../core/types.ts";
+import { loadTls } from "../base/tls.ts";
+import type { DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
 import { refuseTooOld } from "../drivers/multipass-version.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { keepAuditTrail } from "../hub/audit-trail.ts";
-import { BIND_BRIDGES } from "../hub/addresses.ts";
-import { type Hub, createHub } from "../hub/hub.ts";
-import type { Limits } from "../hub/limits.ts";
+import type { Hub } from "../hub/hub.ts";
 import { joinTokenLife } from "../hub/limits.ts";
 import { retentionLimits } from "../hub/retention-settings.ts";
-import type { RuntimeBundle } from "../hub/upgrades.ts";
 import { adopt } from "../reconcile/adopt.ts";
-import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
-import { type FleetSource, createFleetSource } from "../reconcile/fleet-source.ts";
+import type { FleetSource } from "../reconcile/fleet-source.ts";
 import { type Applied, recordHistory } from "../reconcile/history.ts";
 import { keepJournal } from "../reconcile/journal.ts";
 import { Loop } from "../reconcile/loop.ts";
@@ -35,11 +31,8 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { databasePath, prepareHome } from "./home.ts";
 import { stopAt } from "./stop-at.ts";
+import { aboutDriver, AGENT_PORT_KEY, number, openFleet, startHub } from "./system-parts.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
-
-/** kv key: the agent port of the last run; instances remember it, so a port that was picked is picked again. */
-const AGENT_PORT_KEY = "agent-port";
-const LAST_GOOD_KEY = "fleet/last-good";
 
 export interface System {
   readonly bus: Bus;
@@ -70,11 +63,6 @@ export interface SystemOptions {
   readonly watch: boolean;
   readonly onError: (error: unknown) => void;
 }
-
-const number = (env: EnvRecord, name: string, fallback: number): number => {
-  const value = Number(env[name] ?? fallback);
-  return Number.isFinite(value) && value > 0 ? value : fallback;
-};
 
 export async function createSystem(settings: Settings, options: SystemOptions): Promise<System> {
   const clock = systemClock;
@@ -251,80 +239,4 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     },
     stop: () => owned.disposeAsync(),
   };
-}
-
-/** Who answers. One that does not is worked with all the same: nothing is done until it can be seen. */
-async function aboutDriver(
-  selection: Selection,
-  claimed: Selection["kind"] | null,
-  onError: (error: unknown) => void,
-): Promise<DriverInfo> {
-  try {
-    return await selection.driver.info();
-  } catch (error) {
-    const known = toVmAgentError(error);
-    if (known.code === "driver-missing") throw error;
-    onError(new Error(`${known.message}; ${known.next}`));
-    const kind = claimed ?? selection.kind;
-    return { name: kind, version: "that does not answer", daemonAnswers: false, sandbox: kind === "sandbox" };
-  }
-}
-
-async function openFleet(settings: Settings, watch: boolean, store: Store, bus: Bus): Promise<FleetSource> {
-  if (watch) {
-    const lastGood = {
-      load: () => store.kv.get(LAST_GOOD_KEY),
-      save: (value: unknown) => store.kv.put(LAST_GOOD_KEY, value),
-    };
-    return createFleetSource({ folder: settings.fleet, bus, lastGood, git: true });
-  }
-  // The command that asked has shown a plan of what is fetched by now; nothing newer is taken.
-  const { read, git } = await readFleetInGit(settings.fleet);
-  const state = read.ok
-    ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false, git }
-    : { desired: null, errors: read.errors, warnings: read.warnings, stale: false, git };
-  return { current: () => state, refresh: async () => state, close: async () => {} };
-}
-
-interface HubParts {
-  readonly runtime: RuntimeBundle;
-  readonly store: Store;
-  readonly bus: Bus;
-  readonly sandbox: boolean;
-  readonly limits: Partial<Limits>;
-  readonly tls: Tls | null;
-  readonly onError: (error: unknown) => void;
-}
-
-async function startHub(settings: Settings, desired: Desired | null, parts: HubParts): Promise<Hub> {
-  const wanted = settings.wsPort ?? desired?.settings.hub.agentPort ?? 9090;
-  // The sandbox is on this machine; virtual machines come in by a bridge that need not exist before the first launch.
-  const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : BIND_BRIDGES;
-  const make = async (agentPort: number) => {
-    const hub = createHub({
-      store: parts.store,
-      bus: parts.bus,
-      clock: systemClock,
-      settings: {
-        home: settings.home,
-        bind,
-        agentPort,
-        advertise: desired?.settings.hub.advertise ?? "auto",
-        hostNames: [],
-        tls: parts.tls,
-      },
-      limits: {
-        reconnectShortest: number(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
-        reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
-        ...parts.limits,
-      },
-      runtime: parts.runtime,
-      onError: parts.onError,
-    });
-    await hub.start();
-    return hub;
-  };
-  const before = parts.store.kv.get(AGENT_PORT_KEY);
-  if (wanted !== 0 || typeof before !== "number") return make(wanted);
-  return make(before).catch(() => make(0));
 }
