@@ -97,7 +97,10 @@ it("installs packages by apt-get, and nothing of their names is read by the shel
     { mode: 0o755 },
   );
   assert.equal(run(root, { packages: ["git", "a b;$(id)"] }).code, 0);
-  assert.equal(readFileSync(join(root, "calls"), "utf8"), "update|-q|\ninstall|-y|-q|--|git|a b;$(id)|\n");
+  assert.equal(
+    readFileSync(join(root, "calls"), "utf8"),
+    "update|-q|\n-o|DPkg::Lock::Timeout=300|install|-y|-q|--|git|a b;$(id)|\n",
+  );
 });
 
 it("does nothing anywhere but in its own instance", (t) => {

@@ -67,7 +67,7 @@ const PUT = `put() {
 
 function install(packages: readonly string[]): string {
   const words = packages.map(quote).join(" ");
-  return `{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q -- ${words}; } || fail provision.packages $?`;
+  return `{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q -- ${words}; } || fail provision.packages $?`;
 }
 
 /** Below the task user's home the file is the user's, as at the first boot. */

@@ -128,6 +128,38 @@ for (const shell of SHELLS) {
       assert.equal(readFileSync(join(root, "asked"), "utf8").trim().split("\n").length, asked.length, "once");
     }
   });
+
+  test(`${shell}: lists that somebody else holds are waited for, and any other failure of apt is not`, {
+    skip,
+  }, (t) => {
+    const held = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)";
+    for (const [said, updates] of [
+      [held, ["update", "sleep", "update", "sleep", "update", "install"]],
+      ["E: The repository has no Release file", ["update", "install"]],
+    ] as const) {
+      const { root, run, write } = guest(t, shell, {});
+      aptOf(write, { known: "(none)", later: "18.19.0" });
+      write("tools/sleep", '#!/bin/sh\necho sleep >> "$VM_AGENT_GUEST_ROOT/asked"\n');
+      write("tools/apt-get-well", readFileSync(join(root, "tools/apt-get"), "utf8"));
+      // Twice it says so, then it is well.
+      write(
+        "tools/apt-get",
+        `#!/bin/sh
+r=$VM_AGENT_GUEST_ROOT
+[ "$1" != update ] || [ -e "$r/second" ] || {
+  echo update >> "$r/asked"
+  if [ -e "$r/first" ]; then : > "$r/second"; else : > "$r/first"; fi
+  echo "${said}" >&2
+  exit 100
+}
+exec "$r/tools/apt-get-well" "$@"
+`,
+      );
+      const { status, stdout } = run("install");
+      assert.deepEqual([status, stdout], [0, `${root}/usr/bin/node\n`]);
+      assert.deepEqual(readFileSync(join(root, "asked"), "utf8").trim().split("\n"), updates);
+    }
+  });
 }
 
 /** An apt that offers this Node, and another after an update; what it installs is there then. Input is the script's, and not read. */

@@ -55,13 +55,25 @@ offered() {
   LC_ALL=C apt-cache policy nodejs 2> /dev/null < /dev/null | sed -n 's/^ *Candidate: *//p'
 }
 
+# What updates itself after a first boot may hold the lists; apt waits for its other locks, but not for that one. Five minutes.
+update() {
+  tries=60
+  until said=$(LC_ALL=C apt-get update -q 2>&1 < /dev/null); do
+    printf '%s\\n' "$said"
+    tries=$((tries - 1))
+    case "$said" in *'Could not get lock'*) [ "$tries" -gt 0 ] || return 1 ;; *) return 1 ;; esac
+    sleep 5
+  done
+  printf '%s\\n' "$said"
+}
+
 get() {
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q nodejs < /dev/null
 }
 
 install_node() {
   candidate=$(offered)
-  case "$candidate" in '' | '(none)') apt-get update -q < /dev/null; candidate=$(offered) ;; esac
+  case "$candidate" in '' | '(none)') update; candidate=$(offered) ;; esac
   major=\${candidate#*:}
   major=\${major%%[!0-9]*}
   if [ -n "$major" ] && [ "$major" -lt ${LEAST_NODE} ]; then
@@ -69,7 +81,7 @@ install_node() {
     return
   fi
   rm -f "$offer"
-  get || { apt-get update -q < /dev/null && get; }
+  get || { update && get; }
 }
 
 look_all
