@@ -37,6 +37,10 @@ test("a repository is found from the folder, a part of it, a linked working tree
   assert.equal(inside.kind === "there" && inside.prefix, "fleet/agents");
   const root = await findRepository(w.top);
   assert.equal(root.kind === "there" && root.prefix, "");
+  const elsewhere = repositoryOf(t);
+  symlinkSync(w.fleet, join(elsewhere.top, "link"));
+  const byLink = await findRepository(join(elsewhere.top, "link"));
+  assert.equal(byLink.kind === "there" && byLink.prefix, "fleet");
   await w.git("worktree", "add", "--quiet", "-b", "side", "linked");
   const linked = await findRepository(join(w.top, "linked", "fleet"));
   assert.ok(linked.kind === "there" && linked.gitDir !== linked.commonDir);

@@ -1,5 +1,5 @@
 /** The git command as the fleet needs it: never asks, never changes the working tree, always has a deadline. */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type ExecResult, run } from "../base/exec.ts";
 import { isIgnoredName } from "./fleet-files.ts";
@@ -86,18 +86,31 @@ export async function findRepository(folder: string): Promise<FoundRepository> {
   const wanted = resolve(folder);
   let base = wanted;
   while (!existsSync(base) && dirname(base) !== base) base = dirname(base);
+  if (isOutside(base)) return { kind: "absent", transient: false, reason: `${base} is in no git repository` };
   const asked = ["--show-toplevel", "--show-prefix", "--absolute-git-dir", "--git-common-dir"];
   const result = await git(base, ["rev-parse", "--path-format=absolute", ...asked]);
   if (result.exitCode !== 0) {
-    const isOutside =
+    const nowhere =
       result.spawnError?.code === "ENOENT" ||
       /not a git repository|must be run in a work tree/.test(result.stderr);
-    return { kind: "absent", transient: !isOutside, reason: gitFailure(result) };
+    return { kind: "absent", transient: !nowhere, reason: gitFailure(result) };
   }
   const [top = "", inside = "", gitDir = "", commonDir = ""] = result.stdout.split("\n");
   const below = relative(base, wanted).split(sep).join("/");
   const prefix = join(inside, below).replace(/\/$/, "");
   return { kind: "there", top, prefix: prefix === "." ? "" : prefix, gitDir, commonDir };
+}
+
+/** True where git would surely find nothing, for nothing on the way up to the root is named `.git`; git itself takes as long as a small plan. */
+function isOutside(folder: string): boolean {
+  try {
+    for (let at = realpathSync(folder); ; at = dirname(at)) {
+      if (statSync(join(at, ".git"), { throwIfNoEntry: false }) !== undefined) return false;
+      if (dirname(at) === at) return true;
+    }
+  } catch {
+    return false;
+  }
 }
 
 /** How the working tree differs from HEAD below the fleet folder. */
