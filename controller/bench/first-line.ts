@@ -1,36 +1,34 @@
-/** How long a command is silent: from its start to the first byte that it prints, less what Node itself takes to print one. */
+/** How long a command is silent: from its start to the first byte that it prints, less what Node itself takes to print one, and Multipass to answer. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { MAIN } from "../e2e/harness.ts";
 import { THREE } from "../e2e/fleets.ts";
-import { below, inTurns, type Line, median, type Row } from "./measure.ts";
-import { converge, sandboxed } from "./sandboxed.ts";
+import { below, inTurns, type Line, median, type Row, short } from "./measure.ts";
+import { converged, listCall } from "./sandboxed.ts";
 
-const COMMANDS = [["plan"], ["list"], ["status", "agent-builder"], ["validate"], ["up", "--plain"]] as const;
+/** Those that look first can say nothing before Multipass has. */
+const LOOK: readonly (readonly string[])[] = [["plan"], ["list"], ["status", "agent-builder"]];
+const SPEAK: readonly (readonly string[])[] = [["validate"], ["up", "--plain"]];
 
 export const row: Row = async (option) => {
   const rounds = option("rounds", 11);
-  const world = await sandboxed(THREE);
-  try {
-    const system = await world.system();
-    try {
-      await converge(system);
-    } finally {
-      await system.stop();
-    }
+  return converged(THREE, async (world) => {
+    const list = listCall(world);
+    const own = () => firstByte(["-p", "0"], world.env);
+    const looked = async () => (await own()) + (await firstByte(list.args, list.env));
+    const measure = async (command: readonly string[], floor: () => Promise<number>, after: string) => {
+      const ours = () => firstByte([MAIN, ...command], world.env);
+      const samples = await inTurns(rounds, 2, { floor, ours });
+      const [least, most] = [median(samples.floor), median(samples.ours)];
+      const name = `first line of vm-agent ${command.join(" ")}, after ${after}`;
+      const note = `${short(most)} ms after its start, ${after} takes ${short(least)} ms`;
+      return below({ name, unit: "ms", note }, most - least, 100);
+    };
     const lines: Line[] = [];
-    for (const command of COMMANDS) {
-      const { floor, ours } = await inTurns(rounds, 2, {
-        floor: () => firstByte(["-p", "0"], world.env),
-        ours: () => firstByte([MAIN, ...command], world.env),
-      });
-      const name = `first line of vm-agent ${command.join(" ")}, after Node's own`;
-      lines.push(below({ name, unit: "ms" }, median(ours) - median(floor), 100));
-    }
+    for (const command of SPEAK) lines.push(await measure(command, own, "Node's own"));
+    for (const command of LOOK) lines.push(await measure(command, looked, "Node's own and `multipass list`"));
     return lines;
-  } finally {
-    await world.close();
-  }
+  });
 };
 
 /** Milliseconds; the process is asked to end as soon as it has spoken. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { run } from "../base/exec.ts";
 import { readSettings, type Settings } from "../base/env.ts";
 import { createSystem, type System } from "../cli/system.ts";
+import { sandboxExecutable } from "../drivers/select.ts";
 import { createFixture, type Fixture } from "../e2e/harness.ts";
 
 export interface Sandboxed {
@@ -33,6 +34,31 @@ export async function sandboxed(files: Readonly<Record<string, string>>): Promis
 export async function converge(system: System): Promise<void> {
   system.loop.start();
   await system.loop.settled(AbortSignal.timeout(300_000));
+}
+
+/** Gives `work` a fleet that is as written, with nothing running over it. */
+export async function converged<T>(
+  files: Readonly<Record<string, string>>,
+  work: (world: Sandboxed) => Promise<T>,
+): Promise<T> {
+  const world = await sandboxed(files);
+  try {
+    const system = await world.system();
+    try {
+      await converge(system);
+    } finally {
+      await system.stop();
+    }
+    return await work(world);
+  } finally {
+    await world.close();
+  }
+}
+
+/** `multipass list` as `plan` asks it: arguments for Node, and the environment. */
+export function listCall({ settings, env }: Sandboxed) {
+  const { args, env: more } = sandboxExecutable(settings.home, env);
+  return { args: [...args, "list", "--no-ipv4", "--format", "json"], env: { ...env, ...more } };
 }
 
 /** `multipass ARGS` of this system, spawned as the driver does it. Rejects unless it exits with 0. */

@@ -11,11 +11,10 @@
  * and --no-opt (all within noise).
  */
 import { spawn } from "node:child_process";
-import { sandboxExecutable } from "../drivers/select.ts";
 import { MAIN } from "../e2e/harness.ts";
 import { THREE } from "../e2e/fleets.ts";
 import { atMost, inTurns, type Row, timed } from "./measure.ts";
-import { converge, sandboxed } from "./sandboxed.ts";
+import { converged, listCall } from "./sandboxed.ts";
 
 const NOTHING = ["-e", "0"] as const;
 
@@ -25,23 +24,14 @@ export const row: Row = async (option) => {
     floor: () => timed(() => node(NOTHING)),
     ours: () => timed(() => node([MAIN, "--version"])),
   });
-  const world = await sandboxed(THREE);
-  try {
-    const system = await world.system();
-    try {
-      await converge(system);
-    } finally {
-      await system.stop();
-    }
-    const { args, env } = sandboxExecutable(world.settings.home, world.env);
+  return converged(THREE, async (world) => {
+    const list = listCall(world);
     // The rounds that warm up let Node write its cache of compiled code, as any second run of a command finds it.
-    const plan = async () => {
-      const list = () => node([...args, "list", "--no-ipv4", "--format", "json"], { ...world.env, ...env });
-      return inTurns(rounds, 3, {
-        floor: () => timed(async () => [await list(), await node(NOTHING)]),
+    const plan = () =>
+      inTurns(rounds, 3, {
+        floor: () => timed(async () => [await node(list.args, list.env), await node(NOTHING)]),
         ours: () => timed(() => node([MAIN, "plan"], world.env)),
       });
-    };
     const alone = await plan();
     const up = await world.fixture.up();
     try {
@@ -55,9 +45,7 @@ export const row: Row = async (option) => {
     } finally {
       await up.end();
     }
-  } finally {
-    await world.close();
-  }
+  });
 };
 
 /** A whole process, from spawn to its end. */
