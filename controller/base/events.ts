@@ -93,6 +93,8 @@ export interface EventMap {
     readonly address: string;
     readonly agent?: string;
     readonly reason?: string;
+    /** In whose name a wrong token was presented; nothing says that it is that agent's runtime. */
+    readonly inNameOf?: string;
   };
 }
 

@@ -38,6 +38,9 @@ interface Asked {
   readonly firstGeneration: boolean;
 }
 
+/** What is presented is shown and kept only if it could be: a token in its place is not. */
+const COULD_BE_A_NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/i;
+
 type Refusal = { readonly status: number; readonly reason: string; readonly retryAfter?: number };
 
 export class AgentSocket {
@@ -130,7 +133,8 @@ export class AgentSocket {
     if (!admission.ok) {
       lockout.fail(keys[0]);
       lockout.fail(keys[1], limits.authFailuresAnyName);
-      bus.emit("auth.failed", { surface: "runtime", address: from });
+      const inNameOf = COULD_BE_A_NAME.test(asked.agent) ? asked.agent : undefined;
+      bus.emit("auth.failed", { surface: "runtime", address: from, ...(inNameOf && { inNameOf }) });
       // One answer for all reasons: a guesser learns nothing.
       return { status: 401, reason: "not authorised" };
     }

@@ -97,8 +97,9 @@ function entryOf(event: AnyEvent): Entry | null {
       };
     }
     case "auth.failed": {
-      const { surface, address, agent = null, reason = null } = data;
-      return { actor: "hub", action: "auth.failed", subject: address, detail: { surface, agent, reason } };
+      const { surface, address, agent = null, reason = null, inNameOf } = data;
+      const detail = { surface, agent, reason, ...(inNameOf && { inNameOf }) };
+      return { actor: "hub", action: "auth.failed", subject: address, detail };
     }
     default:
       return null;

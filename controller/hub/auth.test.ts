@@ -164,7 +164,12 @@ describe("the door", () => {
       assert.equal(await refusedWith(TestRuntime.current(hub, "a", `wrong ${i}`)), 401);
     assert.equal(await refusedWith(TestRuntime.current(hub, "a", join)), 429);
     await TestRuntime.current(hub, "b", other).hello("n");
-    assert.equal(events.filter((e) => e.name === "auth.failed").length, 10);
+    const told = events.filter((e) => e.name === "auth.failed");
+    assert.equal(told.length, 10);
+    assert.ok(told.every((e) => e.data.inNameOf === "a"));
+    const secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
+    assert.equal(await refusedWith(TestRuntime.current(hub, secret, "wrong")), 401);
+    assert.ok(!JSON.stringify(events).includes(secret), "what is no name may be a secret in the wrong place");
     clock.advance(5 * 60_000 - 1000);
     assert.equal(await refusedWith(TestRuntime.current(hub, "a", join)), 429);
     clock.advance(2000);

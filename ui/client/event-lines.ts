@@ -142,12 +142,14 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
       ? ["hub", "●", "good", `instances reach the hub at ${at}`]
       : ["hub", "✗", "bad", `${problem} (open: ${at})`];
   },
-  "auth.failed": (d) => [
-    "hub",
-    "✗",
-    "bad",
-    `a wrong token was presented (${word(d, "surface")}, ${word(d, "address")})`,
-  ],
+  "auth.failed": (d) => {
+    const [reason, name, from] = [word(d, "reason"), word(d, "inNameOf"), word(d, "address")];
+    const told =
+      reason === ""
+        ? `a wrong token was presented${name && ` in the name of ${name}`}`
+        : `was not let in: ${reason}`;
+    return ["hub", "✗", "bad", `${told} (${word(d, "surface")}, ${from})`];
+  },
 };
 
 const withDetail = (text: string): string => (text === "" ? "" : `: ${text}`);
