@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { keptNames } from "../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
-import type { RuntimeConfig, RuntimePort } from "./ports.ts";
+import type { RuntimePort } from "./ports.ts";
 import type { MissingSecret, RuntimeConfigs } from "./runtime-config.ts";
 import type { SecretFiles } from "./secret-files.ts";
 
@@ -22,7 +22,7 @@ export interface LiveConfigDeps {
 export interface LiveConfig {
   /** Every agent, after the fleet was read. */
   readAll(): Promise<void>;
-  /** One that the hub had forgotten, and lets in anew. */
+  /** One that the hub had forgotten, and lets in anew; by the name of its instance. */
   readOne(name: string): Promise<void>;
   /** Agents that have secrets: on every resync, because not every file can be watched. */
   readSecrets(): Promise<void>;
@@ -39,29 +39,25 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   let last: Promise<void> = Promise.resolve();
   let waiting: { all: boolean; done: Promise<void> } | null = null;
 
-  /** `kept`: the name of its instance, where that is another. */
-  const configure = (agent: DesiredAgent, config: RuntimeConfig, kept: string | undefined): void => {
-    deps.runtime.configure(agent.name, config);
-    const former = kept ?? agent.previousName;
-    if (former !== undefined) deps.runtime.configure(former, config);
+  // Multipass cannot rename an instance, so some go by a former name; who that is may change with every claim.
+  const keptNow = (desired: Desired | null) => desired && keptNames(desired, deps.claims());
+  /** `former`: the name of its instance, where that is another; the hub knows it by that name alone. */
+  const tell = async (agent: DesiredAgent, former: string | undefined): Promise<readonly MissingSecret[]> => {
+    const { config, missing: lacks, rotated } = await deps.configs.read(agent);
+    if (former === undefined) deps.runtime.configure(agent.name, config);
+    else deps.runtime.configure(former, { ...config, calledAs: agent.name });
+    if (rotated.length > 0) deps.onRotated(agent.name, rotated);
+    return lacks;
   };
   const read = async (all: boolean) => {
     const desired = deps.desired();
     const agents = desired?.agents ?? [];
     const found: MissingSecret[] = [];
-    // Multipass cannot rename an instance, so some go by a former name; who that is may change with every claim.
-    const kept = desired && keptNames(desired, deps.claims());
+    const kept = keptNow(desired);
     const isOther = !isDeepStrictEqual(kept, known);
     known = kept;
-    for (const agent of agents) {
-      if (!all && !isOther && !hasSecrets(agent)) continue;
-      const { config, missing: lacks, rotated } = await deps.configs.read(agent);
-      found.push(...lacks);
-      const former = kept?.get(agent.name);
-      if (former === undefined) deps.runtime.configure(agent.name, config);
-      else deps.runtime.configure(former, { ...config, calledAs: agent.name });
-      if (rotated.length > 0) deps.onRotated(agent.name, rotated);
-    }
+    for (const agent of agents)
+      if (all || isOther || hasSecrets(agent)) found.push(...(await tell(agent, kept?.get(agent.name))));
     deps.configs.retain(agents.map((a) => a.name));
     deps.files?.follow(agents.flatMap(filesOf));
     const changed = wordsOf(found) !== wordsOf(missing);
@@ -88,15 +84,9 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
       last = last
         .then(async () => {
           const desired = deps.desired();
-          const kept = desired && keptNames(desired, deps.claims());
-          const agents = desired?.agents ?? [];
-          const agent =
-            agents.find((a) => (kept?.get(a.name) ?? a.name) === name) ??
-            agents.find((a) => a.previousName === name);
-          if (!agent) return;
-          const { config, rotated } = await deps.configs.read(agent);
-          configure(agent, config, kept?.get(agent.name));
-          if (rotated.length > 0) deps.onRotated(agent.name, rotated);
+          const kept = keptNow(desired);
+          const agent = desired?.agents.find((a) => (kept?.get(a.name) ?? a.name) === name);
+          if (agent) await tell(agent, kept?.get(agent.name));
         })
         .catch(() => {});
       return last;
