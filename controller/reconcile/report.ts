@@ -51,8 +51,8 @@ export function createReporter(deps: ReportDeps) {
         })),
         next: loop.next,
         silences: loop.silences,
-        // What is half done by us is nobody's drift; neither is what was when this look began.
-        busy: new Set([...(turn.busy ?? []), ...loop.unjudged]),
+        // What is half done by us is nobody's drift.
+        busy: loop.unjudged,
       });
     } else previous = (desired?.agents ?? []).map((agent) => unread(agent, now));
     const seen = turn?.observed.instances;
