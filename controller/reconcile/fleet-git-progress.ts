@@ -11,7 +11,7 @@ const MARKS = [
 ] as const;
 
 /** Files and folders whose coming and going tell of it. */
-export const PROGRESS_NAMES: readonly string[] = ["rebase-merge", "rebase-apply", "BISECT_LOG"];
+export const PROGRESS_NAMES: readonly string[] = MARKS.map(({ file }) => file.split("/", 1)[0] ?? file);
 
 /** null: nothing is going on. */
 export function inProgress({ gitDir }: Pick<Repository, "gitDir">): GitProblem | null {
