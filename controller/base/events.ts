@@ -39,8 +39,7 @@ export interface EventMap {
     readonly next: string;
     readonly retryInMs: number | null;
   };
-  /** An agent reached its desired state after having differed. */
-  /** `action`: of the change that led to it. */
+  /** An agent reached its desired state after having differed; `action`: of the change that led to it. */
   "agent.converged": { readonly agent: string; readonly action?: string };
   "agent.drifted": { readonly agent: string; readonly message: string };
   /** An instance of ours that the store had forgotten has proven itself. */

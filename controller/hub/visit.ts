@@ -141,7 +141,6 @@ function onClose(this: WebSocket): void {
 
 function ignore(): void {}
 
-/** Waits on while it is ahead of its share. */
 function resume(socket: RuntimeSocket): void {
   socket.resume();
 }

@@ -16,8 +16,9 @@ export interface RuntimeConfig {
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
-  /** Its runtime is left as it is. */
+  /** It is not meant to run: that nothing is heard of it is no news. */
   readonly down?: boolean;
+  /** Its runtime is left as it is. */
   readonly paused?: boolean;
   /** For the agent object of the seed's API. */
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
