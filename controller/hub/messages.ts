@@ -76,8 +76,7 @@ export function createMessages(deps: MessagesDeps) {
 
   /** Everything but the sender's own limits: for messages, and for dead letters that are tried again. */
   const dispatch = async (given: Frame, sender: string, idFor: (to: string) => string): Promise<Sent> => {
-    const meant = registry.named(given.to)?.id;
-    const message = meant === undefined || meant === given.to ? given : { ...given, to: meant };
+    const message = { ...given, to: registry.named(given.to)?.id ?? given.to };
     const to = route(
       message,
       sender,

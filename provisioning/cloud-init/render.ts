@@ -31,6 +31,9 @@ const OUR_PATHS: readonly string[] = [BUNDLE_PATH, START_PATH, SETTINGS_PATH, UN
 /** What a document may add. Multipass hands user data on in one message, which gRPC takes up to 4 MiB of; ours is a small part of it. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 
+/** What of an agent its document alone decides. */
+type Provisioned = Pick<UserDataInput["agent"], "provision" | "tasks">;
+
 /** What stands in the way of rendering. */
 export interface UserDataProblem {
   /** JSON pointer below `provision`; empty: all of it. */
@@ -41,10 +44,7 @@ export interface UserDataProblem {
 }
 
 /** Empty: `renderUserData` will not throw. */
-export function userDataProblems({
-  provision,
-  tasks,
-}: Pick<UserDataInput["agent"], "provision" | "tasks">): readonly UserDataProblem[] {
+export function userDataProblems({ provision, tasks }: Provisioned): readonly UserDataProblem[] {
   const { cloudInit = {}, files } = provision;
   const merged = mergeCloudConfig(cloudInit, documentPart({ provision, tasks }));
   const authored = Array.isArray(cloudInit.write_files) ? cloudInit.write_files.map(pathOf) : [];
@@ -119,10 +119,7 @@ const tooLarge = (bytes: number): UserDataProblem => ({
 });
 
 /** What depends on the document alone. */
-function documentPart({
-  provision,
-  tasks,
-}: Pick<UserDataInput["agent"], "provision" | "tasks">): CloudConfig {
+function documentPart({ provision, tasks }: Provisioned): CloudConfig {
   return {
     ...(provision.packages.length > 0 ? { package_update: true, packages: provision.packages } : {}),
     write_files: provision.files.map((file) => documentFile(file, tasks.user)),
