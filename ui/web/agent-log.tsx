@@ -6,6 +6,7 @@ import { clock, dateTime } from "../client/format.ts";
 import { type LogLine, withLogEvent } from "../client/log-lines.ts";
 import { Problem, problemWords } from "./bits.tsx";
 import { useLive } from "./hooks.ts";
+import { Search } from "./search.tsx";
 
 const BEGINS = 200;
 /** Lines are drawn together at this pace. */
@@ -43,15 +44,7 @@ function Lines({ name }: { readonly name: string }) {
   const shown = lines.filter((l) => l.message.toLowerCase().includes(needle));
   return (
     <div class="output">
-      <label class="search">
-        <span class="sr">Filter the log</span>
-        <input
-          type="search"
-          placeholder="Filter the log"
-          value={text}
-          onInput={(e) => setText(e.currentTarget.value)}
-        />
-      </label>
+      <Search word="Filter the log" placeholder="Filter the log" text={text} onText={setText} />
       {lost !== "" && <p class="tone-bad">✕ {lost}; going on as soon as it is back</p>}
       {error !== "" && <Problem>{error}</Problem>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}

@@ -4,6 +4,7 @@ import type { EventKind, EventLine } from "../client/event-lines.ts";
 import { clock, dateTime } from "../client/format.ts";
 import { Empty } from "./bits.tsx";
 import { agentLink, useModel, useQuery } from "./hooks.ts";
+import { Search } from "./search.tsx";
 
 /** Lines that are drawn. */
 const SHOWN = 300;
@@ -94,16 +95,7 @@ export function EventsView({ commands }: { readonly commands: boolean }) {
             </label>
           </fieldset>
         )}
-        <label class="search">
-          <span class="sr">Filter</span>
-          <input
-            type="search"
-            aria-keyshortcuts="/"
-            placeholder="Filter"
-            value={text}
-            onInput={(e) => change({ q: e.currentTarget.value })}
-          />
-        </label>
+        <Search shortcut="/" word="Filter" placeholder="Filter" text={text} onText={(q) => change({ q })} />
       </div>
       {events.length === 0 ? (
         <Empty title={all.length === 0 ? "Nothing happened since the hub began." : "Nothing here matches."} />

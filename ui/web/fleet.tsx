@@ -13,6 +13,7 @@ import { Empty } from "./bits.tsx";
 import { Choice } from "./choice.tsx";
 import { EventList } from "./events.tsx";
 import { showPlace, useModel } from "./hooks.ts";
+import { Search } from "./search.tsx";
 import { useRows } from "./use-rows.ts";
 import { useWindow } from "./use-window.ts";
 
@@ -48,16 +49,13 @@ export function FleetViewPage({ query, from }: FleetViewPageProps) {
           {agents.length < fleet.agents.length && shownWords(query, agents.length, fleet.agents.length)}
         </span>
         <Choices agents={fleet.agents} query={query} />
-        <label class="search">
-          <span class="sr">Filter by name, type, state or label</span>
-          <input
-            type="search"
-            aria-keyshortcuts="/"
-            placeholder="Filter: name, type, state, label"
-            value={query.text}
-            onInput={(e) => showFleet({ ...query, text: e.currentTarget.value })}
-          />
-        </label>
+        <Search
+          shortcut="/"
+          word="Filter by name, type, state or label"
+          placeholder="Filter: name, type, state, label"
+          text={query.text}
+          onText={(text) => showFleet({ ...query, text })}
+        />
       </div>
       {agents.length > 0 ? <Table agents={agents} first={from} /> : <NoAgents fleet={fleet} />}
       <p class="dim foot">

@@ -9,6 +9,7 @@ import { Apply } from "./apply.tsx";
 import { Ago, Empty, Problem, problemWords } from "./bits.tsx";
 import { useLive, useModel, useQuery } from "./hooks.ts";
 import { Change, Held } from "./plan-change.tsx";
+import { Search } from "./search.tsx";
 
 export function PlanPage() {
   const { plan, error, read, fail } = usePlan();
@@ -43,16 +44,13 @@ export function PlanPage() {
         </span>
         <span class="grow" />
         {(text !== "" || plan.changes.length + plan.held.length > MANY) && (
-          <label class="search">
-            <span class="sr">Filter by agent or action</span>
-            <input
-              type="search"
-              aria-keyshortcuts="/"
-              placeholder="Filter: agent, action"
-              value={text}
-              onInput={(e) => change({ q: e.currentTarget.value })}
-            />
-          </label>
+          <Search
+            shortcut="/"
+            word="Filter by agent or action"
+            placeholder="Filter: agent, action"
+            text={text}
+            onText={(q) => change({ q })}
+          />
         )}
         <button type="button" aria-keyshortcuts="r" onClick={lookAgain}>
           Look again

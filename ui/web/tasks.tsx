@@ -10,6 +10,7 @@ import type { TaskView } from "../client/types.ts";
 import { Ago, Chip, Elapsed, Empty, Problem, problemWords } from "./bits.tsx";
 import { agentLink, taskLink, useLive, useModel, useQuery } from "./hooks.ts";
 import { Output } from "./output.tsx";
+import { Search } from "./search.tsx";
 import { useRows } from "./use-rows.ts";
 
 export interface TaskTableProps {
@@ -160,16 +161,13 @@ export function TasksView({ from }: { readonly from: string | null }) {
             <b>{unfinished.length}</b> not finished
           </button>
         </fieldset>
-        <label class="search">
-          <span class="sr">Filter by agent, kind, state or words of the task</span>
-          <input
-            type="search"
-            aria-keyshortcuts="/"
-            placeholder="Filter: agent, kind, state, words"
-            value={text}
-            onInput={(e) => change({ q: e.currentTarget.value })}
-          />
-        </label>
+        <Search
+          shortcut="/"
+          word="Filter by agent, kind, state or words of the task"
+          placeholder="Filter: agent, kind, state, words"
+          text={text}
+          onText={(q) => change({ q })}
+        />
       </div>
       {shown.length > 0 ? (
         <TaskTable tasks={shown} agent first={from} />
