@@ -78,7 +78,7 @@ function useOutput(taskId: string) {
       }, DRAW);
     };
     follow(live.api, {
-      path: `/tasks/${encodeURIComponent(taskId)}/output`,
+      path: live.api.outputPath(taskId),
       from: null,
       signal: stop.signal,
       onConnecting: () => {},
@@ -96,9 +96,7 @@ function useOutput(taskId: string) {
     };
   }, [live, taskId]);
   const cancel = () => {
-    live.api
-      .post(`/tasks/${encodeURIComponent(taskId)}/cancel`, {})
-      .catch((e: unknown) => setError(problemWords(e)));
+    live.api.cancelTask(taskId).catch((e: unknown) => setError(problemWords(e)));
   };
   return { text, lost, error, cancel };
 }

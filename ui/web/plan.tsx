@@ -133,8 +133,8 @@ function usePlan() {
   useEffect(() => {
     let over = false;
     live.api
-      .get<PlanView | null>("/plan")
-      .then((found) => {
+      .getPlan()
+      .then((found: PlanView | null) => {
         if (over) return;
         setPlan(found);
         setError("");

@@ -190,7 +190,7 @@ export function TaskPage({ id }: { readonly id: string }) {
   const [error, setError] = useState("");
   useEffect(() => {
     live.api
-      .get<{ readonly task: TaskView }>(`/tasks/${encodeURIComponent(id)}`)
+      .getTask(id)
       .then(({ task: found }) => live.dispatch({ type: "task", task: found }))
       .catch((e: unknown) => setError(problemWords(e)));
     return live.watchTasks();
