@@ -132,6 +132,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const result = { stdout: "", stderr: "", exitCode: 3, signal: null, timedOut: false, cancelled: false };
     runtime.answer(task, { success: false, error: "exit code 3", result });
     await page.getByText("exit code 3").first().waitFor();
+    assert.equal(await page.getByText("exit code 3").count(), 1);
 
     await goTo("Tasks");
     await page.locator("table.tasks").getByText("failed").waitFor();

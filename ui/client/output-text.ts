@@ -40,10 +40,12 @@ export function withChunk(output: OutputText, event: string, data: unknown): Out
 
 export function withEnd(output: OutputText, data: unknown): OutputText {
   const { state, exitCode, error, droppedBytes } = (data ?? {}) as Data;
+  // Some runtimes give the exit code as the error too: it is said once.
+  const isSaid = typeof exitCode === "number" && error === `exit code ${exitCode}`;
   const end: OutputEnd = {
     state: String(state),
     exitCode: typeof exitCode === "number" ? exitCode : null,
-    error: typeof error === "string" ? error : null,
+    error: typeof error === "string" && !isSaid ? error : null,
     droppedBytes: typeof droppedBytes === "number" ? droppedBytes : 0,
   };
   return { ...output, state: end.state, end };

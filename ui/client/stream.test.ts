@@ -27,6 +27,12 @@ test("output is joined by stream, in order; what is no text is counted", () => {
   assert.deepEqual(end, { state: "failed", exitCode: 3, error: "e", droppedBytes: 7 });
 });
 
+test("an exit code that is the error too is said once", () => {
+  const ended = (error: string) => withEnd(emptyOutput, { state: "failed", exitCode: 3, error }).end?.error;
+  assert.equal(ended("exit code 3"), null);
+  assert.equal(ended("exit code 30"), "exit code 30");
+});
+
 test("of much output the end is kept", () => {
   let text: OutputText = emptyOutput;
   for (let i = 0; i < 30; i += 1) text = withChunk(text, "output", out("x".repeat(9_999) + (i % 10)));
