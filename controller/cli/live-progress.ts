@@ -1,10 +1,10 @@
 /** Work as it happens, on a terminal: a line for each agent that is worked on, redrawn in place; what is over stays above them. */
 import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../base/events.ts";
+import { DOING } from "../core/doing.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
 import { type Progress, createProgress } from "./progress.ts";
-import { DOING } from "./working.ts";
 
 /** What a step was, once it is done; steps without a word are not told. */
 const DONE: Readonly<Record<string, string>> = {

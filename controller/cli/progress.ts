@@ -1,8 +1,8 @@
 /** Work as it happens, one plain line for each thing that a person would wait for. */
 import type { AnyEvent } from "../base/events.ts";
+import { DOING } from "../core/doing.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
-import { DOING } from "./working.ts";
 
 /** Steps that are told only when they take longer than this. Milliseconds. */
 const QUIET = new Set(["drain", "await-ready"]);

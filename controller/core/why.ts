@@ -1,4 +1,5 @@
 /** Why an agent is as it is, in sentences: wanted, seen, last done, held, next. Pure. */
+import { doingText } from "./doing.ts";
 import { age, bytes } from "./explain-values.ts";
 import type { Cause, Instant, Size, SourceRef } from "./types.ts";
 
@@ -138,33 +139,13 @@ function runtimeText({ runtime, conditions }: WhyFacts["agent"], live: boolean, 
     : `runtime ${runtime.version} silent, last ${heard}`;
 }
 
-const DOING: Readonly<Record<string, string>> = {
-  claim: "beginning",
-  launch: "launching",
-  "await-ready": "waiting for its runtime",
-  start: "starting",
-  stop: "stopping",
-  suspend: "suspending",
-  recover: "bringing it back from the deleted",
-  resize: "resizing",
-  snapshot: "taking snapshot",
-  "remove-snapshot": "removing snapshot",
-  restore: "going back to its snapshot",
-  rerun: "running its provisioning again",
-  mount: "mounting",
-  unmount: "unmounting",
-  drain: "waiting for its tasks to end",
-  remove: "deleting",
-};
-
 function workText(
   facts: WhyFacts,
   work: NonNullable<WhyFacts["agent"]["work"]>,
   time: (at: Instant) => string,
 ) {
   const { now } = facts;
-  const doing = work.step === null ? "beginning" : (DOING[work.step] ?? work.step);
-  const text = `${work.action}: ${doing}${work.detail ? ` ${work.detail}` : ""} for ${age(now - work.stepSince)}`;
+  const text = `${work.action}: ${doingText(work)} for ${age(now - work.stepSince)}`;
   if (work.step !== "drain") return text;
   return `${text}: ${tasksText(facts)}; at ${time(work.stepSince + facts.drainMs)} it goes on at the latest`;
 }
