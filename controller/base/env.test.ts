@@ -1,7 +1,7 @@
 /** env.ts: flag before environment before default, paths made absolute, and wrong values named with what is allowed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EnvRecord, type Flags, readSettings } from "./env.ts";
+import { type EnvRecord, type Flags, readSettings, wantsColor } from "./env.ts";
 import { EXIT, VmAgentError } from "./errors.ts";
 
 const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/somewhere");
@@ -19,7 +19,6 @@ test("defaults", () => {
     url: null,
     token: null,
     tls: null,
-    color: true,
   });
 });
 
@@ -75,9 +74,9 @@ test("ports, address, hub and executable", () => {
 });
 
 test("no colour when asked so, or when the terminal has none", () => {
-  assert.equal(read({ NO_COLOR: "1" }).color, false);
-  assert.equal(read({ NO_COLOR: "" }).color, true);
-  assert.equal(read({ TERM: "dumb" }).color, false);
+  assert.equal(wantsColor({ NO_COLOR: "1" }), false);
+  assert.equal(wantsColor({ NO_COLOR: "" }), true);
+  assert.equal(wantsColor({ TERM: "dumb" }), false);
 });
 
 for (const [env, flags, message, allowed] of [

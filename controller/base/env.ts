@@ -21,7 +21,6 @@ export interface Settings {
   readonly token: string | null;
   /** Absolute paths of certificate and key in PEM; null: no TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
-  readonly color: boolean;
 }
 
 export interface Flags {
@@ -48,6 +47,10 @@ export function currentFolder(): string {
   }
 }
 
+/** A terminal that only prints, as an editor's, says so by its name. */
+export const isDumb = (env: EnvRecord): boolean => env.TERM === "dumb";
+export const wantsColor = (env: EnvRecord): boolean => !env.NO_COLOR && !isDumb(env);
+
 /** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
@@ -71,7 +74,6 @@ export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Setting
     url: env.VM_AGENT_URL || null,
     token: env.VM_AGENT_TOKEN || null,
     tls: tlsFiles(flags.tlsCert ?? env.VM_AGENT_TLS_CERT, flags.tlsKey ?? env.VM_AGENT_TLS_KEY, path),
-    color: !env.NO_COLOR && env.TERM !== "dumb",
   };
 }
 

@@ -1,13 +1,13 @@
 /** Has changes done: by the loop that runs, or by one of our own for as long as it takes; and tells what became of them. */
 import type { AnyEvent } from "../base/events.ts";
 import { systemClock } from "../base/clock.ts";
-import type { Settings } from "../base/env.ts";
+import { isDumb, type Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Action, Change, Plan } from "../core/types.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { asked } from "./asked.ts";
-import { type Output, isDumb } from "./output.ts";
+import type { Output } from "./output.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { type Progress, createProgress } from "./progress.ts";
 import { createSystem } from "./system.ts";
@@ -245,7 +245,8 @@ function progressOf(
     readonly hint: string;
   },
 ): Progress {
-  if (!output.isTTY || output.json || isDumb()) return createProgress(output, live.wants, live.said);
+  if (!output.isTTY || output.json || isDumb(process.env))
+    return createProgress(output, live.wants, live.said);
   return createLiveProgress({
     ...live,
     output,

@@ -1,6 +1,6 @@
 /** `vm-agent dash`: the terminal dashboard against a running hub; without a terminal, the fleet's table once. */
 import { type Api, createApi } from "../../ui/client/api.ts";
-import type { Settings } from "../base/env.ts";
+import { isDumb, type Settings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { fleetOrders } from "./fleet-orders.ts";
@@ -33,7 +33,7 @@ export const dash: CommandRun = async (invocation) => {
 
 /** Both ends: keys can be read and the screen can be drawn, which a dumb terminal (an editor's) cannot. */
 export const hasTerminal = ({ isTTY, json }: Output): boolean =>
-  isTTY && !json && process.stdin.isTTY === true && process.env.TERM !== "dumb";
+  isTTY && !json && process.stdin.isTTY === true && !isDumb(process.env);
 
 /** Calls the listener with each error, in words; gives what ends that. */
 export type Faults = (listener: (words: string) => void) => () => void;

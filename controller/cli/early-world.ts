@@ -1,5 +1,5 @@
 /** Begins the look at the instances before the command line itself is loaded: a short command is mostly loading and waiting, and both go at once. */
-import { type Flags, type Settings, readSettings } from "../base/env.ts";
+import { type Flags, type Settings, readSettings, wantsColor } from "../base/env.ts";
 import type { EarlyLook } from "./early-look.ts";
 import { createOutput } from "./output.ts";
 import { openWorld, type World } from "./world.ts";
@@ -35,7 +35,7 @@ export async function takeEarly(settings: Settings): Promise<EarlyWorld> {
 }
 
 function open(settings: Settings): Promise<World> {
-  const { color, width } = createOutput({ color: !process.env.NO_COLOR, json: false });
+  const { color, width } = createOutput({ color: wantsColor(process.env), json: false });
   return openWorld(settings, { color, width });
 }
 

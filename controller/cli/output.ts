@@ -30,10 +30,6 @@ export interface Output {
   paint(role: Role, text: string): string;
 }
 
-/** A terminal that only prints, as an editor's, says so by its name. */
-export const isDumb = (): boolean => process.env.TERM === "dumb";
-export const wantsColor = (): boolean => !process.env.NO_COLOR && !isDumb();
-
 export function createOutput(options: { readonly color: boolean; readonly json: boolean }): Output {
   const { stdout, stderr } = process;
   const color = options.color && stdout.isTTY === true;

@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { type Flags, type Settings, currentFolder, readSettings } from "../base/env.ts";
+import { type Flags, type Settings, currentFolder, readSettings, wantsColor } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { endWithOutput, writesAreDone } from "./broken-output.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
-import { type Output, createOutput, reportError, wantsColor } from "./output.ts";
+import { type Output, createOutput, reportError } from "./output.ts";
 
 /** What every command gets. */
 export interface Invocation {
@@ -61,7 +61,11 @@ async function parsed(argv: readonly string[]): Promise<number> {
       error instanceof CommanderError
         ? (await import("./usage-error.ts")).usageError(error, COMMANDS, own)
         : error;
-    return reportError(told, createOutput({ color: wantsColor(), json: own.includes("--json") }), debug);
+    return reportError(
+      told,
+      createOutput({ color: wantsColor(process.env), json: own.includes("--json") }),
+      debug,
+    );
   }
 }
 
@@ -115,7 +119,10 @@ function add(
   command.action(async (...all: unknown[]) => {
     const options = command.opts();
     const global = program.opts();
-    const output = createOutput({ color: wantsColor(), json: Boolean(global.json ?? options.json) });
+    const output = createOutput({
+      color: wantsColor(process.env),
+      json: Boolean(global.json ?? options.json),
+    });
     const args = all
       .slice(0, -2)
       .flat()

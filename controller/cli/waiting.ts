@@ -1,4 +1,5 @@
 /** Says on a terminal's stderr what a command waits for, once it took longer than a person waits without wondering. */
+import { isDumb } from "../base/env.ts";
 
 /** Milliseconds before anything is said. */
 const QUIET_MS = 1000;
@@ -22,7 +23,7 @@ export async function waiting<T>(
   quietMs = QUIET_MS,
 ): Promise<T> {
   // What only prints cannot take a line back.
-  if (screen.isTTY !== true || process.env.TERM === "dumb") return work();
+  if (screen.isTTY !== true || isDumb(process.env)) return work();
   const shown = lines.get(screen) ?? [];
   lines.set(screen, shown);
   const line = `waiting for ${text} …`;
