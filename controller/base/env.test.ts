@@ -1,7 +1,7 @@
 /** env.ts: flag before environment before default, paths made absolute, and wrong values named with what is allowed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EnvRecord, type Flags, readSettings, wantsColor } from "./env.ts";
+import { type EnvRecord, type Flags, positiveNumber, readSettings, wantsColor } from "./env.ts";
 import { EXIT, VmAgentError } from "./errors.ts";
 
 const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/somewhere");
@@ -71,6 +71,12 @@ test("ports, address, hub and executable", () => {
   });
   assert.deepEqual([found.httpPort, found.wsPort, found.dashboardPort, found.bind], [0, 65535, 9092, "::1"]);
   assert.deepEqual([found.url, found.token, found.multipass], ["http://h:1", "t", "/opt/multipass"]);
+});
+
+test("a number that is none, or not positive, is as if it were not there", () => {
+  for (const value of ["", "0", "-1", "soon", "Infinity"])
+    assert.equal(positiveNumber({ VALUE: value }, "VALUE", 600), 600, value);
+  assert.equal(positiveNumber({ VALUE: "0.5" }, "VALUE", 600), 0.5);
 });
 
 test("no colour when asked so, or when the terminal has none", () => {

@@ -51,6 +51,12 @@ export function currentFolder(): string {
 export const isDumb = (env: EnvRecord): boolean => env.TERM === "dumb";
 export const wantsColor = (env: EnvRecord): boolean => !env.NO_COLOR && !isDumb(env);
 
+/** Anything else is as if it were not there. */
+export function positiveNumber(env: EnvRecord, name: string, fallback: number): number {
+  const value = Number(env[name] ?? fallback);
+  return Number.isFinite(value) && value > 0 ? value : fallback;
+}
+
 /** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));

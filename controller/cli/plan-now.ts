@@ -1,5 +1,6 @@
 /** What apply would do, computed from the files on disk and a look at the world; and how people read it. */
 import { relative } from "node:path";
+import { positiveNumber } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { type Line, type Working, explain } from "../core/explain.ts";
 import { makePlan, withHeld } from "../core/plan.ts";
@@ -70,7 +71,7 @@ export async function planNow(
       snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
     }),
   );
-  const bootGrace = Number(process.env.VM_AGENT_BOOT_GRACE ?? 900) * 1000;
+  const bootGrace = positiveNumber(process.env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
   const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
   const inScope = (held: { readonly agent: string }) =>
     scope.targets.length === 0 || scope.targets.includes(held.agent);

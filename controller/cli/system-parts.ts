@@ -1,6 +1,6 @@
 /** What the composition root begins: the fleet that is read, the hub on its ports, and who answers for the driver. */
 import { systemClock } from "../base/clock.ts";
-import type { EnvRecord, Settings } from "../base/env.ts";
+import { positiveNumber, type Settings } from "../base/env.ts";
 import { toVmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
@@ -18,12 +18,6 @@ import type { Store } from "../store/store.ts";
 /** kv key: the agent port of the last run; instances remember it, so a port that was picked is picked again. */
 export const AGENT_PORT_KEY = "agent-port";
 const LAST_GOOD_KEY = "fleet/last-good";
-
-/** A positive number from the environment; anything else is as if it were not there. */
-export const number = (env: EnvRecord, name: string, fallback: number): number => {
-  const value = Number(env[name] ?? fallback);
-  return Number.isFinite(value) && value > 0 ? value : fallback;
-};
 
 /** Who answers. One that does not is worked with all the same: nothing is done until it can be seen. */
 export async function aboutDriver(
@@ -91,8 +85,8 @@ export async function startHub(settings: Settings, desired: Desired | null, part
         tls: parts.tls,
       },
       limits: {
-        reconnectShortest: number(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
-        reconnectLongest: number(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
+        reconnectShortest: positiveNumber(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
+        reconnectLongest: positiveNumber(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
         ...parts.limits,
       },
       runtime: parts.runtime,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { systemClock } from "../base/clock.ts";
-import type { EnvRecord, Settings } from "../base/env.ts";
+import { positiveNumber, type EnvRecord, type Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import { loadTls } from "../base/tls.ts";
@@ -31,7 +31,7 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { databasePath, prepareHome } from "./home.ts";
 import { stopAt } from "./stop-at.ts";
-import { aboutDriver, AGENT_PORT_KEY, number, openFleet, startHub } from "./system-parts.ts";
+import { aboutDriver, AGENT_PORT_KEY, openFleet, startHub } from "./system-parts.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
 
 export interface System {
@@ -106,7 +106,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   await store.kv.put(DRIVER_KEY, driver.sandbox ? "sandbox" : "multipass");
 
   const artifact = loadRuntime();
-  const launchTimeoutSeconds = number(env, "VM_AGENT_LAUNCH_TIMEOUT", 600);
+  const launchTimeoutSeconds = positiveNumber(env, "VM_AGENT_LAUNCH_TIMEOUT", 600);
   const hub = await startHub(settings, desired(), {
     runtime: { version: artifact.version, hash: artifact.hash, contents: readFileSync(artifact.file) },
     store,
@@ -121,7 +121,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
 
   const fleetKey = readOrCreateFleetKey(settings.home);
   const nonce = (name: string) => makeNonce(fleetKey, name);
-  const bootGrace = number(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
+  const bootGrace = positiveNumber(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
   const loop: Loop = new Loop({
     driver: selection.driver,
     store,
@@ -159,9 +159,9 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
         runtime: artifact,
       }),
     launchTimeoutSeconds,
-    insideDeadlineMs: number(env, "VM_AGENT_DEADLINE_INSIDE", 20) * 1000,
-    readyTimeoutMs: number(env, "VM_AGENT_READY_TIMEOUT", 600) * 1000,
-    drainMs: number(env, "VM_AGENT_DRAIN_TIMEOUT", 600) * 1000,
+    insideDeadlineMs: positiveNumber(env, "VM_AGENT_DEADLINE_INSIDE", 20) * 1000,
+    readyTimeoutMs: positiveNumber(env, "VM_AGENT_READY_TIMEOUT", 600) * 1000,
+    drainMs: positiveNumber(env, "VM_AGENT_DRAIN_TIMEOUT", 600) * 1000,
     bootGrace,
     retryFirstMs: 1000,
     onProgress: (agent, text) => loop.progress(agent, text),

@@ -1,5 +1,6 @@
 /** `vm-agent why NAME`: why an agent is as it is, and what happens next; with a running hub or without. */
 import { join } from "node:path";
+import { positiveNumber } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/errors.ts";
 import type { InstanceState } from "../core/types.ts";
@@ -43,7 +44,7 @@ export const why: CommandRun = async ({ settings, output, args }) => {
     journal,
     tasks: agent.tasks.running > 0 ? await found.tasks(name) : [],
     live: found.live,
-    drainMs: Number(process.env.VM_AGENT_DRAIN_TIMEOUT ?? 600) * 1000,
+    drainMs: positiveNumber(process.env, "VM_AGENT_DRAIN_TIMEOUT", 600) * 1000,
     now: systemClock.now(),
   };
   const lines = sentences(facts, timeOf(facts.now));
