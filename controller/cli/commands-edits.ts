@@ -1,5 +1,5 @@
 /** The part of the command table that edits the fleet and has it done. */
-import type { CommandSpec } from "./commands.ts";
+import type { CommandSpec } from "./command-spec.ts";
 
 export const ALLOW = [
   "--allow-delete <name>",

@@ -1,23 +1,6 @@
 /** The command table: names, options, help and examples in one place; each command is loaded only when it is run. */
+import type { CommandSpec } from "./command-spec.ts";
 import { ALLOW, EDITS } from "./commands-edits.ts";
-import type { CommandRun } from "./run.ts";
-
-export interface CommandSpec {
-  /** Name and arguments in commander's notation. */
-  readonly usage: string;
-  readonly summary: string;
-  /** Flags, text, default. */
-  readonly options?: readonly (readonly [string, string, string?])[];
-  /** Flags that may be given several times. */
-  readonly repeatable?: readonly string[];
-  /** It prints no data: `--json` is no option of it. */
-  readonly noJson?: boolean;
-  /** Everything after the first argument belongs to the command that is run. */
-  readonly passThrough?: boolean;
-  /** Lines that work as printed, on the example fleet. */
-  readonly example: readonly string[];
-  readonly load: () => Promise<CommandRun>;
-}
 
 const TARGET = ["--target <name>", "only this agent; may be repeated"] as const;
 

@@ -1,5 +1,5 @@
 /** What may come next on a command line, from the command table and what is known of the fleet. Pure but for asking for the latter. */
-import type { CommandSpec } from "./commands.ts";
+import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 
 export interface Candidate {
   readonly word: string;
@@ -37,10 +37,8 @@ type Source = Kind | Exclude<Elsewhere, "nothing"> | readonly (string | readonly
 type Option = readonly [flags: string, about: string, ...unknown[]];
 
 const GLOBAL: readonly Option[] = [
-  ["--fleet <folder>", "the fleet folder"],
-  ["--home <folder>", "the state folder"],
-  ["--driver <driver>", "auto, multipass or sandbox"],
-  ["--json", "print data as JSON"],
+  ...GLOBAL_OPTIONS,
+  JSON_OPTION,
   ["--help", "what is allowed, with an example"],
 ];
 
@@ -179,8 +177,6 @@ const begunBy = (all: readonly Candidate[], current: string): Offer => ({
   words: all.filter(({ word }) => word.startsWith(current)),
   elsewhere: "nothing",
 });
-
-const nameOf = ({ usage }: CommandSpec): string => usage.split(" ", 1)[0] ?? "";
 
 const namesOf = (commands: readonly CommandSpec[], withHelp: boolean): readonly Candidate[] => [
   ...commands.map((command) => ({ word: nameOf(command), about: command.summary })),

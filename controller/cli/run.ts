@@ -6,7 +6,8 @@ import { type Flags, type Settings, currentFolder, readSettings, wantsColor } fr
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { endWithOutput, writesAreDone } from "./broken-output.ts";
-import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
+import { COMMANDS } from "./commands.ts";
 import { type Output, createOutput, reportError } from "./output.ts";
 
 /** What every command gets. */
@@ -36,12 +37,12 @@ async function parsed(argv: readonly string[]): Promise<number> {
   const program = new Command("vm-agent")
     .description("Fleets of AI agents in Multipass virtual machines, declared in YAML and kept as written.")
     .version(`vm-agent ${version}`, "-V, --version")
-    .option("--json", "print data as JSON")
+    .option(...JSON_OPTION)
     .enablePositionalOptions()
     .exitOverride();
   // What is wrong with a line is told as every other error is.
   program.configureOutput({ outputError: () => {} });
-  for (const [flags, text] of GLOBAL) program.option(flags, text);
+  for (const [flags, text] of GLOBAL_OPTIONS) program.option(flags, text);
   const setExit = (code: number) => {
     exit = code;
   };
@@ -73,28 +74,21 @@ async function parsed(argv: readonly string[]): Promise<number> {
 function afterOptions(argv: readonly string[]): readonly string[] {
   let at = 0;
   for (let word = argv[0]; word?.startsWith("-") && word !== "--"; word = argv[at])
-    at += GLOBAL.some(([flags]) => flags.split(" ", 1)[0] === word) ? 2 : 1;
+    at += GLOBAL_OPTIONS.some(([flags]) => flags.split(" ", 1)[0] === word) ? 2 : 1;
   return argv.slice(at);
 }
 
 /** `--help` of a command that there is not is no question that an overview answers. */
 function mustExist([first = "-", second = "-"]: readonly string[]): void {
   const word = first === "help" ? second : first;
-  const isKnown = word === "help" || COMMANDS.some(({ usage }) => usage.split(" ", 1)[0] === word);
+  const isKnown = word === "help" || COMMANDS.some((spec) => nameOf(spec) === word);
   if (!isKnown && !word.startsWith("-"))
     throw new CommanderError(EXIT.usage, "commander.unknownCommand", `unknown command '${word}'`);
 }
 
-/** They may stand before the command or after it. */
-const GLOBAL = [
-  ["--fleet <folder>", "the fleet folder (VM_AGENT_FLEET)"],
-  ["--home <folder>", "the state folder (VM_AGENT_HOME)"],
-  ["--driver <driver>", "auto, multipass, sandbox (VM_AGENT_DRIVER)"],
-] as const;
-
 /** The one that is named, when it is named first; all of them when options stand before it, for help, and for what is misspelt. */
 function wanted(first: string | undefined): readonly CommandSpec[] {
-  const named = COMMANDS.find(({ usage }) => usage.split(" ", 1)[0] === first);
+  const named = COMMANDS.find((spec) => nameOf(spec) === first);
   return named ? [named] : COMMANDS;
 }
 
@@ -106,13 +100,13 @@ function add(
   debug: boolean,
 ): void {
   const command = program.command(spec.usage).description(spec.summary);
-  if (!spec.noJson) command.option("--json", "print data as JSON");
+  if (!spec.noJson) command.option(...JSON_OPTION);
   for (const [flags, text, fallback] of spec.options ?? []) {
     if (flags.includes("<") && spec.repeatable?.includes(flags))
       command.option(flags, text, (v: string, all: string[] = []) => [...all, v]);
     else command.option(flags, text, fallback);
   }
-  for (const [flags] of GLOBAL) command.addOption(new Option(flags).hideHelp());
+  for (const [flags] of GLOBAL_OPTIONS) command.addOption(new Option(flags).hideHelp());
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${spec.example.map((line) => `  ${line}`).join("\n")}`);
   command.exitOverride();

@@ -2,7 +2,7 @@
 import type { CommanderError } from "commander";
 import { didYouMean } from "../../schemas/explain.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import type { CommandSpec } from "./commands.ts";
+import { type CommandSpec, nameOf } from "./command-spec.ts";
 
 /** Words that other tools have for what a command of ours does. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -47,8 +47,6 @@ export function usageError(
   const spec = commands.find((c) => argv.includes(nameOf(c))) ?? null;
   return new VmAgentError({ code: "usage", ...told(error, commands, spec), exit: EXIT.usage, cause: error });
 }
-
-const nameOf = ({ usage }: CommandSpec): string => usage.split(" ", 1)[0] ?? "";
 
 function told(
   error: CommanderError,

@@ -6,6 +6,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { packageRoot } from "../base/paths.ts";
+import { nameOf } from "../cli/command-spec.ts";
 import { COMMANDS } from "../cli/commands.ts";
 import { whose } from "../cli/service/around.ts";
 import { BUILDER, settings } from "./fleets.ts";
@@ -259,7 +260,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     assert.deepEqual(Object.keys(SHAPES).sort(), [...json.keys()].sort());
     // Every command that takes --json has a row.
     const named = new Set([...json.keys()].map((command) => command.split(" ", 1)[0]));
-    const offered = COMMANDS.filter((c) => !c.noJson).map(({ usage }) => usage.split(" ", 1)[0] ?? "");
+    const offered = COMMANDS.filter((c) => !c.noJson).map(nameOf);
     assert.deepEqual([...named].sort(), offered.sort());
   });
 

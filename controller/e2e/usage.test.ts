@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { nameOf } from "../cli/command-spec.ts";
 import { COMMANDS } from "../cli/commands.ts";
 import { GROUPS } from "../cli/help.ts";
 import { BUILDER } from "./fleets.ts";
@@ -87,7 +88,7 @@ describe("usage", { concurrency: 2 }, () => {
     assert.equal((await fixture.cli("--json")).stdout, alone.stdout);
     assert.equal((await fixture.cli("--fleet")).code, 64);
     for (const line of alone.stdout.split("\n")) assert.ok(line.length <= 80, line);
-    const names = COMMANDS.map(({ usage }) => usage.split(" ", 1)[0] ?? "");
+    const names = COMMANDS.map(nameOf);
     assert.deepEqual(Object.values(GROUPS).flatMap(Object.keys).sort(), [...names, "help"].sort());
     for (const name of [...names, "help"])
       assert.equal(alone.stdout.match(new RegExp(`^ {2}${name}( |$)`, "gm"))?.length, 1, name);

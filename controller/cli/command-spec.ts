@@ -1,0 +1,30 @@
+/** What the command table says of each command, and the options that all of them have. */
+import type { CommandRun } from "./run.ts";
+
+export interface CommandSpec {
+  /** Name and arguments in commander's notation. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Flags, text, default. */
+  readonly options?: readonly (readonly [string, string, string?])[];
+  /** Flags that may be given several times. */
+  readonly repeatable?: readonly string[];
+  /** It prints no data: `--json` is no option of it. */
+  readonly noJson?: boolean;
+  /** Everything after the first argument belongs to the command that is run. */
+  readonly passThrough?: boolean;
+  /** Lines that work as printed, on the example fleet. */
+  readonly example: readonly string[];
+  readonly load: () => Promise<CommandRun>;
+}
+
+export const nameOf = ({ usage }: CommandSpec): string => usage.split(" ", 1)[0] ?? "";
+
+/** They say of which fleet a command is, and may stand before it or after it. */
+export const GLOBAL_OPTIONS = [
+  ["--fleet <folder>", "the fleet folder (VM_AGENT_FLEET)"],
+  ["--home <folder>", "the state folder (VM_AGENT_HOME)"],
+  ["--driver <driver>", "auto, multipass, sandbox (VM_AGENT_DRIVER)"],
+] as const;
+
+export const JSON_OPTION = ["--json", "print data as JSON"] as const;
