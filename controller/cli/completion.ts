@@ -5,6 +5,7 @@ import { knownOf } from "./completion-known.ts";
 import { SCRIPTS } from "./completion-scripts.ts";
 import { candidates } from "./completion-words.ts";
 import { COMMANDS } from "./commands.ts";
+import { globalFlags } from "./global-flags.ts";
 import type { CommandRun } from "./run.ts";
 
 export const completion: CommandRun = async ({ output, args }) => {
@@ -12,7 +13,7 @@ export const completion: CommandRun = async ({ output, args }) => {
   if (shell === "words") {
     const words = rest[0] === "--" ? rest.slice(1) : rest;
     // What is completed may be of another fleet than the one that this process would be of.
-    const settings = readSettings(globals(words), process.env, process.cwd());
+    const settings = readSettings(globalFlags(words.slice(0, -1)), process.env, process.cwd());
     const offer = await candidates(COMMANDS, words, knownOf(settings));
     for (const { word, about } of offer.words) output.out(`${word}\t${about.replace(/[\t\r\n]+/g, " ")}`);
     output.out(`:${offer.elsewhere}`);
@@ -29,14 +30,3 @@ export const completion: CommandRun = async ({ output, args }) => {
   output.out(script.trimEnd());
   return EXIT.done;
 };
-
-/** `--fleet`, `--home` and `--driver` as they stand before the command. */
-function globals(words: readonly string[]): Readonly<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (let i = 0; words[i]?.startsWith("-"); i++) {
-    const [, name = "", value] = /^--(fleet|home|driver)(?:=(.*))?$/s.exec(words[i] ?? "") ?? [];
-    const given = value ?? (name === "" ? undefined : words[++i]);
-    if (name !== "" && given !== undefined && i < words.length - 1) found[name] = given;
-  }
-  return found;
-}

@@ -5,23 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readSettings } from "../base/env.ts";
-import { beginEarly, flagsOf, takeEarly } from "./early-world.ts";
-
-test("the global options are read in both forms, wherever they stand before --", () => {
-  assert.deepEqual(flagsOf(["plan", "--home", "/a", "--driver=sandbox", "--target", "x"]), {
-    home: "/a",
-    driver: "sandbox",
-  });
-  assert.deepEqual(flagsOf(["plan", "--fleet=a=b"]), { fleet: "a=b" });
-  assert.deepEqual(flagsOf(["drift", "--", "--home", "/a"]), {});
-  assert.deepEqual(flagsOf(["plan", "--home"]), { home: "" });
-});
+import { beginEarly, takeEarly } from "./early-world.ts";
+import { globalFlags } from "./global-flags.ts";
 
 test("what was begun is taken once, and only with the same settings", async (t) => {
   const home = await mkdtemp(join(tmpdir(), "vm-agent-early-"));
   t.after(() => rm(home, { recursive: true, force: true }));
   const argv = ["plan", "--home", home, "--fleet", join(home, "fleet"), "--driver", "sandbox"];
-  const same = readSettings(flagsOf(argv), process.env, process.cwd());
+  const same = readSettings(globalFlags(argv), process.env, process.cwd());
   await beginEarly(argv);
   const first = await takeEarly(same);
   assert.equal((await first.early?.seen)?.kind, "seen");

@@ -1,6 +1,7 @@
 /** Begins the look at the instances before the command line itself is loaded: a short command is mostly loading and waiting, and both go at once. */
-import { type Flags, type Settings, readSettings, wantsColor } from "../base/env.ts";
+import { type Settings, readSettings, wantsColor } from "../base/env.ts";
 import type { EarlyLook } from "./early-look.ts";
+import { globalFlags } from "./global-flags.ts";
 import { createOutput } from "./output.ts";
 import { openWorld, type World } from "./world.ts";
 
@@ -16,7 +17,7 @@ let begun: (EarlyWorld & { readonly settings: Settings }) | null = null;
 export async function beginEarly(argv: readonly string[]): Promise<void> {
   if (argv.some((arg) => arg === "-h" || arg === "--help")) return;
   try {
-    const settings = readSettings(flagsOf(argv), process.env, process.cwd());
+    const settings = readSettings(globalFlags(argv), process.env, process.cwd());
     const world = await open(settings);
     begun = { settings, world, early: await world.lookEarly() };
   } catch {
@@ -37,15 +38,4 @@ export async function takeEarly(settings: Settings): Promise<EarlyWorld> {
 function open(settings: Settings): Promise<World> {
   const { color, width } = createOutput({ color: wantsColor(process.env), json: false });
   return openWorld(settings, { color, width });
-}
-
-/** The global options that say which world it is, as far as they can be read without the table of commands. */
-export function flagsOf(argv: readonly string[]): Flags {
-  const flags: { fleet?: string; home?: string; driver?: string } = {};
-  for (const [i, arg] of argv.entries()) {
-    if (arg === "--") break;
-    const [, name, value = argv[i + 1]] = /^--(fleet|home|driver)(?:=(.*))?$/s.exec(arg) ?? [];
-    if (name === "fleet" || name === "home" || name === "driver") flags[name] = value ?? "";
-  }
-  return flags;
 }
