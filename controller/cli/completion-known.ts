@@ -1,6 +1,7 @@
 /** What completion knows of the fleet, its hub and its instances; nothing where they cannot be read, since a person who types wants no error then. */
 import type { Settings } from "../base/env.ts";
 import type { Desired } from "../core/types.ts";
+import { counted } from "../core/explain-values.ts";
 import type { Ask, Candidate, Kind } from "./completion-words.ts";
 
 /** Whoever presses Tab waits no longer than this. Milliseconds. */
@@ -29,13 +30,13 @@ async function look(
     case "agents":
       return agents(await desired(settings));
     case "types":
-      return counted((await desired(settings)).agents.map((a) => a.type).filter((type) => type !== ""));
+      return withCounts((await desired(settings)).agents.map((a) => a.type).filter((type) => type !== ""));
     case "capabilities":
-      return counted((await desired(settings)).agents.flatMap((a) => a.capabilities));
+      return withCounts((await desired(settings)).agents.flatMap((a) => a.capabilities));
     case "labels":
-      return counted((await desired(settings)).agents.flatMap((a) => pairs(a.labels)));
+      return withCounts((await desired(settings)).agents.flatMap((a) => pairs(a.labels)));
     case "pairs":
-      return counted(
+      return withCounts(
         (await desired(settings)).agents.flatMap((a) => [
           ...(a.type === "" ? [] : [`type=${a.type}`]),
           ...pairs(a.labels),
@@ -76,10 +77,10 @@ function agents({ agents }: Desired): readonly Candidate[] {
 const pairs = (labels: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 
-function counted(words: readonly string[]): readonly Candidate[] {
+function withCounts(words: readonly string[]): readonly Candidate[] {
   const count = new Map<string, number>();
   for (const word of words) count.set(word, (count.get(word) ?? 0) + 1);
-  return sorted(new Map([...count].map(([word, n]) => [word, n === 1 ? "1 agent" : `${n} agents`])));
+  return sorted(new Map([...count].map(([word, n]) => [word, counted(n, "agent")])));
 }
 
 const sorted = (about: ReadonlyMap<string, string>): readonly Candidate[] =>

@@ -5,7 +5,7 @@ import { EXIT, toVmAgentError } from "../base/errors.ts";
 import type { Line } from "../core/explain-lines.ts";
 import { besideWaiting, waitNoMore } from "./waiting.ts";
 
-export { age } from "../core/explain-values.ts";
+export { age, counted } from "../core/explain-values.ts";
 
 /** What a piece of text means; the one place that turns meaning into colour. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
@@ -71,9 +71,6 @@ export function table(rows: readonly (readonly string[])[], gap = 2): string {
     )
     .join("\n");
 }
-
-/** `1 agent`, `2 agents`. */
-export const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 const visible = (text: string): number => stripVTControlCharacters(text).length;
 

@@ -1,5 +1,6 @@
 /** The heading of a plan: which fleet at which revision, where the instances live, how many are not ours. Pure. */
 import { EMPTY, type Line, type Segment, sentence } from "../core/explain-lines.ts";
+import { counted } from "../core/explain-values.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
 import { gitLines, marked, revisionWords } from "./revision.ts";
 
@@ -48,5 +49,5 @@ const below = ({ text, role }: Segment, width: number, indent: string): readonly
 function seen(instances: Looked["instances"]): string {
   if (instances === null) return "nothing can be seen";
   const { all, foreign } = instances;
-  return `${all === 1 ? "1 instance" : `${all} instances`}${foreign > 0 ? `, ${foreign} not ours` : ""}`;
+  return `${counted(all, "instance")}${foreign > 0 ? `, ${foreign} not ours` : ""}`;
 }

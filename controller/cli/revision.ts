@@ -1,6 +1,7 @@
 /** What counts of a fleet in a repository, in words: the revision, what is not committed, and what is wrong with it. */
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { type Line, sentence } from "../core/explain-lines.ts";
+import { counted } from "../core/explain-values.ts";
 
 /** Files that are named; the others are counted. */
 const NAMED = 5;
@@ -18,7 +19,7 @@ const followWords = (git: GitState | null): readonly string[] =>
 function uncommittedWords(git: GitState | null): readonly string[] {
   const count = git?.uncommitted.length ?? 0;
   if (count === 0) return [];
-  const files = count === 1 ? "1 file" : `${count} files`;
+  const files = counted(count, "file");
   return [`${files} not committed${git?.follows ? ", not applied" : ""}`];
 }
 

@@ -1,6 +1,7 @@
 /** `vm-agent rollback REV`: the fleet folder as it was at a revision, as a new commit; shown and asked before, then done. */
 import { systemClock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { counted } from "../core/explain-values.ts";
 import { resolveCommit, shortRevision } from "../reconcile/fleet-git.ts";
 import { createGitReader, type GitFleetReader } from "../reconcile/fleet-git-reader.ts";
 import { commitRollback, isSameFleet, type RollbackTarget } from "../reconcile/fleet-git-rollback.ts";
@@ -65,7 +66,7 @@ function usable(reader: GitFleetReader, fleet: string) {
   }
   const { uncommitted, problem, tip } = state;
   if (uncommitted.length > 0) {
-    const files = uncommitted.length === 1 ? "1 file" : `${uncommitted.length} files`;
+    const files = counted(uncommitted.length, "file");
     throw refused(
       "not-committed",
       `${files} of the fleet folder are not committed: ${uncommitted.slice(0, 5).join(", ")}`,

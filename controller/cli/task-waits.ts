@@ -1,5 +1,6 @@
 /** What a queued task waits for, as one line on a terminal, once it waits longer than a person does without wondering. */
 import type { Api } from "../../ui/client/api.ts";
+import { counted } from "../core/explain-values.ts";
 
 const QUIET_MS = 1000;
 
@@ -19,7 +20,7 @@ export function waitsText({ agent, condition, lastSeen, running, before }: Waits
     const since = lastSeen > 0 ? ` since ${new Date(lastSeen).toISOString().slice(0, 19)}Z` : "";
     return `waits: ${agent} is offline${since}`;
   }
-  return `waits: ${agent} does ${running} ${running === 1 ? "task" : "tasks"}, ${before} before this one`;
+  return `waits: ${agent} does ${counted(running, "task")}, ${before} before this one`;
 }
 
 /** Says it once, if the task is queued still by then; until it is disposed of. A hub that does not answer says nothing. */

@@ -25,9 +25,7 @@ export const validate: CommandRun = async ({ settings, output }) => {
         folder: shownPath(settings.fleet),
       }),
     );
-    output.err(
-      `\n${read.errors.length} ${read.errors.length === 1 ? "error" : "errors"} in ${settings.fleet}`,
-    );
+    output.err(`\n${counted(read.errors.length, "error")} in ${settings.fleet}`);
     return EXIT.invalidFleet;
   }
   if (read.warnings.length > 0)
