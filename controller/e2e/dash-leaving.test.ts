@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { packageRoot } from "../base/paths.ts";
-import { createFixture, type Fixture, until } from "./harness.ts";
+import { MAIN, createFixture, type Fixture, until } from "./harness.ts";
 import { NO_TMUX, openTmux, type Tmux } from "./tmux.ts";
-
-const MAIN = join(packageRoot(), "dist", "controller", "main.js");
 
 /** Faults in the process itself, at a signal that nothing else is meant by. */
 const FAULTS = `

@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { packageRoot } from "../base/paths.ts";
-import { createFixture, until } from "./harness.ts";
+import { MAIN, createFixture, until } from "./harness.ts";
 import { NO_TMUX, openTmux } from "./tmux.ts";
-
-const MAIN = join(packageRoot(), "dist", "controller", "main.js");
 
 const KEPT = `# head
 kind: Agent

@@ -1,14 +1,11 @@
 /** A shell in an agent, from the dashboard and from a prompt: its end gives the terminal back to who had it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { after, test } from "node:test";
-import { packageRoot } from "../base/paths.ts";
-import { createFixture } from "./harness.ts";
+import { MAIN, createFixture } from "./harness.ts";
 import { NO_PTY } from "./pty.ts";
 import { NO_TMUX, openTmux } from "./tmux.ts";
 
-const MAIN = join(packageRoot(), "dist", "controller", "main.js");
 const CAGE = ["--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"];
 const NO_BWRAP = spawnSync("bwrap", [...CAGE, "true"]).status === 0 ? false : "bubblewrap does not work here";
 
