@@ -196,8 +196,9 @@ export async function byOurselves(
   try {
     system.loop.scope.restrict(order.targets);
     if (exactly) system.loop.scope.restrictTo(exactly);
-    system.loop.start();
+    // Before it begins, or its first turn would tell what was said yes to as held.
     system.loop.approve(order.changes, order.allowDelete);
+    system.loop.start();
     const { plan } = await system.loop.settled(stop.signal);
     const failed = [...system.loop.queue.failures().keys()].filter((name) => concerns(order, name));
     const moved = system.loop.scope.undone.filter((name) => !failed.includes(name));

@@ -86,10 +86,7 @@ export function createProgress(
           return;
         }
         case "agent.adopted":
-          return say(
-            data.agent,
-            `${output.paint("good", "taken back")}: ${data.message.replace(/^drift: /, "")}`,
-          );
+          return say(data.agent, `${output.paint("good", "taken back")}: ${data.message}`);
         case "hub.listening":
           if (data.problem !== null) return say("hub", output.paint("bad", data.problem));
           return say("hub", `instances reach it at ${data.addresses.join(", ")}`);

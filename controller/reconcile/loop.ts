@@ -55,7 +55,7 @@ export class Loop {
     this.#care = new Care(deps, () => this.wake());
     this.#deps = { ...deps, prove: this.#care.proofs.before, whySilent: this.#care.silences.look };
     this.#jobs = new Jobs(deps.bus);
-    this.#events = createTurnEvents(deps.bus);
+    this.#events = createTurnEvents(deps.bus, (held) => this.#approvals.releases(held) !== null);
     this.#since = deps.clock.now();
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
     const isFull = () => this.queue.size >= (deps.desired()?.settings.parallelism ?? 1);

@@ -5,11 +5,14 @@ import type { Turn } from "./reconcile.ts";
 
 type Outcome = EventMap["reconciled"]["outcome"];
 
+/** A change says what kind of reason it has; who tells of drift has said so. */
+const withoutKind = (why: string): string => why.replace(/^drift: /, "");
+
 /** Why each agent that differs does so although nobody edited the fleet. */
 export function driftOf({ plan, busy }: Pick<Turn, "plan" | "busy">): ReadonlyMap<string, string> {
   const all = [...plan.changes, ...plan.held.flatMap((h) => h.would ?? [])];
   const drift = all.filter((c) => c.cause === "drift" && !busy?.has(c.agent));
-  return new Map(drift.map((c) => [c.agent, c.why.join("; ")]));
+  return new Map(drift.map((c) => [c.agent, c.why.map(withoutKind).join("; ")]));
 }
 
 /** What waits for a person; what is only on its way is not held. */
@@ -29,8 +32,11 @@ export interface TurnEvents {
   ended(outcome: Outcome, durationMs: number): void;
 }
 
-/** Remembers what it told, so that each is told when it begins, and again when it comes back. */
-export function createTurnEvents(bus: Bus): TurnEvents {
+/**
+ * Remembers what it told, so that each is told when it begins, and again when it comes back. `isGiven`: somebody said yes to what
+ * is held, so it is begun in this very turn and waits for nobody.
+ */
+export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): TurnEvents {
   let drifting: ReadonlySet<string> = new Set();
   let stuck: ReadonlySet<string> = new Set();
   return {
@@ -42,7 +48,7 @@ export function createTurnEvents(bus: Bus): TurnEvents {
       if (observed.instances.kind === "seen") {
         for (const [agent, message] of drift)
           if (!drifting.has(agent)) bus.emit("agent.drifted", { agent, message });
-        const now = stuckOf(plan);
+        const now = stuckOf(plan).filter((held) => !isGiven(held));
         for (const { agent, reason, message, release } of now)
           if (!stuck.has(`${agent} ${reason}`)) bus.emit("agent.held", { agent, reason, message, release });
         drifting = new Set(drift.keys());

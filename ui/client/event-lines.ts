@@ -99,7 +99,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     "good",
     d.action === "destroy" ? "is gone, as its document is" : "is as written",
   ],
-  "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message").replace(/^drift: /, "")}`],
+  "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
   "secret.rotated": (d) => [
     "agent",
