@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentView } from "../../ui/client/types.ts";
-import { noteOf, withNotes } from "./list.ts";
+import type { AgentStatus, Condition } from "../core/conditions.ts";
+import { noteOf, unheard, withNotes } from "./list.ts";
 
 const view = (more: Partial<AgentView>): AgentView =>
   ({
@@ -54,4 +55,23 @@ test("the column is there when there is something to say and room to say it, and
     ["NOTE", "it is protected, and stays as it is", ""],
   );
   assert.equal(shown(40)[1]?.[2]?.length, 40 - "NAME  Synced  ".length);
+});
+
+test("without a hub, what runs is neither healthy nor booting: nobody hears it, and nothing is noted of it", () => {
+  const ready = condition("Ready", "Booting", "it runs; its runtime has not said hello yet") as Condition;
+  const running = {
+    ...view({ conditions: [ready] }),
+    seen: "Running",
+    wanted: "running",
+  } as unknown as AgentStatus;
+  const { health, conditions } = unheard(running);
+  const found = conditions.map(({ status, reason, message }) => [status, reason, message]);
+  assert.deepEqual(
+    [health, found],
+    ["Unknown", [["Unknown", "NoHub", "it runs; no hub runs, so its runtime is not heard"]]],
+  );
+  assert.equal(noteOf(unheard(running)), null);
+  const empty = { ...running, conditions: [condition("Ready", "NoRuntime", "none inside") as Condition] };
+  assert.equal(noteOf(unheard(empty)), "none inside");
+  assert.equal(unheard({ ...running, seen: "Stopped", conditions: [ready] }).conditions[0], ready);
 });

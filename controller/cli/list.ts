@@ -50,10 +50,18 @@ export async function lookOurselves(
 }
 
 /** Without a hub nobody hears the runtimes, so a silent one says nothing about the health of what runs. */
-function unheard(status: AgentStatus): AgentView {
-  const silent = status.seen === "Running" && status.wanted === "running";
-  return { ...status, work: null, failure: null, ...(silent && { health: "Unknown", runtime: null }) };
+export function unheard(status: AgentStatus): AgentView {
+  const alone = { ...status, work: null, failure: null };
+  if (status.seen !== "Running" || status.wanted !== "running") return alone;
+  const conditions = status.conditions.map((condition) =>
+    condition.type === "Ready" && condition.reason !== "NoRuntime"
+      ? ({ ...condition, status: "Unknown", reason: "NoHub", message: NO_HUB } as const)
+      : condition,
+  );
+  return { ...alone, conditions, health: "Unknown", runtime: null };
 }
+
+const NO_HUB = "it runs; no hub runs, so its runtime is not heard";
 
 const STATUSES: readonly string[] = ["online", "offline"];
 

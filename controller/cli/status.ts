@@ -49,7 +49,7 @@ async function describe(world: World, name: string, output: Output): Promise<str
   if (output.json) return JSON.stringify({ ...agent, hub: known?.agent ?? null }, null, 2);
   const lines = [
     `${output.paint("strong", agent.name)} is ${agent.sync} and ${output.paint(healthRole(agent.health), agent.health)}.`,
-    table(rows(agent, known?.agent ?? null)),
+    table(rows(agent, known?.agent ?? null, fleet.live)),
     "",
     table([
       ["CONDITION", "STATUS", "SINCE", "REASON", "MESSAGE"].map((h) => output.paint("dim", h)),
@@ -75,7 +75,7 @@ function appliedWords({ revision, dirty, at }: NonNullable<AgentView["applied"]>
   return `${shortRevision(revision ?? "")}${dirty ? " and edits" : ""}, ${age(Date.now() - at)} ago`;
 }
 
-function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string[])[] {
+function rows(agent: AgentView, hub: HubAgent | null, isLive: boolean): readonly (readonly string[])[] {
   const { size, seenSize, runtime, work } = agent;
   const sized = (s: AgentView["size"]) =>
     s ? `${s.cpu} cpu, ${bytes(s.memory)} memory, ${bytes(s.disk)} disk` : "–";
@@ -97,7 +97,9 @@ function rows(agent: AgentView, hub: HubAgent | null): readonly (readonly string
       "  Runtime",
       runtime
         ? `${runtime.status}, version ${runtime.version}, heard of ${age(Date.now() - runtime.lastSeen)} ago`
-        : "never heard of",
+        : isLive
+          ? "never heard of"
+          : "not heard, for no hub runs",
     ],
     ["  Tasks", `${agent.tasks.running} running, ${agent.tasks.queued} queued`],
   ];
