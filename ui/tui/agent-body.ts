@@ -1,4 +1,5 @@
 /** One agent in full: now, wanted beside seen, the plan for it, conditions, health, snapshots, tasks, events, its YAML. Pure. */
+import { nextWords, workWords } from "../client/agent-words.ts";
 import { compare, holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead, ago, count } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
@@ -105,13 +106,7 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
       line(span(i === 0 ? `  ${glyph} ` : "    ", tone), span(part, tone)),
     );
   return [
-    ...(work
-      ? say(
-          "◐",
-          "accent",
-          `${[work.step ?? work.action, work.progress || work.detail].filter(Boolean).join(": ")}, since ${ago(work.since, now)}`,
-        )
-      : []),
+    ...(work ? say("◐", "accent", `${workWords(work)}, since ${ago(work.since, now)}`) : []),
     ...(failure
       ? say(
           "✗",
@@ -121,13 +116,7 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
       : []),
     ...(trouble ? say(healthMark(agent.health).glyph, "warn", trouble) : []),
     ...holds(agent).flatMap((h) => say("?", "warn", `held: ${h.message}; release: ${h.release}`)),
-    ...(next
-      ? say(
-          "…",
-          "warn",
-          `${next.what}${next.held ? " is for a person to decide" : ` ${ahead(next.at, now)}`}: ${next.why}`,
-        )
-      : []),
+    ...(next ? say("…", "warn", nextWords(next, now)) : []),
     ...(agent.notes ?? []).flatMap((note) => say("·", "dim", note)),
   ];
 }

@@ -1,5 +1,6 @@
 /** The columns of the fleet table: what each says of an agent, and which of them fit into how many columns. Pure. */
 import { lastChange } from "../client/agent-times.ts";
+import { workWords } from "../client/agent-words.ts";
 import { holds, isDrifted } from "../client/fleet-filter.ts";
 import { duration } from "../client/format.ts";
 import type { HealthSample } from "../client/health.ts";
@@ -90,11 +91,7 @@ const since = (at: number | null, now: number): Span =>
 /** What is to be known of it beyond the columns, in one sentence. */
 export function remark({ agent }: Pick<Facts, "agent">): Span {
   const { work, failure, next } = agent;
-  if (work)
-    return span(
-      [work.step ?? work.action, work.progress || work.detail].filter(Boolean).join(": "),
-      "accent",
-    );
+  if (work) return span(workWords(work), "accent");
   if (failure) return span(`${failure.message}; ${failure.next}`, "bad");
   const [hold] = holds(agent);
   if (hold) return span(`held: ${hold.message}; ${agent.source ? hold.release : "D removes it"}`, "warn");

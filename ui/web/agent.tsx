@@ -1,8 +1,8 @@
 /** One agent in full: wanted beside seen, conditions, heartbeats, tasks, a task to run, what happened to it. */
 /** @jsxImportSource preact */
 import { useEffect, useState } from "preact/hooks";
+import { nextWords } from "../client/agent-words.ts";
 import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
-import { ahead } from "../client/format.ts";
 import { findAgent, isRead } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
@@ -166,12 +166,7 @@ function Notices({ agent }: { readonly agent: AgentView }) {
       {waiting.map((h) => (
         <Remark key={h.message} glyph="…" text={`waits: ${h.message}`} />
       ))}
-      {next && (
-        <Remark
-          glyph="…"
-          text={`next: ${next.what}${next.held ? " is for a person to decide" : ` ${ahead(next.at, now)}`}: ${next.why}`}
-        />
-      )}
+      {next && <Remark glyph="…" text={`next: ${nextWords(next, now)}`} />}
       {notes.map((note) => (
         <Remark key={note} glyph="·" text={note} />
       ))}
