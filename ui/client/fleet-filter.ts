@@ -1,6 +1,7 @@
 /** Which agents a person asked to see: the counts of the header, and the text that was typed. Pure. */
 import { size } from "./format.ts";
 import { fieldRows } from "./plan-view.ts";
+import type { Tone } from "./tones.ts";
 import type { AgentView, ChangeView } from "./types.ts";
 
 export const FILTERS = ["all", "ready", "working", "drifted", "held", "failing"] as const;
@@ -14,6 +15,19 @@ export const FILTER_WORDS: Readonly<Record<Filter, string>> = {
   held: "held",
   failing: "failing",
 };
+
+export const FILTER_TONES: Readonly<Record<Filter, Tone>> = {
+  all: "dim",
+  ready: "good",
+  working: "accent",
+  drifted: "warn",
+  held: "warn",
+  failing: "bad",
+};
+
+/** Behind the number of agents that it lets through. */
+export const filterWord = (filter: Filter, found: number): string =>
+  filter === "all" && found === 1 ? "agent" : FILTER_WORDS[filter];
 
 const condition = (agent: AgentView, type: string): boolean =>
   agent.conditions.some((c) => c.type === type && c.status === "True");

@@ -1,17 +1,8 @@
 /** The first line: what this is, at which revision, on which driver; and how many agents are how. Pure. */
-import { counts, type Filter, FILTER_WORDS, FILTERS } from "../client/fleet-filter.ts";
+import { counts, type Filter, FILTER_TONES, FILTERS, filterWord } from "../client/fleet-filter.ts";
 import { revision } from "../client/format.ts";
 import { fitLine, type Line, line, lineColumns, type Span, span, spread } from "./line.ts";
 import type { World } from "./world.ts";
-
-const TONES = {
-  all: null,
-  ready: "good",
-  working: "accent",
-  drifted: "warn",
-  held: "warn",
-  failing: "bad",
-} as const;
 
 /** What is well or passes by itself makes room first. */
 const FEWER: readonly (readonly Filter[])[] = [[], ["working"], ["working", "ready"]];
@@ -49,10 +40,6 @@ export function headerLine(world: World, width: number): Line {
 function figures(totals: ReturnType<typeof counts>, without: readonly Filter[]): Line {
   const shown = FILTERS.filter(
     (f) => !without.includes(f) && (f === "all" || totals[f] > 0 || (f === "ready" && totals.all > 0)),
-  ).map((f) => {
-    const tone = TONES[f];
-    const word = f === "all" && totals.all === 1 ? "agent" : FILTER_WORDS[f];
-    return span(`${totals[f]} ${word}`, tone === null ? {} : tone);
-  });
+  ).map((f) => span(`${totals[f]} ${filterWord(f, totals[f])}`, f === "all" ? {} : FILTER_TONES[f]));
   return [...shown.flatMap((f, i) => (i === 0 ? [f] : [{ text: "  " }, f])), { text: " " }];
 }

@@ -1,17 +1,8 @@
 /** The fleet in figures, on every view: each leads to the agents that it counts. */
 /** @jsxImportSource preact */
-import { counts, FILTER_WORDS, FILTERS, type Filter } from "../client/fleet-filter.ts";
+import { counts, FILTER_TONES, FILTERS, filterWord } from "../client/fleet-filter.ts";
 import { fleetQuery, parseFleetQuery } from "../client/fleet-query.ts";
 import { useModel, useRoute } from "./hooks.ts";
-
-const TONES: Readonly<Record<Filter, string>> = {
-  all: "dim",
-  ready: "good",
-  working: "accent",
-  drifted: "warn",
-  held: "warn",
-  failing: "bad",
-};
 
 export function Counts() {
   const agents = useModel((m) => m.fleet?.agents);
@@ -27,11 +18,11 @@ export function Counts() {
       {shown.map((f) => (
         <a
           key={f}
-          class={`count tone-${found[f] > 0 ? TONES[f] : "dim"}`}
+          class={`count tone-${found[f] > 0 ? FILTER_TONES[f] : "dim"}`}
           href={`#/fleet${fleetQuery({ filter: chosen === f ? "all" : f, order: query?.order ?? "name" })}`}
           {...(chosen === f ? { "aria-current": "true" as const } : {})}
         >
-          <b>{found[f]}</b> {f === "all" && found[f] === 1 ? "agent" : FILTER_WORDS[f]}
+          <b>{found[f]}</b> {filterWord(f, found[f])}
         </a>
       ))}
     </nav>
