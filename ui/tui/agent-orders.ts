@@ -1,5 +1,5 @@
 /** What is ordered of one agent or of several: what it opens, asks or does. Pure. */
-import { count } from "../client/format.ts";
+import { count, dateTime } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
 import { askRestore } from "./ask-restore.ts";
 import { askDestroy, askPaused, askSnapshot, askState, askTask } from "./asks.ts";
@@ -102,24 +102,21 @@ export function onAgents(
   }
 }
 
-/** A name that no snapshot has yet, by Multipass's own rule. */
-function suggested(now: number): string {
-  const d = new Date(now);
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `s-${d.getFullYear()}${two(d.getMonth() + 1)}${two(d.getDate())}-${two(d.getHours())}${two(d.getMinutes())}`;
-}
+/** A name that no snapshot has yet, by Multipass's own rule: `s-20261122-0914`. */
+const suggested = (now: number): string =>
+  `s-${dateTime(now).slice(0, 16).replace(/[-:]/g, "").replace(" ", "-")}`;
 
-/** A letter does the one thing or, where that is so of all already, its opposite; the commands say which. */
+/** A letter does the one thing or, where that is so of all already, its opposite; the commands and the line of hints say which. */
 export function toggled(
   action: AgentAction,
   targets: readonly string[],
   { world }: Pick<Scene, "world">,
 ): AgentAction {
+  if (action !== "stop" && action !== "pause") return action;
   const agents = targets.flatMap((name) => findAgent(world.model, name) ?? []);
-  if (action === "stop" && agents.every((a) => a.wanted !== "running")) return "start";
-  return action === "pause" && agents.length > 0 && agents.every((a) => a.sync === "Paused")
-    ? "resume"
-    : action;
+  if (agents.length === 0) return action;
+  if (action === "stop") return agents.every((a) => a.wanted !== "running") ? "start" : "stop";
+  return agents.every((a) => a.sync === "Paused") ? "resume" : "pause";
 }
 
 /** A line that was typed: for a shell, or a task as JSON. */

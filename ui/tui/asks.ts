@@ -77,7 +77,7 @@ function written({ model }: World, names: readonly string[]) {
 
 /** Whom it is about: one as itself, several as rows. */
 function whom(world: World, names: readonly string[]) {
-  const { documents, files, all } = written(world, names);
+  const { documents, files, all, names: whole } = written(world, names);
   const rows =
     all.length === 1 ? [] : all.map((a) => `${a.name}  ${a.seen === "?" ? "not seen" : a.seen}${tasksOf(a)}`);
   const title = all.length === 1 ? (all[0]?.name ?? "") : count(all.length, "agent");
@@ -87,15 +87,11 @@ function whom(world: World, names: readonly string[]) {
     rows,
     title,
     isOne: all.length === 1,
-    names: all.map((a) => a.name),
+    names: whole,
   };
 }
 
-function tasksOf({
-  tasks,
-}: {
-  readonly tasks: { readonly running: number; readonly queued: number };
-}): string {
+function tasksOf({ tasks }: Pick<AgentView, "tasks">): string {
   return `${tasks.running > 0 ? `, ${count(tasks.running, "task")} running` : ""}${tasks.queued > 0 ? `, ${tasks.queued} queued` : ""}`;
 }
 

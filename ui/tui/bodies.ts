@@ -1,4 +1,6 @@
 /** Which rows belong to the place where somebody is. Pure. */
+import { isFinalTask } from "../client/tones.ts";
+import type { TaskView } from "../client/types.ts";
 import { agentBody } from "./agent-body.ts";
 import type { Body } from "./body.ts";
 import { fleetBody } from "./fleet-body.ts";
@@ -52,6 +54,14 @@ export function agentAt(ui: Ui, world: World, body: Body): string | null {
   if (place.kind === "plan") return id.slice(0, id.lastIndexOf("#")) || null;
   if (place.kind === "tasks") return world.model.tasks.find((t) => t.id === id)?.agent ?? null;
   return null;
+}
+
+/** The task that a key is about; undefined: there is none, or it has ended. */
+export function openTaskAt(ui: Ui, world: World, body: Body): TaskView | undefined {
+  const place = placeOf(ui);
+  const id = place.kind === "task" ? place.id : body.ids[cursorIn(ui, body)];
+  const task = world.model.tasks.find((t) => t.id === id);
+  return task && !isFinalTask(task.state) ? task : undefined;
 }
 
 /** Where the cursor is: on what it was on, else as near as can be. */

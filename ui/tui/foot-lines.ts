@@ -1,12 +1,11 @@
 /** The last lines: what was just said, in full, and which keys there are here. Pure. */
 import { findAgent } from "../client/model.ts";
-import { isFinalTask } from "../client/tones.ts";
-import { agentAt, cursorIn } from "./bodies.ts";
+import { agentAt, openTaskAt } from "./bodies.ts";
 import type { Body } from "./body.ts";
 import { type ActionId, isThere, KEYS, type KeyRow, type Where } from "./keys.ts";
 import { columns, type Line, line, type Span, span, wrap } from "./line.ts";
 import { targetsOf } from "./marks.ts";
-import { NEEDS_AGENT } from "./agent-orders.ts";
+import { NEEDS_AGENT, toggled } from "./agent-orders.ts";
 import { type Dialog, type Notice, placeOf, type Ui } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -106,11 +105,8 @@ export function hintsAt(
 function wordOf(row: KeyRow, ui: Ui, body: Body, world: World): string {
   if (row.id === "quit" && ui.places.length > 1) return "back";
   if (row.id === "destroy" && isUnwritten(ui, body, world)) return "remove";
-  if (row.id !== "stop" && row.id !== "pause") return row.hint;
-  const agents = targetsOf(ui, world, body).flatMap((name) => findAgent(world.model, name) ?? []);
-  if (agents.length === 0) return row.hint;
-  if (row.id === "stop") return agents.every((a) => a.wanted !== "running") ? "start" : "stop";
-  return agents.every((a) => a.sync === "Paused") ? "resume" : "pause";
+  const action = toggled(row.id, targetsOf(ui, world, body), { world });
+  return action === row.id ? row.hint : action;
 }
 
 /** All that it is for have no document any more. */
@@ -123,16 +119,11 @@ const WRITTEN: ReadonlySet<ActionId> = new Set<ActionId>(["stop", "pause", "snap
 
 /** Keys that would only say why not. */
 function isIdle(id: ActionId, ui: Ui, body: Body, world: World): boolean {
-  const place = placeOf(ui);
   if (NEEDS_AGENT.has(id) && targetsOf(ui, world, body).length === 0) return true;
   if (WRITTEN.has(id) && isUnwritten(ui, body, world)) return true;
   if (id === "open" && body.ids.length === 0) return true;
   if (id === "mark" && (world.model.fleet?.agents.length ?? 0) < 2) return true;
-  if (id === "cancel") {
-    const task = place.kind === "task" ? place.id : body.ids[cursorIn(ui, body)];
-    const found = world.model.tasks.find((t) => t.id === task);
-    return !found || isFinalTask(found.state);
-  }
+  if (id === "cancel") return openTaskAt(ui, world, body) === undefined;
   if (id === "allow") return (world.plan?.held.length ?? 0) === 0;
   if (id === "apply") return !world.plan || world.plan.changes.length + ui.allowed.length === 0;
   if (id === "shell") {

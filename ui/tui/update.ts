@@ -2,7 +2,6 @@
 import { ORDERS } from "../client/fleet-order.ts";
 import { findAgent } from "../client/model.ts";
 import { releasedByName } from "../client/plan-view.ts";
-import { isFinalTask } from "../client/tones.ts";
 import {
   type AgentAction,
   type LineDialog,
@@ -14,7 +13,7 @@ import {
 } from "./agent-orders.ts";
 import { askRestore } from "./ask-restore.ts";
 import { askApply, askQuit, askSnapshot } from "./asks.ts";
-import { agentAt, cursorIn } from "./bodies.ts";
+import { agentAt, cursorIn, openTaskAt } from "./bodies.ts";
 import { commandOf } from "./commands.ts";
 import { pressInDialog } from "./dialog-keys.ts";
 import { type ActionId, actionOf } from "./keys.ts";
@@ -104,11 +103,9 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
     case "allow":
       return allowed(ui, scene);
     case "cancel": {
-      const id = place.kind === "task" ? place.id : (body.ids[cursorIn(ui, body)] ?? "");
-      const task = world.model.tasks.find((t) => t.id === id);
-      if (!task || isFinalTask(task.state))
-        return told(ui, scene, "There is no task to cancel: it has ended.");
-      return doing(ui, { type: "cancel", id });
+      const task = openTaskAt(ui, world, body);
+      if (!task) return told(ui, scene, "There is no task to cancel: it has ended.");
+      return doing(ui, { type: "cancel", id: task.id });
     }
     default: {
       const targets = targetsOf(ui, world, body);
