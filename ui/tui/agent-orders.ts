@@ -1,15 +1,12 @@
 /** What is ordered of one agent or of several: what it opens, asks or does. Pure. */
 import { count, dateTime } from "../client/format.ts";
 import { findAgent } from "../client/model.ts";
+import type { CommandAction } from "./actions.ts";
 import { askRestore } from "./ask-restore.ts";
 import { askDestroy, askPaused, askSnapshot, askState, askTask } from "./asks.ts";
-import type { CommandRow } from "./commands.ts";
-import type { ActionId } from "./keys.ts";
 import { asked, doing, only, type Scene, type Step, shown, told } from "./step.ts";
 import { type Dialog, opened, type Ui } from "./state.ts";
 import { offered, typed } from "./typing.ts";
-
-export type AgentAction = ActionId | CommandRow["action"];
 
 export type LineDialog = Extract<Dialog, { readonly kind: "line" }>;
 
@@ -20,7 +17,7 @@ export const lineDialog = (
 ): LineDialog => ({ kind: "line", what, agents, typing: typed(text), before: text, back: 0, problem: "" });
 
 /** Orders that several agents can be given at once. */
-const FOR_SEVERAL: ReadonlySet<AgentAction> = new Set<AgentAction>([
+const FOR_SEVERAL: ReadonlySet<CommandAction> = new Set<CommandAction>([
   "task",
   "start",
   "stop",
@@ -31,9 +28,9 @@ const FOR_SEVERAL: ReadonlySet<AgentAction> = new Set<AgentAction>([
 ]);
 
 /** Orders that look at an agent: marks mean nothing to them. */
-const LOOKS: ReadonlySet<AgentAction> = new Set<AgentAction>(["describe", "logs", "shell"]);
+const LOOKS: ReadonlySet<CommandAction> = new Set<CommandAction>(["describe", "logs", "shell"]);
 
-export const NEEDS_AGENT: ReadonlySet<AgentAction> = new Set<AgentAction>([
+export const NEEDS_AGENT: ReadonlySet<CommandAction> = new Set<CommandAction>([
   ...FOR_SEVERAL,
   ...LOOKS,
   "restore",
@@ -43,7 +40,7 @@ export const NEEDS_AGENT: ReadonlySet<AgentAction> = new Set<AgentAction>([
 /** `targets`: never empty. `here`: the one under the cursor. `rest`: what was typed behind it. */
 export function onAgents(
   ui: Ui,
-  action: AgentAction,
+  action: CommandAction,
   order: { readonly targets: readonly string[]; readonly here: string | null; readonly rest: string },
   scene: Scene,
 ): Step {
@@ -108,10 +105,10 @@ const suggested = (now: number): string =>
 
 /** A letter does the one thing or, where that is so of all already, its opposite; the commands and the line of hints say which. */
 export function toggled(
-  action: AgentAction,
+  action: CommandAction,
   targets: readonly string[],
   { world }: Pick<Scene, "world">,
-): AgentAction {
+): CommandAction {
   if (action !== "stop" && action !== "pause") return action;
   const agents = targets.flatMap((name) => findAgent(world.model, name) ?? []);
   if (agents.length === 0) return action;

@@ -1,5 +1,5 @@
 /** The table of commands, typed after a colon: each is the same as a key, or its opposite, on an agent that may be named. */
-import type { ActionId } from "./keys.ts";
+import type { CommandAction } from "./actions.ts";
 
 export interface CommandRow {
   readonly name: string;
@@ -7,7 +7,7 @@ export interface CommandRow {
   readonly args: string;
   readonly help: string;
   /** The action that it is the same as, on the agent that is named or that the cursor is on. */
-  readonly action: ActionId | "start" | "suspend" | "resume" | "describe" | "unmark";
+  readonly action: CommandAction;
 }
 
 export const COMMANDS: readonly CommandRow[] = [

@@ -1,8 +1,9 @@
 /** The last lines: what was just said, in full, and which keys there are here. Pure. */
 import { findAgent } from "../client/model.ts";
+import type { ActionId } from "./actions.ts";
 import { agentAt, openTaskAt } from "./bodies.ts";
 import type { Body } from "./body.ts";
-import { type ActionId, isThere, KEYS, type KeyRow, type Where } from "./keys.ts";
+import { isThere, KEYS, type KeyRow, type Where } from "./keys.ts";
 import { columns, type Line, line, type Span, span, wrap } from "./line.ts";
 import { targetsOf } from "./marks.ts";
 import { NEEDS_AGENT, toggled } from "./agent-orders.ts";

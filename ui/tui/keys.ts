@@ -1,48 +1,6 @@
-/** The one table of keys: what each does and where. The help, the line of hints and the commands are made from it. */
+/** The one table of keys: what each does and where. The help and the line of hints are made from it. */
+import type { ActionId } from "./actions.ts";
 import type { Place } from "./state.ts";
-
-export type ActionId =
-  | "up"
-  | "down"
-  | "page-up"
-  | "page-down"
-  | "first"
-  | "last"
-  | "open"
-  | "back"
-  | "next-view"
-  | "previous-view"
-  | "view-fleet"
-  | "view-plan"
-  | "view-tasks"
-  | "view-events"
-  | "view-commands"
-  | "filter"
-  | "command"
-  | "help"
-  | "quit"
-  | "leave"
-  | "redraw"
-  | "mark"
-  | "mark-all"
-  | "restore"
-  | "interrupt"
-  | "plan"
-  | "apply"
-  | "task"
-  | "logs"
-  | "shell"
-  | "stop"
-  | "reconcile"
-  | "pause"
-  | "snapshot"
-  | "destroy"
-  | "follow"
-  | "wrap"
-  | "order"
-  | "verbose"
-  | "allow"
-  | "cancel";
 
 export type Where = Place["kind"];
 
@@ -52,7 +10,7 @@ export interface KeyRow {
   readonly keys: readonly string[];
   /** As people call them. */
   readonly shown: string;
-  /** One word for the line of hints; empty: never hinted at. Where it stands there: `hints.ts`. */
+  /** One word for the line of hints; empty: never hinted at. Where it stands there: `foot-lines.ts`. */
   readonly hint: string;
   readonly help: string;
   readonly group: "move" | "look" | "do" | "leave";

@@ -2,21 +2,14 @@
 import { ORDERS } from "../client/fleet-order.ts";
 import { findAgent } from "../client/model.ts";
 import { releasedByName } from "../client/plan-view.ts";
-import {
-  type AgentAction,
-  type LineDialog,
-  lineDialog,
-  NEEDS_AGENT,
-  onAgents,
-  tasked,
-  toggled,
-} from "./agent-orders.ts";
+import type { ActionId, CommandAction } from "./actions.ts";
+import { type LineDialog, lineDialog, NEEDS_AGENT, onAgents, tasked, toggled } from "./agent-orders.ts";
 import { askRestore } from "./ask-restore.ts";
 import { askApply, askQuit, askSnapshot } from "./asks.ts";
 import { agentAt, cursorIn, openTaskAt } from "./bodies.ts";
 import { commandOf } from "./commands.ts";
 import { pressInDialog } from "./dialog-keys.ts";
-import { type ActionId, actionOf } from "./keys.ts";
+import { actionOf } from "./keys.ts";
 import { markedIn, targetsOf, toggledAll, toggledMark } from "./marks.ts";
 import { isMove, moved } from "./moves.ts";
 import type { Press } from "./press.ts";
@@ -204,4 +197,4 @@ function commanded(ui: Ui, text: string, here: readonly string[], scene: Scene):
   );
 }
 
-const TAKES_MORE: ReadonlySet<AgentAction> = new Set<AgentAction>(["task", "snapshot", "restore"]);
+const TAKES_MORE: ReadonlySet<CommandAction> = new Set<CommandAction>(["task", "snapshot", "restore"]);
