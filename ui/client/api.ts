@@ -151,7 +151,7 @@ function within<T>(work: Promise<T>, ms: number | undefined): Promise<T> {
 }
 
 /** One block of the event-stream format (WHATWG HTML, section 9.2); comments and unknown fields are ignored. */
-export function parseEvent(block: string): ServerEvent | null {
+function parseEvent(block: string): ServerEvent | null {
   let id = "";
   let event = "message";
   const data: string[] = [];

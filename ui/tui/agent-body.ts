@@ -6,7 +6,7 @@ import { findAgent } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
 import { spark } from "./bars.ts";
-import { type Body, hasWords, textBody } from "./body.ts";
+import { type Body, hasWords, MARGIN, textBody } from "./body.ts";
 import { columns, fit, type Line, line, lineColumns, span, textOf, wrap } from "./line.ts";
 import { taskLine, wrapped } from "./list-bodies.ts";
 import { changeLines, heldLines } from "./plan-body.ts";
@@ -28,7 +28,7 @@ export function agentBody(
     : "Waiting for the hub's first answer…";
   if (!agent) return textBody(name, [], [gone, "Esc leads back."]);
   const { width, now, allowed } = options;
-  const lines = agentLines(world, agent, { width: width - 3, now: hubTime(world, now), allowed });
+  const lines = agentLines(world, agent, { width: width - MARGIN, now: hubTime(world, now), allowed });
   const kept = options.filter === "" ? lines : lines.filter((l) => hasWords(textOf(l), options.filter));
   return textBody(
     name,

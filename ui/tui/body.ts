@@ -21,6 +21,9 @@ export interface Body {
   readonly total: number;
 }
 
+/** Room for the mark and the cursor, left of every row. */
+export const MARGIN = 3;
+
 /** A text of lines that are scrolled. */
 export const textBody = (
   title: string,

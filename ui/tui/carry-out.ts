@@ -30,7 +30,7 @@ export async function carryOut(effect: Effect, hands: Hands): Promise<void> {
   }
 }
 
-export function errorWords(error: unknown): string {
+function errorWords(error: unknown): string {
   const { next } = (error ?? {}) as { readonly next?: unknown };
   const text = lostWords(error);
   return typeof next === "string" && next !== "" && !text.endsWith(next) ? `${text}; ${next}` : text;

@@ -35,7 +35,7 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "quit", args: "", help: "leave, from wherever you are", action: "leave" },
 ];
 
-/** `q` and `q!` as in editors, and names as far as they are unambiguous. */
+/** `q` as in editors, and names as far as they are unambiguous. */
 export function commandOf(word: string): CommandRow | null {
   const exact = COMMANDS.find((c) => c.name === word || (word === "q" && c.name === "quit"));
   if (exact) return exact;

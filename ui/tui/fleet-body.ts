@@ -1,12 +1,9 @@
 /** The fleet table. Pure. */
 import { matching } from "../client/fleet-filter.ts";
 import { type Order, ordered } from "../client/fleet-order.ts";
-import type { Body } from "./body.ts";
+import { type Body, MARGIN } from "./body.ts";
 import { agentLine, chooseColumns, headLine, longestName } from "./fleet-columns.ts";
 import { hubTime, type World } from "./world.ts";
-
-/** Room for the cursor, left of the first column. */
-export const MARGIN = 3;
 
 export function fleetBody(
   world: World,

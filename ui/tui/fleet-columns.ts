@@ -33,14 +33,14 @@ interface ColumnRow extends Omit<Column, "width"> {
 
 const marked = ({ glyph, word, tone }: Mark): Span => span(`${glyph} ${word}`, tone);
 
-export function syncCell({ agent }: Facts): Span {
+function syncCell({ agent }: Facts): Span {
   const { work } = agent;
   if (work) return span(`◐ ${work.step ?? work.action}…`, "accent");
   return marked(isDrifted(agent) ? DRIFTED : syncMark(agent.sync));
 }
 
 /** Both axes in one word, where there is room for one: what is amiss first. */
-export function stateCell(facts: Facts): Span {
+function stateCell(facts: Facts): Span {
   const { agent } = facts;
   if (agent.work || isDrifted(agent) || agent.sync === "Held" || agent.sync === "Paused")
     return syncCell(facts);
@@ -83,7 +83,7 @@ function tasksCell({ agent: { tasks, runtime } }: Facts): Span {
 }
 
 /** One unit is enough in a table. */
-export const shortAge = (ms: number): string => duration(ms).split(" ")[0] ?? "";
+const shortAge = (ms: number): string => duration(ms).split(" ")[0] ?? "";
 
 const since = (at: number | null, now: number): Span =>
   at === null ? span("–", "dim") : span(shortAge(Math.max(1000, now - at)));

@@ -3,7 +3,7 @@ import { shortId, type EventLine } from "../client/event-lines.ts";
 import { clock, duration, taskText } from "../client/format.ts";
 import { taskMark } from "../client/tones.ts";
 import type { TaskView } from "../client/types.ts";
-import { type Body, hasWords, textBody } from "./body.ts";
+import { type Body, hasWords, MARGIN, textBody } from "./body.ts";
 import { cutName, fit, fitName, type Line, line, span, wrap } from "./line.ts";
 import type { Spot } from "./state.ts";
 import { hubTime, type World } from "./world.ts";
@@ -89,7 +89,7 @@ export function eventsBody(
     all.length === 0 ? [nothing] : [`Nothing here matches "${spot.filter}".`, "Esc shows all again."];
   if (which.commands) return callsBody(kept, all.length, empty, { which, width, wrapped: spot.wrap });
   if (spot.wrap) {
-    const lines = kept.flatMap((e) => wrapped(e, which.of, width - 3));
+    const lines = kept.flatMap((e) => wrapped(e, which.of, width - MARGIN));
     return textBody(which.title, lines, empty, all.length);
   }
   return {
@@ -123,7 +123,7 @@ function callsBody(
     const { argv = e.text, durationMs = 0, exitCode = null, failure = "" } = e.call ?? {};
     const bad = failure !== "" || exitCode !== 0;
     const text = `${argv}${failure === "" ? "" : `  ${failure}`}`;
-    const parts = wrapped ? wrap(text, width - CALL - 3) : [text];
+    const parts = wrapped ? wrap(text, width - CALL - MARGIN) : [text];
     return parts.map((part, i) =>
       i === 0
         ? line(

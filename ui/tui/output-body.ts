@@ -3,7 +3,7 @@ import { shortId } from "../client/event-lines.ts";
 import { clock, taskText } from "../client/format.ts";
 import type { OutputText } from "../client/output-text.ts";
 import { taskMark } from "../client/tones.ts";
-import { type Body, hasWords, textBody } from "./body.ts";
+import { type Body, hasWords, MARGIN, textBody } from "./body.ts";
 import { type Line, line, span, textOf, wrap } from "./line.ts";
 import type { Spot } from "./state.ts";
 import type { World } from "./world.ts";
@@ -18,7 +18,7 @@ export function taskBody(
   const title = `Task ${shortId(id)}${task ? ` of ${task.agent}: ${task.type} ${taskText(task.spec)}` : ""}`;
   const output = world.output?.id === id ? world.output : null;
   if (!output) return textBody(title, [], ["Waiting for its output…"]);
-  const lines = outputLines(output.text, spot.wrap ? width - 3 : null);
+  const lines = outputLines(output.text, spot.wrap ? width - MARGIN : null);
   const kept = spot.filter === "" ? lines : lines.filter((l) => hasWords(textOf(l), spot.filter));
   const state = output.text.end?.state ?? output.text.state;
   const mark = taskMark(state);
@@ -54,7 +54,7 @@ export function logBody(
   const indent = 15;
   const lines = kept.flatMap((l) => {
     const look = l.seq < 0 ? ({ tone: "dim" } as const) : (LEVELS[l.level] ?? {});
-    const parts = spot.wrap ? wrap(l.message, width - 3 - indent) : [l.message];
+    const parts = spot.wrap ? wrap(l.message, width - MARGIN - indent) : [l.message];
     return parts.map((part, i) =>
       i === 0
         ? line(

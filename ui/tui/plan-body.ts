@@ -3,11 +3,11 @@ import { clock, revision } from "../client/format.ts";
 import { fieldRows, hostRows, releasedByName, summary, wouldText } from "../client/plan-view.ts";
 import { actionMark } from "../client/tones.ts";
 import type { ChangeView, HeldView, PlanView } from "../client/types.ts";
-import { type Body, hasWords } from "./body.ts";
+import { type Body, hasWords, MARGIN } from "./body.ts";
 import { type Line, line, type Span, span, textOf, wrap } from "./line.ts";
 import type { World } from "./world.ts";
 
-export interface PlanRow {
+interface PlanRow {
   /** Whose block it is in; empty: nobody's. */
   readonly agent: string;
   readonly line: Line;
@@ -19,7 +19,7 @@ export function planBody(
 ): Body {
   const title = plan ? `Plan of ${revision(plan.revision)}, made ${clock(plan.at)}` : "Plan";
   const rows = plan
-    ? planRows(plan, options.width - 3, options.allowed, model.fleet?.agents.length ?? 0)
+    ? planRows(plan, options.width - MARGIN, options.allowed, model.fleet?.agents.length ?? 0)
     : [];
   const kept = rows.filter((r) => hasWords(`${r.agent} ${textOf(r.line)}`, options.filter));
   return {
@@ -38,7 +38,7 @@ export function planBody(
   };
 }
 
-export function planRows(
+function planRows(
   plan: PlanView,
   width: number,
   allowed: readonly string[],

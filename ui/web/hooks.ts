@@ -50,7 +50,7 @@ export type Route =
   | { readonly view: "agent"; readonly name: string }
   | { readonly view: "task"; readonly id: string };
 
-export function parseRoute(hash: string): Route {
+function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view = "", rest = ""] = path.split("/", 2);
   const name = decode(rest);
