@@ -1,13 +1,12 @@
 /** One agent of the fleet: its states with words, its load, and underneath what is done, failed or held. */
 /** @jsxImportSource preact */
 import { Component } from "preact";
-import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
-import { ahead } from "../client/format.ts";
-import { actionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
-import type { AgentView, FailureView, WorkView } from "../client/types.ts";
-import { Ago, Chip, Elapsed, Spark } from "./bits.tsx";
-import { Release } from "./copy.tsx";
-import { agentLink, useModel, useNow } from "./hooks.ts";
+import { isDrifted } from "../client/fleet-filter.ts";
+import { DRIFTED, healthMark, syncMark } from "../client/tones.ts";
+import type { AgentView } from "../client/types.ts";
+import { saidOf } from "./agent-notes.tsx";
+import { Ago, Chip, Spark } from "./bits.tsx";
+import { agentLink, useModel } from "./hooks.ts";
 
 export interface AgentRowProps {
   readonly agent: AgentView;
@@ -103,92 +102,11 @@ function Tasks({ agent: { tasks } }: { readonly agent: AgentView }) {
 }
 
 function Notes({ agent }: { readonly agent: AgentView }) {
-  const held = holds(agent);
-  const waiting = agent.held.filter((h) => h.reason === "waiting");
-  const trouble = troubleOf(agent);
-  if (!agent.work && !agent.failure && !trouble && held.length + waiting.length === 0) return null;
+  const said = saidOf(agent);
+  if (said.length === 0) return null;
   return (
     <tr class="notes">
-      <td colSpan={6}>
-        {agent.work && <Work work={agent.work} />}
-        {agent.failure && <Failure failure={agent.failure} />}
-        {trouble && <Trouble text={trouble} />}
-        {held.map((h) => (
-          <HeldNote key={h.reason + h.message} message={h.message} release={h.release} />
-        ))}
-        {!agent.work &&
-          waiting.map((h) => (
-            <p key={h.message} class="dim">
-              <span class="glyph" aria-hidden="true">
-                …
-              </span>
-              waits: {h.message}
-            </p>
-          ))}
-      </td>
+      <td colSpan={6}>{said}</td>
     </tr>
-  );
-}
-
-export function Work({ work }: { readonly work: WorkView }) {
-  const mark = actionMark(work.action);
-  const share = /(\d{1,3})\s?%/.exec(work.progress)?.[1];
-  return (
-    <p class="work tone-accent">
-      <span class="glyph spin" aria-hidden="true">
-        ◐
-      </span>
-      <b>{mark.word.split(/[,:]/)[0]}</b>
-      {work.step && work.step !== work.action && <> {work.step}</>}{" "}
-      <span class="dim">{[work.detail, work.progress].filter(Boolean).join(", ")}</span>
-      {share !== undefined && <progress max={100} value={Number(share)} aria-label={work.progress} />}
-      <Elapsed since={work.step ? work.stepSince : work.since} />
-    </p>
-  );
-}
-
-/** What is wrong although tasks are taken. */
-export function Trouble({ text }: { readonly text: string }) {
-  return (
-    <p class="tone-bad">
-      <span class="glyph" aria-hidden="true">
-        !
-      </span>
-      {text}
-    </p>
-  );
-}
-
-export function HeldNote({ message, release }: { readonly message: string; readonly release: string }) {
-  return (
-    <p class="tone-warn held">
-      <span>
-        <span class="glyph" aria-hidden="true">
-          ?
-        </span>
-        <b>held</b> {message}
-      </span>
-      <span class="dim">
-        release: <Release text={release} />
-      </span>
-    </p>
-  );
-}
-
-export function Failure({ failure }: { readonly failure: FailureView }) {
-  const now = useNow();
-  const next =
-    failure.retryAt === null ? "not tried again by itself" : `tried again ${ahead(failure.retryAt, now)}`;
-  return (
-    <p class="tone-bad">
-      <span class="glyph" aria-hidden="true">
-        ✗
-      </span>
-      <b>failed{failure.count > 1 && ` ${failure.count} times`}</b> {failure.message}{" "}
-      <span class="dim">
-        {next}
-        {failure.next !== "" && `; ${failure.next}`}
-      </span>
-    </p>
   );
 }

@@ -2,13 +2,13 @@
 /** @jsxImportSource preact */
 import { useEffect, useState } from "preact/hooks";
 import { nextWords } from "../client/agent-words.ts";
-import { holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
+import { isDrifted } from "../client/fleet-filter.ts";
 import { findAgent, isRead } from "../client/model.ts";
 import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
-import { Failure, HeldNote, Trouble, Work } from "./agent-row.tsx";
 import { Compare } from "./agent-compare.tsx";
 import { HealthCard } from "./agent-health.tsx";
+import { Remark, saidOf } from "./agent-notes.tsx";
 import { AgentLog } from "./agent-log.tsx";
 import { Snapshots } from "./agent-snapshots.tsx";
 import { Timeline } from "./agent-timeline.tsx";
@@ -148,40 +148,18 @@ function useOwnTasks(agent: string): void {
 }
 
 function Notices({ agent }: { readonly agent: AgentView }) {
-  const held = holds(agent);
   const { next, notes = [] } = agent;
-  const trouble = troubleOf(agent);
-  const waiting = agent.work ? [] : agent.held.filter((h) => h.reason === "waiting");
+  const said = saidOf(agent);
   const now = useNow();
-  if (!agent.work && !agent.failure && !trouble && held.length + waiting.length + notes.length === 0 && !next)
-    return null;
+  if (said.length + notes.length === 0 && !next) return null;
   return (
     <section class="card notices" aria-label="Now">
-      {agent.work && <Work work={agent.work} />}
-      {agent.failure && <Failure failure={agent.failure} />}
-      {trouble && <Trouble text={trouble} />}
-      {held.map((h) => (
-        <HeldNote key={h.reason + h.message} message={h.message} release={h.release} />
-      ))}
-      {waiting.map((h) => (
-        <Remark key={h.message} glyph="…" text={`waits: ${h.message}`} />
-      ))}
+      {said}
       {next && <Remark glyph="…" text={`next: ${nextWords(next, now)}`} />}
       {notes.map((note) => (
         <Remark key={note} glyph="·" text={note} />
       ))}
     </section>
-  );
-}
-
-function Remark({ glyph, text }: { readonly glyph: string; readonly text: string }) {
-  return (
-    <p class="dim">
-      <span class="glyph" aria-hidden="true">
-        {glyph}
-      </span>
-      {text}
-    </p>
   );
 }
 
