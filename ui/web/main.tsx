@@ -2,16 +2,14 @@
 /** @jsxImportSource preact */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { createApi } from "../client/api.ts";
 import { createLive, type Live } from "../client/live.ts";
 import { Dashboard } from "./dashboard.tsx";
 import { LiveContext } from "./hooks.ts";
+import { createPageApi } from "./page-api.ts";
 import { forgetShortcuts } from "./shortcuts.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { watchWaking } from "./wake.ts";
 
-/** Milliseconds for an answer: a connection that died unseen must not hold the page for minutes. */
-const DEADLINE = 20_000;
 const KEY = "vm-agent-operator-token";
 
 function App() {
@@ -21,7 +19,7 @@ function App() {
 
   useEffect(() => {
     if (token === null) return;
-    const store = createLive(createApi({ url: location.origin, token, deadline: DEADLINE }), {
+    const store = createLive(createPageApi(token), {
       onRefused: (message) => {
         sessionStorage.removeItem(KEY);
         setRefused(message);

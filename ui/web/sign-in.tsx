@@ -1,7 +1,9 @@
 /** The door: asks for the operator token, tries it, and says in words what is wrong with it. */
 /** @jsxImportSource preact */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, createApi } from "../client/api.ts";
+import { ApiError } from "../client/api.ts";
+import { Problem, problemWords } from "./bits.tsx";
+import { createPageApi } from "./page-api.ts";
 import { showTabIcon } from "./tab-icon.ts";
 
 export interface SignInProps {
@@ -49,12 +51,7 @@ export function SignIn({ refused, onEnter }: SignInProps) {
           aria-describedby="token-help"
           aria-invalid={error !== ""}
         />
-        {error !== "" && (
-          <p class="problem" role="alert">
-            <span aria-hidden="true">✗ </span>
-            {error}
-          </p>
-        )}
+        {error !== "" && <Problem>{error}</Problem>}
         <button type="submit" class="primary" disabled={busy}>
           {busy ? "Trying…" : "Sign in"}
         </button>
@@ -73,12 +70,12 @@ async function tryToken(token: string): Promise<string | null> {
   // A header holds printable ASCII only; anything else is no token of ours.
   if (!/^[\x21-\x7e]+$/.test(token)) return WRONG;
   try {
-    await createApi({ url: location.origin, token, deadline: 20_000 }).listTasks({ limit: 1 });
+    await createPageApi(token).listTasks({ limit: 1 });
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) return "The hub does not answer. Is vm-agent up running?";
     if (error.status === 401) return WRONG;
-    return error.next === "" ? error.message : `${error.message}; ${error.next}`;
+    return problemWords(error);
   }
 }
 
