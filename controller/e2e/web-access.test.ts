@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
 import { aFleet, anAgent, aPlan, drifted, everyState } from "../../ui/web/testing/fleet.ts";
-import { becomes, type Visit, visit } from "../../ui/web/testing/visit.ts";
+import { becomes, type Stop, type Visit, visit } from "../../ui/web/testing/visit.ts";
 import { connected } from "../hub/testing.ts";
 
 interface AxeResult {
@@ -82,7 +82,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
       stream: "stderr",
       data: "words\n",
     });
-    const views: readonly (readonly [place: string, text: string])[] = [
+    const views: readonly Stop[] = [
       ["fleet", "its disk is 97 % full"],
       ["fleet?show=failing&q=nobody", "No agent matches."],
       ["plan", "Plan: 1 to create"],
@@ -94,11 +94,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
       ["agent/agent-tester-2", "release"],
       ["agent/nobody", "There is no agent"],
     ];
-    for (const [place, text] of views) {
-      await here.open(place);
-      await page.locator("main").getByText(text).first().waitFor();
-      await serious(place);
-    }
+    await here.tour(views, serious);
     runtime.drop();
     await here.open("plan");
     await page.getByRole("button", { name: "Apply 3 changes…" }).click();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
 import { aFleet, anAgent, aPlan, drifted, everyState } from "../../ui/web/testing/fleet.ts";
-import { becomes, spilled, type Visit, visit } from "../../ui/web/testing/visit.ts";
+import { becomes, type Stop, spilled, type Visit, visit } from "../../ui/web/testing/visit.ts";
 
 const chromium = findChromium();
 const WIDTHS = [1920, 1440, 1280, 1181, 1180, 1024, 820, 761, 760, 390, 320] as const;
@@ -19,21 +19,19 @@ describe("the page's looks", { skip: chromium === undefined ? HOW_TO_INSTALL : f
   test("at no width does anything run out of its box, in any view", async () => {
     const { page, stage } = here;
     stage.plan = aPlan();
-    const places: readonly (readonly [place: string, text: string])[] = [
+    const places: readonly Stop[] = [
       ["fleet", "agent-researcher"],
       ["agent/agent-cache", "Wanted and seen"],
       ["plan", "Plan: 1 to create"],
       ["tasks", "Tasks"],
       ["events", "Events"],
     ];
-    for (const [place, text] of places) {
-      await here.open(place);
-      await page.locator("main").getByText(text).first().waitFor();
+    await here.tour(places, async (place) => {
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });
         assert.deepEqual(await spilled(page), [], `${place} at ${width}`);
       }
-    }
+    });
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 

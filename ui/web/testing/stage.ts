@@ -23,9 +23,9 @@ export interface Stage {
   /** Replaces one agent of it. */
   put(agent: AgentView): void;
   plan: PlanView | null;
-  /** Bodies of `POST /apply`, in order. */
   /** Names of `POST /reconcile`, in order. */
   readonly reconciled: (readonly string[])[];
+  /** Bodies of `POST /apply`, in order. */
   readonly applied: Readonly<Record<string, unknown>>[];
   /** Gives a task over HTTP, and tells its id. */
   submit(agent: string, task: Readonly<Record<string, unknown>>): Promise<string>;

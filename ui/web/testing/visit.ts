@@ -7,6 +7,8 @@ import { createStage, type Stage } from "./stage.ts";
 /** A deadline, not a pace: whoever waits here waits for what it wants to see. */
 const DEADLINE = 30_000;
 
+export type Stop = readonly [place: string, text: string];
+
 export interface Visit {
   readonly stage: Stage;
   readonly page: Page;
@@ -16,6 +18,8 @@ export interface Visit {
   /** Shows another fleet, and waits until the page has read it. */
   show(fleet: FleetView): Promise<void>;
   open(place: string): Promise<void>;
+  /** Opens one place after the other; looks at each as soon as its text is there. */
+  tour(places: readonly Stop[], look: (place: string) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,6 +41,10 @@ export async function visit(
   });
   if (clock) await page.clock.install();
   await page.goto(stage.url);
+  const open = async (place: string): Promise<void> => {
+    await page.evaluate(`location.hash = ${JSON.stringify(`#/${place}`)}`);
+    await page.locator("main").waitFor();
+  };
   return {
     stage,
     page,
@@ -57,9 +65,13 @@ export async function visit(
       });
       await read;
     },
-    async open(place) {
-      await page.evaluate(`location.hash = ${JSON.stringify(`#/${place}`)}`);
-      await page.locator("main").waitFor();
+    open,
+    async tour(places, look) {
+      for (const [place, text] of places) {
+        await open(place);
+        await page.locator("main").getByText(text).first().waitFor();
+        await look(place);
+      }
     },
     async close() {
       await browser.close();
