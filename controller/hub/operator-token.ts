@@ -1,16 +1,7 @@
 /** The operator's token: a file that only its owner reads, made on the first start. */
-import { randomUUID } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createOnce } from "../base/create-once.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Random } from "./random.ts";
 
@@ -26,17 +17,7 @@ export function readOrCreateOperatorToken(home: string, random: Random): string 
   const path = operatorTokenPath(home);
   if (!existsSync(path)) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
-    // Whole or not at all: a file that a kill left empty would stand in the way of every start.
-    const between = `${path}.${randomUUID()}.tmp`;
-    try {
-      writeFileSync(between, `${random.token()}\n`, { mode: 0o600, flag: "wx", flush: true });
-      linkSync(between, path);
-    } catch (error) {
-      // Another process made it first: theirs counts.
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    } finally {
-      rmSync(between, { force: true });
-    }
+    createOnce(path, `${random.token()}\n`);
   }
   const token = readFileSync(path, "utf8").trim();
   if (token.length < SHORTEST) {

@@ -1,7 +1,8 @@
 /** Nonces that this fleet knows again without its store: a salt, and the HMAC of name and salt under the fleet's own key. */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createOnce } from "../base/create-once.ts";
 import { VmAgentError } from "../base/errors.ts";
 
 const KEY_BYTES = 32;
@@ -14,16 +15,7 @@ export function readOrCreateFleetKey(home: string): Buffer {
   const path = fleetKeyPath(home);
   const known = readKey(path);
   if (known) return known;
-  const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, randomBytes(KEY_BYTES), { mode: 0o600, flush: true });
-  try {
-    // A link never takes the place of what is there: of two that are made at once, one counts.
-    linkSync(mine, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    rmSync(mine, { force: true });
-  }
+  createOnce(path, randomBytes(KEY_BYTES));
   return readKey(path) ?? readOrCreateFleetKey(home);
 }
 
