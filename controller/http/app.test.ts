@@ -349,21 +349,11 @@ describe("tasks over HTTP", () => {
     const { body } = await call("POST", "/agents/a/task", exec());
     const id = String(body.taskId);
     const task = await runtime.next("task");
-    const say = (seq: number, data: string) =>
-      runtime.send("output", {
-        taskId: id,
-        epoch: 1,
-        seq,
-        stream: "stdout",
-        data,
-        encoding: "utf8",
-        dropped: 0,
-      });
-    say(1, "one");
-    say(2, "two");
+    runtime.print(task, 1, "one");
+    runtime.print(task, 2, "two");
     const first = await readStream(`/tasks/${id}/output`, null, (all) => all.some((e) => e.id === "2"));
     const live = readStream(`/tasks/${id}/output`, "1", () => false);
-    say(3, "three");
+    runtime.print(task, 3, "three");
     runtime.answer(task);
     const chunks = (all: readonly SseEvent[]) =>
       all.filter((e) => e.event === "output").map((e) => e.data.data);

@@ -1,46 +1,32 @@
 /** Readers of streams that read slowly, or not at all: kept output waits for them within bounds, what is live does not, and the hub goes on. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { connected, startHub, until } from "../hub/testing.ts";
 import type { Limits } from "../hub/limits.ts";
+import { until } from "../hub/testing.ts";
 import { createMemoryStore } from "../store/memory.ts";
-import { createApp } from "./app.ts";
-import { listenHttp } from "./server.ts";
+import { runningTask } from "./testing/running-task.ts";
 
 async function scene(t: TestContext, limits: Partial<Limits>) {
-  const world = await startHub(createMemoryStore(), limits);
-  const { hub } = world;
-  const server = await listenHttp({ app: createApp({ hub }), hub, bind: "127.0.0.1", port: 0 });
-  const token = readFileSync(join(world.home, "operator-token"), "utf8").trim();
   const sockets: Socket[] = [];
-  t.after(async () => {
+  t.after(() => {
     for (const socket of sockets) socket.destroy();
-    await server.stop(200);
-    await world.stop();
   });
-  const runtime = await connected(hub, "a");
-  const spec = { type: "exec", command: "flood" };
-  const { task } = await hub.requests.submit("a", { spec, actor: "test", idempotencyKey: null });
-  const frame = await runtime.next("task");
-  runtime.accept(frame, "running");
+  const { hub, port, token, runtime, frame, task } = await runningTask(t, createMemoryStore(), limits);
   let seq = 0;
   /** So many pieces of bytes that no text can be. */
   const flood = async (count: number) => {
     for (let n = 0; n < count; n += 1) {
       seq += 1;
       const data = Buffer.alloc(30_000, (seq % 256) | 128).toString("base64");
-      const { taskId, epoch } = frame.payload;
-      runtime.send("output", { taskId, epoch, seq, stream: "stdout", data, encoding: "base64", dropped: 0 });
+      runtime.print(frame, seq, data, { encoding: "base64" });
     }
     await until("the output", () => hub.store.tasks.output(task.id, 0).at(-1)?.seq === seq, 20_000);
   };
   /** A reader on a bare socket, paused before the answer comes. */
   const reader = (lastId = -1) => {
     const state = { text: "", closed: false };
-    const socket = connect(server.port, "127.0.0.1");
+    const socket = connect(port, "127.0.0.1");
     sockets.push(socket);
     socket.setEncoding("latin1");
     socket.on("data", (data) => {

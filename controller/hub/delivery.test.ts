@@ -54,15 +54,7 @@ describe("a task", () => {
     runtime.accept(task);
     runtime.accept(task, "running");
     await reaches(id, "running");
-    runtime.send("output", {
-      taskId: id,
-      epoch: 1,
-      seq: 1,
-      stream: "stdout",
-      data: "out",
-      encoding: "utf8",
-      dropped: 0,
-    });
+    runtime.print(task, 1, "out");
     runtime.answer(task);
     assert.deepEqual((await runtime.next("ack")).payload, { taskId: id, epoch: 1, stored: true });
     const stored = store.tasks.get(id);
@@ -172,18 +164,7 @@ describe("a task", () => {
     const runtime = await connected(test.hub, "a");
     const { id } = await give("a");
     const task = await runtime.next("task");
-    for (let seq = 1; seq <= 30; seq++) {
-      const data = String(seq).padStart(100, ".");
-      runtime.send("output", {
-        taskId: id,
-        epoch: 1,
-        seq,
-        stream: "stdout",
-        data,
-        encoding: "utf8",
-        dropped: 0,
-      });
-    }
+    for (let seq = 1; seq <= 30; seq++) runtime.print(task, seq, String(seq).padStart(100, "."));
     runtime.answer(task);
     await reaches(id, "succeeded");
     const kept = store.tasks.output(id, -1);

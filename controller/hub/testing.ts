@@ -171,6 +171,21 @@ export class TestRuntime {
     this.send("ack", { taskId, epoch, state });
   }
 
+  /** A piece of a task's output; `more`: where it is no text of standard output. */
+  print(task: Frame, seq: number, data: string, more: Payload = {}): void {
+    const { taskId, epoch } = task.payload;
+    this.send("output", {
+      taskId,
+      epoch,
+      seq,
+      stream: "stdout",
+      data,
+      encoding: "utf8",
+      dropped: 0,
+      ...more,
+    });
+  }
+
   answer(task: Frame, more: Payload = {}): void {
     const { taskId, epoch } = task.payload;
     const result = {
