@@ -131,11 +131,6 @@ test("a batch that does not fit into a queue leaves nothing there, and neither d
   try {
     for (const id of ["a", "b"]) await hub.enrol(id, "n");
     for (const id of ["a", "b"]) hub.configure(id, aConfig());
-    assert.throws(() => hub.agent("c"));
-    hub.configure("a", aConfig({ calledAs: "c" }));
-    assert.equal(hub.agent("c").id, "a");
-    hub.configure("a", aConfig());
-    assert.throws(() => hub.agent("c"));
     const part = (agent: string) => ({ target: { agents: [agent] }, spec: { type: "exec", command: "1" } });
     const ask = (agents: string, idempotencyKey: string | null) =>
       hub.requests.submitWhereFits([...agents].map(part), { actor: "test", idempotencyKey });
