@@ -1,6 +1,6 @@
 /** The description and the API are the same thing: every route is described, every answer and every code was seen and fits. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,7 @@ import { type HttpServer, listenHttp } from "./server.ts";
 import { Streams } from "./sse.ts";
 import { EMPTY_FLEET } from "./testing/a-fleet.ts";
 import { assertDocumented } from "./testing/documented.ts";
+import { tokenOf } from "./testing/served-api.ts";
 
 let folder: string;
 let store: Store;
@@ -47,7 +48,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "vm-agent-contract-"));
   store = openStore(join(folder, "vm-agent.db"));
   hub = await startHub(store, { maxBodyBytes: 10_000, maxQueuedTasks: 2, maxStreams: 2 });
-  token = readFileSync(join(hub.home, "operator-token"), "utf8").trim();
+  token = tokenOf(hub);
   const listen = (app: ReturnType<typeof createApp>) =>
     listenHttp({ app, hub: hub.hub, bind: "127.0.0.1", port: 0 });
   server = await listen(createApp({ hub: hub.hub, controller }));
@@ -362,7 +363,7 @@ test("tokens: a join token for who has an instance, and a new operator token tha
   assert.equal((await call("POST", "/operator-token")).status, 200);
   assert.equal(await code(call("GET", "/tasks")), "not-authorised");
   const before = token;
-  token = readFileSync(join(hub.home, "operator-token"), "utf8").trim();
+  token = tokenOf(hub);
   assert.notEqual(token, before);
   assert.equal((await call("GET", "/tasks")).status, 200);
 });

@@ -1,12 +1,11 @@
 /** For tests: an API that listens, and a runtime that runs one task, whose output the test speaks itself. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Limits } from "../../hub/limits.ts";
 import { connected, startHub } from "../../hub/testing.ts";
 import type { Store } from "../../store/store.ts";
 import { createApp } from "../app.ts";
 import { listenHttp } from "../server.ts";
+import { tokenOf } from "./served-api.ts";
 
 /** What the test has open towards it is closed by a hook of its own, before this is called: hooks run in order. */
 export async function runningTask(t: TestContext, store: Store, limits: Partial<Limits> = {}) {
@@ -22,6 +21,5 @@ export async function runningTask(t: TestContext, store: Store, limits: Partial<
   const { task } = await hub.requests.submit("a", { spec, actor: "test", idempotencyKey: null });
   const frame = await runtime.next("task");
   runtime.accept(frame, "running");
-  const token = readFileSync(join(world.home, "operator-token"), "utf8").trim();
-  return { hub, port, token, runtime, frame, task };
+  return { hub, port, token: tokenOf(world), runtime, frame, task };
 }

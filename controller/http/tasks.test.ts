@@ -1,0 +1,92 @@
+/** Tasks over real HTTP: refusals, repeats, whom they go to, and their output as a stream. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { aConfig, connected } from "../hub/testing.ts";
+import { exec, type SseEvent, servedApi } from "./testing/served-api.ts";
+
+const api = servedApi();
+
+describe("tasks over HTTP", () => {
+  it("are refused with what is wrong and what to do", async () => {
+    await api.world.hub.enrol("a", "n");
+    api.world.hub.configure("a", aConfig());
+    const cases: readonly (readonly [unknown, number, string])[] = [
+      ["{", 400, "body-not-json"],
+      ["[]", 400, "body-not-json"],
+      [{ type: "exec" }, 400, "task-invalid"],
+      [{ type: "exce", command: "x" }, 400, "task-invalid"],
+      [exec({ colour: "red" }), 400, "task-invalid"],
+      [exec({ timeout: -1 }), 400, "task-invalid"],
+      [exec({ sudo: true }), 403, "sudo-not-allowed"],
+      [{ type: "git:pull", repoPath: "/x" }, 422, "task-type-not-supported"],
+      [exec({ command: "x".repeat(20_000) }), 413, "body-too-large"],
+    ];
+    for (const [body, status, code] of cases) {
+      const answer = await api.call("POST", "/agents/a/task", body);
+      assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(body).slice(0, 80));
+      assert.ok(String(answer.body.next).length > 5);
+    }
+    assert.equal((await api.call("POST", "/agents/nobody/task", exec())).body.code, "agent-unknown");
+    assert.deepEqual(api.store.tasks.list({}), []);
+  });
+
+  it("with an Idempotency-Key are one task for one request, and a conflict for another", async () => {
+    await connected(api.world.hub, "a");
+    const key = { "idempotency-key": "k1" };
+    const both = await Promise.all([
+      api.call("POST", "/agents/a/task", exec(), key),
+      api.call("POST", "/agents/a/task", exec(), key),
+    ]);
+    const again = await api.call("POST", "/agents/a/task", exec(), key);
+    assert.equal(new Set([...both, again].map((a) => a.body.taskId)).size, 1);
+    const other = await api.call("POST", "/agents/a/task", exec({ command: "other" }), key);
+    assert.deepEqual([other.status, other.body.code], [409, "idempotency-conflict"]);
+    assert.equal(api.store.tasks.list({}).length, 1);
+  });
+
+  it("go to who fits: a capability to one, a selector or names to all", async () => {
+    await connected(api.world.hub, "a", { capabilities: ["build"] });
+    await api.world.hub.enrol("b", "n");
+    api.world.hub.configure("b", aConfig({ capabilities: ["build", "docker"] }));
+    const one = await api.call("POST", "/tasks", { capability: "build", ...exec() });
+    assert.deepEqual([one.body.agent, one.body.status], ["a", "sent"]);
+    const docker = await api.call("POST", "/tasks", { capability: "docker", task: exec() });
+    assert.deepEqual([docker.body.agent, docker.body.status], ["b", "queued"]);
+    const all = await api.call("POST", "/tasks", { selector: { type: "builder" }, ...exec() });
+    assert.equal((all.body.tasks as unknown[]).length, 2);
+    assert.equal(
+      (await api.call("POST", "/tasks", { capability: "fly", ...exec() })).body.code,
+      "no-agent-fits",
+    );
+    assert.equal((await api.call("POST", "/tasks", exec())).body.code, "task-invalid");
+    const list = (await api.call("GET", "/tasks?agent=b&state=queued&limit=1")).body;
+    assert.equal((list.tasks as unknown[]).length, 1);
+    assert.equal((await api.call("GET", "/tasks?state=sideways")).body.code, "query-invalid");
+    assert.equal(
+      (await api.call("GET", "/agents?capability=docker&label=team=web&status=offline")).body.agents?.[0]?.id,
+      "b",
+    );
+  });
+
+  it("stream their output, resume by its number, and end the stream when they end", async () => {
+    const runtime = await connected(api.world.hub, "a");
+    const { body } = await api.call("POST", "/agents/a/task", exec());
+    const id = String(body.taskId);
+    const task = await runtime.next("task");
+    runtime.print(task, 1, "one");
+    runtime.print(task, 2, "two");
+    const first = await api.readStream(`/tasks/${id}/output`, null, (all) => all.some((e) => e.id === "2"));
+    const live = api.readStream(`/tasks/${id}/output`, "1", () => false);
+    runtime.print(task, 3, "three");
+    runtime.answer(task);
+    const chunks = (all: readonly SseEvent[]) =>
+      all.filter((e) => e.event === "output").map((e) => e.data.data);
+    assert.deepEqual(chunks(first), ["one", "two"]);
+    const resumed = await live;
+    assert.deepEqual(chunks(resumed), ["two", "three"]);
+    assert.deepEqual([resumed.at(-1)?.event, resumed.at(-1)?.data.exitCode], ["end", 0]);
+    assert.equal((await api.call("GET", `/tasks/${id}`)).body.task?.state, "succeeded");
+    assert.equal((await api.call("POST", `/tasks/${id}/cancel`, {})).body.status, "succeeded");
+    assert.equal((await api.call("GET", "/tasks/none")).body.code, "task-unknown");
+  });
+});
