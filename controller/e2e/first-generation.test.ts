@@ -2,19 +2,15 @@
  * The first generation's runtime, command line and HTTP users against this hub, unchanged but for the operator's token.
  *
  * They are written here from the contract alone (the seed's README, and what its clients send and read), with nothing of ours
- * but the process that they talk to: what they rely on cannot change without this file.
+ * but the process that they talk to: what they rely on cannot change without this file and old-runtime.ts.
  */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import WebSocket from "ws";
 import { createFixture, type Fixture, type Up, until } from "./harness.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: its clients were written in JavaScript, and read what came as it came.
-type Json = Record<string, any>;
+import { type Json, OldRuntime } from "./old-runtime.ts";
 
 const METADATA = { type: "builder", capabilities: ["build", "docker"], cpu: 2, memory: "4G", disk: "20G" };
 const FLEET = {
@@ -66,85 +62,17 @@ const cli = {
   task: (id: string, task: Json) => http("POST", `/agents/${id}/task`, task),
 };
 
-/** The runtime: registers by hand, connects to its wsUrl, runs what comes with a shell, answers, and reports its health. */
-class OldRuntime {
-  readonly id: string;
-  readonly frames: Json[] = [];
-  closed = false;
-  #socket: WebSocket;
-
-  constructor(id: string, wsUrl: string) {
-    this.id = id;
-    this.#socket = new WebSocket(wsUrl);
-    this.#socket.on("message", (data) => this.#message(JSON.parse(String(data)) as Json));
-    this.#socket.on("close", () => (this.closed = true));
-    this.#socket.on("error", () => {});
-    runtimes.push(this);
-  }
-
-  send(to: string, type: string, payload: Json): void {
-    const id = `${this.id}-${this.frames.length}-${type}`;
-    this.#socket.send(JSON.stringify({ id, from: this.id, to, type, timestamp: Date.now(), payload }));
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-
-  async #message(frame: Json): Promise<void> {
-    this.frames.push(frame);
-    if (frame.type !== "task") return;
-    const { taskId, ...task } = frame.payload as Json;
-    const begun = Date.now();
-    try {
-      const result = await this.#run(task);
-      this.send("host", "response", { taskId, success: true, result, duration: Date.now() - begun });
-    } catch (error) {
-      this.send("host", "response", { taskId, success: false, error: (error as Error).message });
-    }
-  }
-
-  async #run(task: Json): Promise<Json> {
-    switch (task.type) {
-      case "file:read": {
-        const content = await readFile(task.filePath, "utf8");
-        return { filePath: task.filePath, content, size: content.length };
-      }
-      case "file:write":
-        await writeFile(task.filePath, task.content);
-        return { filePath: task.filePath, size: task.content.length };
-      case "exec":
-      case "build":
-      case "test":
-      case "deploy":
-        return new Promise((resolve, reject) => {
-          const options = { cwd: task.cwd, timeout: task.timeout, env: { ...process.env, ...task.env } };
-          execFile("/bin/sh", ["-c", task.command], options, (error, stdout, stderr) =>
-            error
-              ? reject(new Error(`Command failed: ${task.command}\n${stderr}`))
-              : resolve({ stdout, stderr, exitCode: 0 }),
-          );
-        });
-      default:
-        throw new Error(`Unknown task type: ${task.type}`);
-    }
-  }
-
-  next(type: string, fits: (frame: Json) => boolean = () => true): Promise<Json> {
-    return until(`${this.id} gets a frame of type ${type}`, () =>
-      this.frames.find((frame) => frame.type === type && fits(frame)),
-    );
-  }
+function connect(id: string, wsUrl: string): OldRuntime {
+  const runtime = new OldRuntime(id, wsUrl);
+  runtimes.push(runtime);
+  return runtime;
 }
 
 async function joined(id: string, port: "agent" | "http" = "agent", metadata: Json = METADATA) {
   const registered = await http("POST", "/agents/register", { agentId: id, metadata });
   const path = `/agent/${id}/${registered.token}`;
   assert.equal(new URL(registered.wsUrl).pathname, path);
-  const runtime = new OldRuntime(
-    id,
-    port === "agent" ? registered.wsUrl : `${url.replace("http", "ws")}${path}`,
-  );
+  const runtime = connect(id, port === "agent" ? registered.wsUrl : `${url.replace("http", "ws")}${path}`);
   await runtime.next("status");
   return { runtime, registered };
 }
@@ -181,7 +109,7 @@ test("a runtime registers, connects to its wsUrl and is greeted", async () => {
 
 test("the same on the HTTP port; a wrong token is not let in", async () => {
   const { runtime } = await joined("agent-2", "http");
-  const stranger = new OldRuntime("agent-2", `${url.replace("http", "ws")}/agent/agent-2/${"x".repeat(43)}`);
+  const stranger = connect("agent-2", `${url.replace("http", "ws")}/agent/agent-2/${"x".repeat(43)}`);
   await until("the stranger is turned away", () => stranger.closed);
   assert.equal(runtime.closed, false);
   assert.equal((await cli.status("agent-2")).status, "online");
@@ -309,7 +237,7 @@ test("what is sent to an offline agent waits for it", async () => {
     const { router } = await http("GET", "/admin/stats");
     return router.openTasks > 0;
   });
-  const again = new OldRuntime("agent-3", registered.wsUrl);
+  const again = connect("agent-3", registered.wsUrl);
   await again.next("task", (f) => f.payload.taskId === taskId);
   await again.next("log", (f) => f.payload.text === "meanwhile");
   await until("it is done", async () => (await http("GET", `/tasks/${taskId}`)).task.state === "succeeded");
@@ -363,7 +291,7 @@ test("a restarted hub knows them by the same token, and keeps what they answered
   await up.end();
   const agentPort = new URL(registered.wsUrl).port;
   await start({ VM_AGENT_HTTP_PORT: new URL(ports.http).port, VM_AGENT_WS_PORT: agentPort });
-  const again = new OldRuntime("agent-4", registered.wsUrl);
+  const again = connect("agent-4", registered.wsUrl);
   await again.next("status");
   assert.equal((await http("GET", `/tasks/${before.id}`)).task.result.stdout, "before\n");
   assert.equal((await done("agent-4", { type: "exec", command: "true" })).state, "succeeded");
@@ -375,7 +303,7 @@ test("DELETE ends the connection and the token", async () => {
   const { runtime, registered } = await joined("agent-5");
   await http("DELETE", "/agents/agent-5");
   await until("the connection ends", () => runtime.closed);
-  const again = new OldRuntime("agent-5", registered.wsUrl);
+  const again = connect("agent-5", registered.wsUrl);
   await until("it is turned away", () => again.closed);
   assert.deepEqual(again.frames, []);
 });
