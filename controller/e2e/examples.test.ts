@@ -1,11 +1,10 @@
 /** Every example of every `--help`, run as printed on one sandbox fleet, in an order that gives each what it needs; and `--json` of what prints data, against the README. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { packageRoot } from "../base/paths.ts";
 import { nameOf } from "../cli/command-spec.ts";
 import { COMMANDS } from "../cli/commands.ts";
 import { whose } from "../cli/service/around.ts";
@@ -13,33 +12,14 @@ import { BUILDER, settings } from "./fleets.ts";
 import { GIT_ENV, type TestRepository, initRepository } from "./git-fixture.ts";
 import { type Fixture, createFixture, until } from "./harness.ts";
 import { SHAPES, shapeErrors } from "./json-shapes.ts";
+import { promisedFields } from "./promised-fields.ts";
 import { NO_PTY, type Terminals, terminals } from "./pty.ts";
-
-/** The words of a line of a shell, in which nothing but single quotes has a meaning. */
-const words = (line: string): readonly string[] =>
-  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "").slice(1);
-
-/** Command → names of the fields that the README promises for its `--json`. */
-function promised(): ReadonlyMap<string, readonly string[]> {
-  const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
-  const table = /\| `--json` of \|[^\n]*\n\|[^\n]*\n((?:\|[^\n]*\n)+)/.exec(readme)?.[1] ?? "";
-  const ticked = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
-  return new Map(
-    table
-      .trim()
-      .split("\n")
-      .flatMap((row) => {
-        const [, commands, fields] = row.split("|");
-        // What stands after a semicolon is so in some cases.
-        const [always] = (fields ?? "").split(";");
-        return ticked(commands).map((command) => [command, ticked(always)] as const);
-      }),
-  );
-}
+import { shellWords } from "./shell-words.ts";
+import { upExamples } from "./up-examples.ts";
 
 describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
   const examples = COMMANDS.flatMap((c) => c.example);
-  const json = promised();
+  const json = promisedFields();
   const ran = new Set<string>();
   const parsed = new Set<string>();
   let fixture: Fixture;
@@ -51,7 +31,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
   /** Runs it as printed; `instead`: what stands for a value of the example that only this world can know. */
   async function example(line: string, exit = 0, instead: Readonly<Record<string, string>> = {}) {
     assert.ok(examples.includes(line), `not an example: ${line}`);
-    const result = await fixture.cliWith(env, ...words(line).map((word) => instead[word] ?? word));
+    const result = await fixture.cliWith(env, ...shellWords(line).map((word) => instead[word] ?? word));
     assert.equal(result.code, exit, `${line}\n${result.stdout}\n${result.stderr}`);
     ran.add(line);
     return result;
@@ -59,7 +39,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
   /** In a terminal, with what a person types there. */
   async function typed(line: string, steps: readonly (readonly [sees: RegExp, keys: string])[], exit = 0) {
     assert.ok(examples.includes(line), `not an example: ${line}`);
-    const terminal = shells.open(...words(line));
+    const terminal = shells.open(...shellWords(line));
     for (const [sees, keys] of steps) {
       await terminal.sees(sees);
       terminal.type(keys);
@@ -157,7 +137,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
   let loopEnded: Promise<unknown>;
 
   it("beside a loop that runs: tasks, logs, edits", async () => {
-    loop = fixture.spawn(...words("vm-agent up --plain"));
+    loop = fixture.spawn(...shellWords("vm-agent up --plain"));
     loopEnded = new Promise((resolve) => loop.on("close", resolve));
     const healthy = async (name: string) =>
       until(
@@ -189,7 +169,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       const long = ["agent-builder", '{"type":"exec","command":"sleep 600"}'];
       const [cancel = ""] = examples.filter((line) => line.startsWith("vm-agent cancel"));
       const { taskId: first } = await data("task --no-wait", long);
-      await example(cancel, 0, { [words(cancel)[1] ?? ""]: String(first) });
+      await example(cancel, 0, { [shellWords(cancel)[1] ?? ""]: String(first) });
       await data("cancel", [String((await data("task --no-wait", long)).taskId)]);
       await Promise.all([
         example(give),
@@ -225,7 +205,8 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       ]);
       await data("backup", ["second.backup"]);
     };
-    await Promise.all([edits(), looks(), elsewhere()]);
+    const [, , upRan] = await Promise.all([edits(), looks(), upExamples()]);
+    for (const line of upRan) ran.add(line);
   });
 
   it("the way back in git, and what is not ours", async () => {
@@ -275,55 +256,10 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     await data("uninstall-service", ["--user"], there);
   }
 
-  /** `up` with TLS and on a terminal, each for a fleet of its own. */
-  async function elsewhere(): Promise<void> {
-    const files = { "fleet.yaml": settings(), "none.yaml": "kind: Profile\nname: none\n" };
-    const secured = await createFixture(files);
-    const shown = await createFixture(files);
-    const shells = terminals(shown);
-    try {
-      execFileSync(
-        "openssl",
-        [
-          ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-          ...["-subj", "/CN=hub", "-keyout", "hub.key", "-out", "hub.pem"],
-        ],
-        { cwd: secured.folder, stdio: "ignore" },
-      );
-      const overTls = async () => {
-        const up = secured.spawn(...words("vm-agent up --tls-cert hub.pem --tls-key hub.key"));
-        const ended = new Promise((resolve) => up.on("close", resolve));
-        await until(
-          "it is up",
-          () => readFileSync(join(secured.home, "hub.json"), "utf8").includes("https:"),
-          60_000,
-        );
-        up.kill("SIGTERM");
-        assert.equal(await ended, 0);
-        ran.add("vm-agent up --tls-cert hub.pem --tls-key hub.key");
-      };
-      const onTerminal = async () => {
-        const up = shells.open(...words("vm-agent up"));
-        await up.sees(/describe|NAME/);
-        const dash = shells.open(...words("vm-agent dash"));
-        await dash.sees(/describe|NAME/);
-        dash.type("q");
-        assert.equal(await dash.ended, 0, dash.shown());
-        up.type("\u0003");
-        assert.equal(await up.ended, 0, up.shown());
-        ran.add("vm-agent up").add("vm-agent dash");
-      };
-      await Promise.all([overTls(), onTerminal()]);
-    } finally {
-      shells.close();
-      await Promise.all([secured.close(), shown.close()]);
-    }
-  }
-
   /** In an empty place: beside the others a fleet is written already. */
   async function fresh(line: string): Promise<void> {
     const place = { VM_AGENT_FLEET: join(fixture.folder, "empty", "fleet") };
-    const made = await fixture.cliWith({ ...env, ...place }, ...words(line), "--json");
+    const made = await fixture.cliWith({ ...env, ...place }, ...shellWords(line), "--json");
     assert.equal(made.code, 0, made.stderr);
     assert.equal(shapeErrors("init", JSON.parse(made.stdout)), null);
     parsed.add("init");
@@ -332,7 +268,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
 
   /** How the machine is decides: 1 where something is missing on it. */
   async function checked(line: string): Promise<void> {
-    const result = await fixture.cliWith(env, ...words(line));
+    const result = await fixture.cliWith(env, ...shellWords(line));
     assert.ok([0, 1].includes(result.code), result.stderr);
     assert.equal(result.stderr, "");
     if (line.endsWith("--json")) {
@@ -344,7 +280,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
 
   /** It ends when it is told to, as by Ctrl-C. */
   async function followed(line: string): Promise<void> {
-    const child = fixture.spawn(...words(line));
+    const child = fixture.spawn(...shellWords(line));
     const ended = new Promise((resolve) => child.on("close", (_code, signal) => resolve(signal)));
     await new Promise((resolve) => child.stdout?.once("data", resolve));
     child.kill("SIGINT");
