@@ -80,13 +80,5 @@ function wherever(settings: Settings, first: string): Api {
     const there = fetchOf(file?.fingerprint).fetch ?? fetch;
     return there(new URL(`${asked.pathname}${asked.search}`, file?.http ?? first), init);
   };
-  return createApi({ url: first, token: "", fetch: withToken(settings, ask) });
+  return createApi({ url: first, token: () => operatorToken(settings) ?? "", fetch: ask });
 }
-
-/** A dashboard is open for days: each call has the token that counts now, whoever rotated it meanwhile. */
-export const withToken =
-  (settings: Settings, ask: typeof fetch): typeof fetch =>
-  (input, init) => {
-    const authorization = `Bearer ${operatorToken(settings) ?? ""}`;
-    return ask(input, { ...init, headers: { ...(init?.headers as Record<string, string>), authorization } });
-  };

@@ -10,8 +10,8 @@ import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
 import { createApi } from "../../ui/client/api.ts";
 import { controllerPort } from "./controller-port.ts";
-import { type Faults, hasTerminal, openDashboard, withToken } from "./dash.ts";
-import { fetchOf, removeHubFile, writeHubFile } from "./home.ts";
+import { type Faults, hasTerminal, openDashboard } from "./dash.ts";
+import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
 import { outputTo } from "./output-file.ts";
 import { type Output, age, painted, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -105,8 +105,8 @@ async function showDashboard(
     output,
     api: createApi({
       url,
-      token: "",
-      fetch: withToken(settings, fetchOf(system.hub.settings.tls?.fingerprint).fetch ?? fetch),
+      token: () => operatorToken(settings) ?? "",
+      ...fetchOf(system.hub.settings.tls?.fingerprint),
     }),
     where: url,
     own: true,

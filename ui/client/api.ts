@@ -4,7 +4,8 @@ import { type Calls, createCalls } from "./calls.ts";
 export interface ApiOptions {
   /** `http://host:port`, without a path. */
   readonly url: string;
-  readonly token: string;
+  /** A function is asked for each call: whoever is open for days learns of a new one. */
+  readonly token: string | (() => string);
   /** Milliseconds until an answer must be there, streams apart. Absent: as long as it takes. */
   readonly deadline?: number;
   /** Default: the global one. */
@@ -80,7 +81,7 @@ export function createApi(given: ApiOptions): Api {
   const { url, token, deadline, fetch: ask = (...request) => fetch(...request) } = given;
   const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
     const headers = {
-      authorization: `Bearer ${token}`,
+      authorization: `Bearer ${typeof token === "string" ? token : token()}`,
       ...(init.headers as Record<string, string> | undefined),
     };
     const until = deadline === undefined ? {} : { signal: AbortSignal.timeout(deadline) };
