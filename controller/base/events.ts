@@ -86,14 +86,18 @@ export interface EventMap {
     readonly agent: string;
     readonly bytes: number;
   };
-  /** `agent` and `reason`: a runtime that was let in and then refused for what it said of itself. */
+  /** `agent` and `reason`: a runtime whose token is valid and that was then refused for what it said of itself. */
   "auth.failed": {
-    readonly surface: string;
+    readonly surface: "operator" | "runtime";
     readonly address: string;
     readonly agent?: string;
     readonly reason?: string;
     /** In whose name a wrong token was presented; nothing says that it is that agent's runtime. */
     readonly inNameOf?: string;
+    /** This fleet has no agent of that name. */
+    readonly unknownName?: boolean;
+    /** How many failures it reports beside those of earlier events; absent: one. */
+    readonly times?: number;
   };
 }
 

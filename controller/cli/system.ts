@@ -168,8 +168,11 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     ...(env.VM_AGENT_TEST_BOUNDARY !== undefined && { boundary: stopAt(env.VM_AGENT_TEST_BOUNDARY) }),
   });
   const { onError } = options;
-  const trail = keepAuditTrail({ bus, audit: hub.audit, now: clock.now, onError });
-  undo.defer(() => trail.close());
+  const trail = keepAuditTrail({ bus, audit: hub.audit, onError });
+  undo.defer(() => {
+    hub.authReports.close();
+    return trail.close();
+  });
   await hub.audit.record("operator", "begin", options.command, { driver: driver.name, pid: process.pid });
   const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
   undo.defer(() => journal.close());

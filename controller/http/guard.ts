@@ -1,4 +1,4 @@
-/** The ladder that every request climbs: Host, Origin, lockout, operator token. Only /health stops before the token. */
+/** The checks of every request, in order: Host, Origin, operator token. Only wrong tokens are throttled; /health needs none. */
 import type { IncomingMessage } from "node:http";
 import { VmAgentError } from "../base/errors.ts";
 import { address } from "../hub/agent-socket.ts";
@@ -14,15 +14,15 @@ export interface GuardDeps {
   readonly origins: () => readonly string[];
 }
 
-/** Seconds after which a locked-out address may try again. */
+/** A wrong token from an address that is locked out; `retryAfter`: seconds until it no longer is. */
 export class LockedOut extends VmAgentError {
   readonly retryAfter: number;
 
   constructor(retryAfter: number) {
     super({
       code: "locked-out",
-      message: "too many wrong tokens came from this address",
-      next: `wait ${retryAfter} s; the token is in the state folder, in the file operator-token`,
+      message: "that is not the operator's token, and too many wrong ones came from this address",
+      next: `send the token from the file operator-token in the state folder: it is admitted at once; other tokens get this answer for ${retryAfter} s`,
     });
     this.retryAfter = retryAfter;
   }

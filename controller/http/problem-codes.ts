@@ -29,7 +29,7 @@ export const PROBLEM_CODES = {
   "letter-unknown": { status: 404, when: "there is no such undeliverable message" },
   "locked-out": {
     status: 429,
-    when: "too many wrong tokens came from this address; Retry-After says how long",
+    when: "the token is wrong, and too many wrong ones came from this address; Retry-After says for how long",
   },
   "log-not-supported": { status: 422, when: "the agent's runtime is too old to be asked for its log" },
   "message-invalid": { status: 400, when: "a message of that kind is not sent this way" },

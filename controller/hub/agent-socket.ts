@@ -1,7 +1,7 @@
 /**
  * The WebSocket door for runtimes: a ladder of guards before a byte of the body is read, then the handshake.
  *
- * path -> method -> Host -> Origin -> lockout -> room -> token -> upgrade -> hello within its deadline -> session
+ * path -> method -> Host -> Origin -> token (failures are throttled) -> room -> upgrade -> hello within its deadline -> session
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -9,6 +9,7 @@ import { WebSocketServer } from "ws";
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { RuntimeAuth } from "./auth.ts";
+import type { AuthReports } from "./auth-reports.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import { CLOSE } from "./frames.ts";
@@ -26,6 +27,7 @@ export interface AgentSocketDeps {
   readonly limits: Limits;
   readonly lockout: Lockout;
   readonly registry: Registry;
+  readonly reports: AuthReports;
   readonly session: SessionDeps;
   /** Names (not addresses) under which this hub may be called. */
   readonly hostNames: () => readonly string[];
@@ -113,37 +115,49 @@ export class AgentSocket {
   }
 
   #judge(request: IncomingMessage, asked: Asked | null): Refusal | Entry {
-    const { auth, limits, lockout, bus, hostNames } = this.#deps;
+    const { auth, limits, hostNames } = this.#deps;
     if (asked === null) return { status: 404, reason: "runtimes connect to /agent" };
     if (request.method !== "GET") return { status: 405, reason: "an upgrade is a GET" };
     if (!hostAllowed(request.headers.host, hostNames()))
       return { status: 403, reason: "this Host is not this hub" };
     // Runtimes are no browsers; whatever sends an Origin is a web page.
     if (request.headers.origin !== undefined) return { status: 403, reason: "browsers are not admitted" };
-    const from = address(request);
-    const keys = [`runtime ${from} ${asked.agent}`, `runtime ${from}`] as const;
-    const wait = Math.max(lockout.locked(keys[0]), lockout.locked(keys[1]));
-    if (wait > 0) return { status: 429, reason: "too many wrong tokens", retryAfter: Math.ceil(wait / 1000) };
-    if (this.#sockets.size >= limits.maxConnections || this.#waiting.size >= limits.maxPreAuthConnections) {
-      return { status: 503, reason: "too many connections", retryAfter: 5 };
-    }
     if (asked.agent === "" || asked.token === "")
       return { status: 401, reason: "agent name and token are required" };
     const admission = auth.admit(asked.agent, asked.token);
-    if (!admission.ok) {
-      lockout.fail(keys[0]);
-      lockout.fail(keys[1], limits.authFailuresAnyName);
-      const inNameOf = COULD_BE_A_NAME.test(asked.agent) ? asked.agent : undefined;
-      bus.emit("auth.failed", { surface: "runtime", address: from, ...(inNameOf && { inNameOf }) });
-      // One answer for all reasons: a guesser learns nothing.
-      return { status: 401, reason: "not authorised" };
+    if (!admission.ok) return this.#refuseToken(address(request), asked.agent, admission.reason);
+    if (this.#sockets.size >= limits.maxConnections || this.#waiting.size >= limits.maxPreAuthConnections) {
+      return { status: 503, reason: "too many connections", retryAfter: 5 };
     }
-    lockout.succeed(keys[0]);
     return {
       nonce: admission.nonce,
       renew: admission.renew,
       pending: admission.pending,
     };
+  }
+
+  /** One answer for all reasons: a guesser learns nothing. */
+  #refuseToken(from: string, agent: string, reason: string): Refusal {
+    const { limits, lockout, reports } = this.#deps;
+    const inNameOf = COULD_BE_A_NAME.test(agent) ? agent : undefined;
+    const isKnown = reason !== "unknown-agent";
+    // Names that this fleet does not know are counted together: there is no end of them.
+    const source = isKnown ? `runtime ${from} ${agent}` : `runtime ${from}`;
+    reports.failed(
+      {
+        surface: "runtime",
+        address: from,
+        ...(inNameOf && { inNameOf }),
+        ...(!isKnown && { unknownName: true }),
+      },
+      source,
+    );
+    const keys = [`runtime ${from} ${agent}`, `runtime ${from}`] as const;
+    const wait = Math.max(lockout.locked(keys[0]), lockout.locked(keys[1]));
+    if (wait > 0) return { status: 429, reason: "too many wrong tokens", retryAfter: Math.ceil(wait / 1000) };
+    lockout.fail(keys[0]);
+    lockout.fail(keys[1], limits.authFailuresAnyName);
+    return { status: 401, reason: "not authorised" };
   }
 
   /** Nothing here may keep the request: it would stay in memory as long as the connection. */

@@ -6,7 +6,6 @@ import type { Payload } from "./frames.ts";
 export interface AuditTrailDeps {
   readonly bus: Bus;
   readonly audit: Audit;
-  readonly now: () => number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -19,19 +18,14 @@ interface Entry {
 
 /** Calls that only look: they come by the minute and change nothing. What `exec` does stands as a step of its own. */
 const LOOKS = ["version", "list", "get", "info", "find", "networks", "help", "exec"];
-/** Refused logins that are written in a minute; those beyond are counted, so that a flood does not fill the disk. */
-const REFUSED_A_MINUTE = 60;
-const MINUTE = 60_000;
 
 /**
  * Listens until `close`, which resolves when all is on disk. Messages of failures are left out: they may quote what a
  * program in a guest printed, and nobody can promise that it holds no secret.
  */
-export function keepAuditTrail({ bus, audit, now, onError }: AuditTrailDeps): { close(): Promise<void> } {
+export function keepAuditTrail({ bus, audit, onError }: AuditTrailDeps): { close(): Promise<void> } {
   const writing = new Set<Promise<void>>();
   let lastPlan = "";
-  let minute = 0;
-  let refused = 0;
 
   const write = ({ actor, action, subject, detail }: Entry) => {
     const written = audit.record(actor, action, subject, detail).catch(onError);
@@ -46,17 +40,6 @@ export function keepAuditTrail({ bus, audit, now, onError }: AuditTrailDeps): { 
       const plan = JSON.stringify(event.data);
       if (plan === lastPlan) return;
       lastPlan = plan;
-    }
-    if (event.name === "auth.failed") {
-      const over = refused - REFUSED_A_MINUTE;
-      if (now() - minute >= MINUTE) {
-        if (over > 0)
-          write({ actor: "hub", action: "auth.failed", subject: "more", detail: { times: over } });
-        minute = now();
-        refused = 0;
-      }
-      refused += 1;
-      if (refused > REFUSED_A_MINUTE) return;
     }
     write(entry);
   });
@@ -97,8 +80,15 @@ function entryOf(event: AnyEvent): Entry | null {
       };
     }
     case "auth.failed": {
-      const { surface, address, agent = null, reason = null, inNameOf } = data;
-      const detail = { surface, agent, reason, ...(inNameOf && { inNameOf }) };
+      const { surface, address, agent = null, reason = null, inNameOf, unknownName, times } = data;
+      const detail = {
+        surface,
+        agent,
+        reason,
+        ...(inNameOf && { inNameOf }),
+        ...(unknownName && { unknownName }),
+        ...(times !== undefined && { times }),
+      };
       return { actor: "hub", action: "auth.failed", subject: address, detail };
     }
     default:

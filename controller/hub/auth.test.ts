@@ -156,24 +156,79 @@ describe("the door", () => {
     assert.equal(hub.auth.admit("a", join).ok, true, "nothing of it used the token up");
   });
 
-  it("locks out after ten wrong tokens, for five minutes, even for the right one", async () => {
-    const { hub, clock, events } = test;
+  it("locks wrong tokens out after ten, for five minutes, and admits a valid one meanwhile", async () => {
+    const { hub, clock } = test;
     const join = await hub.enrol("a", "n");
-    const other = await hub.enrol("b", "n");
     for (let i = 0; i < 10; i++)
       assert.equal(await refusedWith(TestRuntime.current(hub, "a", `wrong ${i}`)), 401);
-    assert.equal(await refusedWith(TestRuntime.current(hub, "a", join)), 429);
-    await TestRuntime.current(hub, "b", other).hello("n");
-    const told = events.filter((e) => e.name === "auth.failed");
-    assert.equal(told.length, 10);
-    assert.ok(told.every((e) => e.data.inNameOf === "a"));
+    assert.equal(await refusedWith(TestRuntime.current(hub, "a", "wrong")), 429);
+    const first = TestRuntime.current(hub, "a", join);
+    const { credential } = await first.hello("n");
+    first.send("ack", { credential: true });
+    await until("the confirmation", () => !hub.auth.admit("a", join).ok);
+    await TestRuntime.current(hub, "a", String(credential)).hello("n");
+    assert.equal(await refusedWith(TestRuntime.current(hub, "a", join)), 429, "the join token is used up");
+    clock.advance(5 * 60_000 + 1);
+    assert.equal(await refusedWith(TestRuntime.current(hub, "a", "wrong")), 401);
+  });
+
+  it("reports wrong tokens once per source and window, with their number, and no secret", async () => {
+    const { hub, clock, events } = test;
+    await hub.enrol("a", "n");
+    const wrong = async (name: string, times: number) => {
+      for (let i = 0; i < times; i++) await refusedWith(TestRuntime.current(hub, name, "wrong"));
+    };
+    await wrong("a", 3);
+    await wrong("of-another-fleet", 2);
     const secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
-    assert.equal(await refusedWith(TestRuntime.current(hub, secret, "wrong")), 401);
+    await wrong(secret, 1);
+    const reported = () => events.flatMap((e) => (e.name === "auth.failed" ? [e.data] : []));
+    const from = { surface: "runtime", address: "127.0.0.1" } as const;
+    const first = [
+      { ...from, inNameOf: "a" },
+      { ...from, inNameOf: "of-another-fleet", unknownName: true },
+    ];
+    assert.deepEqual(reported(), first);
+    assert.deepEqual(hub.authReports.counts, { operator: 0, runtime: 6 });
+    clock.advance(hub.limits.knockWindow);
+    await until("the rest", () => reported().length === 4);
+    assert.deepEqual(reported().slice(2), [
+      { ...first[0], times: 2 },
+      { ...first[1], times: 2 },
+    ]);
     assert.ok(!JSON.stringify(events).includes(secret), "what is no name may be a secret in the wrong place");
-    clock.advance(5 * 60_000 - 1000);
-    assert.equal(await refusedWith(TestRuntime.current(hub, "a", join)), 429);
-    clock.advance(2000);
-    await TestRuntime.current(hub, "a", join).hello("n");
+    await wrong("a", 1);
+    assert.equal(reported().length, 5, "a new window");
+  });
+
+  it("counts sources together where there are too many", async () => {
+    await test.stop();
+    test = await startHub(store, { authSources: 2 });
+    const { hub, events } = test;
+    for (const name of ["a", "b", "c", "d", "e"]) await hub.enrol(name, "n");
+    for (const name of ["a", "b", "c", "d", "e"]) await refusedWith(TestRuntime.current(hub, name, "wrong"));
+    hub.authReports.close();
+    assert.deepEqual(
+      events.flatMap((e) => (e.name === "auth.failed" ? [[e.data.address, e.data.times ?? 1]] : [])),
+      [
+        ["127.0.0.1", 1],
+        ["127.0.0.1", 1],
+        ["more addresses", 1],
+        ["more addresses", 2],
+      ],
+    );
+  });
+
+  it("reports a clone that comes back again and again once an hour", async () => {
+    const { hub, events } = test;
+    const join = await hub.enrol("a", "n");
+    for (let i = 0; i < 4; i++) {
+      const clone = await TestRuntime.current(hub, "a", join).opened();
+      clone.send("hello", { protocol: [1], nonce: "n", instanceId: "a-clone", tasks: [] });
+      assert.equal((await clone.hasEnded()).code, 4003);
+    }
+    assert.equal(events.filter((e) => e.name === "auth.failed").length, 1);
+    assert.equal(store.audit.list(0, 100).filter((e) => e.action === "runtime.refused").length, 1);
   });
 
   it("locks an address out that varies the name", async () => {

@@ -74,9 +74,9 @@ export class RuntimeAuth {
 
   /** Looks only; what a success changes is written by `confirm` and `issue`. */
   admit(agent: string, token: string): Admission {
+    const presented = hashToken(token);
     const record = this.#deps.credentials.get(agent);
     if (!record) return { ok: false, reason: "unknown-agent" };
-    const presented = hashToken(token);
     const { nonce } = record;
     const pending = sameHash(record.pendingHash, presented);
     if (pending || sameHash(record.credentialHash, presented))

@@ -12,6 +12,7 @@ import { type AgentPort, openAgentPort } from "./agent-port.ts";
 import { AgentSocket } from "./agent-socket.ts";
 import { createAudit } from "./audit.ts";
 import { RuntimeAuth } from "./auth.ts";
+import { AuthReports } from "./auth-reports.ts";
 import { hostName } from "./hosts.ts";
 import { createHubAgents } from "./hub-agents.ts";
 import { LIMITS, type Limits } from "./limits.ts";
@@ -80,6 +81,7 @@ export function createHub(deps: HubDeps) {
 
   const audit = createAudit(store.audit, clock);
   const lockout = new Lockout(clock, limits);
+  const reports = new AuthReports(bus, clock, limits);
   const operatorToken = readOrCreateOperatorToken(settings.home, random);
   const auth = new RuntimeAuth({ credentials: store.credentials, clock, random, limits });
   const registry = new Registry({ agents: store.agents, bus, clock, limits, onStoreError });
@@ -107,6 +109,7 @@ export function createHub(deps: HubDeps) {
     logs,
     messages,
     registry,
+    reports,
     upgrades,
     onError,
   };
@@ -117,6 +120,7 @@ export function createHub(deps: HubDeps) {
     limits,
     lockout,
     registry,
+    reports,
     session,
     hostNames: () => [...settings.hostNames, ...hosts().map(hostName)],
     onDisconnected: (agent, connection) => {
@@ -135,6 +139,7 @@ export function createHub(deps: HubDeps) {
     deadLetters: () => store.deadLetters.count(),
     expiredMessages: () => messages.counts.expired,
     storeErrors: () => storeErrors,
+    authFailures: () => reports.counts,
   });
   const requests = createTaskRequests({ engine, registry, store, limits });
 
@@ -166,6 +171,7 @@ export function createHub(deps: HubDeps) {
 
   const sweep = () => {
     registry.sweep();
+    reports.sweep();
     const now = clock.now();
     for (const task of engine.live()) {
       const agent = registry.get(task.record.agent);
@@ -183,7 +189,7 @@ export function createHub(deps: HubDeps) {
       });
   };
 
-  const operator = new OperatorAuth(operatorToken, lockout, bus, clock.now, (address) => {
+  const operator = new OperatorAuth(operatorToken, lockout, reports, clock.now, (address) => {
     audit.record("operator", "login", address, {}).catch(onStoreError);
   });
 
@@ -199,6 +205,8 @@ export function createHub(deps: HubDeps) {
     messages,
     metrics,
     registry,
+    /** Failed authentications that are reported as events. */
+    authReports: reports,
     requests,
     settings,
     store,

@@ -39,11 +39,18 @@ export const LIMITS = {
   joinTokens: 4,
   /** Earlier credentials of a claim that a restored snapshot may still hold. */
   olderCredentials: 8,
-  /** Wrong tokens from one address (for runtimes: one address and name) within the window that lead to a lockout. */
+  /**
+   * Wrong tokens from one address (for runtimes: one address and name) within the window that lead to a lockout: further wrong
+   * tokens get 429. A valid token is admitted all the same.
+   */
   authFailures: 10,
   /** The same for one address over all names, so that names cannot be varied without end. */
   authFailuresAnyName: 100,
   authWindow: 60_000,
+  /** Wrong tokens of runtimes are reported once per source in this time, with their number; those of operators once per `authWindow`. */
+  knockWindow: 3_600_000,
+  /** Sources of wrong tokens that are reported one by one; those beyond are counted together. */
+  authSources: 60,
   lockout: 5 * 60_000,
   /** Addresses remembered; the oldest is forgotten first. */
   lockoutEntries: 10_000,

@@ -1,11 +1,11 @@
-/** Ten wrong tokens within a minute shut out for five minutes; slower guesses do not, and nobody fills the memory. */
+/** Ten wrong tokens within a minute lock further wrong ones out for five minutes; slower guesses do not; memory is bounded. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS } from "./limits.ts";
 import { Lockout } from "./lockout.ts";
 import { testClock } from "./testing.ts";
 
-test("the tenth wrong token of a minute shuts out for five minutes", () => {
+test("the tenth wrong token of a minute locks out for five minutes", () => {
   const clock = testClock();
   const lockout = new Lockout(clock, LIMITS);
   for (let n = 1; n < 10; n++) lockout.fail("a");
@@ -18,7 +18,7 @@ test("the tenth wrong token of a minute shuts out for five minutes", () => {
   assert.equal(lockout.locked("a"), 0);
 });
 
-test("nine a minute for an hour do not, and a right one begins anew", () => {
+test("nine a minute for an hour do not", () => {
   const clock = testClock();
   const lockout = new Lockout(clock, LIMITS);
   for (let minute = 0; minute < 60; minute++) {
@@ -26,10 +26,6 @@ test("nine a minute for an hour do not, and a right one begins anew", () => {
     assert.equal(lockout.locked("a"), 0);
     clock.advance(60_000);
   }
-  for (let n = 0; n < 9; n++) lockout.fail("a");
-  lockout.succeed("a");
-  lockout.fail("a");
-  assert.equal(lockout.locked("a"), 0);
 });
 
 test("so many addresses are remembered and no more: the oldest is forgotten", () => {

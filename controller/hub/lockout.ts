@@ -1,4 +1,4 @@
-/** Shuts out who guesses tokens: so many wrong ones in a window, then nothing is looked at for a while. */
+/** Throttles wrong tokens: so many failures of a source in a window, then further failures get another answer for a while. */
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "./limits.ts";
 
@@ -8,6 +8,7 @@ interface Entry {
   lockedUntil: number;
 }
 
+/** Only failures are counted and refused here. A valid token is compared first and never reaches the lockout. */
 export class Lockout {
   readonly #entries = new Map<string, Entry>();
   readonly #clock: Clock;
@@ -18,7 +19,7 @@ export class Lockout {
     this.#limits = limits;
   }
 
-  /** Milliseconds until the key may try again; 0: now. */
+  /** Milliseconds until the key is no longer locked out; 0: it is not. */
   locked(key: string): number {
     const entry = this.#entries.get(key);
     return entry ? Math.max(0, entry.lockedUntil - this.#clock.now()) : 0;
@@ -42,9 +43,5 @@ export class Lockout {
     }
     entry.failures += 1;
     if (entry.failures >= allowed) entry.lockedUntil = now + this.#limits.lockout;
-  }
-
-  succeed(key: string): void {
-    this.#entries.delete(key);
   }
 }

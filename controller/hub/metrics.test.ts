@@ -11,6 +11,7 @@ const ZERO: HubState = {
   queuedTasks: () => 0,
   connections: () => 0,
   lateAnswers: () => 0,
+  authFailures: () => ({ operator: 0, runtime: 0 }),
   deadLetters: () => 0,
   expiredMessages: () => 0,
   storeErrors: () => 0,

@@ -13,6 +13,8 @@ export interface HubState {
   queuedTasks(): number;
   connections(): number;
   lateAnswers(): number;
+  /** Wrong tokens by surface. */
+  authFailures(): Readonly<Record<string, number>>;
   deadLetters(): number;
   expiredMessages(): number;
   storeErrors(): number;
@@ -155,13 +157,16 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
     registers,
   });
   for (const type of TASK_TYPES) durations.zero({ type });
-  const authFailures = new Counter({
+  new Counter({
     name: "vm_hub_auth_failures_total",
     help: "Wrong tokens",
     labelNames: ["surface"],
     registers,
+    collect() {
+      this.reset();
+      for (const [surface, count] of Object.entries(state.authFailures())) this.inc({ surface }, count);
+    },
   });
-  for (const surface of ["operator", "runtime"]) authFailures.inc({ surface }, 0);
   const controller = controllerMetrics(registers);
   const multipass = multipassMetrics(registers);
 
@@ -178,9 +183,6 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
           bytes[direction] += size;
           return;
         }
-        case "auth.failed":
-          authFailures.inc({ surface: event.data.surface });
-          return;
         case "reconciled":
           controller.duration.observe(event.data.durationMs / 1000);
           controller.outcomes.inc({ outcome: event.data.outcome });

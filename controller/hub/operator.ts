@@ -1,5 +1,5 @@
-/** Whether a request over HTTP comes from the operator: one token, compared in constant time, guessers shut out. */
-import type { Bus } from "../base/events.ts";
+/** Whether a request over HTTP comes from the operator: one token, compared in constant time; only failures are throttled. */
+import type { AuthReports } from "./auth-reports.ts";
 import type { Lockout } from "./lockout.ts";
 import { hashToken, sameHash } from "./secret.ts";
 
@@ -18,12 +18,12 @@ export class OperatorAuth {
   readonly #now: () => number;
   readonly #onLogin: (address: string) => void;
   readonly #lockout: Lockout;
-  readonly #bus: Bus;
+  readonly #reports: AuthReports;
 
   constructor(
     token: string,
     lockout: Lockout,
-    bus: Bus,
+    reports: AuthReports,
     now: () => number,
     onLogin: (address: string) => void = () => {},
   ) {
@@ -31,24 +31,25 @@ export class OperatorAuth {
     this.#now = now;
     this.#hash = hashToken(token);
     this.#lockout = lockout;
-    this.#bus = bus;
+    this.#reports = reports;
   }
 
   /** `authorization`: the header. A missing token is refused but not counted: nothing was guessed. */
   check(authorization: string | undefined, address: string): OperatorVerdict {
-    const key = `operator ${address}`;
-    const retryAfterMs = this.#lockout.locked(key);
-    if (retryAfterMs > 0) return { ok: false, reason: "locked", retryAfterMs };
     const token = /^bearer (.+)$/i.exec(authorization ?? "")?.[1]?.trim();
     if (token === undefined) return { ok: false, reason: "missing" };
     if (sameHash(this.#hash, hashToken(token))) {
       this.#admitted(address);
       return { ok: true };
     }
+    const key = `operator ${address}`;
+    this.#reports.failed({ surface: "operator", address }, key);
+    const retryAfterMs = this.#lockout.locked(key);
+    if (retryAfterMs > 0) return { ok: false, reason: "locked", retryAfterMs };
     this.#lockout.fail(key);
-    this.#bus.emit("auth.failed", { surface: "operator", address });
     return { ok: false, reason: "wrong" };
   }
+
   /** A login is the first call of an address, and the first one after a pause: each single call would drown the rest. */
   #admitted(address: string): void {
     const now = this.#now();

@@ -5,6 +5,7 @@ import type { Agent } from "./agent.ts";
 import { FEATURES, readFacts } from "./agent.ts";
 import type { Audit } from "./audit.ts";
 import type { RuntimeAuth } from "./auth.ts";
+import type { AuthReports } from "./auth-reports.ts";
 import type { Connection } from "./connection.ts";
 import { CLOSE, type Frame, isRecord, number, PROTOCOL, type Payload, word } from "./frames.ts";
 import type { Limits } from "./limits.ts";
@@ -27,6 +28,7 @@ export interface SessionDeps {
   readonly logs: RuntimeLogs;
   readonly messages: Messages;
   readonly registry: Registry;
+  readonly reports: AuthReports;
   readonly upgrades: Upgrades;
   readonly onError: (error: unknown) => void;
 }
@@ -81,13 +83,12 @@ export class Session {
         instanceId: instanceId.slice(0, 63),
         reason: refusal.reason,
       };
-      this.#deps.bus.emit("auth.failed", {
-        surface: "runtime",
-        address: this.connection.address,
-        agent: agent.id,
-        reason: refusal.reason,
-      });
-      await audit.record(`runtime:${agent.id}`, "runtime.refused", agent.id, { reason: refusal.reason });
+      const { reason } = refusal;
+      const isFirst = this.#deps.reports.failed(
+        { surface: "runtime", address: this.connection.address, agent: agent.id, reason },
+        `refused ${agent.id} ${refusal.code}`,
+      );
+      if (isFirst) await audit.record(`runtime:${agent.id}`, "runtime.refused", agent.id, { reason });
       this.connection.send("error", { code: refusal.code, message: refusal.reason, next: refusal.next });
       this.connection.close(refusal.close, refusal.reason);
       return false;

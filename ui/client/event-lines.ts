@@ -144,11 +144,14 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   },
   "auth.failed": (d) => {
     const [reason, name, from] = [word(d, "reason"), word(d, "inNameOf"), word(d, "address")];
-    const told =
-      reason === ""
-        ? `a wrong token was presented${name && ` in the name of ${name}`}`
-        : `was not let in: ${reason}`;
-    return ["hub", "✗", "bad", `${told} (${word(d, "surface")}, ${from})`];
+    const times = typeof d.times === "number" ? `, ${d.times} more times` : "";
+    const what =
+      reason !== ""
+        ? `was refused: ${reason}`
+        : d.unknownName === true
+          ? `a runtime${name && ` named ${name}`} that is not of this fleet was refused`
+          : `a wrong token was presented${name && ` in the name of ${name}`}`;
+    return ["hub", "✗", "bad", `${what}${times} (${word(d, "surface")}, ${from})`];
   },
 };
 
