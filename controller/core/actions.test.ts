@@ -19,6 +19,7 @@ const EVERY: Readonly<Record<Cell, true>> = {
   wait: true,
   settle: true,
   adopt: true,
+  "hold-unproven": true,
   forget: true,
   ignore: true,
   "hold-foreign": true,

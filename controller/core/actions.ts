@@ -6,14 +6,14 @@ export type Want = PowerState | "absent";
 /** `absent`: a trustworthy list does not show the name. `unobservable`: nothing trustworthy could be read. */
 export type Is = InstanceState | "absent" | "unobservable";
 /**
- * `ours`: claimed, and launched or proven by its nonce. `unproven`: the intent to launch is recorded, nothing proves yet
+ * `ours`: claimed, and launched or proven by its nonce, or what a failed launch left (`ownershipOf`). `unproven`: the intent to launch is recorded, nothing proves yet
  * that what is there came from it. `foreign`: no claim.
  */
 export type Ownership = "ours" | "unproven" | "foreign";
 
 /**
  * `wait`: on its way, look again. `settle`: on its way if we began a boot a short while ago, else hold. `adopt`: wait for
- * the runtime's proof, hold when it does not come. `forget`: the claim has nothing to stand for. `hold-*`: never act.
+ * the runtime's proof, hold when it does not come. `hold-unproven`: no proof can come in this state. `forget`: the claim has nothing to stand for. `hold-*`: never act.
  */
 export type Cell =
   | "none"
@@ -26,6 +26,7 @@ export type Cell =
   | "wait"
   | "settle"
   | "adopt"
+  | "hold-unproven"
   | "forget"
   | "ignore"
   | "hold-foreign"
@@ -113,6 +114,11 @@ const present = (cell: Cell): Omit<Row, "absent" | "unobservable"> => ({
 const unproven = (absent: Cell): Row => ({
   ...present("adopt"),
   absent,
+  // No runtime runs in these, so none can say hello.
+  Stopped: "hold-unproven",
+  Suspended: "hold-unproven",
+  Suspending: "wait",
+  Unavailable: "hold-unavailable",
   Deleted: "hold-deleted",
   unobservable: "hold-unobservable",
 });

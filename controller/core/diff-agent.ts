@@ -48,6 +48,12 @@ export interface AgentDiff {
   readonly asWritten?: boolean;
 }
 
+/** Message and release of an instance that may be what a launch of ours left, and in whose state no runtime can say so. */
+export const silentWords = (name: string, is: Is): readonly [message: string, release: string] => [
+  `a launch of "${name}" was begun and cut off, and nothing proves that the instance of this name came from it: it is ${is}, and only a running one can prove itself`,
+  `vm-agent multipass start ${name}, so that its runtime can prove itself; to remove it: vm-agent multipass delete --purge ${name}`,
+];
+
 /** What the driver advises, or the general. */
 export const repair = (unobservable: AgentCase["unobservable"]): string =>
   unobservable?.next
@@ -91,6 +97,8 @@ export function diffAgent(c: AgentCase): AgentDiff {
         "an instance of this name is there, and its runtime has not proven that we launched it",
         `if it is not yours to keep: vm-agent multipass delete --purge ${agent.name}; else ${startByHand(agent.name, c.is)}, and see its log: vm-agent logs ${agent.name} --direct`,
       );
+    case "hold-unproven":
+      return hold("unproven", ...silentWords(agent.name, c.is));
     case "hold-foreign":
       return hold(
         "foreign",

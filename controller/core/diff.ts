@@ -1,6 +1,6 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
-import { cellOf } from "./actions.ts";
-import { type AgentCase, diffAgent, repair } from "./diff-agent.ts";
+import { type Want, cellOf } from "./actions.ts";
+import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
 import { createLookup } from "./lookup.ts";
 import { withKeptInstances } from "./renames.ts";
@@ -68,12 +68,13 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   const result = { changes: [] as Change[], held: [] as Held[], notes: [] as Note[], forget: [] as string[] };
   const remember: Remember[] = [];
 
-  const caseOf = (name: string, claim: Claim | undefined): Omit<AgentCase, "agent"> => {
+  const caseOf = (name: string, claim: Claim | undefined, want: Want): Omit<AgentCase, "agent"> => {
     const instance = instanceOf(name);
     const runtime = runtimeOf(name);
+    const is = seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent");
     const found: Writable<Omit<AgentCase, "agent">> = {
-      is: seen.kind === "unobservable" ? "unobservable" : (instance?.state ?? "absent"),
-      ownership: ownershipOf(claim, runtime),
+      is,
+      ownership: ownershipOf(claim, runtime, want, is),
       snapshots: snapshots.get(name) ?? NONE,
       made: made.get(name) ?? NONE_MADE,
       due: due.get(name) ?? NONE_DUE,
@@ -91,7 +92,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   let matched = 0;
   for (const agent of desired.agents) {
     const claim = claimOf(agent.name);
-    const found = diffAgent(Object.assign(caseOf(agent.name, claim), { agent }));
+    const found = diffAgent(Object.assign(caseOf(agent.name, claim, agent.state), { agent }));
     if (found.change) result.changes.push(found.change);
     for (const held of found.held) result.held.push(held);
     for (const note of found.notes) result.notes.push(note);
@@ -110,7 +111,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   const wanted = matched === observed.claims.length ? null : new Set(desired.agents.map((a) => a.name));
   for (const claim of wanted === null ? [] : observed.claims) {
     if (wanted?.has(claim.name)) continue;
-    const found = diffRemoved(claim, caseOf(claim.name, claim));
+    const found = diffRemoved(claim, caseOf(claim.name, claim, "absent"));
     if (found.forget) result.forget.push(claim.name);
     if (found.change) result.changes.push(found.change);
     if (found.held) result.held.push(found.held);
@@ -267,6 +268,8 @@ function diffRemoved(
         "its launch was begun, but nothing proves yet that this instance came from it",
         `start it, so that its runtime can prove itself (${startByHand(claim.name, c.is)}), or delete it yourself: vm-agent multipass delete --purge ${claim.name}`,
       );
+    case "hold-unproven":
+      return hold("unproven", ...silentWords(claim.name, c.is));
     case "hold-unobservable":
       return hold("unobservable", `nothing can be seen: ${c.unobservable?.reason}`, repair(c.unobservable));
     case "hold-unavailable":

@@ -1,12 +1,20 @@
 /** Whose an instance is: ownership is proven by a claim and a nonce, never inferred from a name. */
-import type { Ownership } from "./actions.ts";
+import type { Is, Ownership, Want } from "./actions.ts";
 import type { Claim, RuntimeReading } from "./types.ts";
 
-export function ownershipOf(claim: Claim | undefined, runtime: RuntimeReading | undefined): Ownership {
+export function ownershipOf(
+  claim: Claim | undefined,
+  runtime: RuntimeReading | undefined,
+  want: Want,
+  is: Is,
+): Ownership {
   if (!claim) return "foreign";
-  if (claim.phase !== "launching" || claim.proven) return "ours";
-  return proves(claim, runtime) ? "ours" : "unproven";
+  if (claim.phase !== "launching" || claim.proven || proves(claim, runtime)) return "ours";
+  return claim.leftover && (want === "absent" || !mayProveItself(is)) ? "ours" : "unproven";
 }
+
+/** A runtime may say hello in this state, or in the one that it leads to. */
+const mayProveItself = (is: Is): boolean => is !== "Stopped" && is !== "Suspended";
 
 /** SPEC section 3, safety 1: the nonce counts only together with the instance's own name in the guest. */
 export function proves(claim: Claim, runtime: RuntimeReading | undefined): boolean {

@@ -211,6 +211,11 @@ export interface Claim {
   readonly document: string;
   /** What was last converged, to tell drift from an edit of the fleet; null: never converged. */
   readonly converged: ConvergedView | null;
+  /**
+   * Phase `launching`: the daemon just said that the launch failed, and a list right after that showed the name, which was
+   * absent before it. What a failed launch left is ours where it cannot be asked, and where no document wants it.
+   */
+  readonly leftover?: true;
   /** True once a runtime with this nonce and this name said hello. */
   readonly proven: boolean;
   /** Remembered from the document, so that deleting a protected agent's document does not delete it. */

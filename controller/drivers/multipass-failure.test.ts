@@ -83,7 +83,7 @@ test("a launch counts as refused only when surely nothing was made", () => {
     "driver-failed",
   );
   assert.equal(launch("", 1), "driver-failed");
-  assert.equal(launch("launch failed: x: shutdown called while starting\n", 2), "driver-failed");
+  assert.equal(launch("launch failed: x: shutdown called while starting\n", 2), "launch-failed");
   assert.equal(launch("", null), "driver-failed");
 });
 

@@ -14,6 +14,7 @@ export type FailureCode =
   | "instance-deleted"
   | "host-full"
   | "launch-timeout"
+  | "launch-failed"
   | "launch-refused"
   | "start-timeout"
   | "image-unknown"
@@ -190,6 +191,15 @@ export function classify(outcome: Outcome): Failure | null {
   }
   if (command === "launch" && exitCode === 5) {
     return { code: "launch-timeout", message, next: `the instance may exist: ${LOOK}`, transient: true };
+  }
+  // The daemon's own word that the launch is over. What it left, if anything, is listed.
+  if (command === "launch" && exitCode === 2 && outcome.stderr.trim() !== "") {
+    return {
+      code: "launch-failed",
+      message,
+      next: "read Multipass's own words above; what the launch left, if anything, is started or removed like any other instance",
+      transient: false,
+    };
   }
   return {
     code: "driver-failed",

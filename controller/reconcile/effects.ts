@@ -9,7 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
-import { type SizeRow, goneKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
+import { type SizeRow, goneKey, listedKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import type { SilenceWords } from "./silence.ts";
 import { LOOK_AFTER_MS } from "./silences.ts";
@@ -164,12 +164,7 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   try {
     await deps.driver.launch(spec, userData, (text) => deps.onProgress?.(agent.name, text));
   } catch (error) {
-    const code = error instanceof VmAgentError ? error.code : "";
-    if (code === "launch-refused" || code === "image-unknown") {
-      // Nothing was left behind, so there is nothing to claim.
-      await deps.store.claims.remove(agent.name, deps.fence);
-      await deps.runtime.revoke(agent.name);
-    }
+    await launchFailed(deps, agent.name, error instanceof VmAgentError ? error.code : "");
     throw error;
   }
   await putClaim(deps, agent.name, { phase: "launched" });
@@ -177,6 +172,34 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const row: SizeRow = { size: agent.size, nonce: mine.nonce, state: "Running", bootId: null, at };
   await deps.store.kv.put(sizeKey(agent.name), row);
   await deps.store.kv.remove(vanishedKey(agent.name));
+}
+
+/** The daemon refused before it made anything. */
+const REFUSED: readonly string[] = ["launch-refused", "image-unknown"];
+/** The daemon says that the launch is over: what is not listed now will not appear. */
+const OVER: readonly string[] = ["launch-failed", "host-full", "instance-missing"];
+/**
+ * The daemon reserved the name for our launch until a moment ago, so what is listed now came from it. Not after a timeout: in
+ * those minutes another may have purged the instance and taken its name.
+ */
+const TAKEN_ON: readonly string[] = ["launch-failed", "host-full"];
+
+/** Records what a failed launch left: nothing, so there is nothing to claim; or an instance that only this list tells of. */
+async function launchFailed(deps: EffectDeps, name: string, code: string): Promise<void> {
+  const { driver, store, runtime, fence } = deps;
+  if (!REFUSED.includes(code)) {
+    if (!OVER.includes(code) && !TAKEN_ON.includes(code)) return;
+    const seen = await driver.list();
+    if (seen.kind === "unobservable") return;
+    if (seen.instances.some((i) => i.name === name)) {
+      if (!TAKEN_ON.includes(code)) return;
+      await putClaim(deps, name, { leftover: true });
+      return store.kv.put(listedKey(name), owned(deps, name).nonce);
+    }
+    if (!OVER.includes(code)) return;
+  }
+  await store.claims.remove(name, fence);
+  await runtime.revoke(name);
 }
 
 /** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */

@@ -18,6 +18,7 @@ const missing = new Set([
   "its instance is gone",
   "is being prepared",
   "already exists",
+  "shutdown called while starting",
   '"lie"',
   '"wedge"',
   "timed out waiting for response",

@@ -42,6 +42,13 @@ export function launched(
   options.onEffect?.({ kind: "launch", name, instance });
   const ms = world.boot(instance, true) - clock.now();
   const { boot } = instance;
+  if (options.fault?.("boot", name) === "fail") {
+    clock.call(1500, () => {
+      if (world.get(name) === instance && instance.boot === boot) world.put(instance, "Stopped");
+      report(failure("launch-failed", `${name}: shutdown called while starting`));
+    });
+    return;
+  }
   if (ms <= timeout) {
     clock.call(ms + timing.cloudInit(), () => {
       const gone = world.get(name) !== instance;

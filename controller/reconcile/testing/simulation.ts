@@ -120,6 +120,8 @@ export class Simulation {
 
   #fault(kind: string): Fault {
     const { chance } = this;
+    // The guest of a launch that dies in its first boot and stays behind, Stopped.
+    if (kind === "boot") return this.faults > 0 && chance.happens(2 * this.faults) ? "fail" : "none";
     const dark = this.#blackout;
     if (dark && this.clock.now() < dark.until) {
       if (dark.how === "gone") return "refuse";
