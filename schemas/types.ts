@@ -2588,14 +2588,14 @@ export interface Agent {
    */
   readonly lastHealthCheck: number;
   /**
-   * type, capabilities, labels, cpu, memory, disk, and what its client registered.
+   * type, capabilities, labels, cpu, memory and disk as text (4G) and in memoryBytes and diskBytes, and what its client registered.
    */
   readonly metadata: {
     readonly [k: string]: unknown;
   };
   readonly stats: AgentStats;
   /**
-   * Its last heartbeat: cpu in percent, memory in megabytes, disk, uptime in seconds, loadAverage.
+   * Its last heartbeat: cpu in percent; memory and disk in megabytes, with percent and, of the same value, usagePercent; uptime in seconds; loadAverage.
    */
   readonly health: {
     readonly [k: string]: unknown;
@@ -2846,7 +2846,7 @@ export interface TaskView {
    */
   readonly exitCode: number | null;
   /**
-   * What the runtime answered: stdout, stderr, exitCode and more.
+   * What the runtime answered: stdout, stderr, exitCode and more; null in lists, where it would have megabytes.
    */
   readonly result: {
     readonly [k: string]: unknown;

@@ -145,7 +145,10 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const runtime = await connected(stage.hub(), "agent-cache");
     const { healthHistory } = stage.hub().agent("agent-cache");
     for (let n = 10; n > 0; n--)
-      healthHistory.note({ cpu: n, memory: 20 + n, disk: 50 }, Date.now() - n * 30_000);
+      healthHistory.note(
+        { cpu: n, memory: { percent: 20 + n }, disk: { percent: 50 } },
+        Date.now() - n * 30_000,
+      );
     stage.put({ ...drifted("agent-cache"), notes: ["its image is older than a year"] });
     stage.bus().emit("agent.drifted", { agent: "agent-cache", message: "stopped outside vm-agent" });
     stage.bus().emit("step.started", { agent: "agent-cache", step: "start", detail: "" });

@@ -1,5 +1,6 @@
 /** Reads a JSON body, bounded in size; how long it may take is bounded by the server's request timeout. */
 import type { IncomingMessage } from "node:http";
+import { BODY_JSON, countJson } from "../base/bounded-json.ts";
 import { refusal } from "./problem.ts";
 
 /** An absent body is `{}`. Errors: `body-too-large`, `body-not-json`. */
@@ -8,6 +9,13 @@ export async function readJson(request: IncomingMessage, maxBytes: number): Prom
   if (announced > maxBytes) throw tooLarge(maxBytes);
   const text = await readText(request, maxBytes);
   if (text.trim() === "") return {};
+  const counted = countJson(text, BODY_JSON);
+  if (!counted.ok)
+    throw refusal(
+      "body-not-json",
+      `the body is refused: ${counted.reason}`,
+      "send a flatter, smaller object",
+    );
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -30,7 +30,8 @@ describe("the seed's clients", () => {
     const { agent } = (await api.call("GET", "/agents/agent-1/status")).body;
     assert.equal(agent?.status, "online");
     assert.deepEqual(agent?.metadata, metadata);
-    assert.deepEqual(agent?.health, { cpu: 12, memory: { total: 1, used: 1, free: 0, percent: 100 } });
+    const memory = { total: 1, used: 1, free: 0, percent: 100, usagePercent: 100 };
+    assert.deepEqual(agent?.health, { cpu: 12, memory });
     assert.deepEqual(agent?.currentTasks, []);
     const stats = agent?.stats as Payload;
     assert.deepEqual([stats.tasksReceived, stats.tasksCompleted, stats.tasksFailed], [1, 1, 0]);

@@ -1,4 +1,5 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
+import { parseStored } from "../base/bounded-json.ts";
 import { isRecord, type Payload, word } from "../hub/frames.ts";
 import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
@@ -80,6 +81,11 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
   });
 };
 
+/** A list of messages carries no large payloads. Characters of JSON. */
+const LARGE = 4096;
+
 function shown({ id, at, to, reason, json }: DeadLetter): Payload {
-  return { id, at, to, reason, message: JSON.parse(json) as Payload };
+  const message = parseStored(json) as Payload;
+  if (json.length <= LARGE) return { id, at, to, reason, message };
+  return { id, at, to, reason, message: { ...message, payload: {}, omittedCharacters: json.length } };
 }

@@ -1,6 +1,7 @@
 /** /tasks and /agents/:id/task: submission, the list, one task, its cancel. */
 import type { Context } from "koa";
 import { isRecord, type Payload, word, words } from "../hub/frames.ts";
+import { readResult } from "../hub/guest-input.ts";
 import { refuse } from "../hub/refusals.ts";
 import type { Accepted, Part } from "../hub/task-requests.ts";
 import type { Target } from "../hub/task-targets.ts";
@@ -85,8 +86,8 @@ function answer({ task }: Accepted): {
 
 /** A task as the API shows it: the record without what only the hub needs. */
 export function view(record: TaskRecord): Payload {
-  const { bodyHash: _, ...rest } = record;
-  return rest;
+  const { bodyHash: _, result, ...rest } = record;
+  return { ...rest, result: result && readResult(result) };
 }
 
 function readKey(ctx: Context): string | null {

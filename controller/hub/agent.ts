@@ -1,8 +1,10 @@
 /** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
+import { bytes } from "../core/explain-values.ts";
 import type { Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
-import { isRecord, number, type Payload, word, words } from "./frames.ts";
+import { count, instant, isRecord, line, type Payload, word, words } from "./frames.ts";
+import { type Health, readHealth, readMetadata } from "./guest-input.ts";
 import { HealthHistory } from "./health-history.ts";
 import { AgentQueue } from "./queue.ts";
 
@@ -80,7 +82,7 @@ export class Agent {
   upgrade: { readonly hash: string; readonly state: string; readonly reason: string } | null = null;
   status: AgentStatus = "offline";
   metadata: Payload = {};
-  health: Payload = {};
+  health: Health = {};
   readonly healthHistory = new HealthHistory();
   facts: RuntimeFacts | null = null;
   /** Hash that the runtime acknowledged. */
@@ -121,7 +123,10 @@ export class Agent {
     this.config = config;
     this.applySettings(config);
     const { type, capabilities, labels, size } = config;
-    this.metadata = { ...this.metadata, type, capabilities, labels, ...size };
+    // Sizes as the first generation's clients read them ("4G"), and as numbers beside it.
+    const { cpu, memory, disk } = size;
+    const sizes = { cpu, memory: bytes(memory), disk: bytes(disk), memoryBytes: memory, diskBytes: disk };
+    this.metadata = { ...this.metadata, type, capabilities, labels, ...sizes };
   }
 
   /** The part of a configuration that the hub itself acts on. */
@@ -208,19 +213,19 @@ export class Agent {
   restore(row: AgentRow): void {
     const { metadata, stats, health, facts, settings } = row.json;
     this.lastSeen = row.lastSeen;
-    this.lastHealthCheck = number(row.json.lastHealthCheck);
+    this.lastHealthCheck = instant(row.json.lastHealthCheck) ?? 0;
     this.guest = row.json.guest === true;
     const { upgrade } = row.json;
     if (isRecord(upgrade))
       this.upgrade = {
         hash: word(upgrade.hash),
         state: word(upgrade.state),
-        reason: word(upgrade.reason, 500),
+        reason: line(upgrade.reason, 500),
       };
-    if (isRecord(metadata)) this.metadata = metadata;
-    if (isRecord(health)) this.health = health;
+    if (isRecord(metadata)) this.metadata = readMetadata(metadata);
+    if (isRecord(health)) this.health = readHealth(health);
     if (isRecord(stats)) {
-      for (const key of Object.keys(this.stats) as (keyof AgentStats)[]) this.stats[key] = number(stats[key]);
+      for (const key of Object.keys(this.stats) as (keyof AgentStats)[]) this.stats[key] = count(stats[key]);
     }
     if (isRecord(facts)) {
       this.facts = readFacts(facts);
@@ -232,8 +237,10 @@ export class Agent {
 }
 
 /** Lines of its last heartbeat; none: nothing. */
-function said<K extends string>(key: K, value: unknown): { readonly [P in K]?: readonly string[] } {
-  const lines = words(value, 20);
+function said<K extends string>(
+  key: K,
+  lines: readonly string[] = [],
+): { readonly [P in K]?: readonly string[] } {
   return (lines.length === 0 ? {} : { [key]: lines }) as { [P in K]?: readonly string[] };
 }
 
@@ -248,9 +255,9 @@ export function readFacts(hello: Payload): RuntimeFacts {
     version: word(hello.version),
     bundleHash: word(hello.bundleHash),
     node: word(hello.node),
-    supports: Array.isArray(hello.supports) ? words(hello.supports) : null,
-    features: words(hello.features),
+    supports: Array.isArray(hello.supports) ? words(hello.supports, 32) : null,
+    features: words(hello.features, 32),
     staged: word(hello.staged),
-    failedUpgrades: words(hello.failedUpgrades),
+    failedUpgrades: words(hello.failedUpgrades, 32),
   };
 }

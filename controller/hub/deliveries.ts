@@ -2,6 +2,7 @@
  * Stored messages on their way to runtimes. A window of them is written and confirmed before the next, so that a long
  * queue cannot fill a connection's buffer, and none overtakes an older one.
  */
+import { parseStored } from "../base/bounded-json.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Store } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
@@ -54,7 +55,7 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
       state.behind = waiting.length === WINDOW;
       const written: string[] = [];
       for (const { id, json } of waiting) {
-        const message = JSON.parse(json) as Frame;
+        const message = parseStored(json) as Frame;
         if (!write(agent, ...(confirms ? wrapped(id, message) : ([message.type, json] as const)))) break;
         if (confirms) state.unconfirmed.add(id);
         else written.push(id);

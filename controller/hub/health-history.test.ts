@@ -1,6 +1,7 @@
 /** A runtime's hour of heartbeats: bounded, thinned, in order, and careful with what runtimes send. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readHealth } from "./guest-input.ts";
 import { HealthHistory, POINTS_KEPT } from "./health-history.ts";
 
 test("the newest hour is kept, and what comes in a flood is thinned", () => {
@@ -13,10 +14,10 @@ test("the newest hour is kept, and what comes in a flood is thinned", () => {
   assert.deepEqual(history.latest(2), points.slice(-2));
 });
 
-test("figures, objects with percent, nonsense and too much of it", () => {
+test("figures, both spellings of a percentage, nonsense and too much of it", () => {
   const history = new HealthHistory();
-  history.note({ cpu: 12.345, memory: { percent: 61, used: 5 }, disk: "full" }, 0);
-  history.note({ cpu: 700, memory: { percent: Number.NaN } }, 30_000);
+  history.note(readHealth({ cpu: 12.345, memory: { usagePercent: 61, used: 5 }, disk: "full" }), 0);
+  history.note(readHealth({ cpu: 700, memory: { percent: Number.NaN } }), 30_000);
   assert.deepEqual(history.latest(9), [
     { at: 0, cpu: 12.3, memory: 61, disk: null },
     { at: 30_000, cpu: 100, memory: null, disk: null },

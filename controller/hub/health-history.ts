@@ -1,5 +1,5 @@
 /** The last hour of a runtime's heartbeats, one in half a minute at most: what a chart needs when somebody opens it. In memory only. */
-import { isRecord, type Payload } from "./frames.ts";
+import type { Health } from "./guest-input.ts";
 
 export interface HealthPoint {
   readonly at: number;
@@ -24,7 +24,7 @@ export class HealthHistory {
   #first = 0;
   #count = 0;
 
-  note(health: Payload, at: number): void {
+  note(health: Health, at: number): void {
     const last = this.#count === 0 ? null : this.#at(this.#count - 1);
     // A clock that was set back begins a new history: an axis of time must not run backwards.
     if (last !== null && at < last) this.#count = 0;
@@ -35,7 +35,7 @@ export class HealthHistory {
     }
     this.#makeRoom();
     const { cpu, memory, disk } = health;
-    this.#ring.set([at, share(cpu), share(memory), share(disk)], this.#offset(this.#count));
+    this.#ring.set([at, share(cpu), share(memory?.percent), share(disk?.percent)], this.#offset(this.#count));
     this.#count += 1;
   }
 
@@ -72,9 +72,6 @@ const NONE = new Float64Array(0);
 const said = (value: number | undefined): number | null =>
   value === undefined || Number.isNaN(value) ? null : value;
 
-/** A figure, or an object that has it as `percent`: both are sent. Not a number: it was not said. */
-function share(value: unknown): number {
-  const found = isRecord(value) ? value.percent : value;
-  if (typeof found !== "number" || !Number.isFinite(found)) return Number.NaN;
-  return Math.round(Math.min(100, Math.max(0, found)) * 10) / 10;
-}
+/** To a tenth of a percent; not a number: it was not said. */
+const share = (percent: number | undefined): number =>
+  percent === undefined ? Number.NaN : Math.round(percent * 10) / 10;

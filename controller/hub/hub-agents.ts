@@ -6,6 +6,7 @@ import type { Agent, AgentConfig } from "./agent.ts";
 import type { Audit } from "./audit.ts";
 import type { RuntimeAuth } from "./auth.ts";
 import { CLOSE, type Payload } from "./frames.ts";
+import { readMetadata } from "./guest-input.ts";
 import type { Limits } from "./limits.ts";
 import type { Messages } from "./messages.ts";
 import { refuse } from "./refusals.ts";
@@ -136,7 +137,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       const token = await auth.issueDirect(id);
       const agent = registry.ensure(id);
       agent.guest = true;
-      agent.metadata = { ...agent.metadata, ...metadata };
+      agent.metadata = readMetadata({ ...agent.metadata, ...metadata });
       registry.save(agent);
       await audit.record("operator", "agent.register", id, {});
       return { agent: agent.toObject(), token };

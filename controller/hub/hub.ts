@@ -96,7 +96,7 @@ export function createHub(deps: HubDeps) {
     onFinished: (type, state, durationMs) => metrics.taskFinished(type, state, durationMs),
   });
   const messages = createMessages({ store, registry, clock, random, limits, onStoreError });
-  const logs = createRuntimeLogs({ registry, random, answerWithin: limits.logAnswer });
+  const logs = createRuntimeLogs({ registry, random, now: clock.now, answerWithin: limits.logAnswer });
   const upgrades = createUpgrades({ bundle: deps.runtime ?? null, audit, bus, limits, registry });
   const session: SessionDeps = {
     addresses: () => addresses(),

@@ -1,6 +1,7 @@
 /** A task that is not finished, as the engine holds it in memory, and how its record changes. */
 import type { OutputChunk, TaskRecord, TaskState } from "../store/store.ts";
 import { isRecord, number, type Payload, word } from "./frames.ts";
+import { readError, readExitCode, readResult } from "./guest-input.ts";
 import type { Limits } from "./limits.ts";
 import type { TaskEvent } from "./tasks.ts";
 
@@ -105,10 +106,10 @@ export interface Answer {
 }
 
 export function readAnswer(payload: Payload): Answer {
-  const result = isRecord(payload.result) ? payload.result : null;
+  const result = isRecord(payload.result) ? readResult(payload.result) : null;
   const code = isRecord(payload.error) ? word(payload.error.code) : "";
-  const message = isRecord(payload.error) ? text(payload.error.message) : text(payload.error);
-  const exitCode = typeof result?.exitCode === "number" ? result.exitCode : null;
+  const message = readError(isRecord(payload.error) ? payload.error.message : payload.error);
+  const exitCode = readExitCode(result?.exitCode);
   const event = answerEvent(payload, result, code);
   const error = event === "succeeded" ? null : message || code || null;
   return { event, exitCode, result, error };
@@ -119,10 +120,6 @@ function answerEvent(payload: Payload, result: Payload | null, code: string): Ta
   if (result?.cancelled === true || code === "cancelled") return "cancelled";
   if (result?.timedOut === true || code === "timed-out" || code === "timeout") return "timed-out";
   return payload.success === true ? "succeeded" : "failed";
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, 10_000) : "";
 }
 
 /** The record after it reached `state`. */

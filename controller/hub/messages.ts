@@ -3,6 +3,7 @@
  * order); first-generation clients get theirs at once, or when they come. What cannot be delivered becomes a dead letter.
  */
 import { createHash } from "node:crypto";
+import { parseStored } from "../base/bounded-json.ts";
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
@@ -131,7 +132,7 @@ export function createMessages(deps: MessagesDeps) {
     async requeue(id: string): Promise<Sent | null> {
       const letter = store.deadLetters.get(id);
       if (!letter) return null;
-      const message = { ...(JSON.parse(letter.json) as Frame), to: letter.to };
+      const message = { ...(parseStored(letter.json) as Frame), to: letter.to };
       const sent = await dispatch(message, message.from, () => random.uuid());
       if (sent.refused.length === 0) await store.deadLetters.remove([id]);
       return sent;

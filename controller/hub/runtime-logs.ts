@@ -1,24 +1,10 @@
 /** The log of a runtime: asked for page by page, and followed line by line; what a follower missed is asked for by number. */
 import { VmAgentError } from "../base/errors.ts";
 import type { Agent } from "./agent.ts";
-import { isRecord, number, type Payload, word } from "./frames.ts";
+import { type Payload, word } from "./frames.ts";
+import { type LogLine, type LogPage, readLogLine, readLogPage } from "./guest-input.ts";
 import type { Random } from "./random.ts";
 import type { Registry } from "./registry.ts";
-
-export interface LogLine {
-  readonly seq: number;
-  readonly at: number;
-  readonly level: string;
-  readonly message: string;
-}
-
-export interface LogPage {
-  /** Another one: another log, whose numbers mean other lines. */
-  readonly id: string;
-  readonly first: number;
-  readonly last: number;
-  readonly lines: readonly LogLine[];
-}
 
 export interface Position {
   readonly id: string;
@@ -36,6 +22,7 @@ export interface Follower {
 export interface RuntimeLogsDeps {
   readonly registry: Registry;
   readonly random: Random;
+  readonly now: () => number;
   readonly answerWithin: number;
 }
 
@@ -43,7 +30,7 @@ export type RuntimeLogs = ReturnType<typeof createRuntimeLogs>;
 
 const PAGE = 500;
 
-export function createRuntimeLogs({ registry, random, answerWithin }: RuntimeLogsDeps) {
+export function createRuntimeLogs({ registry, random, now, answerWithin }: RuntimeLogsDeps) {
   const asked = new Map<string, { readonly agent: string; readonly answer: (page: LogPage) => void }>();
   const watchers = new Map<string, Set<(line: LogLine | null) => void>>();
 
@@ -83,13 +70,13 @@ export function createRuntimeLogs({ registry, random, answerWithin }: RuntimeLog
     received(agent: Agent, payload: Payload): void {
       const request = word(payload.request, 128);
       if (request === "") {
-        const line = readLine(payload);
+        const line = readLogLine(payload, now());
         if (line) tell(agent.id, line);
         return;
       }
       const question = asked.get(request);
       // No runtime answers for another.
-      if (question?.agent === agent.id) question.answer(readPage(payload));
+      if (question?.agent === agent.id) question.answer(readLogPage(payload, PAGE, now()));
     },
 
     /** Its followers catch up. */
@@ -142,27 +129,6 @@ export function createRuntimeLogs({ registry, random, answerWithin }: RuntimeLog
         if (set.size === 0) watchers.delete(agent);
       };
     },
-  };
-}
-
-function readPage(payload: Payload): LogPage {
-  const lines = Array.isArray(payload.lines) ? payload.lines.filter(isRecord) : [];
-  return {
-    id: word(payload.id, 64),
-    first: number(payload.first),
-    last: number(payload.last),
-    lines: lines.flatMap((line) => readLine(line) ?? []),
-  };
-}
-
-function readLine(payload: Payload): LogLine | null {
-  const seq = number(payload.seq);
-  if (seq <= 0) return null;
-  return {
-    seq,
-    at: number(payload.at),
-    level: word(payload.level, 16),
-    message: word(payload.message, 4096),
   };
 }
 

@@ -7,7 +7,8 @@ import type { Audit } from "./audit.ts";
 import type { RuntimeAuth } from "./auth.ts";
 import type { AuthReports } from "./auth-reports.ts";
 import type { Connection } from "./connection.ts";
-import { CLOSE, type Frame, isRecord, number, PROTOCOL, type Payload, word } from "./frames.ts";
+import { CLOSE, count, type Frame, isRecord, PROTOCOL, type Payload, word } from "./frames.ts";
+import { readHealth, readOutput } from "./guest-input.ts";
 import type { Limits } from "./limits.ts";
 import type { Messages } from "./messages.ts";
 import type { Registry } from "./registry.ts";
@@ -140,27 +141,21 @@ export class Session {
       case "response":
         this.#guard(this.#response(payload));
         return;
-      case "output":
-        engine.output(
-          this.#agent,
-          {
-            seq: number(payload.seq),
-            stream: payload.stream === "stderr" ? "stderr" : "stdout",
-            data: typeof payload.data === "string" ? payload.data : "",
-            ...(payload.encoding === "base64" ? { encoding: "base64" as const } : {}),
-          },
-          word(payload.taskId, 128),
-          number(payload.epoch),
-          number(payload.dropped),
-        );
+      case "output": {
+        const output = readOutput(payload);
+        if (output === null) return;
+        engine.output(this.#agent, output.chunk, output.taskId, output.epoch, output.dropped);
         return;
-      case "health":
-        this.#agent.health = payload;
+      }
+      case "health": {
+        const health = readHealth(payload);
+        this.#agent.health = health;
         this.#agent.lastHealthCheck = this.#deps.clock.now();
-        this.#agent.healthHistory.note(payload, this.#agent.lastHealthCheck);
+        this.#agent.healthHistory.note(health, this.#agent.lastHealthCheck);
         registry.save(this.#agent);
-        this.#guard(this.#deps.messages.heartbeat(this.#agent, payload.inboxFull === true));
+        this.#guard(this.#deps.messages.heartbeat(this.#agent, health.inboxFull === true));
         return;
+      }
       case "log":
         if (this.#agent.has("log")) this.#deps.logs.received(this.#agent, payload);
         else this.#guard(this.#pass(frame));
@@ -182,7 +177,7 @@ export class Session {
     if (payload.credential === true) this.#guard(auth.confirm(this.#agent.id));
     const taskId = word(payload.taskId, 128);
     if (taskId !== "")
-      engine.acknowledged(this.#agent, taskId, number(payload.epoch), word(payload.state, 32));
+      engine.acknowledged(this.#agent, taskId, count(payload.epoch), word(payload.state, 32));
     const deliveryId = word(payload.deliveryId);
     if (deliveryId !== "") this.#guard(this.#deps.messages.confirmed(this.#agent, deliveryId));
     const configHash = word(payload.configHash);
@@ -210,7 +205,7 @@ export class Session {
   async #response(payload: Payload): Promise<void> {
     const taskId = word(payload.taskId, 128);
     if (taskId === "") return;
-    const epoch = typeof payload.epoch === "number" ? payload.epoch : null;
+    const epoch = typeof payload.epoch === "number" ? count(payload.epoch) : null;
     const stored = await this.#deps.engine.answered(this.#agent, taskId, epoch, payload);
     if (stored && !this.connection.firstGeneration)
       this.connection.send("ack", { taskId, epoch, stored: true });

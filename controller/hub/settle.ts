@@ -1,7 +1,7 @@
 /** After a runtime came back: its journal against the hub's record, task by task. The hub's record of finished tasks wins. */
 import type { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
-import { isRecord, number, type Payload, word } from "./frames.ts";
+import { count, isRecord, type Payload, word } from "./frames.ts";
 import type { TaskEngine } from "./task-engine.ts";
 
 export interface JournalEntry {
@@ -14,7 +14,7 @@ export function readJournal(hello: Payload): readonly JournalEntry[] {
   if (!Array.isArray(hello.tasks)) return [];
   return hello.tasks.filter(isRecord).map((entry) => ({
     taskId: word(entry.taskId, 128),
-    epoch: number(entry.epoch),
+    epoch: count(entry.epoch),
     state: word(entry.state, 32),
   }));
 }

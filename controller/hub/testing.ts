@@ -138,7 +138,12 @@ export class TestRuntime {
   }
 
   send(type: string, payload: Payload, to = "hub", id = "m"): void {
-    this.#socket.send(JSON.stringify({ id, from: this.name, to, type, timestamp: 1, payload }));
+    this.sendText(JSON.stringify({ id, from: this.name, to, type, timestamp: 1, payload }));
+  }
+
+  /** A frame as text. */
+  sendText(text: string): void {
+    this.#socket.send(text);
   }
 
   /** Connects, says hello, and waits for the hub's. */

@@ -2,7 +2,7 @@
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { Audit } from "./audit.ts";
-import { type Payload, word } from "./frames.ts";
+import { line, type Payload, word } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Registry } from "./registry.ts";
 
@@ -97,7 +97,7 @@ export function createUpgrades({ bundle, audit, bus, limits, registry }: Upgrade
       const state = STATES.find((known) => known === payload.state);
       const hash = word(payload.hash, 64);
       if (state === undefined || hash === "") return;
-      const reason = word(payload.reason, 500);
+      const reason = line(payload.reason, 500);
       tell(agent, hash, state, reason);
       if (state === "done") agent.upgrade = null;
       await audit.record(`runtime:${agent.id}`, "runtime.upgrade", agent.id, { hash, state, reason });

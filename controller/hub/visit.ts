@@ -7,7 +7,7 @@ import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { CLOSE, type Frame, parseFrame } from "./frames.ts";
+import { CLOSE, type Frame, readFrame } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -23,6 +23,10 @@ export interface VisitDeps {
   readonly onEnd: (visit: Visit) => void;
 }
 
+/** What one value of a frame weighs: 50,000 of them take as long as 3 MB of text. */
+const VALUE_BYTES = 64;
+const REFUSED = { ok: false, reason: "a frame is one JSON text with a type" } as const;
+
 /** What `ws` makes for each upgrade. */
 export class RuntimeSocket extends WebSocket {
   visit: Visit | null = null;
@@ -36,6 +40,7 @@ export class Visit {
   readonly #deps: VisitDeps;
   readonly #throttle = new Throttle();
   #state: "waiting" | "handshake" | "ready" = "waiting";
+  #refused = false;
   /** Frames that came while the handshake writes to the disk. */
   #early: Frame[] | null = null;
 
@@ -66,12 +71,16 @@ export class Visit {
 
   message(data: Buffer, binary: boolean): void {
     const { bus, limits } = this.#deps;
-    this.heard(data.length);
-    const frame = binary ? null : parseFrame(data.toString());
-    if (frame === null) {
-      this.connection.close(CLOSE.protocolError, "a frame is one JSON text with a type");
+    // What had been read with a frame that was refused still arrives.
+    const read = this.#refused || binary ? REFUSED : readFrame(data.toString());
+    // Values cost time beyond their bytes, to parse and to read.
+    this.heard(data.length + (read.ok ? read.values * VALUE_BYTES : 0));
+    if (!read.ok) {
+      this.#refused = true;
+      this.connection.close(CLOSE.protocolError, read.reason);
       return;
     }
+    const { frame } = read;
     bus.emit("message", { type: frame.type, direction: "in", agent: this.agent.id, bytes: data.length });
     if (this.#state === "ready") this.#session.frame(frame);
     else if (this.#state === "handshake") {

@@ -58,7 +58,7 @@ export function memoryTasks(): TaskStore {
         .filter((t) => filter.type === undefined || t.type === filter.type)
         .filter((t) => filter.states === undefined || filter.states.includes(t.state))
         .slice(0, filter.limit ?? 100)
-        .map(copy);
+        .map((task) => ({ ...copy(task), result: null, error: task.error?.slice(0, 500) ?? null }));
     },
     open: () => [...all.values()].filter(isOpen).map(copy),
     appendOutput: async (chunks) => add(chunks),

@@ -1,4 +1,5 @@
 /** What the hub knew of its agents, written behind: a heartbeat is no reason for an fsync. */
+import { parseStored } from "../base/bounded-json.ts";
 import type { Db, Write } from "./db.ts";
 import type { AgentRow, AgentStore } from "./store.ts";
 
@@ -65,6 +66,6 @@ function toRow(row: Readonly<Record<string, unknown>>): AgentRow {
     id: String(row.id),
     registeredAt: Number(row.registered_at),
     lastSeen: Number(row.last_seen),
-    json: JSON.parse(String(row.json)) as Readonly<Record<string, unknown>>,
+    json: parseStored(String(row.json)) as Readonly<Record<string, unknown>>,
   };
 }

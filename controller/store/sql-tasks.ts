@@ -1,8 +1,12 @@
 /** Tasks and their output. Two writes in a task's common life: the insert before the answer, the update with the result. */
+import { parseStored } from "../base/bounded-json.ts";
 import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
 import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "./store.ts";
 
 const OPEN = "('queued', 'sent', 'running')";
+/** All but the result: what a runtime answered has up to 4 MB each. */
+const LISTED = `seq, id, agent, type, spec, body_hash, idempotency_key, created_at, state, epoch, sent_at, accepted_at, started_at,
+  finished_at, exit_code, NULL AS result, substr(error, 1, 500) AS error, cancel_reason, dropped_bytes`;
 
 export function sqlTasks(db: Db, write: Write): TaskStore {
   const insert = db.prepare(
@@ -147,7 +151,7 @@ function listSql(filter: TaskFilter): { sql: string; values: SqlValue[] } {
   if (filter.before !== undefined) add("seq < (SELECT seq FROM tasks WHERE id = ?)", filter.before);
   const condition = where.length === 0 ? "" : ` WHERE ${where.join(" AND ")}`;
   return {
-    sql: `SELECT * FROM tasks${condition} ORDER BY seq DESC LIMIT ?`,
+    sql: `SELECT ${LISTED} FROM tasks${condition} ORDER BY seq DESC LIMIT ?`,
     values: [...values, filter.limit ?? 100],
   };
 }
@@ -170,7 +174,7 @@ function toTask(row: Row): TaskRecord {
     finishedAt: instant(row.finished_at),
     exitCode: instant(row.exit_code),
     result:
-      row.result === null ? null : (JSON.parse(String(row.result)) as Readonly<Record<string, unknown>>),
+      row.result === null ? null : (parseStored(String(row.result)) as Readonly<Record<string, unknown>>),
     error: text(row.error),
     cancelReason: text(row.cancel_reason),
     droppedBytes: Number(row.dropped_bytes),

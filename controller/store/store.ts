@@ -70,6 +70,7 @@ export interface TaskStore {
   byIdempotencyKey(agent: string | null, key: string): TaskRecord | null;
   /** All tasks of one request to several: of this key, and of those that continue it after a unit separator (U+001F). */
   allByIdempotencyKey(key: string): readonly TaskRecord[];
+  /** Without their results, and with errors cut to 500 characters: what runtimes wrote may have megabytes each. */
   list(filter: TaskFilter): readonly TaskRecord[];
   /** Tasks in a state that is not final, oldest first: what a starting hub must go on with. */
   open(): readonly TaskRecord[];

@@ -33,6 +33,7 @@ export interface SseEvent {
 /** What stands while a test runs; it may put another in the place of any part. */
 export interface ServedApi {
   world: TestHub;
+  folder: string;
   store: Store;
   server: HttpServer;
   token: string;
@@ -65,10 +66,9 @@ export function servedApi(): ServedApi {
     call: (...given: Parameters<ServedApi["call"]>) => call(api, ...given),
     readStream: (...given: Parameters<ServedApi["readStream"]>) => readStream(api, ...given),
   } as ServedApi;
-  let folder: string;
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), "vm-agent-http-"));
-    api.store = openStore(join(folder, "vm-agent.db"));
+    api.folder = mkdtempSync(join(tmpdir(), "vm-agent-http-"));
+    api.store = openStore(join(api.folder, "vm-agent.db"));
     api.world = await startHub(api.store, { maxBodyBytes: 10_000, eventRing: 3 });
     api.token = tokenOf(api.world);
     const { hub } = api.world;
@@ -79,7 +79,7 @@ export function servedApi(): ServedApi {
     await api.server.stop(200);
     await api.world.stop();
     await api.store.close();
-    rmSync(folder, { recursive: true });
+    rmSync(api.folder, { recursive: true });
   });
   return api;
 }
