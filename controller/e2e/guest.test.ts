@@ -47,10 +47,13 @@ describe("a guest in which something is wrong", () => {
     fixture = await createFixture({
       "fleet.yaml": settings().replace("parallelism: 2", "parallelism: 6"),
       "well.yaml": agent("well"),
+      "ci/quoted.cfg":
+        '#cloud-config\nwrite_files: [{path: /opt/true, content: "true"}]\nruncmd: ["exit 3"]\n',
       "agents.yaml": [
         agent("nodeless"),
         agent("failing", RUN),
         agent("broken"),
+        agent("quoted", 'provision: {cloudInit: ./ci/quoted.cfg, run: ["echo ran > /tmp/ran"]}\n'),
         agent("alone"),
         agent("worn", "health: {offlineAfter: 10s, remediate: [restart-runtime]}\n"),
       ].join("---\n"),
@@ -118,6 +121,14 @@ describe("a guest in which something is wrong", () => {
     assert.match((await fixture.cli("status", "failing")).stdout, /^ {2}Trouble +its runtime says: /m);
     const task = await fixture.cli("task", "failing", '{"type":"exec","command":"echo it works"}');
     assert.equal(task.stdout, "it works\n");
+  });
+
+  it("the author's cloud-init: a content that needs its quotes arrives, and what runs after an exit in its commands", async () => {
+    await until("it is online", async () => (await view("quoted"))?.runtime?.status === "online", 60_000);
+    assert.equal(readFileSync(inGuest("quoted", "opt/true"), "utf8"), "true");
+    if (!isolated) return;
+    await says("quoted", /runcmd of provision\.cloudInit exited with 3/);
+    assert.equal(readFileSync(inGuest("quoted", "tmp/ran"), "utf8"), "ran\n");
   });
 
   it("a runtime that is too old for an upgrade over its connection is put in place anew, after its tasks", async () => {

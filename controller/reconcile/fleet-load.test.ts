@@ -110,10 +110,10 @@ test("what cannot become an instance's user data is told by the document that wr
   const next = "change the cloud-init file, or take it out of provision";
   const expected = [
     `agents/a.yaml:5:14 /provision/cloudInit does not go with what vm-agent adds: package_update: vm-agent needs true, the file says false; ${next}`,
-    `agents/a.yaml:5:14 /provision/cloudInit does not go with what vm-agent adds: write_files: must be a list, so that vm-agent can append to it; ${next}`,
+    `agents/a.yaml:5:14 /provision/cloudInit does not go with what vm-agent adds: write_files: must be a list, so that vm-agent can add to it; ${next}`,
     "agents/d.yaml:6:14 /provision/files/1/path is /etc/vm-agent/runtime.json, which vm-agent itself writes; give the file another path",
-    "agents/e.yaml:3:12 /provision makes 2084 KiB of cloud-init, and 2048 KiB are the most; mount or fetch what is large",
-    `profiles/p.yaml:3:24 /provision/cloudInit does not go with what vm-agent adds: runcmd: must be a list, so that vm-agent can append to it; ${next}`,
+    "agents/e.yaml:3:12 /provision makes 2397 KiB of cloud-init, and 2048 KiB are the most; mount or fetch what is large",
+    `profiles/p.yaml:3:24 /provision/cloudInit does not go with what vm-agent adds: runcmd: must be a list, so that vm-agent can add to it; ${next}`,
   ];
   const reader = createFleetReader(folder);
   assert.deepEqual(linesOf(await reader.read()), expected);
@@ -125,6 +125,26 @@ test("what cannot become an instance's user data is told by the document that wr
     linesOf(await reader.read()).find((line) => line.startsWith("agents/f")) ?? "",
     /^agents\/f\.yaml:3:\d+ \/provision\/cloudInit is "\.\.\/files\/dir"; files\/dir is a folder; name a cloud-init file/,
   );
+});
+
+test("what of a cloud-init file cannot reach the instance unchanged is refused at its line, without the value", async () => {
+  const folder = folderWith({
+    "a.yaml": agent("a", "provision: {cloudInit: ./ci/a.cfg}\n"),
+    "ci/a.cfg":
+      "#cloud-config\nusers:\n  - name: x\n    expiredate: 2032-09-01\nwrite_files:\n  - {path: /x, content: 12, permissions: u+x}\n" +
+      "runcmd:\n  - [echo, true]\nbootcmd: [yes]\nchpasswd: {users: [{name: x, password: !!binary aGVsbG8=}]}\n",
+    "b.yaml": agent("b", "provision: {cloudInit: ./ci/b.cfg}\n"),
+    "ci/b.cfg": "## template: jinja\n#cloud-config\npackages: [jq]\n",
+  });
+  assert.deepEqual(linesOf(await loadFleet(folder)), [
+    "ci/a.cfg:4:17 /users/0/expiredate is a date; put it in quotes; cloud-init expects text",
+    "ci/a.cfg:6:25 /write_files/0/content is not text; put it in quotes",
+    'ci/a.cfg:6:42 /write_files/0/permissions is not octal; write octal digits in quotes, such as "0644"',
+    "ci/a.cfg:8:12 /runcmd/0/1 is not text; put it in quotes",
+    "ci/a.cfg:9:11 /bootcmd/0 is neither text nor a list of words; put it in quotes",
+    "ci/a.cfg:10:49 /chpasswd/users/0/password is binary, which only the content of write_files may be; write it as text",
+    "ci/b.cfg is a template, and Multipass drops the comment that says so; write the values themselves",
+  ]);
 });
 
 test("warnings do not stand in the way", async () => {

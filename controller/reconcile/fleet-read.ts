@@ -1,5 +1,10 @@
 /** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import {
+  type AuthorProblem,
+  authorProblems,
+  plainAuthorConfig,
+} from "../../provisioning/cloud-init/author.ts";
 import type { Problem } from "../../schemas/explain.ts";
 import type { AgentDocument, FleetDocument, ProfileDocument, SnapshotDocument } from "../../schemas/types.ts";
 import { type DocumentKind, validateDocument } from "../../schemas/validate.ts";
@@ -11,6 +16,7 @@ import {
   createLocator,
   decodeText,
   type ParsedDocument,
+  type ParsedFile,
   parseFleetText,
   type SyntaxProblem,
 } from "./fleet-parse.ts";
@@ -187,7 +193,28 @@ function readCloudInit(
     state.errors.push(fileError(shown, "is not a cloud-init file: it must be one mapping", "invalid"));
     return undefined;
   }
-  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+  if (/^## *template: *jinja/.test(decoded.text)) {
+    const message = "is a template, and Multipass drops the comment that says so";
+    state.errors.push(fileError(shown, message, "invalid", "write the values themselves"));
+    return undefined;
+  }
+  const config = value as Readonly<Record<string, unknown>>;
+  const problems = authorProblems(config);
+  if (problems.length === 0) return plainAuthorConfig(config);
+  const locate = createLocator(decoded.text);
+  for (const problem of problems) state.errors.push(authorError(shown, locate, parsed, problem));
+  return undefined;
+}
+
+/** Without the lines around it: what stands in a cloud-init file may be a password. */
+function authorError(
+  file: string,
+  locate: ReturnType<typeof createLocator>,
+  parsed: ParsedFile,
+  { pointer, message, next }: AuthorProblem,
+): FleetError {
+  const { line, column } = locate(parsed.documents[0]?.index ?? 0, pointer, "value").span;
+  return { ...fileError(file, message, "invalid", next), line, column, path: pointer };
 }
 
 /** Why a file cannot be read, and what to do. */

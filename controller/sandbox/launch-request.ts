@@ -97,6 +97,7 @@ async function readUserData(file: string | undefined): Promise<Readonly<Record<s
   if (file === undefined) return {};
   const text = readCloudInit(file);
   const { LineCounter, parseDocument } = await import("yaml");
+  const { dropQuotes } = await import("./yaml-writer.ts");
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.1", prettyErrors: false, lineCounter: lines });
   const error = document.errors[0];
@@ -107,6 +108,7 @@ async function readUserData(file: string | undefined): Promise<Readonly<Record<s
     const what = unclosed ? `end of ${unclosed} flow not found` : error.message;
     throw badCloudInit(`yaml-cpp: error at line ${line}, column ${col}: ${what}`);
   }
+  dropQuotes(document);
   const value: unknown = document.toJS({ maxAliasCount: 1000 });
   if (value !== null && typeof value === "object" && !Array.isArray(value))
     return value as Record<string, unknown>;

@@ -86,6 +86,26 @@ describe("life of an instance", { concurrency: false }, () => {
     await until("the service is back", () => starts("a1") > before);
   });
 
+  test("quotes are lost on the way, and a content that is then no text ends write_files", async () => {
+    const userData = {
+      write_files: [
+        { path: "/tmp/before", content: "a: b", permissions: "0600" },
+        { path: "/tmp/broken", content: "true" },
+        { path: "/tmp/after", content: "x" },
+      ],
+      runcmd: ["yes"],
+    };
+    await world.ok(["launch", "24.04", "--name", "q1", "--cloud-init", "-"], {
+      stdin: JSON.stringify(userData),
+    });
+    assert.equal(world.guestFile("q1", "tmp/before"), "a: b");
+    assert.equal(world.guestFile("q1", "tmp/broken"), undefined);
+    assert.equal(world.guestFile("q1", "tmp/after"), undefined);
+    const status = await world.ok(["exec", "q1", "--", "sh", "-c", "cloud-init status --format json; true"]);
+    const { errors } = JSON.parse(status) as { readonly errors: readonly string[] };
+    assert.match(errors.join("\n"), /write_files.*boolean.*\n.*runcmd.*shellify type 'boolean'/);
+  });
+
   test("systemctl and cloud-init answer inside", async () => {
     const systemctl = await world.run(["exec", "a1", "--", "sudo", "systemctl", "is-active", "app"]);
     assert.deepEqual([systemctl.stdout, systemctl.code], ["active\n", 0]);

@@ -14,7 +14,7 @@ export function mergeCloudConfig(author: CloudConfig, ours: CloudConfig): Merged
     const theirs = author[key];
     if (theirs === undefined || theirs === null) config[key] = value;
     else if (Array.isArray(value) && Array.isArray(theirs)) config[key] = [...theirs, ...value];
-    else if (Array.isArray(value)) problems.push(`${key}: must be a list, so that vm-agent can append to it`);
+    else if (Array.isArray(value)) problems.push(`${key}: must be a list, so that vm-agent can add to it`);
     else if (theirs !== value) {
       problems.push(
         `${key}: vm-agent needs ${JSON.stringify(value)}, the file says ${JSON.stringify(theirs)}`,

@@ -1,10 +1,20 @@
 /** Makes the cloud-init user-data that turns a fresh instance into an agent; pure. */
-import { stringify } from "yaml";
 import type { DesiredAgent } from "../../controller/core/types.ts";
 import { START_PATH, startScript } from "../systemd/start-script.ts";
 import { BUNDLE_PATH, runtimeUnit, SETTINGS_PATH, UNIT_PATH } from "../systemd/unit.ts";
-import { type CloudConfig, mergeCloudConfig } from "./merge.ts";
-import { ENSURE_NODE, runLine, START_AT_EXIT, START_DONE, START_RUNTIME, STATE_FOLDER } from "./shell.ts";
+import { authorConfig, authorProblems, authorScript, base64, octal } from "./author.ts";
+import { type CloudConfig, type Merged, mergeCloudConfig } from "./merge.ts";
+import { cloudConfigText } from "./scalars.ts";
+import {
+  AUTHOR_SCRIPT_PATH,
+  ENSURE_NODE,
+  EXIT_AS_AUTHOR,
+  ownFolders,
+  RUN_AUTHOR_SCRIPT,
+  runLine,
+  START_RUNTIME,
+  STATE_FOLDER,
+} from "./shell.ts";
 
 export interface UserDataInput {
   readonly agent: Pick<DesiredAgent, "name" | "provision" | "tasks">;
@@ -26,7 +36,7 @@ export interface UserDataInput {
 }
 
 /** Paths that are ours; an author's file of the same path would silently lose or win. */
-const OUR_PATHS: readonly string[] = [BUNDLE_PATH, START_PATH, SETTINGS_PATH, UNIT_PATH];
+const OUR_PATHS: readonly string[] = [BUNDLE_PATH, START_PATH, SETTINGS_PATH, UNIT_PATH, AUTHOR_SCRIPT_PATH];
 
 /** What a document may add. Multipass hands user data on in one message, which gRPC takes up to 4 MiB of; ours is a small part of it. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
@@ -46,7 +56,14 @@ export interface UserDataProblem {
 /** Empty: `renderUserData` will not throw. */
 export function userDataProblems({ provision, tasks }: Provisioned): readonly UserDataProblem[] {
   const { cloudInit = {}, files } = provision;
-  const merged = mergeCloudConfig(cloudInit, documentPart({ provision, tasks }));
+  // Where the file is read they are reported with their line; what was read before that check existed is refused here.
+  const unfit = authorProblems(cloudInit).map(({ pointer, message, next }) => ({
+    field: "/cloudInit",
+    message: `has ${pointer}, which ${message}`,
+    next,
+  }));
+  if (unfit.length > 0) return unfit;
+  const merged = merge({ provision, tasks }, []);
   const authored = Array.isArray(cloudInit.write_files) ? cloudInit.write_files.map(pathOf) : [];
   const bytes = merged.ok ? yamlBytes(merged.config) : 0;
   return [
@@ -80,13 +97,13 @@ const refused = (message: string): UserDataProblem => ({
 /** Exact where it may matter: YAML takes several times as long to write as JSON, and hardly ever four times as large. */
 function yamlBytes(config: CloudConfig): number {
   const bytes = Buffer.byteLength(JSON.stringify(config));
-  return bytes * 4 > MAX_DOCUMENT_BYTES ? Buffer.byteLength(yaml(config)) : bytes;
+  return bytes * 4 > MAX_DOCUMENT_BYTES ? Buffer.byteLength(cloudConfigText(config)) : bytes;
 }
 
 /**
- * Order in the guest: our files and the author's, packages, the document's files, the author's runcmd, Node, the
- * document's `run`, and last the runtime: so an agent that says hello has been through its provisioning. What fails of it
- * is told by the runtime, which is started all the same.
+ * Order in the guest: our files, the author's, packages, the document's files, the author's runcmd, Node, the document's
+ * `run`, and last the runtime: so an agent that says hello has been through its provisioning. What fails of it is reported by
+ * the runtime, which is started all the same.
  * Throws with all problems when the author's cloud-init cannot be joined with ours.
  */
 export function renderUserData(input: UserDataInput): string {
@@ -95,22 +112,10 @@ export function renderUserData(input: UserDataInput): string {
     const words = problems.map(({ field, message, next }) => `provision${field} ${message}; ${next}`);
     throw new Error(`cloud-init of ${input.agent.name}: ${words.join("; ")}`);
   }
-  const document = documentPart(input.agent);
-  const ours: CloudConfig = {
-    ...document,
-    write_files: [...ourFiles(input), ...(document.write_files as readonly unknown[])],
-  };
-  const merged = mergeCloudConfig(input.agent.provision.cloudInit ?? {}, ours);
+  const merged = merge(input.agent, ourFiles(input));
   if (!merged.ok) throw new Error(merged.problems.join("; "));
-  if (hasCommands(input.agent.provision.cloudInit)) {
-    const commands = merged.config.runcmd as readonly unknown[];
-    return yaml({ ...merged.config, runcmd: [START_AT_EXIT, ...commands, START_DONE] });
-  }
-  return yaml(merged.config);
+  return cloudConfigText(merged.config);
 }
-
-const yaml = (config: CloudConfig): string =>
-  `#cloud-config\n${stringify(config, { lineWidth: 0, version: "1.1" })}`;
 
 const tooLarge = (bytes: number): UserDataProblem => ({
   field: "",
@@ -118,17 +123,39 @@ const tooLarge = (bytes: number): UserDataProblem => ({
   next: "mount or fetch what is large",
 });
 
-/** What depends on the document alone. */
-function documentPart({ provision, tasks }: Provisioned): CloudConfig {
-  return {
-    ...(provision.packages.length > 0 ? { package_update: true, packages: provision.packages } : {}),
-    write_files: provision.files.map((file) => documentFile(file, tasks.user)),
-    runcmd: [STATE_FOLDER, ENSURE_NODE, ...provision.run.map(runLine), ...START_RUNTIME],
+/**
+ * `first`: files that do not depend on the document. They are written before the author's, so that the runtime and its unit
+ * are in place whatever the author's part does.
+ */
+function merge({ provision, tasks }: Provisioned, first: readonly unknown[]): Merged {
+  const { cloudInit = {}, packages, files, run } = provision;
+  const script = authorScript(cloudInit.runcmd);
+  const lists = Array.isArray(cloudInit.runcmd) ? {} : { runcmd: cloudInit.runcmd };
+  const ours: CloudConfig = {
+    ...(packages.length > 0 ? { package_update: true, packages } : {}),
+    write_files: files.map((file) => documentFile(file, tasks.user)),
+    runcmd: [
+      STATE_FOLDER,
+      ...ownFolders(foldersInHome(files, tasks.user), tasks.user),
+      ...(script === null ? [] : [RUN_AUTHOR_SCRIPT]),
+      ENSURE_NODE,
+      ...run.map(runLine),
+      ...START_RUNTIME,
+      ...(script === null ? [] : [EXIT_AS_AUTHOR]),
+    ],
   };
+  const merged = mergeCloudConfig({ ...authorConfig(cloudInit), ...lists }, ours);
+  if (!merged.ok) return merged;
+  const commands = script === null ? [] : [scriptFile(script)];
+  const written = merged.config.write_files as readonly unknown[];
+  return { ok: true, config: { ...merged.config, write_files: [...first, ...commands, ...written] } };
 }
 
-const hasCommands = (author: CloudConfig | undefined): boolean =>
-  Array.isArray(author?.runcmd) && author.runcmd.length > 0;
+const scriptFile = (script: string) => ({
+  path: AUTHOR_SCRIPT_PATH,
+  permissions: "0700",
+  ...base64(script),
+});
 
 function ourFiles({
   agent,
@@ -174,24 +201,23 @@ function documentFile(
   file: { readonly path: string; readonly content: string; readonly mode?: string },
   user: string,
 ) {
-  const owner = file.path.startsWith(`/home/${user}/`) ? { owner: `${user}:${user}` } : {};
-  // Four digits, so that it stays octal even without quotes (YAML 1.1, which cloud-init reads).
-  const permissions = file.mode === undefined ? {} : { permissions: file.mode.padStart(4, "0") };
-  return { path: file.path, ...permissions, ...owner, ...textOrBase64(file.content), defer: true };
+  const owner = file.path.startsWith(homeOf(user)) ? { owner: `${user}:${user}` } : {};
+  const mode = octal(file.mode);
+  const permissions = mode === null ? {} : { permissions: mode };
+  return { path: file.path, ...permissions, ...owner, ...base64(file.content), defer: true };
 }
 
-/**
- * Multipass parses the YAML and writes it anew, and its writer drops the quotes of `"123"` or `"true"`, which cloud-init
- * would then read as a number or a truth value. Text that has letters and spaces cannot be mistaken so; all else is base64.
- */
-function textOrBase64(content: string): { readonly content: string; readonly encoding?: string } {
-  const plain =
-    /[A-Za-z]/.test(content) &&
-    /[ \n]/.test(content) &&
-    /^[\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe]*$/.test(content);
-  if (plain) return { content };
-  // The newline keeps even base64 of nothing but digits a text; the decoder skips it.
-  return { content: `${Buffer.from(content, "utf8").toString("base64")}\n`, encoding: "b64" };
+const homeOf = (user: string): string => `/home/${user}/`;
+
+/** Folders between the user's home and the files in it, outermost first. */
+function foldersInHome(files: readonly { readonly path: string }[], user: string): readonly string[] {
+  const home = homeOf(user);
+  const folders = new Set<string>();
+  for (const { path } of files)
+    if (path.startsWith(home))
+      for (let end = path.indexOf("/", home.length); end > 0; end = path.indexOf("/", end + 1))
+        folders.add(path.slice(0, end));
+  return [...folders];
 }
 
 function pathOf(file: unknown): string | null {

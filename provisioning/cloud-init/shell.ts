@@ -24,12 +24,15 @@ export const START_RUNTIME: readonly string[] = [
   `systemctl enable --now ${UNIT_NAME}`,
 ];
 
+/** The author's own `runcmd`, as one script. */
+export const AUTHOR_SCRIPT_PATH = "/usr/local/lib/vm-agent/cloud-init-runcmd";
+
 /**
- * All of runcmd is one shell script, so an \`exit\` or a \`set -e\` of the author's would end it before the runtime is started.
- * The exit code stays the author's, and cloud-init reports it.
+ * In a shell of its own, so that an `exit`, a `set -e` or a syntax error in it ends nothing of ours. Its exit code becomes
+ * that of all of runcmd, so that cloud-init reports the failure too.
  */
-export const START_AT_EXIT = `trap ${quote([ENSURE_NODE, ...START_RUNTIME].join("; "))} EXIT`;
-export const START_DONE = "trap - EXIT";
+export const RUN_AUTHOR_SCRIPT = `sh ${AUTHOR_SCRIPT_PATH}; author=$?; [ $author -eq 0 ] || echo "runcmd of provision.cloudInit exited with $author" >> ${PROVISION_ERRORS_PATH}`;
+export const EXIT_AS_AUTHOR = "exit $author";
 
 /**
  * One line of the document in a shell of its own: an `exit`, a `cd` or a failure in it changes nothing for those after
@@ -37,4 +40,13 @@ export const START_DONE = "trap - EXIT";
  */
 export function runLine(line: string, index: number): string {
   return `sh -c ${quote(line)} || echo "provision.run[${index}] exited with $?" >> ${PROVISION_ERRORS_PATH}`;
+}
+
+/**
+ * cloud-init makes missing folders as root. Those above a file in the user's home become the user's; a folder that has
+ * another owner is left alone.
+ */
+export function ownFolders(folders: readonly string[], user: string): readonly string[] {
+  if (folders.length === 0) return [];
+  return [`chown -h --from=0:0 ${user}:${user} ${folders.map(quote).join(" ")}`];
 }

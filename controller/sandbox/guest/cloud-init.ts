@@ -38,14 +38,16 @@ export function readUserData(name: string): UserData {
   return readJson<UserData>(userDataFile(name)) ?? {};
 }
 
-/** The part that runs before services start. */
+/** The part that runs before services start. As in cloud-init, a file that is none ends it: those after it are not written. */
 export function writeFiles(root: string, userData: UserData): void {
   for (const item of list(userData.write_files)) {
-    if (item === null || typeof item !== "object") continue;
+    if (item === null || typeof item !== "object") throw new TypeError(`${String(item)} is no file`);
     const file = item as UserData;
     const path = insideGuest(root, String(file.path ?? ""));
+    const { content: written = "" } = file;
+    if (typeof written !== "string") throw new TypeError(`object of type '${typeof written}' has no len()`);
     mkdirSync(dirname(path), { recursive: true });
-    const content = decode(file.content, String(file.encoding ?? ""));
+    const content = decode(written, String(file.encoding ?? ""));
     if (file.append === true) appendFileSync(path, content);
     else writeFileSync(path, content);
     chmodSync(path, permissions(file.permissions));
@@ -58,8 +60,7 @@ export function writeAuthorizedKeys(root: string, userData: UserData): void {
   writeFileSync(join(root, "home/ubuntu/.ssh/authorized_keys"), keys.join(""), { mode: 0o600 });
 }
 
-function decode(content: unknown, encoding: string): Buffer {
-  const text = content === undefined || content === null ? "" : String(content);
+function decode(text: string, encoding: string): Buffer {
   const kind = encoding.toLowerCase().replaceAll("base64", "b64").replaceAll("gzip", "gz");
   if (kind === "b64") return Buffer.from(text, "base64");
   if (kind === "gz+b64") return gunzipSync(Buffer.from(text, "base64"));
@@ -86,8 +87,13 @@ export async function runCommands(
   const packages = list(userData.packages);
   if (packages.length > 0)
     log(`sandbox: packages are never installed, skipped: ${packages.map(String).join(" ")}`);
-  const commands = [...list(userData.bootcmd), ...list(userData.runcmd)];
+  const commands = [...list(userData.bootcmd), ...list(userData.runcmd)].filter((it) => it !== null);
   if (commands.length === 0) return [];
+  const strange = commands.find((it) => typeof it !== "string" && !Array.isArray(it));
+  if (strange !== undefined)
+    return [
+      `('runcmd', TypeError("Unable to shellify type '${typeof strange}'. Expected list, string, tuple."))`,
+    ];
   if (isolation.bwrap) return await runScript(instance, isolation, commands);
   for (const command of commands) {
     const words = wordsOf(command);

@@ -36,6 +36,11 @@ done
 exec "$@"
 `;
 
+/** There is one account behind all names: every file is its own already. */
+const CHOWN = `#!/bin/sh
+# chown of the sandbox: changes nothing.
+`;
+
 const CLOUD_INIT = `#!/bin/sh
 # cloud-init of the sandbox: only status.
 state="\${VM_AGENT_GUEST_ROOT:-}/run/sandbox/cloud-init.json"
@@ -77,6 +82,7 @@ export const SHIMS = {
   systemctl: SYSTEMCTL,
   journalctl: JOURNALCTL,
   sudo: SUDO,
+  chown: CHOWN,
   "cloud-init": CLOUD_INIT,
   "apt-get": APT_GET,
   "apt-cache": "#!/bin/sh\n# apt-cache of the sandbox: knows of no package.\n",
