@@ -43,3 +43,17 @@ test("nobody there, an answer that is cut off, one that never comes and one that
   await end(server);
   await assert.rejects(httpGet(url), { code: "ECONNREFUSED" });
 });
+
+test("a connection that is closed before the answer is tried again, and not for ever", async () => {
+  let asked = 0;
+  const { url, server } = await serve((request, response) => {
+    asked += 1;
+    if (request.url === "/never" || asked < 3) request.socket.destroy();
+    else response.end("{}");
+  });
+  assert.equal((await httpGet(new URL("/third", url))).status, 200);
+  assert.equal(asked, 3);
+  await assert.rejects(httpGet(new URL("/never", url)), { code: "ECONNRESET" });
+  assert.equal(asked, 8);
+  await end(server);
+});

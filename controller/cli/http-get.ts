@@ -8,16 +8,36 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
+interface GetOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly deadlineMs?: number;
+  /** The fingerprint by which the server's certificate is known. */
+  readonly pin?: string | undefined;
+}
+
+/** A hub that is flooded closes connections to make room: a GET may be asked again. */
+const TRIES = 5;
+const PAUSE_MS = 50;
+
 /** Rejects when nothing answers, or not within the deadline. Redirections are not followed: the hub has none. */
-export async function httpGet(
-  url: URL,
-  options: {
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly deadlineMs?: number;
-    /** The fingerprint by which the server's certificate is known. */
-    readonly pin?: string | undefined;
-  } = {},
-): Promise<HttpAnswer> {
+export async function httpGet(url: URL, options: GetOptions = {}): Promise<HttpAnswer> {
+  const end = performance.now() + (options.deadlineMs ?? Number.POSITIVE_INFINITY);
+  for (let tried = 1; ; tried += 1) {
+    const left = end - performance.now();
+    try {
+      return await getOnce(url, {
+        ...options,
+        ...(Number.isFinite(left) && { deadlineMs: Math.max(1, left) }),
+      });
+    } catch (error) {
+      const isReset = (error as NodeJS.ErrnoException).code === "ECONNRESET";
+      if (!isReset || tried === TRIES || performance.now() >= end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+async function getOnce(url: URL, options: GetOptions): Promise<HttpAnswer> {
   const { get } =
     url.protocol === "https:"
       ? process.getBuiltinModule("node:https")
@@ -39,7 +59,9 @@ export async function httpGet(
     });
     // The whole answer has to be there by then, however slowly it drips.
     const late = () =>
-      request.destroy(new Error(`no answer from ${url.host} within ${options.deadlineMs} ms`));
+      request.destroy(
+        new Error(`no answer from ${url.host} within ${Math.round(options.deadlineMs ?? 0)} ms`),
+      );
     const timer = options.deadlineMs === undefined ? null : setTimeout(late, options.deadlineMs);
     const settled =
       <T>(settle: (value: T) => void) =>

@@ -75,12 +75,14 @@ export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
   // What a client breaks off or garbles is its own affair; koa would print a stack for each.
   app.on("error", (error: NodeJS.ErrnoException) => {
-    if (!/^(HPE_|ECONNRESET$|EPIPE$)/.test(error.code ?? "")) app.onerror(error);
+    if (!/^(HPE_|ECONNRESET$|EPIPE$|ERR_HTTP_REQUEST_TIMEOUT$)/.test(error.code ?? "")) app.onerror(error);
   });
   for (const middleware of deps.before ?? []) app.use(middleware);
   app.use(async (ctx, next) => {
     try {
-      guard(ctx.req, ctx.path, guardDeps);
+      const isOperator = guard(ctx.req, ctx.path, guardDeps);
+      if (isOperator && !hub.admission.authenticated(ctx.req.socket, "operator"))
+        ctx.set("connection", "close");
       const task = ctx.method === "POST" ? TASK_PATH.exec(ctx.path) : null;
       if (task) await submitTask(ctx, task[1] ?? "", routeDeps);
       else await next();

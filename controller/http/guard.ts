@@ -28,8 +28,8 @@ export class LockedOut extends VmAgentError {
   }
 }
 
-/** Throws what the request is refused with. */
-export function guard(request: IncomingMessage, path: string, deps: GuardDeps): void {
+/** False: the path needs no token. Throws what the request is refused with. */
+export function guard(request: IncomingMessage, path: string, deps: GuardDeps): boolean {
   const { headers } = request;
   if (!hostAllowed(headers.host, deps.hostNames)) {
     throw refusal(
@@ -45,9 +45,9 @@ export function guard(request: IncomingMessage, path: string, deps: GuardDeps): 
       "use the dashboard, or a program",
     );
   }
-  if (path === "/health") return;
+  if (path === "/health") return false;
   const verdict = deps.operator.check(headers.authorization, address(request));
-  if (verdict.ok) return;
+  if (verdict.ok) return true;
   switch (verdict.reason) {
     case "locked":
       throw new LockedOut(Math.ceil(verdict.retryAfterMs / 1000));

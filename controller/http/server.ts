@@ -23,16 +23,18 @@ export interface HttpServer {
 
 /** Errors: `port-in-use`, `address-unavailable`. */
 export async function listenHttp({ app, hub, bind, port }: HttpServerDeps): Promise<HttpServer> {
+  const { limits } = hub;
   const options = {
-    headersTimeout: 10_000,
-    requestTimeout: hub.limits.bodyDeadline,
-    keepAliveTimeout: 30_000,
+    headersTimeout: limits.headersDeadline,
+    requestTimeout: Math.max(limits.bodyDeadline, limits.headersDeadline),
+    keepAliveTimeout: limits.keepAlive,
+    connectionsCheckingInterval: limits.connectionsCheck,
   };
   const { tls } = hub.settings;
   const server: Server = tls
-    ? createTlsServer({ ...options, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 })
+    ? createTlsServer({ ...options, cert: tls.cert, key: tls.key, handshakeTimeout: limits.tlsDeadline })
     : createServer(options);
-  server.maxConnections = hub.limits.maxHttpConnections;
+  server.on("connection", hub.admission.accept);
   const answering = new Set<ServerResponse>();
   let idle = () => {};
   server.on("request", (_, response) => {

@@ -5,14 +5,16 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer } from "ws";
+import { type ServerOptions, WebSocketServer } from "ws";
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { RuntimeAuth } from "./auth.ts";
 import type { AuthReports } from "./auth-reports.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
-import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import type { ConnectionAdmission } from "./connection-admission.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { CLOSE } from "./frames.ts";
+import { createHelloDeadlines } from "./hello-deadlines.ts";
 import { hostAllowed } from "./hosts.ts";
 import type { Limits } from "./limits.ts";
 import type { Lockout } from "./lockout.ts";
@@ -21,6 +23,7 @@ import { type Entry, Session, type SessionDeps } from "./session.ts";
 import { RuntimeSocket, Visit, type VisitDeps } from "./visit.ts";
 
 export interface AgentSocketDeps {
+  readonly admission: ConnectionAdmission;
   readonly auth: RuntimeAuth;
   readonly bus: Bus;
   readonly connection: ConnectionDeps;
@@ -54,15 +57,18 @@ export class AgentSocket {
 
   constructor(deps: AgentSocketDeps) {
     this.#deps = deps;
-    this.#server = new WebSocketServer({
+    // `closeTimeout` is missing in the types of ws 8.
+    const options: ServerOptions<typeof RuntimeSocket> & { readonly closeTimeout: number } = {
       noServer: true,
       maxPayload: deps.limits.maxFrameBytes,
       perMessageDeflate: false,
       clientTracking: false,
+      closeTimeout: deps.limits.closeDeadline,
       WebSocket: RuntimeSocket,
-    });
+    };
+    this.#server = new WebSocketServer(options);
     const { bus, limits, registry, onDisconnected, session } = deps;
-    this.#waiting = createDeadlines(limits.helloDeadline, (visit) => visit.late());
+    this.#waiting = createHelloDeadlines(limits);
     this.#visitDeps = {
       bus,
       limits,
@@ -115,7 +121,7 @@ export class AgentSocket {
   }
 
   #judge(request: IncomingMessage, asked: Asked | null): Refusal | Entry {
-    const { auth, limits, hostNames } = this.#deps;
+    const { admission, auth, limits, hostNames } = this.#deps;
     if (asked === null) return { status: 404, reason: "runtimes connect to /agent" };
     if (request.method !== "GET") return { status: 405, reason: "an upgrade is a GET" };
     if (!hostAllowed(request.headers.host, hostNames()))
@@ -124,15 +130,15 @@ export class AgentSocket {
     if (request.headers.origin !== undefined) return { status: 403, reason: "browsers are not admitted" };
     if (asked.agent === "" || asked.token === "")
       return { status: 401, reason: "agent name and token are required" };
-    const admission = auth.admit(asked.agent, asked.token);
-    if (!admission.ok) return this.#refuseToken(address(request), asked.agent, admission.reason);
-    if (this.#sockets.size >= limits.maxConnections || this.#waiting.size >= limits.maxPreAuthConnections) {
-      return { status: 503, reason: "too many connections", retryAfter: 5 };
-    }
+    const admitted = auth.admit(asked.agent, asked.token);
+    if (!admitted.ok) return this.#refuseToken(address(request), asked.agent, admitted.reason);
+    const hasRoom =
+      admission.authenticated(request.socket, "runtime") && this.#waiting.size < limits.maxPreAuthConnections;
+    if (!hasRoom) return { status: 503, reason: "too many connections", retryAfter: 5 };
     return {
-      nonce: admission.nonce,
-      renew: admission.renew,
-      pending: admission.pending,
+      nonce: admitted.nonce,
+      renew: admitted.renew,
+      pending: admitted.pending,
     };
   }
 
@@ -221,5 +227,7 @@ function refuseUpgrade(socket: Duplex, { status, reason, retryAfter }: Refusal):
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
   ];
+  // Without it a client that does not close its own end keeps the descriptor for ever.
+  socket.once("finish", destroy);
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { descriptorLimit } from "../base/descriptors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
 import type { RuntimeReading } from "../core/types.ts";
@@ -11,6 +12,7 @@ import { type Interfaces, advertised, anyAddresses, join } from "./addresses.ts"
 import { type AgentPort, openAgentPort } from "./agent-port.ts";
 import { AgentSocket } from "./agent-socket.ts";
 import { createAudit } from "./audit.ts";
+import { ConnectionAdmission, connectionBudget } from "./connection-admission.ts";
 import { RuntimeAuth } from "./auth.ts";
 import { AuthReports } from "./auth-reports.ts";
 import { hostName } from "./hosts.ts";
@@ -54,6 +56,8 @@ export interface HubDeps {
   readonly settings: HubSettings;
   readonly random?: Random;
   readonly limits?: Partial<Limits>;
+  /** Files and sockets that this process may have open; default: its own limit. */
+  readonly descriptors?: number;
   /** The network interfaces of this machine, read again and again. */
   readonly interfaces?: () => Interfaces;
   /** What runtimes should run; absent: they stay as they are. */
@@ -81,6 +85,7 @@ export function createHub(deps: HubDeps) {
 
   const audit = createAudit(store.audit, clock);
   const lockout = new Lockout(clock, limits);
+  const admission = new ConnectionAdmission(connectionBudget(deps.descriptors ?? descriptorLimit(), limits));
   const reports = new AuthReports(bus, clock, limits);
   const operatorToken = readOrCreateOperatorToken(settings.home, random);
   const auth = new RuntimeAuth({ credentials: store.credentials, clock, random, limits });
@@ -114,6 +119,7 @@ export function createHub(deps: HubDeps) {
     onError,
   };
   const sockets = new AgentSocket({
+    admission,
     auth,
     bus,
     connection: { bus, random, now: clock.now, limits },
@@ -194,6 +200,8 @@ export function createHub(deps: HubDeps) {
   });
 
   return {
+    /** Every server of this process reports its connections here. */
+    admission,
     auth,
     audit,
     clock,
@@ -221,16 +229,21 @@ export function createHub(deps: HubDeps) {
         response.writeHead(426, { "content-type": "text/plain", connection: "close", upgrade: "websocket" });
         response.end("this port speaks WebSocket with runtimes; the API is on the HTTP port\n");
       };
-      const times = { headersTimeout: 10_000, requestTimeout: 10_000 };
+      const times = {
+        headersTimeout: limits.headersDeadline,
+        requestTimeout: limits.headersDeadline,
+        keepAliveTimeout: limits.keepAlive,
+        connectionsCheckingInterval: limits.connectionsCheck,
+      };
       const { tls } = settings;
       const make = () => {
         const server = tls
           ? createTlsServer(
-              { ...times, cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 },
+              { ...times, cert: tls.cert, key: tls.key, handshakeTimeout: limits.tlsDeadline },
               refuseRequest,
             )
           : createServer(times, refuseRequest);
-        server.maxConnections = limits.maxConnections + limits.maxPreAuthConnections;
+        server.on("connection", admission.accept);
         server.on("upgrade", sockets.handleUpgrade);
         return server;
       };

@@ -7,8 +7,20 @@ export const LIMITS = {
   maxOutputBytes: 1024 * 1024,
   /** What may wait unsent for a runtime that does not read; beyond it the connection is cut and its tasks redelivered. */
   maxBufferedBytes: 16 * 1024 * 1024,
-  /** Connections that have not authenticated or not said hello yet, all addresses together. */
-  maxPreAuthConnections: 1000,
+  /**
+   * Descriptors of the process that connections leave free, for the database, Multipass, files and the operator. Below 1024
+   * descriptors: a quarter of them.
+   */
+  descriptorReserve: 256,
+  /**
+   * Connections to any port that have presented no valid token, all addresses together; at most the descriptors that the others
+   * leave. Beyond it the oldest one of the address with the most of them is closed. As many runtimes may owe their hello.
+   */
+  maxPreAuthConnections: 2000,
+  /** The same from one address; at most three quarters of the descriptors. */
+  maxPreAuthPerAddress: 1000,
+  /** Connections of one agent that owe their hello; the oldest is closed for a newer one. */
+  maxWaitingPerAgent: 4,
   /** What one connection may take of the hub: so many frames a second, and so many bytes; beyond it the connection is read more slowly. */
   framesPerSecond: 2000,
   frameBytesPerSecond: 32 * 1024 * 1024,
@@ -16,9 +28,19 @@ export const LIMITS = {
   frameCredit: 2000,
   /** From the upgrade to hello. */
   helloDeadline: 10_000,
+  /** TLS handshake, from the connection on. */
+  tlsDeadline: 10_000,
+  /** Headers of a request, from the connection on. */
+  headersDeadline: 10_000,
+  /** A connection that is kept open between two requests. */
+  keepAlive: 30_000,
+  /** Between two checks of these deadlines and of `bodyDeadline`. */
+  connectionsCheck: 1000,
+  /** The closing handshake of a WebSocket; then the connection is cut. */
+  closeDeadline: 5000,
   /** Frames kept while a handshake writes to the disk. */
   maxFramesBeforeReady: 200,
-  /** Connected runtimes. */
+  /** Connected runtimes; at most the descriptors that the others leave. */
   maxConnections: 20_000,
 
   /** Heartbeats are asked for at this pace; a runtime adds its own jitter. */
@@ -99,7 +121,7 @@ export const LIMITS = {
   /** A reader of a live stream that takes nothing of what lies ready for so long is cut */
   streamStall: 60_000,
 
-  /** Connections over HTTP to the API, and as many to the dashboard; beyond it new ones are closed. */
+  /** Connections with the operator's token, API and dashboard together; at most a quarter of the descriptors. Beyond it each is closed after its answer. */
   maxHttpConnections: 2000,
   /** Body of a request over HTTP. */
   maxBodyBytes: 4 * 1024 * 1024,

@@ -66,7 +66,15 @@ export class Visit {
   }
 
   late(): void {
-    this.connection.close(CLOSE.protocolError, `no hello within ${this.#deps.limits.helloDeadline} ms`);
+    const { limits } = this.#deps;
+    this.connection.close(CLOSE.protocolError, `no hello within ${limits.helloDeadline} ms`);
+    // What says no hello need not answer a close either.
+    setTimeout(() => this.connection.terminate(), limits.connectionsCheck).unref();
+  }
+
+  displaced(): void {
+    this.connection.close(CLOSE.replaced, "newer connections of this agent owe their hello, too");
+    setTimeout(() => this.connection.terminate(), this.#deps.limits.connectionsCheck).unref();
   }
 
   message(data: Buffer, binary: boolean): void {
