@@ -1,7 +1,7 @@
 /** The certificate of hub, API and dashboard: read and judged at the start, so that nobody finds out by a failed connection. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { EXIT, VmAgentError } from "./errors.ts";
+import { readPlainFile } from "./plain-file.ts";
 
 export interface TlsFiles {
   readonly cert: string;
@@ -45,7 +45,7 @@ export function loadTls({ cert: certFile, key: keyFile }: TlsFiles, now: number)
 
 function read(path: string, what: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path).toString("utf8");
   } catch (error) {
     throw problem(
       "tls-unreadable",

@@ -1,7 +1,8 @@
 /** `vm-agent create NAME`: writes `fleet/agents/NAME.yaml`, then applies it. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { readPlainFile } from "../base/plain-file.ts";
 import { converge } from "./converge.ts";
 import { type Wanted, createdYaml } from "./create-yaml.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
@@ -70,7 +71,7 @@ function schemaLine(folder: string): string | null {
   for (const file of readdirSync(folder).sort()) {
     if (!/\.ya?ml$/.test(file)) continue;
     const line = /^# yaml-language-server: \$schema=\S*agent\.schema\.json[ \t]*$/m.exec(
-      readFileSync(join(folder, file), "utf8"),
+      readPlainFile(join(folder, file)).toString("utf8"),
     );
     if (line) return line[0];
   }

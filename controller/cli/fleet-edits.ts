@@ -1,8 +1,9 @@
 /** Edits of the fleet that a person asked for: what is asked for changes and not a byte besides; what would break the fleet is not written. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Settings } from "../base/env.ts";
 import { VmAgentError } from "../base/errors.ts";
+import { readPlainFile } from "../base/plain-file.ts";
 import type { Desired, DesiredAgent, PowerState } from "../core/types.ts";
 import { type FleetFiles, filesOnDisk } from "../reconcile/fleet-files.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
@@ -167,7 +168,7 @@ export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
 }
 
 const MARK = "\uFEFF";
-const textIn = (fleet: string, file: string): string => readFileSync(join(fleet, file), "utf8");
+const textIn = (fleet: string, file: string): string => readPlainFile(join(fleet, file)).toString("utf8");
 
 function withoutMark(text: string, edit: (text: string) => string): string {
   const mark = text.startsWith(MARK) ? MARK : "";

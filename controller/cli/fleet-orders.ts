@@ -1,5 +1,4 @@
 /** What a person at the dashboard may do beyond the hub's API: edits of the fleet, carried out by the loop, and a shell. */
-import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Api } from "../../ui/client/api.ts";
 import type { PlanView } from "../../ui/client/types.ts";
@@ -7,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Settings } from "../base/env.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { handOver } from "../base/hand-over.ts";
+import { readPlainFile } from "../base/plain-file.ts";
 import type { PowerState } from "../core/types.ts";
 import type { Executable } from "../drivers/multipass-call.ts";
 import { createFleetEdits, type Edited } from "./fleet-edits.ts";
@@ -68,7 +68,7 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
     async document(agent: string): Promise<string | null> {
       const { agents } = await api.getFleet();
       const source = agents.find((a) => a.name === agent)?.source;
-      return source ? readFileSync(join(settings.fleet, source.file), "utf8") : null;
+      return source ? readPlainFile(join(settings.fleet, source.file)).toString("utf8") : null;
     },
   };
 }

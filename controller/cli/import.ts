@@ -1,9 +1,10 @@
 /** `vm-agent import NAME`: writes down an instance that vm-agent did not create, asks, and makes it ours. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { readPlainFile } from "../base/plain-file.ts";
 import type { DesiredAgent, Mount } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { adopt, importable } from "../reconcile/adopt.ts";
@@ -78,7 +79,7 @@ async function declared(invocation: Invocation, name: string, path: string): Pro
   const { settings, output } = invocation;
   const desired = await readFolder(settings, output);
   const other = desired.agents.find((a) => a.name === name);
-  const text = existsSync(path) ? readFileSync(path, "utf8") : null;
+  const text = existsSync(path) ? readPlainFile(path).toString("utf8") : null;
   if (text?.startsWith("# Imported on ") && other && join(settings.fleet, other.source.file) === path)
     return text;
   if (other) {

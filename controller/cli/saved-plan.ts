@@ -1,8 +1,8 @@
 /** A plan in a file: written by `plan -o`, and applied only if the fleet and the world are still as they were then. */
-import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { checkPlan } from "../../schemas/validate-plan.ts";
 import { VmAgentError } from "../base/errors.ts";
+import { readPlainFile } from "../base/plain-file.ts";
 import type { Change, Plan, SavedScope } from "../core/types.ts";
 import { ourInstances } from "../core/world-hash.ts";
 import { replaceFile } from "./files.ts";
@@ -13,6 +13,8 @@ export type SavedPlan = Plan & { readonly saved: SavedScope };
 
 /** The format that this version writes and reads. */
 const FORMAT: Plan["format"] = 1;
+/** Room for plans of thousands of agents. */
+const MAX_PLAN_BYTES = 64 * 1024 * 1024;
 
 export function writeSavedPlan(path: string, { plan, observed, scope }: Planned): SavedPlan {
   const value: SavedPlan = { ...plan, saved: { ...scope, seen: ourInstances(observed, scope.targets) } };
@@ -27,7 +29,7 @@ export function readSavedPlan(path: string): SavedPlan {
   const file = shownPath(path);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(readPlainFile(path, MAX_PLAN_BYTES).toString("utf8"));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new VmAgentError({

@@ -1,6 +1,7 @@
 /** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
-import { type Dirent, readFileSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { mustBePlain, PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 
 export interface FoundFile {
@@ -22,7 +23,7 @@ export interface FleetFiles {
   list(): Listing;
   /** Changes when the file changes; null: it cannot be read. */
   stamp(absolute: string): string | null;
-  /** Throws as `node:fs` does. */
+  /** Throws as `readPlainFile` does. */
   read(absolute: string): Uint8Array;
 }
 
@@ -31,7 +32,7 @@ export function filesOnDisk(folder: string, except?: string): FleetFiles {
   return {
     list: () => listFleetFiles(folder, except),
     stamp: stampAt,
-    read: (absolute) => readFileSync(absolute),
+    read: (absolute) => readPlainFile(absolute),
   };
 }
 
@@ -136,8 +137,8 @@ function addFile(folder: string, relative: string, name: string, state: Walk): v
   try {
     const stats = statSync(absolute);
     if (stats.isDirectory()) return;
-    if (!stats.isFile()) state.errors.push(fileError(path, "is not a plain file", "invalid"));
-    else state.files.push({ path, absolute, stamp: stampOf(stats) });
+    mustBePlain(stats);
+    state.files.push({ path, absolute, stamp: stampOf(stats) });
   } catch (error) {
     // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
     if (errnoOf(error) !== "ENOENT" || isLink(folder, name)) state.errors.push(unreadable(path, error));
@@ -154,6 +155,7 @@ export function errnoOf(error: unknown): string {
 }
 
 export function unreadable(path: string, error: unknown): FleetError {
+  if (error instanceof PlainFileError) return fileError(path, error.message, "invalid");
   const code = errnoOf(error);
   const words: Readonly<Record<string, string>> = {
     EACCES: "cannot be read: permission denied",

@@ -1,4 +1,5 @@
 /** Reads the fleet of a commit, remembering what it shares with the one before. */
+import { MAX_FILE_BYTES } from "../base/plain-file.ts";
 import { git, type Repository } from "./fleet-git.ts";
 import { createBlobCache } from "./fleet-git-blobs.ts";
 import { type CommitFiles, createCommitFiles } from "./fleet-git-files.ts";
@@ -46,7 +47,8 @@ export function createSuspicion(): (repository: Repository, oids: readonly strin
         .filter(([, kind]) => kind === "blob")
         .map(([oid = "", , size]) => ({ oid, size: Number(size) }));
       const blobs = createBlobCache(repository);
-      await blobs.load(refs);
+      // A larger one is no document, and is not read.
+      await blobs.load(refs.filter(({ size }) => size <= MAX_FILE_BYTES));
       for (const { oid } of refs)
         judged.set(oid, MAY_FOLLOW.test(Buffer.from(blobs.get(oid) ?? []).toString("utf8")));
     }

@@ -1,6 +1,6 @@
 /** The fleet folder as a commit has it, in the shape in which it is read from disk; links are followed within the commit. */
-import { readFileSync } from "node:fs";
 import { dirname, join, normalize, relative, resolve, sep } from "node:path";
+import { MAX_FILE_BYTES, PlainFileError, readPlainFile, tooLarge } from "../base/plain-file.ts";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 import {
   type FleetFiles,
@@ -81,14 +81,17 @@ export function createCommitFiles(repository: Repository, folder: string): Commi
       const path = pathInside(state, absolute);
       if (path === null) return stampAt(absolute);
       const found = follow(state, path);
-      return found.kind === "found" && contentOf(state, found.entry) !== null ? found.entry.oid : null;
+      if (found.kind !== "found") return null;
+      return isTooLarge(found.entry) || contentOf(state, found.entry) !== null ? found.entry.oid : null;
     },
     read(absolute) {
       const path = pathInside(state, absolute);
-      if (path === null) return readFileSync(absolute);
+      if (path === null) return readPlainFile(absolute);
       const found = follow(state, path);
       if (found.kind !== "found") throw errno(found.kind === "outside" ? "EXDEV" : "ENOENT", path);
-      if (!isFile(found.entry)) throw errno("EISDIR", path);
+      if (isFolder(found.entry)) throw new PlainFileError("EISDIR", "is a folder");
+      if (!isFile(found.entry)) throw new PlainFileError("ENOTREG", "is a submodule, not a plain file");
+      if (isTooLarge(found.entry)) throw tooLarge(MAX_FILE_BYTES);
       const content = contentOf(state, found.entry);
       if (content === null) throw errno("ENOENT", path);
       return content;
@@ -99,6 +102,11 @@ export function createCommitFiles(repository: Repository, folder: string): Commi
 const isLink = (entry: TreeEntry): boolean => entry.mode === "120000";
 const isFolder = (entry: TreeEntry): boolean => entry.mode === "040000";
 const isFile = (entry: TreeEntry): boolean => entry.mode.startsWith("100");
+/** The kernel follows no longer ones. */
+const MAX_LINK_BYTES = 4096;
+/** Such a blob is never read. */
+const isTooLarge = (entry: TreeEntry): boolean =>
+  entry.size > (isLink(entry) ? MAX_LINK_BYTES : MAX_FILE_BYTES);
 
 function errno(code: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${path}`), { code });
@@ -137,6 +145,7 @@ function follow(state: State, path: string, hops = 0): Followed {
       if (i === parts.length) return { kind: "found", path: here, entry };
       continue;
     }
+    if (isTooLarge(entry)) return { kind: "missing" };
     const content = contentOf(state, entry);
     if (content === null) return { kind: "unknown" };
     const target = Buffer.from(content).toString("utf8");
@@ -164,7 +173,7 @@ async function addFolder(state: State, folder: string): Promise<boolean> {
   }
   for (const entry of entries) add(state, entry);
   state.covered.add(folder);
-  await state.blobs.load(entries.filter(isLink));
+  await state.blobs.load(entries.filter((entry) => isLink(entry) && !isTooLarge(entry)));
   return true;
 }
 
@@ -227,7 +236,7 @@ function listFolder(state: State): Listing {
     } else if (!isFile(entry)) {
       errors.push(fileError(path, "is a submodule; what is in it is no part of this commit", "unreadable"));
     } else if (isFleet) {
-      contentOf(state, entry);
+      if (!isTooLarge(entry)) contentOf(state, entry);
       files.push({ path, absolute: join(state.folder, path), stamp: entry.oid });
     }
   };

@@ -13,10 +13,9 @@ import {
   visit,
   type YAMLMap,
 } from "yaml";
+import { MAX_FILE_BYTES } from "../base/plain-file.ts";
 import type { Span } from "./fleet-errors.ts";
 
-/** A fleet file may have this many bytes. */
-export const MAX_FILE_BYTES = 1024 * 1024;
 /** Aliases of one document may expand to this many times what they stand for. */
 const MAX_ALIASES = 100;
 /** Values may nest this deep. */

@@ -1,4 +1,5 @@
 /** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
+import { type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import {
   type AuthorProblem,
@@ -8,10 +9,11 @@ import {
 import type { Problem } from "../../schemas/explain.ts";
 import type { AgentDocument, FleetDocument, ProfileDocument, SnapshotDocument } from "../../schemas/types.ts";
 import { type DocumentKind, validateDocument } from "../../schemas/validate.ts";
+import { MAX_FILE_BYTES, mustBeFolder, mustBePlain, PlainFileError } from "../base/plain-file.ts";
 import type { PreparedAgent, PreparedProfile } from "../core/desired.ts";
 import type { SourceRef } from "../core/types.ts";
 import { excerptOf, type FleetError, fileError } from "./fleet-errors.ts";
-import { errnoOf, type FleetFiles, type FoundFile, unreadable } from "./fleet-files.ts";
+import { errnoOf, type FleetFiles, type FoundFile, stampAt, unreadable } from "./fleet-files.ts";
 import {
   createLocator,
   decodeText,
@@ -130,6 +132,18 @@ function prepare(document: ParsedDocument, state: Reading): FleetValue {
   if (value.kind !== "Agent" && value.kind !== "Profile") return value;
   const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.userHome);
   const { mounts, secrets, provision, ...rest } = value;
+  const check = (pointer: string, path: string, maxBytes = MAX_FILE_BYTES) =>
+    checkNamed({ pointer, path, must: (stats) => mustBePlain(stats, maxBytes) }, document, state);
+  for (const [i, { source }] of (mounts ?? []).entries())
+    checkNamed(
+      { pointer: `/mounts/${i}/source`, path: absolute(source), must: mustBeFolder },
+      document,
+      state,
+    );
+  for (const [name, secret] of Object.entries(secrets ?? {}))
+    if (secret.fromFile !== undefined) check(`/secrets/${name}/fromFile`, absolute(secret.fromFile));
+  if (value.image?.startsWith("file://"))
+    check("/image", value.image.slice("file://".length), Number.POSITIVE_INFINITY);
   if (mounts === undefined && secrets === undefined && provision === undefined) return rest as PreparedAgent;
   const { cloudInit, ...block } = provision ?? {};
   const parsed =
@@ -147,6 +161,33 @@ function prepare(document: ParsedDocument, state: Reading): FleetValue {
     }),
     ...(provision && { provision: { ...block, ...(parsed && { cloudInit: parsed }) } }),
   } as PreparedAgent;
+}
+
+interface NamedFile {
+  readonly pointer: string;
+  readonly path: string;
+  readonly must: (stats: Stats) => void;
+}
+
+/** What is not there yet may come. What is there and of the wrong kind is looked at again with each read. */
+function checkNamed({ pointer, path, must }: NamedFile, document: ParsedDocument, state: Reading): void {
+  try {
+    must(statSync(path));
+  } catch (error) {
+    if (!(error instanceof PlainFileError)) return;
+    state.needs.push({ absolute: path, stamp: stampAt(path) });
+    const message = `names ${path}, which ${error.message}`;
+    const suggestion = must === mustBeFolder ? "name a folder" : "name a plain file";
+    const problem: Problem = { ...NOTHING_MORE, pointer, message, suggestion };
+    reportProblem(problem, document, state);
+  }
+}
+
+const NOTHING_MORE = { found: null, allowed: null, at: "value" } as const;
+
+function reportProblem(problem: Problem, document: ParsedDocument, state: Reading): void {
+  state.locate ??= createLocator(state.text);
+  state.errors.push(problemError(state.file.path, state.text, state.locate, document.index, problem));
 }
 
 export function resolvePath(path: string, folder: string, home: string): string {
@@ -167,7 +208,7 @@ function readCloudInit(
   try {
     bytes = files.read(absolute);
   } catch (error) {
-    const [why, next] = unreadWords(errnoOf(error), shown);
+    const [why, next] = unreadWords(error, shown);
     const problem: Problem = {
       pointer: "/provision/cloudInit",
       message: `is ${JSON.stringify(written)}; ${why}`,
@@ -176,8 +217,7 @@ function readCloudInit(
       suggestion: next,
       at: "value",
     };
-    state.locate ??= createLocator(state.text);
-    state.errors.push(problemError(state.file.path, state.text, state.locate, document.index, problem));
+    reportProblem(problem, document, state);
     return undefined;
   }
   const decoded = decodeText(bytes);
@@ -218,9 +258,10 @@ function authorError(
 }
 
 /** Why a file cannot be read, and what to do. */
-function unreadWords(code: string, shown: string): readonly [why: string, next: string | null] {
+function unreadWords(error: unknown, shown: string): readonly [why: string, next: string | null] {
+  if (error instanceof PlainFileError) return [`${shown} ${error.message}`, "name a cloud-init file"];
+  const code = errnoOf(error);
   if (code === "ENOENT") return [`there is no file ${shown}`, null];
-  if (code === "EISDIR") return [`${shown} is a folder`, "name a cloud-init file"];
   if (code === "EACCES" || code === "EPERM")
     return [
       `${shown} cannot be read: permission denied`,

@@ -1,6 +1,6 @@
 /** What is pushed live to each runtime, with secrets read where the document says; their values go nowhere else. */
 import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { withholdFromInstances } from "../base/withheld.ts";
 import type { DesiredAgent, SecretRef } from "../core/types.ts";
 import type { RuntimeConfig } from "./ports.ts";
@@ -81,8 +81,13 @@ async function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"]): Promis
   }
   const { fromFile } = ref;
   const release = `write ${fromFile} so that this user can read it; it is taken by itself`;
-  const text = await readFile(fromFile, "utf8").catch(() => undefined);
-  if (text === undefined) return { why: `cannot read ${fromFile}`, release };
+  let text: string;
+  try {
+    text = readPlainFile(fromFile).toString("utf8");
+  } catch (error) {
+    const why = error instanceof PlainFileError ? `${fromFile} ${error.message}` : `cannot read ${fromFile}`;
+    return { why, release };
+  }
   return text === "" ? { why: `${fromFile} is empty`, release } : text.replace(/\r?\n$/, "");
 }
 

@@ -16,6 +16,7 @@ import {
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { VmAgentError } from "../base/errors.ts";
+import { mustBePlain } from "../base/plain-file.ts";
 import { APPLICATION_ID, applicationId, LATEST, schemaVersion } from "./migrate.ts";
 import { corrupt, newer, storeError } from "./sql-errors.ts";
 
@@ -91,6 +92,7 @@ export function readBackup(path: string): BackupAbout & { readonly files: readon
     });
   }
   try {
+    refuseSpecial(path);
     return withDb(path, { readOnly: true }, (db) => {
       refuseForeign(db, path);
       whole(db, path);
@@ -177,6 +179,19 @@ function withDb<T>(path: string, options: { readonly readOnly?: boolean }, work:
     return work(db);
   } finally {
     db.close();
+  }
+}
+
+/** SQLite itself would wait for a writer of a FIFO. */
+function refuseSpecial(path: string): void {
+  try {
+    mustBePlain(statSync(path), Number.POSITIVE_INFINITY);
+  } catch (error) {
+    throw new VmAgentError({
+      code: "backup-invalid",
+      message: `${path} ${(error as Error).message}`,
+      next: "name a file that vm-agent backup wrote",
+    });
   }
 }
 
