@@ -1969,6 +1969,10 @@ export interface PlanChange {
   readonly keeps?: readonly string[];
   readonly restore?: PlanRestore;
   /**
+   * A creation that was interrupted and whose runtime answers: it is Ready before it is stopped.
+   */
+  readonly settling?: true;
+  /**
    * Instances that must be Ready first.
    *
    * Items: Name of an instance.

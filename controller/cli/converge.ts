@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { livesAs } from "../core/renames.ts";
 import type { Action, Claim } from "../core/types.ts";
-import { type Order, byOurselves, exitOf, throughHub } from "./carry-out.ts";
+import { type HeldItem, type Order, type Outcome, byOurselves, exitOf, throughHub } from "./carry-out.ts";
 import { commitEdit, mayEdit } from "./edit-in-git.ts";
 import { findHub } from "./home.ts";
 import { shownPath } from "./output.ts";
@@ -49,10 +49,11 @@ export async function converge(invocation: Invocation, wish: Wish): Promise<numb
   };
   const hub = await findHub(settings);
   const options = { settings, output, command: `vm-agent ${command}` };
-  const outcome = hub
+  const done = hub
     ? await throughHub(options, hub.api, write)
     : await byOurselves(options, await write(), null);
   const { instances, changed, files } = written;
+  const outcome = action === "destroy" ? await withListed(invocation, done, instances) : done;
   if (output.json) output.out(JSON.stringify({ agents: instances, changed, files, ...outcome }));
   const exit = exitOf(invocation, outcome);
   if (exit === 0 && !output.json)
@@ -60,6 +61,48 @@ export async function converge(invocation: Invocation, wish: Wish): Promise<numb
       `${output.paint("good", "✓")} ${instances.join(", ")}: ${action === "destroy" ? "gone" : "as written"}`,
     );
   return exit;
+}
+
+/** "Gone" is what a trustworthy list does not show: whatever it still shows is held, with the command that would remove it. */
+async function withListed(
+  { settings, output }: Invocation,
+  outcome: Outcome,
+  instances: readonly string[],
+): Promise<Outcome> {
+  const open = new Set([...outcome.failed, ...outcome.undone, ...outcome.held.map((h) => h.agent)]);
+  const unclear = instances.filter((name) => !open.has(name));
+  if (unclear.length === 0) return outcome;
+  await using world = await openWorld(settings, {});
+  const seen = await (await world.selection()).driver.list();
+  const listed = (name: string) => seen.kind === "seen" && seen.instances.some((i) => i.name === name);
+  const held = unclear.flatMap((agent): HeldItem[] => {
+    if (seen.kind === "unobservable")
+      return [
+        {
+          agent,
+          reason: "unobservable",
+          message: `whether "${agent}" is gone cannot be seen: ${seen.reason}`,
+          release: seen.next,
+          would: null,
+        },
+      ];
+    if (!listed(agent)) return [];
+    return [
+      {
+        agent,
+        reason: "foreign",
+        message: `an instance "${agent}" is still there, and nothing proves that this fleet made it, so it was not touched`,
+        release: `to remove it: vm-agent multipass delete --purge ${agent}`,
+        would: null,
+      },
+    ];
+  });
+  if (!output.json)
+    for (const { agent, message, release } of held)
+      output.err(
+        `${output.paint("strong", agent)}: ${output.paint("warn", "? held")}: ${message}\n    ${release}`,
+      );
+  return { ...outcome, held: [...outcome.held, ...held] };
 }
 
 async function claimsOf(settings: Invocation["settings"]): Promise<readonly Claim[]> {

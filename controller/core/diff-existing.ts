@@ -83,8 +83,10 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
         ? "edited"
         : "interrupted";
   const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause);
-  const change = {
+  const settling = cause === "interrupted" && c.is === "Running" && isOnline(c);
+  const change: Change = {
     ...build(c, action, before, after, cause, why),
+    ...(settling && { settling }),
     snapshots: action === "replace" ? [] : work.take,
     ...(work.removes.length > 0 && action !== "replace" && { removes: work.removes, keeps: work.keeps }),
   };

@@ -63,6 +63,8 @@ export interface Change {
   /** What their schedules keep instead of them: it must be there when they are removed. */
   readonly keeps?: readonly string[];
   readonly restore?: Restore;
+  /** A creation that was interrupted: it runs and its runtime answers, so what provisions it may not be over. */
+  readonly settling?: true;
   /** Instances that must be Ready first. */
   readonly waitsFor: readonly string[];
   /** The state in which the instance was seen when this was decided; null: absent. Steps re-check it. */

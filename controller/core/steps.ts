@@ -110,8 +110,7 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
     state = "stopped";
   };
   // A creation that was interrupted may still be provisioning; it is not stopped in the middle of that.
-  if (change.cause === "interrupted" && change.seen === "Running" && (needsStopped || want !== "running"))
-    list.push(parts.ready);
+  if (change.settling && (needsStopped || want !== "running")) list.push(parts.ready);
   if (needsStopped) {
     goStopped();
     for (const field of resizes)

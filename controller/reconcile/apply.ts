@@ -9,6 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim } from "./claims.ts";
 import { type EffectDeps, runEffect } from "./effects.ts";
+import { isCut, noLongerWanted, stopped } from "./interruptions.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 
 export interface ApplyDeps extends EffectDeps {
@@ -18,7 +19,7 @@ export interface ApplyDeps extends EffectDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   /** Called just before every effect with the state that was seen: rejects where nothing proves that the instance is ours. */
-  readonly prove?: (step: Step, state: InstanceState | "absent") => Promise<void>;
+  readonly prove?: (step: Step, state: InstanceState | "absent", change: Change) => Promise<void>;
   /** Called before and after every effect; tests stop the process there. */
   readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
 }
@@ -34,7 +35,8 @@ const FRESH_MS = 2000;
 
 /**
  * Resolves when all steps are done or were not needed any more; rejects with VmAgentError at the first that fails.
- * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done. `isWanted` is
+ * `signal` is looked at between steps only: a step that began is finished, so that nothing is left half done; but what only
+ * waits (for a runtime, for tasks, for a script inside) ends with it. `isWanted` is
  * asked just before steps that take something away; where it says no, what can be given back is, and it rejects with
  * `no-longer-wanted`. `seenAt`: when the look began that the change was planned on, or before.
  */
@@ -51,7 +53,7 @@ export async function applyChange(
     past.letInAgain = letInAgain;
   };
   for (const step of steps(change)) {
-    if (signal.aborted) throw stopped();
+    if (signal.aborted && !isCut(signal)) throw stopped();
     const started = deps.clock.now();
     try {
       const isFresh = step.kind === "claim" && change.action === "create" && started - seenAt <= FRESH_MS;
@@ -59,7 +61,7 @@ export async function applyChange(
       const skipped = step.satisfied.length > 0 && step.satisfied.includes(state);
       if (!skipped) {
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
-        await deps.prove?.(step, state);
+        await deps.prove?.(step, state, change);
         const first = !past.acted && (step.kind === "stop" || step.kind === "suspend");
         if ((first || TAKING.includes(step.kind)) && !isWanted()) {
           await giveBack(deps, step, past);
@@ -134,22 +136,6 @@ const moved = (step: Step, state: string): VmAgentError =>
     code: "world-moved",
     message: `"${step.agent}" is ${state}, and ${step.kind} needs it ${step.requires.join(" or ")}`,
     next: "nothing to do, it is planned anew",
-    transient: true,
-  });
-
-export const noLongerWanted = (agent: string, step: string): VmAgentError =>
-  new VmAgentError({
-    code: "no-longer-wanted",
-    message: `"${agent}" is left as it is: the fleet was edited before its ${step}`,
-    next: "nothing to do, it is planned anew",
-    transient: true,
-  });
-
-export const stopped = (): VmAgentError =>
-  new VmAgentError({
-    code: "stopped",
-    message: "stopped between two steps, as asked",
-    next: "start again; it goes on from here",
     transient: true,
   });
 

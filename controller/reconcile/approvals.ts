@@ -29,6 +29,10 @@ export class Approvals {
     return [...this.#allowDelete];
   }
 
+  isNamed(agent: string): boolean {
+    return this.#allowDelete.has(agent);
+  }
+
   /** Somebody said yes to this very action on this agent. */
   covers({ would, agent }: Held): boolean {
     return would !== null && this.#actions.get(agent) === would.action;
@@ -36,6 +40,16 @@ export class Approvals {
 
   releases(held: Held): Change | null {
     return RELEASED.includes(held.reason) && this.covers(held) ? held.would : null;
+  }
+
+  /** This very change was approved. */
+  has({ agent, action }: Pick<Change, "agent" | "action">): boolean {
+    return this.#actions.get(agent) === action;
+  }
+
+  /** The change was given up; an approval of another action on the agent stays. */
+  withdraw(change: Pick<Change, "agent" | "action">): void {
+    if (this.has(change)) this.done(change.agent);
   }
 
   done(agent: string): void {

@@ -44,7 +44,7 @@ export class Care {
     this.proofs = new Proofs(deps, wake);
     this.silences = new Silences(deps, wake);
     const { ownership, runtimeBundle } = deps;
-    const withProof = { ...deps, prove: this.proofs.before };
+    const withProof: CareDeps = { ...deps, prove: (step, state) => this.proofs.before(step, state) };
     const install = ownership && runtimeBundle ? { ...deps, ...ownership, runtimeBundle } : null;
     this.installs = new Installs(install);
     this.remedies = new Remedies(

@@ -9,6 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
+import { onlyCut } from "./interruptions.ts";
 import { type SizeRow, goneKey, listedKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import type { SilenceWords } from "./silence.ts";
@@ -86,9 +87,9 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
     case "unmount":
       return changeMount(deps, step);
     case "rerun":
-      return rerun(deps, need(context.agent, step));
+      return rerun(deps, need(context.agent, step), onlyCut(context.signal));
     case "drain":
-      return runtime.drain(name, deps.drainMs, context.signal);
+      return runtime.drain(name, mayEndTasks(context.change) ? deps.drainMs : 0, context.signal);
     case "revoke":
       await putClaim(deps, name, { phase: "removing", replacing: context.change.action === "replace" });
       return context.revoked?.(await runtime.revoke(name));
@@ -116,6 +117,11 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
     }
   }
 }
+
+/** Tasks end in what runs; nothing is waited for in an instance that is down, and taken away. */
+const mayEndTasks = ({ action, seen }: Change): boolean =>
+  !(action === "destroy" || action === "replace") ||
+  !(seen === null || seen === "Stopped" || seen === "Suspended" || seen === "Deleted");
 
 async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const known = deps.store.claims.list().find((c) => c.name === agent.name);

@@ -26,11 +26,11 @@ export async function changeMount(deps: InsideEffectDeps, step: Step): Promise<v
 }
 
 /** The hash is empty while it runs, so that one that was cut off is run again, whatever is written then. */
-export async function rerun(deps: InsideEffectDeps, agent: DesiredAgent): Promise<void> {
+export async function rerun(deps: InsideEffectDeps, agent: DesiredAgent, signal: AbortSignal): Promise<void> {
   const { name, provision } = agent;
   await putClaim(deps, name, { provisionHash: "" });
   const script = provisionScript(agent);
-  const { exitCode, stdout, stderr } = await deps.driver.exec(name, "Running", RERUN_ARGV, undefined, script);
+  const { exitCode, stdout, stderr } = await deps.driver.exec(name, "Running", RERUN_ARGV, signal, script);
   if (exitCode !== 0) {
     const said = outputTail(`${stdout}\n${stderr}`);
     throw new VmAgentError({

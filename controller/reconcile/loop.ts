@@ -7,11 +7,12 @@ import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { NextTry } from "../core/conditions.ts";
 import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
-import { applyChange, stopped } from "./apply.ts";
+import { applyChange } from "./apply.ts";
 import { Approvals } from "./approvals.ts";
 import { Care } from "./care.ts";
 import { type Begin, runnable, toBegin } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
+import { noLongerWanted, stopped } from "./interruptions.ts";
 import type { LoopDeps } from "./loop-deps.ts";
 import { KeyQueue } from "./queue.ts";
 import { revokeNobodies } from "./nobodies.ts";
@@ -27,6 +28,7 @@ import { type Working, wantedKey } from "./work.ts";
 export type { LoopDeps } from "./loop-deps.ts";
 
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
+const ENDING: readonly Change["action"][] = ["destroy", "stop", "suspend"];
 
 export class Loop {
   readonly queue: KeyQueue;
@@ -47,13 +49,17 @@ export class Loop {
   #fenced: VmAgentError | null = null;
   readonly #since: number;
   #turns = 0;
+  /** For each agent in flight: ends its waits when its change is no longer wanted. */
+  readonly #cuts = new Map<string, () => void>();
   /** The last look found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
 
   constructor(deps: LoopDeps) {
     this.#care = new Care(deps, () => this.wake());
-    this.#deps = { ...deps, prove: this.#care.proofs.before, whySilent: this.#care.silences.look };
+    const prove: LoopDeps["prove"] = (step, state, { action, agent }) =>
+      this.#care.proofs.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
+    this.#deps = { ...deps, prove, whySilent: this.#care.silences.look };
     this.#jobs = new Jobs(deps.bus);
     this.#events = createTurnEvents(deps.bus, (held) => this.#approvals.releases(held) !== null);
     this.#since = deps.clock.now();
@@ -62,6 +68,8 @@ export class Loop {
     this.#wakes = new Wakes(deps.clock, () => void this.turn(), isFull);
     setMaxListeners(0, this.#abort.signal);
     for (const event of ["runtime.offline", "fleet.read"] as const) deps.bus.on(event, () => this.wake());
+    // What was read is in force once all listeners have heard of it.
+    deps.bus.on("fleet.read", () => setImmediate(() => this.#cutUnwanted()));
     // What is Ready hangs on these too.
     for (const event of ["runtime.online", "runtime.configured", "runtime.upgrade"] as const)
       deps.bus.on(event, () => this.#wakes.news());
@@ -121,6 +129,7 @@ export class Loop {
     allowDelete: readonly string[],
   ): void {
     this.#approvals.give(changes, allowDelete);
+    this.#cutUnwanted();
     this.nudge(changes.map((c) => c.agent));
   }
 
@@ -136,6 +145,7 @@ export class Loop {
 
   async #take(): Promise<Turn | null> {
     this.#wakes.turnBegins();
+    this.#cutUnwanted();
     const desired = this.#deps.desired();
     const turn = desired && !this.#stopping ? await this.#look(desired) : null;
     this.#turning = null;
@@ -225,9 +235,14 @@ export class Loop {
 
   #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>, seenAt: Instant): void {
     const now = this.#deps.clock.now();
-    const parts = { runnable: this.#runnable(turn), care: this.#care, queue: this.queue, scope: this.scope };
+    const all = this.#runnable(turn);
+    this.#care.silences.makeWay(all.map((c) => c.agent));
+    const parts = { runnable: all, care: this.#care, queue: this.queue, scope: this.scope };
     for (const begin of toBegin(turn, desired, { ...parts, busy, now })) {
-      if (this.#stopping || this.queue.size >= desired.settings.parallelism) return;
+      if (this.#stopping) return;
+      const isFull = this.queue.size >= desired.settings.parallelism;
+      // A person's order to end something does not wait for what others wait for.
+      if (isFull && !(ENDING.includes(begin.change.action) && this.#approvals.has(begin.change))) continue;
       this.queue.begin(begin.change.agent, now);
       this.#jobs.begin(
         begin.change,
@@ -241,10 +256,17 @@ export class Loop {
   async #carryOut(begin: Begin, begunFor: string, turn: Turn, seenAt: Instant): Promise<void> {
     const { bus, clock } = this.#deps;
     const { change } = begin;
-    const [name, { signal }] = [change.agent, this.#abort];
+    const name = change.agent;
     const isWanted = () => this.#isWanted(begin, begunFor, turn);
+    const cut = new AbortController();
+    setMaxListeners(0, cut.signal);
+    const signal = AbortSignal.any([this.#abort.signal, cut.signal]);
+    this.#cuts.set(name, () => {
+      if (this.#deps.desired() !== null && !cut.signal.aborted && !isWanted())
+        cut.abort(noLongerWanted(name, this.#jobs.working.get(name)?.step ?? change.action));
+    });
     try {
-      if (begin.kind === "install") await this.#care.installs.run(begin.install, signal);
+      if (begin.kind === "install") await this.#care.installs.run(begin.install, this.#abort.signal);
       else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal, isWanted);
       else {
         await this.#care.begun(change);
@@ -256,9 +278,9 @@ export class Loop {
       this.scope.done(name);
       if (begin.kind === "change") bus.emit("agent.converged", { agent: name, action: change.action });
     } catch (error) {
-      const known = toVmAgentError(error);
-      // A yes was for what was wanted then.
-      if (known.code === "no-longer-wanted") this.#approvals.done(name);
+      const known = toVmAgentError(cut.signal.aborted ? cut.signal.reason : error);
+      // An approval was for what was wanted then; one that was given since is for something else.
+      if (known.code === "no-longer-wanted") this.#approvals.withdraw(change);
       if (known.code === "no-longer-wanted" || known.code === "stopped" || this.#care.isHold(known))
         return this.queue.abandon(name);
       const step = this.#jobs.working.get(name)?.step ?? "";
@@ -266,7 +288,14 @@ export class Loop {
       const retryInMs = Number.isFinite(failure.retryAt) ? failure.retryAt - clock.now() : null;
       bus.emit("step.failed", { agent: name, step, message: known.message, next: known.next, retryInMs });
       if (known.code === "fenced") this.#giveWay(known);
+    } finally {
+      this.#cuts.delete(name);
     }
+  }
+
+  /** Waits of changes that nobody wants any more end now, not with their deadlines. */
+  #cutUnwanted(): void {
+    for (const cut of this.#cuts.values()) cut();
   }
 
   #isWanted(begin: Begin, begunFor: string, turn: Turn): boolean {

@@ -123,17 +123,21 @@ export class Proofs {
     }
   }
 
-  /** For each step just before it: rejects with `unproven` or `another-instance` instead of touching a stranger's. */
-  readonly before = async (step: Step, state: InstanceState | "absent"): Promise<void> => {
+  /**
+   * For each step just before it: rejects with `unproven` or `another-instance` instead of touching a stranger's. `named`: a
+   * person named this instance for the destroy that the step is of.
+   */
+  readonly before = async (step: Step, state: InstanceState | "absent", named = false): Promise<void> => {
     const looked = step.requires.length > 0 || step.satisfied.length > 0;
-    if (TOUCHING.includes(step.kind)) await this.prove(step.agent, looked ? state : null);
+    if (TOUCHING.includes(step.kind)) await this.prove(step.agent, looked ? state : null, named);
   };
 
   /**
    * Resolves where what is there is known to be what the claim stands for. `state`: as a list has just shown it; null: it is
-   * looked at here.
+   * looked at here. `named`: for a destroy that a person named the instance for, a launch that returned 0 is proof enough, unless
+   * the guest contradicts it: the claim would be gone if a list had shown the name absent since.
    */
-  async prove(name: string, state: InstanceState | "absent" | null): Promise<void> {
+  async prove(name: string, state: InstanceState | "absent" | null, named = false): Promise<void> {
     const claim = this.#claim(name);
     // A person who imported it is the proof.
     if (!this.#deps.ownership || !claim || claim.adopted) return this.#proven(name);
@@ -142,9 +146,18 @@ export class Proofs {
     // What does not run cannot be asked, and there the claim counts.
     if ((state ?? (await this.#stateOf(name))) !== "Running") return this.#proven(name);
     const inside = await lookInside(this.#deps, name, this.#abort.signal);
-    if (inside.kind === "silent") throw this.#hold(name, inside.why);
+    const isEnough = named && (claim.phase !== "launching" || claim.leftover === true);
+    if (inside.kind === "silent") {
+      if (isEnough) return this.#proven(name);
+      throw this.#hold(name, `it cannot be asked: ${inside.why}`);
+    }
     const stranger = strangerInside(name, inside, isClaimed(claim));
     if (stranger === null) return this.#proven(name);
+    // Our files never worked in there, so that they are missing contradicts nothing: cloud-init may have failed before them.
+    if (inside.kind === "nothing" && !claim.proven) {
+      if (isEnough) return this.#proven(name);
+      throw this.#hold(name, stranger);
+    }
     this.#proven(name);
     this.#note(name, { kind: "stranger", why: stranger });
     const current = this.#claim(name);
@@ -229,7 +242,7 @@ export class Proofs {
 
   #hold(name: string, why: string): VmAgentError {
     const tries = (this.#unproven.get(name)?.tries ?? 0) + 1;
-    const message = `nothing proves that the instance "${name}" is still ours, and it cannot be asked: ${why}`;
+    const message = `nothing proves that the instance "${name}" is still this fleet's: ${why}`;
     this.#unproven.set(name, { message, tries, retryAt: this.#retryAt(tries) });
     return new VmAgentError({ code: "unproven", message, next: unprovenRelease(name), transient: true });
   }
@@ -252,4 +265,4 @@ const isCertain = (claim: Claim | undefined): boolean =>
   claim !== undefined && (claim.phase !== "launching" || claim.proven);
 
 export const unprovenRelease = (name: string): string =>
-  `it is asked again by itself; if it is yours and does not answer: multipass stop --force ${name}`;
+  `it is asked again by itself; if it does not answer: vm-agent multipass stop --force ${name}; to remove it: vm-agent destroy ${name}`;

@@ -38,7 +38,7 @@ export class Silences {
   /** Also for a look that came to nothing, or it would be begun again with every turn. */
   readonly #notBefore = new Map<string, Instant>();
   readonly #abort = new AbortController();
-  #looking: { readonly name: string; readonly done: Promise<void> } | null = null;
+  #looking: { readonly name: string; readonly done: Promise<void>; readonly end: () => void } | null = null;
 
   constructor(deps: SilencesDeps, wake: () => void) {
     this.#deps = deps;
@@ -82,15 +82,22 @@ export class Silences {
     );
     if (!due) return;
     this.#notBefore.set(due.name, now + pause(1));
-    const done = this.look(due.name, this.#abort.signal).then(
+    const ending = new AbortController();
+    const signal = AbortSignal.any([this.#abort.signal, ending.signal]);
+    const done = this.look(due.name, signal).then(
       () => {},
       () => {},
     );
-    this.#looking = { name: due.name, done };
+    this.#looking = { name: due.name, done, end: () => ending.abort() };
     void done.then(() => {
       this.#looking = null;
       this.#wake();
     });
+  }
+
+  /** There is something to do to these: a diagnosis of one of them ends, and wakes the loop. */
+  makeWay(names: readonly string[]): void {
+    if (this.#looking && names.includes(this.#looking.name)) this.#looking.end();
   }
 
   /** Somebody asked: look again. */

@@ -19,6 +19,7 @@ const missing = new Set([
   "is being prepared",
   "already exists",
   "shutdown called while starting",
+  "and nothing is inside",
   '"lie"',
   '"wedge"',
   "timed out waiting for response",

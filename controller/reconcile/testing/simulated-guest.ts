@@ -6,7 +6,7 @@ import { type SimulatedInstance, type SimulatedMultipass, failure } from "./simu
 /** What a command in a guest answers: the nonce that lies there, a runtime that is started again, and nothing else. */
 export function inside(world: SimulatedMultipass, instance: SimulatedInstance, argv: readonly string[]) {
   if (argv.includes("cat")) {
-    if (instance.nonce === "none")
+    if (instance.nonce === "none" || instance.empty)
       return {
         exitCode: 1,
         stdout: "",
@@ -17,7 +17,7 @@ export function inside(world: SimulatedMultipass, instance: SimulatedInstance, a
     const settings = JSON.stringify({ agent, nonce: instance.nonce });
     return { exitCode: 0, stdout: `${instance.name}\n${settings}\n`, stderr: "" };
   }
-  if (argv.includes("restart")) {
+  if (argv.includes("restart") && !instance.empty) {
     instance.helloAt = world.clock.now() + world.timing.hello();
     for (const listener of world.onBoot) listener(instance);
   }
@@ -40,6 +40,7 @@ export function launched(
   }
   const instance = world.add({ ...parts, maker: "fleet" });
   options.onEffect?.({ kind: "launch", name, instance });
+  instance.empty = options.fault?.("cloud-init", name) === "fail";
   const ms = world.boot(instance, true) - clock.now();
   const { boot } = instance;
   if (options.fault?.("boot", name) === "fail") {

@@ -35,6 +35,8 @@ export interface SimulatedInstance {
   boot: number;
   /** When the runtime of this boot says hello; infinity: never. */
   helloAt: number;
+  /** cloud-init died before it wrote anything: nothing of vm-agent is inside, and no runtime ever speaks. */
+  empty: boolean;
 }
 
 export interface Timing {
@@ -124,6 +126,7 @@ export class SimulatedMultipass {
       unsnapshotAt: Number.NEGATIVE_INFINITY,
       boot: 0,
       helloAt: Number.POSITIVE_INFINITY,
+      empty: false,
       ...parts,
     };
     this.#instances.set(parts.name, instance);
@@ -141,7 +144,7 @@ export class SimulatedMultipass {
     ];
     instance.boot++;
     instance.disk = ++this.#disks;
-    instance.helloAt = up + this.timing.hello();
+    instance.helloAt = instance.empty ? Number.POSITIVE_INFINITY : up + this.timing.hello();
     for (const listener of this.onBoot) listener(instance);
     return up;
   }

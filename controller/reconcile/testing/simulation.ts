@@ -89,6 +89,7 @@ export class Simulation {
     };
     this.world.onErase.add((name) => this.stage.launched.delete(name));
     this.world.onBoot.add((i) => {
+      if (i.boot === 1 && i.empty) this.say(`cloud-init of ${i.name} dies, and nothing is inside`);
       if (i.boot === 1) this.#launches++;
     });
     this.say(JSON.stringify(written));
@@ -121,7 +122,8 @@ export class Simulation {
   #fault(kind: string): Fault {
     const { chance } = this;
     // The guest of a launch that dies in its first boot and stays behind, Stopped.
-    if (kind === "boot") return this.faults > 0 && chance.happens(2 * this.faults) ? "fail" : "none";
+    if (kind === "boot" || kind === "cloud-init")
+      return this.faults > 0 && chance.happens(2 * this.faults) ? "fail" : "none";
     const dark = this.#blackout;
     if (dark && this.clock.now() < dark.until) {
       if (dark.how === "gone") return "refuse";
@@ -247,7 +249,10 @@ export class Simulation {
       if (done.length > 0) return true;
     }
     const dumb = this.#dumb();
-    for (const instance of dumb) this.world.boot(instance);
+    for (const instance of dumb) {
+      instance.empty = false;
+      this.world.boot(instance);
+    }
     if (dumb.length > 0) this.nudge();
     return dumb.length > 0;
   }

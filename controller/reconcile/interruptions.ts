@@ -1,0 +1,31 @@
+/** The two ways in which work ends before its end: the loop stops, or the change is no longer wanted. */
+import { VmAgentError } from "../base/errors.ts";
+
+export const noLongerWanted = (agent: string, step: string): VmAgentError =>
+  new VmAgentError({
+    code: "no-longer-wanted",
+    message: `"${agent}" is left as it is: the fleet was edited before its ${step}`,
+    next: "nothing to do, it is planned anew",
+    transient: true,
+  });
+
+export const stopped = (): VmAgentError =>
+  new VmAgentError({
+    code: "stopped",
+    message: "stopped between two steps, as asked",
+    next: "start again; it goes on from here",
+    transient: true,
+  });
+
+/** The change is no longer wanted: its waits end at once, and the next step that takes something away gives back instead. */
+export const isCut = (signal: AbortSignal): boolean =>
+  signal.reason instanceof VmAgentError && signal.reason.code === "no-longer-wanted";
+
+/** Ends with `signal` where that means that the change is no longer wanted; a loop that stops lets running steps end. */
+export function onlyCut(signal: AbortSignal): AbortSignal {
+  const cut = new AbortController();
+  const check = () => isCut(signal) && cut.abort(signal.reason);
+  check();
+  signal.addEventListener("abort", check, { once: true });
+  return cut.signal;
+}
