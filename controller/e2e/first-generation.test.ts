@@ -58,6 +58,11 @@ async function http(method: string, path: string, body?: unknown): Promise<Json>
 /** The command line: it asks for one agent's status, sends a task, and looks until the task is none of the current ones. */
 const cli = {
   list: async () => (await http("GET", "/agents")).agents as Json[],
+  /** The lines of its list, status and dashboard: they read these fields without looking whether they are there. */
+  lines: ({ id, status, metadata, health }: Json) => ({
+    list: `${id} ${status} ${metadata.type} ${metadata.cpu} CPU ${metadata.memory} ${metadata.disk}`,
+    health: `CPU ${health.cpu.toFixed(1)}% MEM ${health.memory.usagePercent.toFixed(1)}% of ${health.memory.total}MB DISK ${health.disk.usagePercent.toFixed(1)}%`,
+  }),
   status: async (id: string) => (await http("GET", `/agents/${id}/status`)).agent as Json,
   task: (id: string, task: Json) => http("POST", `/agents/${id}/task`, task),
 };
@@ -118,8 +123,8 @@ test("the same on the HTTP port; a wrong token is not let in", async () => {
 test("the agent object has the fields that its users read, and health shows as it was sent", async () => {
   const health = {
     cpu: 12.5,
-    memory: { total: 4096, used: 1024, free: 3072, percent: 25 },
-    disk: { total: 20, used: 5, free: 15, percent: 25 },
+    memory: { total: 4096, used: 1024, free: 3072, usagePercent: 25 },
+    disk: { total: 20, used: 5, free: 15, usagePercent: 25 },
     uptime: 60,
     systemUptime: 3600,
     loadAverage: [0.1, 0.2, 0.3],
@@ -129,7 +134,13 @@ test("the agent object has the fields that its users read, and health shows as i
     const now = await cli.status("agent-1");
     return now.lastHealthCheck > 0 ? now : null;
   });
-  assert.deepEqual(agent.health, health);
+  const { memory, disk, ...rest } = health;
+  const both = { memory: { ...memory, percent: 25 }, disk: { ...disk, percent: 25 } };
+  assert.deepEqual(agent.health, { ...rest, ...both }, "as it was sent, and in today's spelling");
+  assert.deepEqual(cli.lines(agent), {
+    list: "agent-1 online builder 2 CPU 4G 20G",
+    health: "CPU 12.5% MEM 25.0% of 4096MB DISK 25.0%",
+  });
   const fields = {
     id: "string",
     status: "string",
@@ -243,6 +254,24 @@ test("what is sent to an offline agent waits for it", async () => {
   await until("it is done", async () => (await http("GET", `/tasks/${taskId}`)).task.state === "succeeded");
 });
 
+test("a client that closes its connection is offline at once, one that is cut off is not yet", async () => {
+  const { runtime, registered } = await joined("agent-left");
+  runtime.close();
+  await until("it is offline", async () => (await cli.status("agent-left")).status === "offline");
+  const offline = (await http("GET", "/agents?status=offline")).agents as Json[];
+  assert.ok(offline.some(({ id }) => id === "agent-left"));
+  const again = connect("agent-left", registered.wsUrl);
+  await again.next("status");
+  assert.equal((await cli.status("agent-left")).status, "online");
+  again.cut();
+  const cut = await until("the hub knows", async () => {
+    const now = await cli.status("agent-left");
+    return now.connected ? null : now;
+  });
+  assert.equal(cut.status, "online");
+  await http("DELETE", "/agents/agent-left");
+});
+
 test("health needs no token; statistics and metrics have what their readers look for", async () => {
   const health = (await (await fetch(new URL("/health", url))).json()) as Json;
   assert.deepEqual(kinds(health), {
@@ -279,7 +308,11 @@ test("a current runtime in its instance answers the same users in the same shape
     return agent.lastHealthCheck > 0 ? agent : null;
   });
   for (const field of ["cpu", "uptime", "systemUptime"]) assert.equal(typeof health[field], "number", field);
-  assert.deepEqual(Object.keys(health.memory).sort().slice(0, 4), ["free", "percent", "total", "used"]);
+  for (const usage of [health.memory, health.disk])
+    assert.deepEqual(Object.keys(usage).sort(), ["free", "percent", "total", "usagePercent", "used"]);
+  const shown = cli.lines(await cli.status("current"));
+  assert.equal(shown.list, "current online tester 1 CPU 512M 1G");
+  assert.match(shown.health, /^CPU [\d.]+% MEM [\d.]+% of \d+MB DISK [\d.]+%$/);
   assert.equal(health.loadAverage.length, 3);
   assert.equal(metadata.type, "tester");
 });

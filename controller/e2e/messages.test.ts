@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
+import { OPERATOR } from "../hub/router.ts";
 import { aConfig, startHub, type TestHub, until } from "../hub/testing.ts";
 import { openStore } from "../store/sqlite.ts";
 
@@ -132,7 +133,7 @@ test("a task sends, a task in another instance reads; what comes while that one 
   // A full disk (here: a folder that is gone) keeps the message at the hub, and it comes when there is room.
   renameSync(b.path(`${BOX}/inbox`), b.path(`${BOX}/elsewhere`));
   const message = { id: "", from: "", to: "agent-b", type: "note", timestamp: 0, payload: { n: 4 } };
-  await world.hub.messages.send(message, "hub");
+  await world.hub.messages.send(message, OPERATOR);
   await until("the runtime says why not", () => b.log.includes("the inbox cannot be written"));
   assert.equal(store.messages.pending("agent-b", 0).length, 1);
   renameSync(b.path(`${BOX}/elsewhere`), b.path(`${BOX}/inbox`));

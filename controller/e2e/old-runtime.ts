@@ -27,8 +27,14 @@ export class OldRuntime {
     this.#socket.send(JSON.stringify({ id, from: this.id, to, type, timestamp: Date.now(), payload }));
   }
 
+  /** As its own program ends: with a closing handshake. */
   close(): void {
     this.#socket.close();
+  }
+
+  /** As a network that fails. */
+  cut(): void {
+    this.#socket.terminate();
   }
 
   async #message(frame: Json): Promise<void> {

@@ -93,7 +93,7 @@ const STATUSES: ReadonlySet<string> = new Set(["online", "suspect", "offline"]);
 /** `online` includes suspect, as the agent object says it. */
 function statusIs(agent: Agent, wanted: string): boolean {
   if (wanted === "suspect") return agent.status === "suspect";
-  return (agent.status === "offline" ? "offline" : "online") === wanted;
+  return (agent.isOnline ? "online" : "offline") === wanted;
 }
 
 function hasLabel(agent: Agent, key: string, value: string | undefined): boolean {

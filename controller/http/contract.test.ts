@@ -175,6 +175,7 @@ test("agents: registered, listed in pages and by filters, removed", async () => 
   hub.hub.configure("declared", aConfig());
   assert.equal(await code(call("POST", "/agents/register", { agentId: "declared" })), "agent-declared");
   assert.equal(await code(call("POST", "/agents/register", { agentId: "-x" })), "agent-name-invalid");
+  assert.equal(await code(call("POST", "/agents/register", { agentId: "hub" })), "agent-name-reserved");
   assert.equal(await code(call("DELETE", "/agents/declared")), "agent-declared");
   assert.equal(await code(call("DELETE", "/agents/nobody")), "agent-unknown");
   for (const id of ["one", "two", "three"]) await call("DELETE", `/agents/${id}`);
@@ -257,7 +258,7 @@ test("messages, dead letters and statistics", async () => {
   hub.hub.agent("a").ready?.send("log", {});
   await hub.hub.messages.send(
     { id: "m", from: "a", to: "nobody", type: "log", timestamp: 1, payload: {} },
-    "a",
+    { type: "agent", id: "a" },
   );
   const { body } = await call("GET", "/admin/dlq");
   assert.equal(body.count, 1);

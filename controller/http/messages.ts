@@ -1,6 +1,7 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
 import { parseStored } from "../base/bounded-json.ts";
 import { isRecord, type Payload, word } from "../hub/frames.ts";
+import { OPERATOR } from "../hub/router.ts";
 import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
@@ -23,8 +24,8 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
       );
     }
     const payload = isRecord(body.payload) ? body.payload : {};
-    const message = { id: word(body.id, 128), from: "hub", to, type, timestamp: hub.clock.now(), payload };
-    const sent = await hub.messages.send(message, "hub");
+    const message = { id: word(body.id, 128), from: "", to, type, timestamp: hub.clock.now(), payload };
+    const sent = await hub.messages.send(message, OPERATOR);
     await hub.audit.record("operator", "message.send", to, { type });
     ctx.body = {
       ...sent,
@@ -33,7 +34,7 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
   });
 
   router.get("/admin/stats", (ctx) => {
-    const { total, online, suspect, offline } = hub.registry.counts();
+    const { total, reachable: online, suspect, offline } = hub.registry.counts();
     ctx.body = {
       router: {
         messagesRouted: hub.messages.counts.routed,
@@ -44,7 +45,7 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
         openTasks: hub.engine.openCount,
         lateAnswers: hub.engine.lateAnswers,
       },
-      agents: { total, online: online + suspect, suspect, offline },
+      agents: { total, online, suspect, offline },
     };
   });
 

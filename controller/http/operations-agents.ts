@@ -21,7 +21,7 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     summary: "Register a first-generation client",
     body: "Registration",
     answer: json("Registered"),
-    codes: [...BODY, "agent-name-invalid", "agent-declared"],
+    codes: [...BODY, "agent-name-invalid", "agent-name-reserved", "agent-declared"],
   },
   {
     id: "listAgents",

@@ -8,6 +8,7 @@ export interface ProblemCode {
 export const PROBLEM_CODES = {
   "agent-declared": { status: 409, when: "the agent belongs to the fleet's files" },
   "agent-name-invalid": { status: 400, when: "the name cannot be an agent's" },
+  "agent-name-reserved": { status: 400, when: "the name is one that the hub uses itself" },
   "agent-offline": { status: 503, when: "the agent's runtime does not answer" },
   "agent-not-enrolled": { status: 409, when: "no instance was launched or adopted for the agent" },
   "agent-unknown": { status: 404, when: "there is no such agent" },

@@ -6,13 +6,13 @@ import { named, text, whole } from "./query.ts";
 
 export const addStatusRoutes: AddRoutes = (router, { hub }) => {
   router.get("/health", (ctx) => {
-    const { total, online, suspect } = hub.registry.counts();
+    const { total, reachable: online } = hub.registry.counts();
     const now = hub.clock.now();
     ctx.body = {
       status: "healthy",
       uptime: (now - hub.startedAt) / 1000,
       timestamp: now,
-      agents: { total, online: online + suspect },
+      agents: { total, online },
     };
   });
 

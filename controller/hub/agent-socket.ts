@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ServerOptions, WebSocketServer } from "ws";
+import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Bus } from "../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { RuntimeAuth } from "./auth.ts";
@@ -34,7 +35,7 @@ export interface AgentSocketDeps {
   readonly session: SessionDeps;
   /** Names (not addresses) under which this hub may be called. */
   readonly hostNames: () => readonly string[];
-  readonly onDisconnected: (agent: Agent, connection: Connection) => void;
+  readonly onDisconnected: (agent: Agent, connection: Connection, code: number) => void;
 }
 
 interface Asked {
@@ -75,9 +76,9 @@ export class AgentSocket {
       registry,
       waiting: this.#waiting,
       onError: session.onError,
-      onEnd: ({ socket, agent, connection }) => {
+      onEnd: ({ socket, agent, connection }, code) => {
         this.#sockets.delete(socket);
-        onDisconnected(agent, connection);
+        onDisconnected(agent, connection, code);
       },
     };
   }
@@ -132,6 +133,8 @@ export class AgentSocket {
       return { status: 401, reason: "agent name and token are required" };
     const admitted = auth.admit(asked.agent, asked.token);
     if (!admitted.ok) return this.#refuseToken(address(request), asked.agent, admitted.reason);
+    const barred = this.#barred(asked, admitted.nonce);
+    if (barred !== null) return { status: 403, reason: barred };
     const hasRoom =
       admission.authenticated(request.socket, "runtime") && this.#waiting.size < limits.maxPreAuthConnections;
     if (!hasRoom) return { status: 503, reason: "too many connections", retryAfter: 5 };
@@ -140,6 +143,23 @@ export class AgentSocket {
       renew: admitted.renew,
       pending: admitted.pending,
     };
+  }
+
+  /** Why a valid credential does not let in; it is shown with the agent (`refused`). */
+  #barred({ agent: name, firstGeneration }: Asked, nonce: string): string | null {
+    let code: string;
+    let reason: string;
+    if (isReservedName(name)) {
+      code = "agent-name-reserved";
+      reason = `"${name}" is a name that the hub uses itself: give the agent another name, and remove this one by vm-agent destroy ${name} or DELETE /agents/${name}`;
+    } else if (firstGeneration && nonce !== "") {
+      code = "first-generation-path";
+      reason =
+        "/agent/ID/TOKEN is for agents that registered by POST /agents/register: connect to /agent with a hello";
+    } else return null;
+    const agent = this.#deps.registry.get(name);
+    if (agent) agent.refused = { at: this.#deps.session.clock.now(), code, instanceId: name, reason };
+    return reason;
   }
 
   /** One answer for all reasons: a guesser learns nothing. */

@@ -89,6 +89,8 @@ export class Agent {
   configHash: string | null = null;
   config: AgentConfig | null = null;
   connection: Connection | null = null;
+  /** Its last connection ended with a closing handshake: it is gone, and not merely silent. */
+  hasLeft = false;
   /** The last that came with its credential and was turned away. */
   refused: Refused | null = null;
   offlineAfter: number;
@@ -113,6 +115,11 @@ export class Agent {
   /** We stop its instance, which is emptied of tasks first, or it is meant to be down. */
   get mayBeSilent(): boolean {
     return this.queue.draining || this.config?.down === true;
+  }
+
+  /** The first generation's two words: a silent agent counts as online until it is offline, one that left does not. */
+  get isOnline(): boolean {
+    return this.status !== "offline" && !this.hasLeft;
   }
 
   has(feature: Feature): boolean {
@@ -176,7 +183,7 @@ export class Agent {
   toObject(): Payload {
     return {
       id: this.id,
-      status: this.status === "offline" ? "offline" : "online",
+      status: this.isOnline ? "online" : "offline",
       condition: this.status,
       registeredAt: this.registeredAt,
       lastSeen: this.lastSeen,

@@ -1,4 +1,5 @@
 /** What loop and HTTP do with single agents: let in, configured, drained, removed, registered. */
+import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import type { Store } from "../store/store.ts";
@@ -132,6 +133,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       metadata: Payload,
     ): Promise<{ readonly agent: Payload; readonly token: string }> {
       if (!/^[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(id)) throw refuse.badName(id);
+      if (isReservedName(id)) throw refuse.reservedName(id);
       const record = store.credentials.get(id);
       if (record !== null && record.nonce !== "") throw refuse.agentDeclared(id);
       const token = await auth.issueDirect(id);

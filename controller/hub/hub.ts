@@ -129,9 +129,9 @@ export function createHub(deps: HubDeps) {
     reports,
     session,
     hostNames: () => [...settings.hostNames, ...hosts().map(hostName)],
-    onDisconnected: (agent, connection) => {
+    onDisconnected: (agent, connection, code) => {
       if (agent.connection === connection) engine.undelivered(agent);
-      registry.disconnected(agent, connection);
+      registry.disconnected(agent, connection, code);
     },
   });
   // By lot, so that no clock, however it is set, makes two runs look like one.

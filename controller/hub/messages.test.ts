@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import type { Payload } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import { aConfig, startHub, type TestHub, TestRuntime, until } from "./testing.ts";
+import { OPERATOR } from "./router.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vm-agent-messages-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -149,7 +150,7 @@ test("a long queue is written window by window, and nothing overtakes; a full in
     const send = (n: number) =>
       test.hub.messages.send(
         { id: `${n}`, from: "", to: "b", type: "note", timestamp: 0, payload: { n } },
-        "hub",
+        OPERATOR,
       );
     await Promise.all(Array.from({ length: 250 }, (_, n) => send(n)));
     const b = await confirming(test, "b", token);

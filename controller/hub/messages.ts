@@ -14,7 +14,7 @@ import type { Frame } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Random } from "./random.ts";
 import type { Registry } from "./registry.ts";
-import { route } from "./router.ts";
+import { OPERATOR, route, type Sender } from "./router.ts";
 
 export interface MessagesDeps {
   readonly store: Store;
@@ -31,6 +31,11 @@ export interface Sent {
   readonly refused: readonly { readonly to: string; readonly reason: string }[];
 }
 
+/** As it is stored and delivered: marked by the type of its sender, which no name can imitate. */
+interface Message extends Frame {
+  readonly sender: Sender["type"];
+}
+
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages(deps: MessagesDeps) {
@@ -45,13 +50,13 @@ export function createMessages(deps: MessagesDeps) {
     },
   });
 
-  const bury = async (message: Frame, to: string, reason: string): Promise<void> => {
+  const bury = async (message: Message, to: string, reason: string): Promise<void> => {
     const letter = { id: random.uuid(), to, reason, json: JSON.stringify(message), at: clock.now() };
     await store.deadLetters.put(letter).catch(onStoreError);
   };
 
   /** null: delivered; `queued`; else why not. */
-  const pass = async (message: Frame, to: string, id: string): Promise<string | null> => {
+  const pass = async (message: Message, to: string, id: string): Promise<string | null> => {
     const agent = registry.get(to);
     if (agent && !agent.has("messages") && deliveries.straight(agent, message)) return null;
     const now = clock.now();
@@ -76,7 +81,7 @@ export function createMessages(deps: MessagesDeps) {
   };
 
   /** Everything but the sender's own limits: for messages, and for dead letters that are tried again. */
-  const dispatch = async (given: Frame, sender: string, idFor: (to: string) => string): Promise<Sent> => {
+  const dispatch = async (given: Message, sender: Sender, idFor: (to: string) => string): Promise<Sent> => {
     const message = { ...given, to: registry.named(given.to)?.id ?? given.to };
     const to = route(
       message,
@@ -101,27 +106,27 @@ export function createMessages(deps: MessagesDeps) {
   return {
     counts,
 
-    /** `sender`: an agent's name (whatever the frame claims), or `hub` for the operator. */
-    async send(frame: Frame, sender: string): Promise<Sent> {
-      const message: Frame = {
+    async send(frame: Frame, sender: Sender): Promise<Sent> {
+      const message: Message = {
         id: frame.id || random.uuid(),
-        from: sender,
+        from: sender.type === "operator" ? "hub" : sender.id,
+        sender: sender.type,
         to: frame.to,
         type: frame.type,
         timestamp: frame.timestamp || clock.now(),
         payload: frame.payload,
       };
-      if (sender !== "hub") {
-        if (!allowance.take(sender)) return refused(message.to, "rate-limited");
+      if (sender.type === "agent") {
+        if (!allowance.take(sender.id)) return refused(message.to, "rate-limited");
         if (JSON.stringify(message).length > limits.maxMessageBytes) {
           const { payload: _, ...head } = message;
           await bury({ ...head, payload: {} }, message.to, "too-large");
           return refused(message.to, "too-large");
         }
       }
-      const confirmed = registry.get(sender)?.has("messages") === true;
+      const confirmed = sender.type === "agent" && registry.get(sender.id)?.has("messages") === true;
       const sent = await dispatch(message, sender, (to) =>
-        confirmed ? stableId(sender, message.id, to) : random.uuid(),
+        confirmed ? stableId(sender.id, message.id, to) : random.uuid(),
       );
       for (const { to, reason } of sent.refused)
         if (reason !== "store-error") await bury(message, to, reason);
@@ -132,8 +137,10 @@ export function createMessages(deps: MessagesDeps) {
     async requeue(id: string): Promise<Sent | null> {
       const letter = store.deadLetters.get(id);
       if (!letter) return null;
-      const message = { ...(parseStored(letter.json) as Frame), to: letter.to };
-      const sent = await dispatch(message, message.from, () => random.uuid());
+      const message = { ...(parseStored(letter.json) as Message), to: letter.to };
+      // One that an earlier version stored has no mark, and its name proves nothing.
+      const sender: Sender = message.sender === "operator" ? OPERATOR : { type: "agent", id: message.from };
+      const sent = await dispatch({ ...message, sender: sender.type }, sender, () => random.uuid());
       if (sent.refused.length === 0) await store.deadLetters.remove([id]);
       return sent;
     },

@@ -1,4 +1,5 @@
 /** Every refusal of the hub that a user sees, with its code and what to do next. */
+import { RESERVED_NAMES } from "../../schemas/reserved-names.ts";
 import { VmAgentError } from "../base/errors.ts";
 
 const error = (code: string, message: string, next: string, transient = false) =>
@@ -34,6 +35,12 @@ export const refuse = {
       "agent-name-invalid",
       `"${id.slice(0, 80)}" cannot be an agent's name`,
       "use letters, digits and hyphens, beginning with a letter, at most 63 characters",
+    ),
+  reservedName: (id: string) =>
+    error(
+      "agent-name-reserved",
+      `"${id}" is a name that the hub uses itself`,
+      `use another name than ${RESERVED_NAMES.join(", ")}`,
     ),
   unknownTask: (id: string) =>
     error("task-unknown", `there is no task "${id}"`, "see GET /tasks; old tasks are pruned by age"),

@@ -15,6 +15,9 @@ export interface RegistryDeps {
   readonly onStoreError: (error: unknown) => void;
 }
 
+/** Close codes of a client that ends its connection on purpose: normal, going away, and none given. */
+const LEFT: readonly number[] = [1000, 1001, 1005];
+
 export class Registry {
   readonly #agents = new Map<string, Agent>();
   /** Name as written to name of the instance, of the few that differ. */
@@ -85,15 +88,17 @@ export class Registry {
 
   connected(agent: Agent, connection: Connection): void {
     agent.connection = connection;
+    agent.hasLeft = false;
     this.seen(agent);
     this.save(agent);
     this.#deps.bus.emit("runtime.online", { agent: agent.id, version: agent.facts?.version ?? "" });
   }
 
   /** A connection that ends may be a blip: the agent is suspect until it has been silent for long enough. */
-  disconnected(agent: Agent, connection: Connection): void {
+  disconnected(agent: Agent, connection: Connection, code: number): void {
     if (agent.connection !== connection) return;
     agent.connection = null;
+    agent.hasLeft = LEFT.includes(code);
     this.save(agent);
     if (agent.status !== "online") return;
     agent.status = "suspect";
@@ -117,11 +122,14 @@ export class Registry {
     readonly online: number;
     readonly suspect: number;
     readonly offline: number;
+    /** Online in the first generation's sense. */
+    readonly reachable: number;
   } {
-    const counts = { total: 0, online: 0, suspect: 0, offline: 0 };
+    const counts = { total: 0, online: 0, suspect: 0, offline: 0, reachable: 0 };
     for (const agent of this.#agents.values()) {
       counts.total += 1;
       counts[agent.status] += 1;
+      if (agent.isOnline) counts.reachable += 1;
     }
     return counts;
   }

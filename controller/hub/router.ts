@@ -1,11 +1,16 @@
-/** Where a message goes, as a pure function of its address and its type. */
+/** Where a message goes, as a pure function of its sender, its address and its type. */
+
+/** An agent, by its own id whatever its frame claims, or the operator (whose messages come `from: "hub"`). */
+export type Sender = { readonly type: "operator" } | { readonly type: "agent"; readonly id: string };
+
+export const OPERATOR: Sender = { type: "operator" };
 
 export type Route =
   | { readonly kind: "hub" }
   | { readonly kind: "agents"; readonly ids: readonly string[] }
   | { readonly kind: "undeliverable"; readonly reason: "unknown-recipient" | "type-not-routable" };
 
-/** Names of the hub itself; `host` is the first generation's. */
+/** Names of the hub itself; `host` is the first generation's. No agent has one of these (schemas/reserved-names). */
 const HUB = new Set(["", "hub", "host"]);
 const EVERYBODY = new Set(["*", "broadcast"]);
 
@@ -17,14 +22,15 @@ const HUB_ONLY = new Set(["hello", "ack", "task", "cancel", "config", "output", 
 
 export function route(
   message: { readonly to: string; readonly type: string },
-  sender: string,
+  sender: Sender,
   known: (id: string) => boolean,
   all: () => readonly string[],
 ): Route {
   if (HUB.has(message.to)) return { kind: "hub" };
-  if (sender !== "hub" && HUB_ONLY.has(message.type))
+  if (sender.type === "agent" && HUB_ONLY.has(message.type))
     return { kind: "undeliverable", reason: "type-not-routable" };
-  if (EVERYBODY.has(message.to)) return { kind: "agents", ids: all().filter((id) => id !== sender) };
+  if (EVERYBODY.has(message.to))
+    return { kind: "agents", ids: all().filter((id) => sender.type === "operator" || id !== sender.id) };
   if (known(message.to)) return { kind: "agents", ids: [message.to] };
   return { kind: "undeliverable", reason: "unknown-recipient" };
 }

@@ -217,11 +217,14 @@ export class Session {
       if (frame.type !== "message") return;
       const { to, type, payload } = frame.payload;
       const inner = { to: word(to, 128), type: word(type, 64), payload: isRecord(payload) ? payload : {} };
-      const sent = await this.#deps.messages.send({ ...frame, ...inner }, this.#agent.id);
+      const sent = await this.#deps.messages.send(
+        { ...frame, ...inner },
+        { type: "agent", id: this.#agent.id },
+      );
       this.connection.send("ack", { messageId: frame.id, ...sent });
       return;
     }
-    const sent = await this.#deps.messages.send(frame, this.#agent.id);
+    const sent = await this.#deps.messages.send(frame, { type: "agent", id: this.#agent.id });
     for (const { to, reason } of sent.refused) {
       const next = "see the message format in the README";
       this.connection.send("error", {

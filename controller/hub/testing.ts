@@ -103,6 +103,8 @@ export function aConfig(more: Partial<AgentConfig> = {}): AgentConfig {
 /** A runtime as the protocol wants it, whose every word the test speaks itself. */
 export class TestRuntime {
   readonly frames: Frame[] = [];
+  /** The same as they came. */
+  readonly texts: string[] = [];
   closed: { readonly code: number; readonly reason: string } | null = null;
   /** HTTP status of a refused upgrade. */
   refused: number | null = null;
@@ -114,6 +116,7 @@ export class TestRuntime {
     this.name = name;
     this.#socket = new WebSocket(url, { headers, perMessageDeflate: false });
     this.#socket.on("message", (data) => {
+      this.texts.push(String(data));
       const frame = parseFrame(String(data));
       if (frame) this.frames.push(frame);
     });

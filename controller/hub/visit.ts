@@ -20,7 +20,7 @@ export interface VisitDeps {
   /** Who has not said hello yet. */
   readonly waiting: Deadlines<Visit>;
   readonly onError: (error: unknown) => void;
-  readonly onEnd: (visit: Visit) => void;
+  readonly onEnd: (visit: Visit, code: number) => void;
 }
 
 /** What one value of a frame weighs: 50,000 of them take as long as 3 MB of text. */
@@ -113,10 +113,10 @@ export class Visit {
     this.#deps.registry.seen(this.agent);
   }
 
-  ended(): void {
+  ended(code: number): void {
     this.#deps.waiting.remove(this);
     this.connection.ready = false;
-    this.#deps.onEnd(this);
+    this.#deps.onEnd(this, code);
   }
 
   #shake(handshake: Promise<boolean>): void {
@@ -152,8 +152,8 @@ function onPong(this: WebSocket, data: Buffer): void {
   visit?.seen();
 }
 
-function onClose(this: WebSocket): void {
-  (this as RuntimeSocket).visit?.ended();
+function onClose(this: WebSocket, code: number): void {
+  (this as RuntimeSocket).visit?.ended(code);
 }
 
 function ignore(): void {}

@@ -1,4 +1,5 @@
 /** A person's explicit claim of an instance that this fleet did not create: the one way in which a foreign one becomes ours. */
+import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { desiredView, powerOf } from "../core/drift.ts";
@@ -52,6 +53,13 @@ export async function importable(
   { driver, store }: Pick<AdoptDeps, "driver" | "store">,
   name: string,
 ): Promise<ObservedInstance> {
+  if (isReservedName(name)) {
+    throw new VmAgentError({
+      code: "agent-name-reserved",
+      message: `"${name}" is a name that the hub uses itself, so it cannot be an agent's`,
+      next: `Multipass cannot rename an instance: copy it by vm-agent multipass clone ${name} -n NAME, and import that`,
+    });
+  }
   if (store.claims.list().some((c) => c.name === name)) {
     throw new VmAgentError({
       code: "already-ours",

@@ -44,6 +44,8 @@ export function checkFleet(input: CheckInput): readonly CrossProblem[] {
   const previous = new Map<string, EntryDocument>();
   const edges = new Map<string, readonly string[]>();
   for (const document of state.documents) {
+    if ((document.kind === "Profile" || document.kind === "Agent") && document.value !== null)
+      warnOfEnv(state, document, document.value as PreparedProfile);
     if (document.kind === "Profile" && document.value !== null) {
       checkDependencies(state, document, (document.value as PreparedProfile).dependsOn ?? []);
     }
@@ -209,6 +211,37 @@ function checkDependencies(state: State, document: EntryDocument, dependsOn: rea
       suggestion,
     });
   }
+}
+
+/** Variables that decide which programs and libraries run, or what they run first. */
+const STEERING: ReadonlySet<string> = new Set([
+  "PATH",
+  "IFS",
+  "ENV",
+  "BASH_ENV",
+  "SHELLOPTS",
+  "LD_PRELOAD",
+  "LD_LIBRARY_PATH",
+  "LD_AUDIT",
+  "NODE_OPTIONS",
+  "NODE_PATH",
+  "PYTHONPATH",
+  "PYTHONSTARTUP",
+  "PERL5OPT",
+  "RUBYOPT",
+  "GIT_SSH_COMMAND",
+]);
+
+function warnOfEnv(state: State, document: EntryDocument, { env, secrets }: PreparedProfile): void {
+  for (const [field, names] of Object.entries({ env, secrets }))
+    for (const name of Object.keys(names ?? {}))
+      if (STEERING.has(name))
+        report(state, document, `/${field}/${name}`, {
+          message:
+            "decides which programs every task of this agent runs; set it in the commands that need it",
+          severity: "warning",
+          at: "key",
+        });
 }
 
 function warnOfStopped(state: State, document: EntryDocument, agent: PreparedAgent): void {

@@ -163,6 +163,52 @@ test("warnings do not stand in the way", async () => {
   assert.match(reportErrors(read.warnings, { color: false }), /^warning: a\.yaml:3:13/);
 });
 
+test("names that the hub uses itself are refused, in any case, also as a former name", async () => {
+  const files = Object.fromEntries(
+    ["hub", "Host", "BROADCAST", "operator", "hubs", "a-hub"].map((name) => [`${name}.yaml`, agent(name)]),
+  );
+  files["renamed.yaml"] = agent("renamed", "previousName: hub\n");
+  assert.deepEqual(
+    linesOf(await loadFleet(folderWith(files))).map((line) => line.split(";", 1)[0]),
+    [
+      'BROADCAST.yaml:2:7 /name is "BROADCAST"',
+      'Host.yaml:2:7 /name is "Host"',
+      'hub.yaml:2:7 /name is "hub"',
+      'operator.yaml:2:7 /name is "operator"',
+      'renamed.yaml:3:15 /previousName is "hub"',
+    ],
+  );
+});
+
+test("VM_AGENT_ variables are refused in env and secrets; those that steer programs are warned of", async () => {
+  const bad = "env: {VM_AGENT_HOME: /x, OTHER: y}\nsecrets: {VM_AGENT_TOKEN: {fromEnv: VM_AGENT_TEST}}\n";
+  const read = await loadFleet(
+    folderWith({ "a.yaml": agent("a", bad), "p.yaml": `kind: Profile\nname: p\n${bad}` }),
+  );
+  assert.deepEqual(
+    linesOf(read).map((line) => line.split(" is ", 1)[0]),
+    [
+      "a.yaml:3:7 /env/VM_AGENT_HOME",
+      "a.yaml:4:11 /secrets/VM_AGENT_TOKEN",
+      "p.yaml:3:7 /env/VM_AGENT_HOME",
+      "p.yaml:4:11 /secrets/VM_AGENT_TOKEN",
+    ],
+  );
+  assert.ok(linesOf(read).every((line) => line.includes("VM_AGENT_, which is reserved")));
+  const steering = "env: {PATH: /x, NODE_ENV: test}\nsecrets: {LD_PRELOAD: {fromEnv: TEST_VALUE}}\n";
+  const warned = await loadFleet(
+    folderWith({
+      "a.yaml": agent("a", steering),
+      "p.yaml": "kind: Profile\nname: p\nenv: {NODE_OPTIONS: x}\n",
+    }),
+  );
+  assert.ok(warned.ok);
+  assert.deepEqual(
+    warned.warnings.map((warning) => errorLine(warning).split(" decides", 1)[0]),
+    ["a.yaml:3:7 /env/PATH", "a.yaml:4:11 /secrets/LD_PRELOAD", "p.yaml:3:7 /env/NODE_OPTIONS"],
+  );
+});
+
 test("an unknown name is not told while a file that may declare it cannot be read", async () => {
   const read = await loadFleet(
     folderWith({ "a.yaml": agent("a", "dependsOn: [b]\n"), "b.yaml": "kind: Agent\nname: b\n\tcpu: 2\n" }),
