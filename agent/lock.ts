@@ -5,16 +5,17 @@ import { isSame, readStat } from "./processes.ts";
 import { isRecord } from "./wire.ts";
 
 /** Null when the lock is ours, else the process that holds it. A holder that died without a word does not count. */
-export function acquireLock(file: string): number | null {
+export function acquireLock(file: string, bootId: string): number | null {
   const held = readJson(file);
   if (isRecord(held) && typeof held.pid === "number" && typeof held.startTime === "string") {
-    if (held.pid !== process.pid && isSame(held.pid, held.startTime)) return held.pid;
+    // After another boot the same number and start time may be another process.
+    const isThisBoot = held.bootId === undefined || held.bootId === bootId;
+    if (isThisBoot && held.pid !== process.pid && isSame(held.pid, held.startTime)) return held.pid;
   }
   try {
     ensureDir(dirname(file));
-    writeAtomic(file, JSON.stringify({ pid: process.pid, startTime: readStat("self")?.startTime ?? "" }), {
-      sync: false,
-    });
+    const startTime = readStat("self")?.startTime ?? "";
+    writeAtomic(file, JSON.stringify({ pid: process.pid, startTime, bootId }), { sync: false });
   } catch {
     // A full disk must not keep the runtime from starting.
   }

@@ -75,7 +75,8 @@ async function run(settingsFile: string): Promise<number> {
     log.error(errorMessage(error));
     return EXIT.config;
   }
-  const holder = acquireLock(guest(LOCK_FILE));
+  const boot = bootId();
+  const holder = acquireLock(guest(LOCK_FILE), boot);
   if (holder !== null) {
     log.error(`another runtime of this instance runs already (process ${holder})`);
     return EXIT.busy;
@@ -83,7 +84,6 @@ async function run(settingsFile: string): Promise<number> {
   const logStore = openLogStore(guest(LOG_DIR));
   log.keep(logStore);
   const { agent } = settings;
-  const boot = bootId();
   const entry = realpathSync(process.argv[1] ?? "");
   const hash = bundleHash(entry);
   log.info(`vm-agent runtime ${RUNTIME_VERSION} for ${agent}, Node ${process.versions.node}`);

@@ -3004,6 +3004,10 @@ export interface HubHealth {
    */
   readonly status: "healthy";
   /**
+   * Identifies this run of the hub; another one after each start.
+   */
+  readonly run: string;
+  /**
    * Seconds since its start.
    */
   readonly uptime: number;

@@ -24,11 +24,13 @@ function settingsOf(t: TestContext, env: EnvRecord = {}) {
 }
 
 /** A hub, as far as these commands look: its health, and who asked with which token. */
-async function hubOf(t: TestContext, status = 200) {
+async function hubOf(t: TestContext, status = 200, health = "{}") {
   const asked: (string | undefined)[] = [];
   const server: Server = createServer((request, response) => {
     if (request.url !== "/health") asked.push(request.headers.authorization);
-    response.writeHead(status, { "content-type": "application/json" }).end("{}");
+    response
+      .writeHead(status, { "content-type": "application/json" })
+      .end(request.url === "/health" ? health : "{}");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const stop = () => new Promise((resolve) => server.close(resolve));
@@ -119,4 +121,21 @@ test("one that has ended, one that is unwell and a torn file are no hub", async 
   writeFileSync(join(settings.home, "hub.json"), '{"http": "ht');
   assert.equal(await findHub(settings), null);
   await assert.rejects(needHub(settings), { message: `no hub runs for ${settings.fleet}` });
+});
+
+test("a hub of another run at the recorded address is not the one that wrote it, and gets no token", async (t) => {
+  const settings = settingsOf(t);
+  prepareHome(settings.home);
+  writeFileSync(join(settings.home, "operator-token"), "secret");
+  const hub = await hubOf(t, 200, '{"run":"b"}');
+  const other = await hubOf(t, 200, "no hub at all");
+  for (const [url, run, found] of [
+    [hub.url, "b", true],
+    [hub.url, "a", false],
+    [other.url, "a", false],
+  ] as const) {
+    writeHubFile(settings.home, { ...file(url), run });
+    assert.equal((await findHub(settings)) !== null, found, `${url} ${run}`);
+  }
+  assert.deepEqual(hub.asked, []);
 });

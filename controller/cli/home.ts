@@ -11,6 +11,8 @@ import { waiting } from "./waiting.ts";
 export interface HubFile {
   readonly pid: number;
   readonly startedAt: number;
+  /** What its health says, too: another hub at the same address after a power cut is not this one. */
+  readonly run?: string;
   readonly http: string;
   readonly agent: string;
   readonly dashboard: string;
@@ -84,10 +86,19 @@ export async function findHub(
       httpGet(new URL("/health", url), { deadlineMs: 2000, pin }),
     );
     if (answer.status !== 200) return null;
+    if (url === file?.http && file.run !== undefined && runOf(answer.text) !== file.run) return null;
   } catch {
     return null;
   }
   return { api: commandApi(url, token, pin), file };
+}
+
+function runOf(health: string): unknown {
+  try {
+    return (JSON.parse(health) as { readonly run?: unknown }).run;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The API with GET by `node:http`: loading what `fetch` needs takes longer than a command that only asks. */

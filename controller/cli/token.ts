@@ -1,9 +1,11 @@
 /** `vm-agent token`: where the operator's token is, and only when asked for it, the token. */
 import { existsSync } from "node:fs";
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { systemClock } from "../base/clock.ts";
+import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { operatorTokenPath, readOrCreateOperatorToken, rotateOperatorToken } from "../hub/operator-token.ts";
 import { systemRandom } from "../hub/random.ts";
-import { findHub, needHub, prepareHome, readHubFile } from "./home.ts";
+import { acquireLock } from "../store/lock.ts";
+import { findHub, needHub, prepareHome } from "./home.ts";
 import { shownPath } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
@@ -54,17 +56,7 @@ async function rotate({ settings, output }: Invocation): Promise<number> {
   const hub = await findHub(settings);
   if (hub) await hub.api.rotateOperatorToken();
   else if (settings.url !== null) await needHub(settings);
-  else if (readHubFile(settings.home) !== null && pidLives(readHubFile(settings.home)?.pid ?? 0)) {
-    throw new VmAgentError({
-      code: "hub-unreachable",
-      message: "a hub of this fleet is starting or does not answer, and would keep the old token",
-      next: "try again when it answers, or stop it first",
-      exit: EXIT.unreachable,
-    });
-  } else {
-    prepareHome(settings.home);
-    rotateOperatorToken(settings.home, systemRandom);
-  }
+  else rotateAlone(settings.home);
   const there = settings.url === null ? `in ${shownPath(path)}` : `in the hub's state folder`;
   if (output.json) output.out(JSON.stringify({ rotated: true, running: hub !== null }));
   else
@@ -72,6 +64,37 @@ async function rotate({ settings, output }: Invocation): Promise<number> {
       `the new token is ${there}${hub ? ", the running hub takes no other from now on" : ""}; dashboards must be given it anew`,
     );
   return EXIT.done;
+}
+
+/** With the lock, so that no hub that starts or does not answer keeps the old token. */
+function rotateAlone(home: string): void {
+  prepareHome(home);
+  const lock = holdLock(home);
+  try {
+    rotateOperatorToken(home, systemRandom);
+  } finally {
+    lock.release();
+  }
+}
+
+function holdLock(home: string) {
+  try {
+    return acquireLock(home, {
+      pid: process.pid,
+      command: "vm-agent token rotate",
+      since: systemClock.now(),
+    });
+  } catch (error) {
+    const known = toVmAgentError(error);
+    if (known.code !== "locked") throw error;
+    throw new VmAgentError({
+      code: "hub-unreachable",
+      message: `${known.message}, does not answer, and would keep the old token`,
+      next: "try again when it answers, or stop it first",
+      exit: EXIT.unreachable,
+      cause: error,
+    });
+  }
 }
 
 async function join({ settings, output }: Invocation, name: string): Promise<number> {
@@ -85,15 +108,6 @@ async function join({ settings, output }: Invocation, name: string): Promise<num
     );
   }
   return EXIT.done;
-}
-
-function pidLives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const usage = (found: string): VmAgentError =>

@@ -56,6 +56,7 @@ export const runUp: CommandRun = async (invocation) => {
       writeHubFile(settings.home, {
         pid: process.pid,
         startedAt: started,
+        run: system.hub.run,
         ...urls,
         agent: system.hub.clientUrl(),
         driver: system.driver.name,

@@ -276,6 +276,7 @@ test("health needs no token; statistics and metrics have what their readers look
   const health = (await (await fetch(new URL("/health", url))).json()) as Json;
   assert.deepEqual(kinds(health), {
     status: "string",
+    run: "string",
     uptime: "number",
     timestamp: "number",
     agents: "object",

@@ -72,7 +72,7 @@ describe("the seed's clients", () => {
   it("find health without a token, statistics, and what could not be delivered", async () => {
     const health = await api.call("GET", "/health", undefined, { authorization: "" });
     assert.equal(health.status, 200);
-    assert.deepEqual(Object.keys(health.body), ["status", "uptime", "timestamp", "agents"]);
+    assert.deepEqual(Object.keys(health.body), ["status", "run", "uptime", "timestamp", "agents"]);
     assert.deepEqual([health.body.status, health.body.agents], ["healthy", { total: 0, online: 0 }]);
     const client = await connected(api.world.hub, "a");
     client.send("task", { type: "exec", command: "rm -rf /" }, "b");

@@ -10,6 +10,7 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
     const now = hub.clock.now();
     ctx.body = {
       status: "healthy",
+      run: hub.run,
       uptime: (now - hub.startedAt) / 1000,
       timestamp: now,
       agents: { total, online },

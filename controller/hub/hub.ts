@@ -135,7 +135,8 @@ export function createHub(deps: HubDeps) {
     },
   });
   // By lot, so that no clock, however it is set, makes two runs look like one.
-  const feed = new LiveFeed(bus, random.uuid().slice(0, 8), limits);
+  const run = random.uuid().slice(0, 8);
+  const feed = new LiveFeed(bus, run, limits);
   const metrics = createMetrics(bus, {
     agents: () => registry.counts(),
     activeTasks: () => engine.activeCount,
@@ -219,6 +220,8 @@ export function createHub(deps: HubDeps) {
     settings,
     store,
     operator,
+    /** Identifies this run of the hub, no secret. */
+    run,
     startedAt,
     /** For the `upgrade` event of another HTTP server: runtimes are served there too. */
     handleUpgrade: sockets.handleUpgrade,

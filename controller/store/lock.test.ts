@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { VmAgentError } from "../base/errors.ts";
-import { type LockHolder, acquireLock, readHolder } from "./lock.ts";
+import { type LockHolder, acquireLock, currentHolder, isLocked, readHolder } from "./lock.ts";
 
 const ME: LockHolder = { pid: process.pid, command: "vm-agent apply", since: 1 };
 
@@ -55,6 +55,22 @@ test("another process that holds it is named: command, pid, since when", async (
   );
   assert.match(error.next, /vm-agent reconcile/);
   assert.equal(readHolder(folder)?.pid, child.pid, "who was refused does not overwrite it");
+});
+
+test("whether it is held is asked of the operating system, by any number of processes, and takes nothing", async (t) => {
+  const folder = home(t);
+  assert.equal(isLocked(folder), false, "it was never held");
+  const child = await holder(t, folder);
+  assert.equal(isLocked(folder), true);
+  assert.equal(currentHolder(folder)?.pid, child.pid);
+  child.kill("SIGKILL");
+  await once(child, "exit", { signal: AbortSignal.timeout(20_000) });
+  assert.equal(readHolder(folder)?.pid, child.pid, "the file is left behind");
+  assert.equal(isLocked(folder), false);
+  assert.equal(currentHolder(folder), null);
+  const lock = acquireLock(folder, ME);
+  assert.equal(isLocked(folder), true, "held by this very process");
+  lock.release();
 });
 
 for (const [how, end] of [

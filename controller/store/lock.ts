@@ -2,7 +2,7 @@
  * The controller's lock: one writer for each state folder. It is an exclusive SQLite transaction on a file of its own, so
  * the operating system frees it the moment its process dies, however it dies; no pid is ever guessed about.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { VmAgentError } from "../base/errors.ts";
@@ -18,16 +18,41 @@ export interface Lock {
   release(): void;
 }
 
+/** How long `isLocked` of other processes may be in the way of a lock that is free. Milliseconds. */
+const PROBE_MS = 250;
+const lockFile = (home: string): string => join(home, "controller.lock");
+
+/** 5 SQLITE_BUSY, 6 SQLITE_LOCKED; anything else is not another process's lock. */
+const isBusy = (error: unknown): boolean => [5, 6].includes((error as { errcode?: number }).errcode ?? 0);
+
+/** Whether a process holds the lock now. The operating system answers, so a file that a power cut left behind does not count. */
+export function isLocked(home: string): boolean {
+  if (!existsSync(lockFile(home))) return false;
+  const db = new DatabaseSync(lockFile(home), { readOnly: true });
+  try {
+    db.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_schema");
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+/** The process that holds the lock now, as it wrote itself down; null: none does, or it has not written yet. */
+export function currentHolder(home: string): LockHolder | null {
+  return isLocked(home) ? readHolder(home) : null;
+}
+
 /** Throws `locked`, naming the holder, when another process has it. */
 export function acquireLock(home: string, holder: LockHolder): Lock {
-  const db = new DatabaseSync(join(home, "controller.lock"));
+  const db = new DatabaseSync(lockFile(home));
   try {
-    db.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    db.exec(`PRAGMA busy_timeout = ${PROBE_MS}; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE`);
   } catch (error) {
     db.close();
-    // 5 SQLITE_BUSY, 6 SQLITE_LOCKED; anything else is not somebody else's lock.
-    const code = (error as { errcode?: number }).errcode;
-    if (code !== 5 && code !== 6) throw error;
+    if (!isBusy(error)) throw error;
     const other = readHolder(home);
     throw new VmAgentError({
       code: "locked",
@@ -47,7 +72,7 @@ export function acquireLock(home: string, holder: LockHolder): Lock {
   };
 }
 
-/** Who wrote the holder file last; it proves nothing about being alive. */
+/** The last process that held the lock; the file proves nothing about being alive (see `currentHolder`). */
 export function readHolder(home: string): LockHolder | null {
   try {
     return JSON.parse(readFileSync(holderFile(home), "utf8")) as LockHolder;

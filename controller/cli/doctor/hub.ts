@@ -1,5 +1,5 @@
 /** Whether a hub of this fleet runs, ended without tidying up, or another process controls the fleet. */
-import { readHolder } from "../../store/lock.ts";
+import { currentHolder, isLocked } from "../../store/lock.ts";
 import { age } from "../output.ts";
 import type { Check } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -8,7 +8,6 @@ export const hub: Check<Patient> = {
   name: "hub",
   async run({ settings, hub: find, now }) {
     const found = await find();
-    const holder = readHolder(settings.home);
     if (found?.answers)
       return [
         {
@@ -16,37 +15,32 @@ export const hub: Check<Patient> = {
           found: `the hub of this fleet runs since ${age(now() - found.file.startedAt)} (pid ${found.file.pid})`,
         },
       ];
-    if (found && isAlive(found.file.pid))
+    // Files that a power cut left behind name processes that may be others by now: only the lock says what runs.
+    const holder = currentHolder(settings.home);
+    if (holder && found?.file.pid === holder.pid)
       return [
         {
           level: "warn",
-          found: `pid ${found.file.pid} says that it is the hub of this fleet, and does not answer at ${found.file.http}`,
-          next: `wait if it has just been started; else end it (kill ${found.file.pid}) and start vm-agent up again: nothing is lost`,
+          found: `"${holder.command}" (pid ${holder.pid}) controls this fleet and does not answer at ${found.file.http}`,
+          next: `wait if it has just been started; otherwise end it (kill ${holder.pid}) and start vm-agent up again: nothing is lost`,
         },
       ];
-    if (holder && isAlive(holder.pid))
+    if (holder)
       return [
         {
           level: "good",
-          found: `"${holder.command}" (pid ${holder.pid}) controls this fleet now, and no hub runs`,
+          found: `"${holder.command}" (pid ${holder.pid}) controls this fleet now, and no hub answers`,
         },
       ];
+    if (isLocked(settings.home))
+      return [{ level: "good", found: "another vm-agent controls this fleet now, and no hub answers" }];
     if (found)
       return [
         {
           level: "good",
-          found: `no hub runs; the last one (pid ${found.file.pid}) was killed, the next start tidies up`,
+          found: "no hub runs; the last one was killed or lost its power, the next start cleans up",
         },
       ];
     return [{ level: "good", found: "no hub runs; vm-agent up starts one" }];
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
