@@ -1967,6 +1967,10 @@ export interface PlanChange {
    * Items: Name of a snapshot.
    */
   readonly keeps?: readonly string[];
+  /**
+   * A replacement that a person named, although it is not known whether its image is another one.
+   */
+  readonly imageUnverified?: true;
   readonly restore?: PlanRestore;
   /**
    * A creation that was interrupted and whose runtime answers: it is Ready before it is stopped.
@@ -2238,7 +2242,8 @@ export interface PlanHeld {
     | "dependency"
     | "drift-mode"
     | "not-ready"
-    | "secret-missing";
+    | "secret-missing"
+    | "image-unknown";
   /**
    * What would have been done.
    */

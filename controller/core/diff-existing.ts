@@ -16,6 +16,7 @@ import {
 } from "./drift.ts";
 import { at, consequences, reasons, remarks, restoreReason } from "./explain-change.ts";
 import { bytes } from "./explain-values.ts";
+import { imageIs } from "./image-name.ts";
 import { proves } from "./ownership.ts";
 import type { Action, Cause, Change, Claim, ConvergedView, Held, HoldReason, Restore } from "./types.ts";
 
@@ -54,8 +55,13 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const held: Held[] = [...going.held];
   const kept = keptFields(c, claim, before, target, cell);
   let after = target;
+  const replacement = () => ({
+    ...build(c, "replace", before, target, "edited", reasons(c, cell, ["image"], "edited")),
+    imageUnverified: true as const,
+  });
   for (const { field, ...why } of kept) {
-    held.push({ agent: agent.name, would: null, ...why });
+    const would = why.reason === "image-unknown" ? replacement() : null;
+    held.push({ agent: agent.name, would, ...why });
     // Of mounts that cannot be looked at, what they were last is known.
     if (field === "mounts" && claim.converged) before = withField(before, field, claim.converged);
     after = withField(after, field, before);
@@ -63,7 +69,9 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const mode = agent.drift.mode;
   // Provisioning that was cut off while it was run again is nobody's drift.
   const isCut = claim.provisionHash === "";
-  const drifted = !isCut && isDrift(claim, target, new Set(kept.map((k) => k.field)));
+  const unconverged = new Set(kept.map((k) => k.field));
+  if (before.image === target.image) unconverged.add("image");
+  const drifted = !isCut && isDrift(claim, target, unconverged);
   for (const field of differing(before, after))
     if (drifted && agent.drift.ignore.includes(`/${field}`)) before = withField(before, field, after);
   const fields = differing(before, after);
@@ -76,6 +84,9 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   }
 
   const action = actionOf(c, cell, fields, work.take.length > 0);
+  // What is launched in its place has the image that is written, so a replacement for something else waits for the answer too.
+  if (action === "replace" && unconverged.has("image") && before.image !== target.image)
+    return { held, notes: remarks(c) };
   const cause: Cause =
     drifted && (cell !== "none" || fields.length > 0)
       ? "drift"
@@ -113,6 +124,8 @@ function keptFields(
   const kept: Kept[] = [];
   const keep = (field: Field, reason: HoldReason, message: string, release: string) =>
     kept.push({ field, reason, message, release });
+  if (before.image !== after.image && imageIs(agent, claim.image, c.instance) !== "other")
+    kept.push(keptImage(c, claim));
   if ((after.disk ?? 0) < (before.disk ?? 0)) {
     const now = bytes(before.disk ?? 0);
     keep(
@@ -147,6 +160,28 @@ function keptFields(
     );
   return kept;
 }
+
+/** A replacement loses the disk, so an image counts as another one only where that is known. */
+function keptImage({ agent, instance }: AgentCase, claim: Claim): Kept {
+  const names = `image ${nameOf(agent.image)} (${at(agent)}) and ${nameOf(claim.image)}, which it was made from`;
+  const reading = instance?.image?.wanted === (agent.image ?? null) ? instance.image : undefined;
+  if (!reading)
+    return {
+      field: "image",
+      reason: "waiting",
+      message: `whether ${names}, are the same image is being looked up`,
+      release: "nothing to do, it is looked at again",
+    };
+  return {
+    field: "image",
+    reason: "image-unknown",
+    message: `whether ${names}, are the same image is not known: ${reading.why}`,
+    release: `${reading.next}; to replace it all the same (its disk and snapshots are lost): vm-agent apply --allow-delete ${agent.name}`,
+  };
+}
+
+const nameOf = (image: string | null | undefined): string =>
+  image == null ? "(Multipass's default)" : `"${image}"`;
 
 const isOnline = ({ claim, runtime }: AgentCase): boolean =>
   runtime?.status === "online" && claim !== undefined && proves(claim, runtime);

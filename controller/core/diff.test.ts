@@ -42,6 +42,7 @@ test("protect is remembered as soon as it is written, also while something else 
       protect: true,
       document: "a",
       converged: desiredView(was),
+      image: null,
     });
   }
 });

@@ -2,6 +2,7 @@
 import { type Want, cellOf } from "./actions.ts";
 import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
+import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
 import { withKeptInstances } from "./renames.ts";
 import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
@@ -50,6 +51,8 @@ export interface Remember {
   readonly protect: boolean;
   readonly document: string;
   readonly converged: ConvergedView | null;
+  /** The name that the document gives to the image of the instance. */
+  readonly image: string | null;
 }
 
 /** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
@@ -100,7 +103,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     if (claim.adopted && isEmptyInside(claim, runtimeOf(agent.name)))
       result.notes.push({ agent: agent.name, message: EMPTY_INSIDE });
     matched += 1;
-    const fact = toRemember(agent, claim, found.asWritten ?? false);
+    const fact = toRemember(agent, claim, instanceOf(agent.name), found.asWritten ?? false);
     if (fact) remember.push(fact);
   }
   result.notes.push(...scheduleNotes(desired.snapshots, observed.timeZone));
@@ -146,15 +149,27 @@ function waits(desired: Desired, observed: Observed): (change: Change) => Change
   };
 }
 
-function toRemember(agent: DesiredAgent, claim: Claim, asWritten: boolean): Remember | null {
+function toRemember(
+  agent: DesiredAgent,
+  claim: Claim,
+  instance: ObservedInstance | undefined,
+  asWritten: boolean,
+): Remember | null {
   const last = claim.converged;
   const stale = asWritten && last !== null && !isDesiredView(agent, last);
-  if (!stale && claim.protect === agent.protect && claim.document === agent.document) return null;
+  const wanted = agent.image ?? null;
+  const image =
+    claim.image !== wanted && instance && imageIs(agent, claim.image, instance) === "same"
+      ? wanted
+      : claim.image;
+  if (!stale && image === claim.image && claim.protect === agent.protect && claim.document === agent.document)
+    return null;
   return {
     agent: agent.name,
     protect: agent.protect,
     document: agent.document,
     converged: stale ? desiredView(agent) : last,
+    image,
   };
 }
 

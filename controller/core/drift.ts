@@ -1,4 +1,5 @@
 /** How each field of an agent may change on an existing instance, and when two readings of it are the same. */
+import { imageIs } from "./image-name.ts";
 import type {
   ConvergedView,
   Claim,
@@ -118,7 +119,8 @@ export function observedView(
   const config = runtime?.status === "online" ? runtime.configHash : null;
   return {
     state: powerOf(instance.state) ?? agent.state,
-    image: claim.image,
+    // Another name of the same image is no difference.
+    image: imageIs(agent, claim.image, instance) === "same" ? (agent.image ?? null) : claim.image,
     cpu: size?.cpu ?? agent.size.cpu,
     memory: near(agent.size.memory, size?.memory),
     disk: near(agent.size.disk, size?.disk),

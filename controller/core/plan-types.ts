@@ -65,6 +65,8 @@ export interface Change {
   readonly restore?: Restore;
   /** A creation that was interrupted: it runs and its runtime answers, so what provisions it may not be over. */
   readonly settling?: true;
+  /** A replacement that a person named, although it is not known whether its image is another one. */
+  readonly imageUnverified?: true;
   /** Instances that must be Ready first. */
   readonly waitsFor: readonly string[];
   /** The state in which the instance was seen when this was decided; null: absent. Steps re-check it. */
@@ -93,6 +95,7 @@ export const HOLD_REASONS = [
   "drift-mode",
   "not-ready",
   "secret-missing",
+  "image-unknown",
 ] as const;
 export type HoldReason = (typeof HOLD_REASONS)[number];
 
@@ -188,4 +191,6 @@ export interface Step {
   };
   readonly restore?: RestoreWish;
   readonly mount?: Mount;
+  /** Of a replacement for its image: just before it, the image must still be another than the instance's. */
+  readonly image?: { readonly wanted: string | null; readonly unverified: boolean };
 }

@@ -23,7 +23,7 @@ export function makePlan(desired: Desired, observed: Observed, policy: Policy, n
 export function plan(found: Diff, desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
   policy = withKeptTargets(policy, desired, observed.claims);
   desired = withKeptInstances(desired, observed.claims);
-  found = policy.actor === "apply" ? released(found, policy.targets) : found;
+  found = unverified(policy.actor === "apply" ? released(found, policy.targets) : found, policy.allowDelete);
   let held: Held[] = [...found.held];
   const guard = guards(found, desired, observed, policy);
   let changes: Change[] = [];
@@ -63,6 +63,20 @@ export function withHeld(plan: Plan, more: readonly Held[]): Plan {
     (a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason),
   );
   return { ...plan, held, counts: { ...plan.counts, held: plan.counts.held + more.length } };
+}
+
+/** A replacement whose image is not known to be another one: a person who names the agent has it replaced, whatever else differs. */
+function unverified(found: Diff, allowDelete: readonly string[]): Diff {
+  const released = found.held.flatMap((h) =>
+    h.reason === "image-unknown" && h.would && allowDelete.includes(h.agent) ? [h.would] : [],
+  );
+  if (released.length === 0) return found;
+  const names = new Set(released.map((c) => c.agent));
+  return {
+    ...found,
+    changes: [...found.changes.filter((c) => !names.has(c.agent)), ...released],
+    held: found.held.filter((h) => h.reason !== "image-unknown" || !names.has(h.agent)),
+  };
 }
 
 /** A person who asks for a plan of one agent by name has released what only waits for somebody to ask. */

@@ -32,7 +32,13 @@ export function steps(change: Change): readonly Step[] {
     case "create":
       return [...create, ...mountSteps(change, s, "Running"), ...rest, done];
     case "replace":
-      return [...remove, ...create, ...mountSteps({ ...change, before: null }, s, "Running"), ...rest, done];
+      return [
+        ...remove.map((step) => (step.kind === "revoke" ? { ...step, ...imageOf(change) } : step)),
+        ...create,
+        ...mountSteps({ ...change, before: null }, s, "Running"),
+        ...rest,
+        done,
+      ];
     case "destroy":
       return remove;
     case "update":
@@ -51,6 +57,12 @@ export function steps(change: Change): readonly Step[] {
       return never;
     }
   }
+}
+
+/** Asked again before the first step that cannot be taken back. One that was begun is past it. */
+function imageOf({ patch, cause, after, imageUnverified }: Change): Pick<Step, "image"> {
+  const another = cause !== "interrupted" && patch.some((op) => op.path === "/image");
+  return another ? { image: { wanted: after?.image ?? null, unverified: imageUnverified === true } } : {};
 }
 
 type MakeStep = (kind: Step["kind"], requires?: Step["requires"]) => Step;

@@ -181,6 +181,20 @@ export interface ObservedInstance {
   readonly snapshots?: readonly ObservedSnapshot[];
   /** Absent: not read. */
   readonly mounts?: readonly Mount[];
+  /** Absent: the name of the image is the recorded one, or was not resolved yet. */
+  readonly image?: ImageReading;
+}
+
+/**
+ * The image that a document names, compared with the one that the instance was made from. Only where the name is another than
+ * the claim recorded. `unknown`: `why` it is, and what ends it (`next`).
+ */
+export interface ImageReading {
+  /** As the document names it; null: Multipass's default. */
+  readonly wanted: string | null;
+  readonly is: "same" | "other" | "unknown";
+  readonly why: string;
+  readonly next: string;
 }
 
 /** What the store remembers of an instance that we created or adopted. The proof of ownership together with the nonce. */

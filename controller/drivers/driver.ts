@@ -24,6 +24,16 @@ export type Observation =
   | { readonly kind: "seen"; readonly instances: readonly ObservedInstance[] }
   | { readonly kind: "unobservable"; readonly reason: string; readonly next: string };
 
+/** One image that `find` offers under a name. */
+export interface FoundImage {
+  /** `Ubuntu`. */
+  readonly os: string;
+  /** `24.04 LTS`. */
+  readonly release: string;
+  /** Empty: the remote that is taken without one. */
+  readonly remote: string;
+}
+
 export interface LaunchSpec {
   readonly name: string;
   readonly image?: string;
@@ -54,6 +64,10 @@ export interface Driver {
   shownSize?(size: Size): Size;
   /** Mounts by `info NAME`. Looks into a running guest: only for one that is stopped or known to answer (CONTRACT section 16). */
   mounts?(name: string, signal?: AbortSignal): Promise<readonly Mount[]>;
+  /** What a name of an image stands for, by `find`; it needs the network. None: no image has that name. */
+  find?(image: string, signal?: AbortSignal): Promise<readonly FoundImage[]>;
+  /** SHA-256 of the image that the instance was made from, by `info NAME`; asked under the same condition as `mounts`. */
+  imageHash?(name: string, signal?: AbortSignal): Promise<string>;
   /** Snapshots of all instances by `list --snapshots`; never looks into guests. */
   snapshots(signal?: AbortSignal): Promise<ReadonlyMap<string, readonly ObservedSnapshot[]>>;
   /** `userData` goes in by standard input. `onProgress` gets what Multipass prints ("Retrieving image: 41%"). */

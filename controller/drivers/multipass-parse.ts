@@ -6,6 +6,7 @@ import {
   type ObservedInstance,
   type ObservedSnapshot,
 } from "../core/types.ts";
+import type { FoundImage } from "./driver.ts";
 import { stripControls } from "./multipass-progress.ts";
 
 /** Bad weather is a value: nothing here throws. */
@@ -106,6 +107,20 @@ export function parseInfo(stdout: string): Parsed<ReadonlyMap<string, InstanceDe
     });
   }
   return ok(result);
+}
+
+/** `find NAME --format json` (CONTRACT section 7): keys are names, so what they stand for is all that is read. */
+export function parseFind(stdout: string): Parsed<readonly FoundImage[]> {
+  const root = parseObject(stdout);
+  if (!root.ok) return root;
+  const { images } = root.value;
+  if (!isRecord(images)) return bad('the answer has no "images"');
+  const found: FoundImage[] = [];
+  for (const [key, image] of Object.entries(images).sort(byKey)) {
+    if (!isRecord(image) || typeof image.release !== "string") return bad(`the image ${key} has no release`);
+    found.push({ os: text(image.os), release: image.release, remote: text(image.remote) });
+  }
+  return ok(found);
 }
 
 /** `version --format json` (CONTRACT section 4). */

@@ -10,6 +10,7 @@ import {
   NAME,
   type Parsed,
   parseCpus,
+  parseFind,
   parseInfo,
   parseList,
   parseSize,
@@ -45,6 +46,14 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       const { message, next } = toVmAgentError(error);
       return { kind: "unobservable", reason: message, next };
     }
+  };
+
+  const detailOf = async (name: string, signal?: AbortSignal) => {
+    check(name);
+    const result = await call(["info", name, "--format", "json"], changing(signal));
+    const detail = need(`info ${name}`, parseInfo(result.stdout)).get(name);
+    if (detail === undefined) throw unreadable(`info ${name}`, `the answer does not speak of ${name}`);
+    return detail;
   };
 
   let primary: Promise<string> | null = null;
@@ -91,12 +100,14 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       return need("list --snapshots", parseSnapshots(result.stdout));
     },
 
-    async mounts(name, signal) {
-      check(name);
-      const result = await call(["info", name, "--format", "json"], changing(signal));
-      const detail = need(`info ${name}`, parseInfo(result.stdout)).get(name);
-      if (detail === undefined) throw unreadable(`info ${name}`, `the answer does not speak of ${name}`);
-      return detail.mounts;
+    mounts: async (name, signal) => (await detailOf(name, signal)).mounts,
+
+    imageHash: async (name, signal) => (await detailOf(name, signal)).imageHash,
+
+    async find(image, signal) {
+      if (image.startsWith("-")) throw invalid(`${JSON.stringify(image)} is not the name of an image`);
+      const args = ["find", image, "--show-unsupported", "--only-images", "--format", "json"] as const;
+      return need(`find ${image}`, parseFind((await call(args, looking(signal))).stdout));
     },
 
     async launch(spec, userData, onProgress, signal) {

@@ -6,6 +6,7 @@ import { withHeld } from "../core/plan.ts";
 import type { Change, Desired, Held, Instant, Plan } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
 import { Proofs, type ProofDeps, unprovenRelease } from "./ownership-proofs.ts";
+import { Images } from "./images.ts";
 import { Installs, type PlannedInstall } from "./installs.ts";
 import { correctedKey } from "./remediation-key.ts";
 import { type PlannedRemedy, Remedies, type RemedyDeps } from "./remediation-work.ts";
@@ -36,6 +37,7 @@ export class Care {
   readonly remedies: Remedies;
   readonly installs: Installs;
   readonly silences: Silences;
+  readonly images: Images;
   readonly #deps: CareDeps;
   #delayed: ReadonlyMap<string, { readonly change: Change; readonly correction: Correction }> = new Map();
 
@@ -43,6 +45,7 @@ export class Care {
     this.#deps = deps;
     this.proofs = new Proofs(deps, wake);
     this.silences = new Silences(deps, wake);
+    this.images = new Images(deps, wake);
     const { ownership, runtimeBundle } = deps;
     const withProof: CareDeps = { ...deps, prove: (step, state) => this.proofs.before(step, state) };
     const install = ownership && runtimeBundle ? { ...deps, ...ownership, runtimeBundle } : null;
@@ -52,6 +55,12 @@ export class Care {
       this.proofs,
     );
   }
+
+  /** Just before each effect: rejects where what it rests on does not hold any more. */
+  readonly before = async (...[step, state, named]: Parameters<Proofs["before"]>): Promise<void> => {
+    await this.proofs.before(step, state, named);
+    if (step.image) await this.images.mustDiffer(step.agent, step.image);
+  };
 
   /** The plan with what cannot be proven held, and with what is known of strangers. */
   readonly shape = (plan: Plan): Plan => withHeld(this.#proven(plan), this.#deps.heldBeside?.() ?? []);
@@ -119,6 +128,7 @@ export class Care {
     await this.remedies.decide(turn, desired, new Set([...busy, ...changing]));
     this.installs.decide(turn, desired, new Set([...busy, ...changing]));
     this.proofs.consider(turn, desired, busy);
+    this.images.consider(desired, turn.observed);
     const asked = this.proofs.asked;
     this.silences.consider(turn, new Set([...busy, ...changing, ...(asked === null ? [] : [asked])]));
   }
@@ -164,6 +174,7 @@ export class Care {
       this.remedies.nextAt(now),
       this.installs.nextAt(now),
       this.silences.nextAt(now),
+      this.images.nextAt(now),
       ...[...this.#delayed.values()].map((d) => d.correction.at),
     ].filter((at): at is Instant => at !== null && at > now);
     return all.length > 0 ? Math.min(...all) - now : null;
@@ -203,6 +214,7 @@ export class Care {
     this.proofs.forgive(names);
     this.installs.forgive(names);
     this.silences.forgive(names);
+    await this.images.forgive(names);
     const corrected = [...kv.all("corrected/").keys()];
     for (const key of names.length > 0 ? names.map(correctedKey) : corrected)
       if (corrected.includes(key)) await kv.remove(key);
@@ -210,7 +222,7 @@ export class Care {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.proofs.stop(), this.silences.stop()]);
+    await Promise.all([this.proofs.stop(), this.silences.stop(), this.images.stop()]);
   }
 }
 

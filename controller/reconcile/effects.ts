@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
 import { onlyCut } from "./interruptions.ts";
-import { type SizeRow, goneKey, listedKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
+import { type SizeRow, goneKey, imageKey, listedKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import type { SilenceWords } from "./silence.ts";
 import { LOOK_AFTER_MS } from "./silences.ts";
@@ -151,6 +151,7 @@ async function forgetReadings({ store }: EffectDeps, name: string): Promise<void
   await store.kv.remove(sizeKey(name));
   await store.kv.remove(mountsKey(name));
   await store.kv.remove(mountingKey(name));
+  await store.kv.remove(imageKey(name));
   await store.kv.remove(goneKey(name));
   await forgetSnapshots(store, name);
 }

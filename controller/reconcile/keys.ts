@@ -1,5 +1,5 @@
 /** Keys of what the controller notes down beside its claims, and the shape of what lies under them. */
-import type { InstanceState, Mount, Size } from "../core/types.ts";
+import type { ImageReading, InstanceState, Mount, Size } from "../core/types.ts";
 
 /** A configured size as it was read, and what it is valid for. */
 export interface SizeRow {
@@ -29,6 +29,15 @@ export interface MountsRow {
   readonly at: number;
 }
 
+/** What is known of an image that a document names otherwise than the claim, and of which claim and name that is. */
+export interface ImageRow {
+  readonly nonce: string;
+  /** As the claim had it. */
+  readonly recorded: string | null;
+  readonly reading: ImageReading;
+  readonly at: number;
+}
+
 /** A mount that was begun: a daemon that was wedged may do it long after the client has given up. */
 export interface MountingRow {
   readonly nonce: string;
@@ -51,6 +60,7 @@ export interface ScheduleRow {
   readonly since: number;
 }
 
+export const imageKey = (name: string): string => `image/${name}`;
 export const mountsKey = (name: string): string => `mounts/${name}`;
 export const mountingKey = (name: string): string => `mounting/${name}`;
 export const madeKey = (name: string, snapshot: string): string => `made/${name}/${snapshot}`;

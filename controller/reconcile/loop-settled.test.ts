@@ -93,6 +93,36 @@ describe("a yes", () => {
   const yes = (scene: Running, agent: string, action: Action, allowDelete: readonly string[] = []) =>
     scene.loop.approve([{ agent, action }], allowDelete);
 
+  it("to a replacement for another image is void where that turns out to be the same one just before", async () => {
+    const scene = await start([{ name: "a", image: "devel" }]);
+    await scene.running({ name: "a", image: "22.04" });
+    scene.world.releases.set("devel", "26.04 LTS");
+    scene.loop.start();
+    await scene.clock.until(
+      "it is another image",
+      () => scene.loop.last?.plan.held[0]?.reason === "data-loss",
+    );
+    scene.world.releases.set("devel", "22.04 LTS");
+    yes(scene, "a", "replace");
+    await settle(scene);
+    assert.deepEqual(scene.calls, []);
+    assert.deepEqual(scene.loop.last?.plan.held, []);
+    assert.equal(scene.claim("a")?.image, "devel");
+  });
+
+  it("to a replacement whose image cannot be compared counts only with its name", async () => {
+    const scene = await start([{ name: "a", image: "file:///x/a.img" }]);
+    await scene.running({ name: "a", image: "22.04" });
+    scene.loop.start();
+    await scene.clock.until("it is held", () => scene.loop.last?.plan.held[0]?.reason === "image-unknown");
+    yes(scene, "a", "replace");
+    await settle(scene);
+    assert.deepEqual(scene.calls, []);
+    yes(scene, "a", "replace", ["a"]);
+    await settle(scene);
+    assert.deepEqual(scene.calls, ["remove a", "launch a"]);
+  });
+
   it("releases what it names, once, and nothing else", async () => {
     const scene = await start([{ name: "c" }], { maxDeletes: 5 });
     for (const name of ["a", "b", "c"]) await scene.running({ name });

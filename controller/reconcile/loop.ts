@@ -58,7 +58,7 @@ export class Loop {
   constructor(deps: LoopDeps) {
     this.#care = new Care(deps, () => this.wake());
     const prove: LoopDeps["prove"] = (step, state, { action, agent }) =>
-      this.#care.proofs.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
+      this.#care.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
     this.#deps = { ...deps, prove, whySilent: this.#care.silences.look };
     this.#jobs = new Jobs(deps.bus);
     this.#events = createTurnEvents(deps.bus, (held) => this.#approvals.releases(held) !== null);

@@ -17,6 +17,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { bury, vanishedNames } from "./bury.ts";
 import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "./keys.ts";
+import { withImages } from "./images.ts";
 import { readMounts } from "./observe-mounts.ts";
 import { localTimeZone } from "./schedule.ts";
 import { dueSnapshots, forgetGone, madeSnapshots } from "./snapshots.ts";
@@ -117,7 +118,7 @@ export async function observe(
     durationMs: deps.clock.now() - started,
     reason: null,
   });
-  return {
+  const observed: Observed = {
     at,
     instances: { kind: "seen", list: instances },
     claims: alive,
@@ -128,6 +129,8 @@ export async function observe(
     ...(due.length > 0 && { due }),
     ...zone,
   };
+  // A reader asks now; the loop asks beside its looks (`Images`).
+  return withImages(deps, desired, observed, fence === null, options.signal);
 }
 
 /** Where a document speaks of them, and where we made some: those may have to go. */

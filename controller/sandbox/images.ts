@@ -62,14 +62,19 @@ export function resolveImage(text: string): Image {
   if (text.startsWith("file://")) return fileImage(text);
   if (/^https?:\/\//.test(text)) return { title: "", hash: sha256(text), custom: true, minimumDisk: 0 };
   const { remote, name } = splitRemote(text);
-  const wanted = ["", "default", "ubuntu"].includes(name) ? "lts" : name;
-  const found = RELEASES.find(
-    (it) =>
-      (it.names.includes(wanted) || sha256(it.version).startsWith(wanted)) &&
-      (remote !== "daily" || it.remote === remote),
-  );
+  const found = findRelease(remote, name);
   if (!found) throw new Refusal(`Unable to find an image matching "${name}" in remote "${remote}".`);
   return { title: found.title, hash: sha256(found.version), custom: false, minimumDisk: 0 };
+}
+
+/** By one of its names, or by the beginning of its hash. */
+export function findRelease(remote: string, name: string): Release | undefined {
+  const wanted = ["", "default", "ubuntu"].includes(name) ? "lts" : name;
+  return RELEASES.find(
+    (it) =>
+      (it.names.includes(wanted) || sha256(it.version).startsWith(wanted)) &&
+      (remote === "" || it.remote === (remote === "release" ? "" : remote)),
+  );
 }
 
 function fileImage(text: string): Image {
@@ -80,13 +85,29 @@ function fileImage(text: string): Image {
     const { size, mtimeMs } = statSync(path);
     return {
       title: "",
-      hash: sha256(`${path} ${size} ${mtimeMs}`),
+      hash: size <= HASHED ? fileHash(path) : sha256(`${path} ${size} ${mtimeMs}`),
       custom: true,
       minimumDisk: virtualSize(path, size),
     };
   } catch {
     throw new Refusal(`Custom image \`${path}\` does not exist.`);
   }
+}
+
+/** Bytes; a larger image is told apart by where and when it was written, because nothing here ever reads it. */
+const HASHED = 64 * 1024 * 1024;
+
+/** SHA-256 of what the file holds. */
+function fileHash(path: string): string {
+  const hash = createHash("sha256");
+  const part = Buffer.alloc(1024 * 1024);
+  const fd = openSync(path, "r");
+  try {
+    for (let n = readSync(fd, part); n > 0; n = readSync(fd, part)) hash.update(part.subarray(0, n));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest("hex");
 }
 
 /** A raw image is as large as its file; a qcow2 image says its size in bytes 24 to 31. */

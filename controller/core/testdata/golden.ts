@@ -1,7 +1,7 @@
 /** The short form of the golden cases under `plans/`, as whole values and back. */
 import { desiredView } from "../drift.ts";
 import { GLYPHS } from "../explain.ts";
-import type { Claim, ConvergedView, Desired, DesiredAgent, Host, InstanceState, Observed, Plan, Policy, RuntimeReading, DueSnapshot, MadeSnapshot, Mount } from "../types.ts";
+import type { Claim, ConvergedView, Desired, DesiredAgent, Host, ImageReading, InstanceState, Observed, Plan, Policy, RuntimeReading, DueSnapshot, MadeSnapshot, Mount } from "../types.ts";
 import {
   MINUTE,
   NOW,
@@ -30,6 +30,8 @@ type ShortInstance =
       readonly snapshots?: readonly string[];
       /** Absent: not read. */
       readonly mounts?: readonly Mount[];
+      /** What is known of the image that the document names; absent: nothing yet. */
+      readonly image?: ImageReading;
     });
 
 /** `as-written`: converged as the document says. Fields: what it was converged as, where that differs. */
@@ -114,6 +116,7 @@ export function inputs(c: GoldenCase): { readonly desired: Desired; readonly obs
       size: { ...at, ...sizes(more) },
       snapshots: taken.map((s) => ({ name: s, parent: "", comment: "" })),
       ...(typeof i !== "string" && i.mounts && { mounts: i.mounts }),
+      ...(typeof i !== "string" && i.image && { image: i.image }),
     });
   });
   const host: Host | undefined = c.observed.host && {

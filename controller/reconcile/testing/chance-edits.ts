@@ -147,7 +147,7 @@ const part = (chance: Chance): Partial<WrittenAgent> =>
     { config: chance.pick(["c1", "c2", "c3"]) },
     { protect: chance.happens(0.5) },
     { paused: chance.happens(0.3) },
-    { image: "24.04" },
+    { image: chance.pick(["24.04", "noble", "release:noble", "26.04", "22.04"]) },
     { mounts: chance.pick(MOUNTS) },
     { remediate: chance.pick(LADDERS) },
   ]);

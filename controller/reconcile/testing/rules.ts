@@ -47,12 +47,16 @@ export function wrongToBegin(
   if (change.action === "restore") return wrongToRestore(change, agent, claim, yes);
   if (change.action !== "replace") return null;
   if (agent.protect && !yes.allowDelete.has(name)) return "replaces what is protected";
+  const release = world.get(name)?.release;
+  const isOther = release !== undefined && world.releaseOf(agent.image ?? null) !== release;
+  const isForImage = change.cause !== "interrupted" && change.patch.some((op) => op.path === "/image");
+  if (isForImage && !isOther) return "replaces an instance for another name of its image";
   if (yes.approved.get(name) === "replace") return null;
   // A replacement that was begun lawfully is finished; a removal that was begun is no reason to replace.
   if (claim?.phase === "removing" && claim.replacing) return null;
   if (agent.provision.onChange !== "replace") return "loses data that nobody agreed to lose";
   if (claim?.phase === "removing") return "loses data after an interrupted removal, unasked";
-  return (agent.image ?? null) === claim?.image ? null : "loses data for an image, unasked";
+  return isOther ? "loses data for an image, unasked" : null;
 }
 
 function wrongToRemedy(

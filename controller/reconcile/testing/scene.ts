@@ -121,7 +121,9 @@ export async function createScene(
       const claim = claimAsWritten(agent, { bootAt: clock.now() - 2 * BOOT_GRACE, ...more });
       await store.claims.put(claim, fence);
       await port.enrol(agent.name, claim.nonce);
-      const instance = world.add({ name: agent.name, maker: "fleet", nonce: claim.nonce, size: agent.size });
+      const { name, size } = agent;
+      const release = world.releaseOf(agent.image ?? null);
+      const instance = world.add({ name, maker: "fleet", nonce: claim.nonce, size, release });
       world.boot(instance);
       await clock.advance(20_000);
       return instance;

@@ -43,6 +43,7 @@ const TAKES = {
   size: 90,
   snapshots: 40,
   mounts: 60,
+  find: 60,
   mount: 300,
   unmount: 100,
   exec: 400,
@@ -123,7 +124,7 @@ export function createSimulatedDriver(
     async list() {
       try {
         const instances = await ask("list", "", LOOK_DEADLINE, () =>
-          world.all().map(({ name, state }) => ({ name, state, release: "24.04 LTS", ipv4: [] })),
+          world.all().map(({ name, state, release }) => ({ name, state, release, ipv4: [] })),
         );
         options.onList?.(true);
         return { kind: "seen", instances };
@@ -155,6 +156,12 @@ export function createSimulatedDriver(
         return found.mounts;
       }),
 
+    find: (image) =>
+      ask("find", "", LOOK_DEADLINE, () => {
+        const release = world.releases.get(image);
+        return release === undefined ? [] : [{ os: "", release, remote: "" }];
+      }),
+
     async launch(spec, userData, onProgress) {
       const { name, size } = spec;
       const { nonce } = JSON.parse(userData) as { readonly nonce: string };
@@ -172,7 +179,8 @@ export function createSimulatedDriver(
         onProgress?.("Retrieving image: 50%");
         clock.call(world.timing.prepare(), () => {
           world.preparing.delete(name);
-          launched(world, { name, nonce, size }, spec.timeoutSeconds * 1000, report, options);
+          const release = world.releaseOf(spec.image ?? null);
+          launched(world, { name, nonce, size, release }, spec.timeoutSeconds * 1000, report, options);
         });
       });
       const error = await asked.then(() => answered).finally(() => options.onAnswer?.(name));

@@ -27,7 +27,7 @@ export function inside(world: SimulatedMultipass, instance: SimulatedInstance, a
 /** The image is there: the instance appears, boots, and the launch reports its end or gives up waiting (CONTRACT section 8). */
 export function launched(
   world: SimulatedMultipass,
-  parts: { readonly name: string; readonly nonce: string; readonly size: Size },
+  parts: { readonly name: string; readonly nonce: string; readonly size: Size; readonly release: string },
   timeout: number,
   report: (error: Error | null) => void,
   options: SimulatedDriverOptions,

@@ -1,5 +1,6 @@
 /** A model of Multipass: instances, their states in time, a daemon that does one thing after the other, and people who use it too. */
 import { VmAgentError } from "../../base/errors.ts";
+import { findName } from "../../core/image-name.ts";
 import { printed } from "../../core/testdata/world.ts";
 import type { InstanceState, Mount, ObservedSnapshot, Size } from "../../core/types.ts";
 import type { FakeClock } from "./fake-clock.ts";
@@ -25,6 +26,8 @@ export interface SimulatedInstance {
   /** What it becomes by itself, the nearest first. */
   coming: { readonly at: number; readonly state: InstanceState }[];
   size: Size;
+  /** Title of the release that it was launched from. */
+  readonly release: string;
   snapshots: readonly SimulatedSnapshot[];
   mounts: readonly Mount[];
   /** What is on the disk: another number after every boot, and after a restore that of the snapshot. */
@@ -66,6 +69,14 @@ export class SimulatedMultipass {
   readonly timing: Timing;
   /** Names whose launch fetches its image now. */
   readonly preparing = new Set<string>();
+  /** What names of images stand for, as `find` says. */
+  readonly releases = new Map([
+    ["default", "24.04 LTS"],
+    ["24.04", "24.04 LTS"],
+    ["noble", "24.04 LTS"],
+    ["22.04", "22.04 LTS"],
+    ["26.04", "26.04 LTS"],
+  ]);
   /** When a name was last seen to go. */
   readonly goneAt = new Map<string, number>();
   readonly onErase = new Set<(name: string) => void>();
@@ -113,12 +124,19 @@ export class SimulatedMultipass {
     return UP.includes(instance.state) && this.clock.now() >= instance.helloAt;
   }
 
+  /** Title of the release that an image of this name has. */
+  releaseOf(image: string | null): string {
+    return this.releases.get(findName(image)) ?? image ?? "";
+  }
+
   add(
-    parts: Pick<SimulatedInstance, "name" | "maker" | "nonce" | "size"> & { readonly state?: InstanceState },
+    parts: Pick<SimulatedInstance, "name" | "maker" | "nonce" | "size"> &
+      Partial<Pick<SimulatedInstance, "state" | "release">>,
   ): SimulatedInstance {
     if (this.get(parts.name)) throw new Error(`${parts.name} is there already`);
     const instance: SimulatedInstance = {
       state: "Stopped",
+      release: this.releaseOf(null),
       coming: [],
       snapshots: [],
       mounts: [],

@@ -2,7 +2,7 @@
 import { type Command, FORMAT } from "../command.ts";
 import { usage } from "../failure.ts";
 import { formatOf } from "../format.ts";
-import { RELEASES, type Release, splitRemote } from "../images.ts";
+import { RELEASES, type Release, findRelease, splitRemote } from "../images.ts";
 import { print, qtJson, tableRow } from "../output.ts";
 
 export const find: Command = {
@@ -52,11 +52,11 @@ function select(search: string | undefined, unsupported: boolean): readonly Row[
   const { remote, name } = splitRemote(search ?? "");
   const prefix = (release: Release): string => (release.remote ? `${release.remote}:` : "");
   if (name !== "") {
-    const release = RELEASES.find((it) => it.names.includes(name) && (remote === "" || it.remote === remote));
+    const release = findRelease(remote, name);
     return release ? [{ key: `${prefix(release)}${name}`, aliases: [], release }] : [];
   }
   return RELEASES.filter((it) => it.shown === "always" || (unsupported && it.shown === "unsupported"))
-    .filter((it) => remote === "" || it.remote === remote)
+    .filter((it) => remote === "" || it.remote === (remote === "release" ? "" : remote))
     .map((release) => ({
       key: `${prefix(release)}${release.names[0]}`,
       aliases: release.names.slice(1),

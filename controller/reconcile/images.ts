@@ -1,0 +1,321 @@
+/**
+ * Whether a document names another image than the one that its instance was made from, or the same under another name. A
+ * replacement loses the disk, so this is asked only where the names differ, and what is not known holds the replacement.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, realpathSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import type { Clock } from "../base/clock.ts";
+import { VmAgentError, toVmAgentError } from "../base/errors.ts";
+import { findName, imageKind, imagePath, isSameImageName } from "../core/image-name.ts";
+import { proves } from "../core/ownership.ts";
+import { withKeptInstances } from "../core/renames.ts";
+import type {
+  Claim,
+  Desired,
+  ImageReading,
+  Instant,
+  Observed,
+  ObservedInstance,
+  RuntimeReading,
+} from "../core/types.ts";
+import type { Driver, FoundImage } from "../drivers/driver.ts";
+import type { Store } from "../store/store.ts";
+import { type ImageRow, imageKey } from "./keys.ts";
+
+export interface ImageDeps {
+  readonly driver: Driver;
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+/** An alias such as `lts` moves on: what was known is asked again after this long. */
+const KNOWN_MAX_AGE_MS = 60 * 60_000;
+/** What could not be known, for example without a network, is asked again after this long. */
+const UNKNOWN_MAX_AGE_MS = 5 * 60_000;
+
+/** The name of an image in a document beside the recorded one, and the instance of which both are told. */
+export interface ImageQuestion {
+  readonly claim: Claim;
+  readonly wanted: string | null;
+  readonly instance: ObservedInstance;
+  readonly runtime: RuntimeReading | undefined;
+}
+
+/** One for each of our instances whose document names its image otherwise than its claim. */
+export function imageQuestions(desired: Desired, observed: Observed): readonly ImageQuestion[] {
+  const seen = observed.instances;
+  if (seen.kind === "unobservable") return [];
+  const claims = new Map(observed.claims.map((c) => [c.name, c]));
+  return withKeptInstances(desired, observed.claims).agents.flatMap((agent) => {
+    const claim = claims.get(agent.name);
+    const wanted = agent.image ?? null;
+    if (!claim || claim.image === wanted || isSameImageName(claim.image, wanted)) return [];
+    const instance = seen.list.find((i) => i.name === agent.name);
+    const runtime = observed.runtimes.find((r) => r.agent === agent.name);
+    return instance ? [{ claim, wanted, instance, runtime }] : [];
+  });
+}
+
+/** What is remembered of it; null: nothing that still holds. */
+function remembered(store: Store, { claim, wanted }: ImageQuestion): ImageRow | null {
+  const row = store.kv.get(imageKey(claim.name)) as ImageRow | undefined;
+  const isOfThis =
+    row?.nonce === claim.nonce && row.recorded === claim.image && row.reading.wanted === wanted;
+  return isOfThis ? row : null;
+}
+
+const isFresh = ({ at, reading }: ImageRow, now: Instant): boolean =>
+  now - at < (reading.is === "unknown" ? UNKNOWN_MAX_AGE_MS : KNOWN_MAX_AGE_MS) && now >= at;
+
+/** `observed` with what is known of images; `asks`: what is not known is asked now. */
+export async function withImages(
+  deps: ImageDeps,
+  desired: Desired | null,
+  observed: Observed,
+  asks: boolean,
+  signal?: AbortSignal,
+): Promise<Observed> {
+  const seen = observed.instances;
+  const questions = desired ? imageQuestions(desired, observed) : [];
+  if (questions.length === 0 || seen.kind === "unobservable") return observed;
+  const found = new Map<string, ImageReading>();
+  const ask = createAsker(deps, signal);
+  for (const question of questions) {
+    const row = remembered(deps.store, question);
+    const known = row && (!asks || isFresh(row, deps.clock.now())) ? row.reading : null;
+    const reading = known ?? (asks ? await ask(question) : null);
+    if (reading) found.set(question.claim.name, reading);
+  }
+  const list = seen.list.map((i) => {
+    const image = found.get(i.name);
+    return image ? { ...i, image } : i;
+  });
+  return { ...observed, instances: { kind: "seen", list } };
+}
+
+/** Asks Multipass and reads files, each at most once. */
+export function createAsker(
+  { driver }: ImageDeps,
+  signal?: AbortSignal,
+): (question: ImageQuestion) => Promise<ImageReading> {
+  const finds = new Map<string, Promise<readonly FoundImage[]>>();
+  const hashes = new Map<string, Promise<string | null>>();
+  const find = (name: string) => {
+    const asked = finds.get(name) ?? driver.find?.(name, signal) ?? Promise.resolve([]);
+    finds.set(name, asked);
+    return asked;
+  };
+  const hashOf = (image: string) => {
+    const path = imagePath(image);
+    const asked = hashes.get(path) ?? fileHash(path);
+    hashes.set(path, asked);
+    return asked;
+  };
+  return async (question) => {
+    const { wanted } = question;
+    try {
+      return { wanted, ...(await compare(driver, question, find, hashOf, signal)) };
+    } catch (error) {
+      signal?.throwIfAborted();
+      const { message } = toVmAgentError(error);
+      return { wanted, ...unknown(message, "nothing to do, it is asked again") };
+    }
+  };
+}
+
+type Comparison = Omit<ImageReading, "wanted">;
+
+const SAME: Comparison = { is: "same", why: "", next: "" };
+const OTHER: Comparison = { is: "other", why: "", next: "" };
+const unknown = (why: string, next: string): Comparison => ({ is: "unknown", why, next });
+
+async function compare(
+  driver: Driver,
+  { claim, wanted, instance, runtime }: ImageQuestion,
+  find: (name: string) => Promise<readonly FoundImage[]>,
+  hashOf: (image: string) => Promise<string | null>,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const recorded = claim.image;
+  const keep =
+    recorded === null
+      ? "write no image to keep the instance"
+      : `write image: ${recorded} to keep the instance`;
+  switch (imageKind(wanted)) {
+    case "address":
+      return unknown("what an address leads to is known only once it was loaded", keep);
+    case "file": {
+      if (imageKind(recorded) === "file" && isSameFile(imagePath(wanted ?? ""), imagePath(recorded ?? "")))
+        return SAME;
+      const hash = await hashOf(wanted ?? "");
+      if (hash === null)
+        return unknown(
+          `${imagePath(wanted ?? "")} cannot be read here`,
+          "make it readable for vm-agent, or correct the path",
+        );
+      const former = imageKind(recorded) === "file" ? await hashOf(recorded ?? "") : null;
+      if (former === hash) return SAME;
+      if (!mayAsk(instance, claim, runtime))
+        return unknown(
+          `it is ${instance.state} and its runtime is silent, so the hash of its image is not asked for`,
+          "nothing to do, it is asked once its runtime is online or it is stopped",
+        );
+      const has = (await driver.imageHash?.(claim.name, signal)) ?? "";
+      if (has === hash) return SAME;
+      // An image of a release is loaded as it is; a file may be converted first, and then has another hash.
+      if (isRelease(instance)) return OTHER;
+      if (former !== null) return OTHER;
+      return unknown(
+        "the hash of its image is another one, but Multipass may have converted the file, and the former file is not there to compare",
+        keep,
+      );
+    }
+    case "named": {
+      const [found, ...more] = byRemote(await find(findName(wanted)));
+      if (!found)
+        return unknown(
+          `"multipass find" knows no image "${wanted}"`,
+          "choose one of: vm-agent multipass find",
+        );
+      if (!isRelease(instance))
+        return unknown(
+          "it was made from an image of its own, and Multipass does not say of which release that is",
+          keep,
+        );
+      // `list` shows os and title of the release, as `find` does (CONTRACT section 5).
+      if (instance.release !== `${found.os} ${found.release}`.trim()) return OTHER;
+      if ([wanted, recorded].every((image) => !findName(image).includes(":"))) return SAME;
+      const [former] = byRemote(await find(findName(recorded)));
+      if (former && [found, ...more].some((f) => f.remote === former.remote)) return SAME;
+      return unknown(`both are ${found.release}, of different remotes`, keep);
+    }
+  }
+}
+
+/** Without a remote, Multipass takes the first: that without a name. */
+const byRemote = (found: readonly FoundImage[]): readonly FoundImage[] =>
+  [...found].sort((a, b) => (a.remote < b.remote ? -1 : a.remote > b.remote ? 1 : 0));
+
+const isRelease = ({ release }: ObservedInstance): boolean => release !== "" && release !== "Not Available";
+
+/** CONTRACT section 16: `info` of a guest that does not answer wedges the daemon. */
+function mayAsk({ state }: ObservedInstance, claim: Claim, runtime: RuntimeReading | undefined): boolean {
+  if (state === "Stopped" || state === "Suspended") return true;
+  return state === "Running" && runtime?.status === "online" && proves(claim, runtime);
+}
+
+function isSameFile(a: string, b: string): boolean {
+  try {
+    return realpathSync(a) === realpathSync(b);
+  } catch {
+    return false;
+  }
+}
+
+/** SHA-256 of a plain file; null: it cannot be read. */
+async function fileHash(path: string): Promise<string | null> {
+  try {
+    if (!(await stat(path)).isFile()) return null;
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(path), hash);
+    return hash.digest("hex");
+  } catch {
+    return null;
+  }
+}
+
+/** Asks beside the loop, so that a slow network keeps no look waiting. */
+export class Images {
+  readonly #deps: ImageDeps;
+  readonly #wake: () => void;
+  readonly #abort = new AbortController();
+  #asking: Promise<void> | null = null;
+  #retryAt: Instant | null = null;
+
+  constructor(deps: ImageDeps, wake: () => void) {
+    this.#deps = deps;
+    this.#wake = wake;
+  }
+
+  /** After each look: what is not known, or not any more, is asked. */
+  consider(desired: Desired, observed: Observed): void {
+    const now = this.#deps.clock.now();
+    const questions = imageQuestions(desired, observed);
+    const rows = questions.map((question) => ({ question, row: remembered(this.#deps.store, question) }));
+    const due = rows.filter(({ row }) => row === null || !isFresh(row, now)).map(({ question }) => question);
+    const retries = rows.flatMap(({ row }) =>
+      row?.reading.is === "unknown" ? [row.at + UNKNOWN_MAX_AGE_MS] : [],
+    );
+    this.#retryAt = retries.length > 0 ? Math.min(...retries) : null;
+    if (due.length === 0 || this.#asking !== null || this.#abort.signal.aborted) return;
+    this.#asking = this.#askAll(due)
+      .catch(() => {})
+      .then(() => {
+        this.#asking = null;
+        this.#wake();
+      });
+  }
+
+  async #askAll(questions: readonly ImageQuestion[]): Promise<void> {
+    const ask = createAsker(this.#deps, this.#abort.signal);
+    for (const question of questions) await this.#remember(question.claim, await ask(question));
+  }
+
+  async #remember({ nonce, name, image }: Claim, reading: ImageReading): Promise<void> {
+    const { store, clock } = this.#deps;
+    const row: ImageRow = { nonce, recorded: image, reading, at: clock.now() };
+    if (store.claims.list().some((c) => c.name === name && c.nonce === nonce))
+      await store.kv.put(imageKey(name), row);
+  }
+
+  nextAt(now: Instant): Instant | null {
+    return this.#retryAt !== null && this.#retryAt > now ? this.#retryAt : null;
+  }
+
+  /** A person asked: what is not known is asked again. Without names: all. */
+  async forgive(names: readonly string[]): Promise<void> {
+    const { kv } = this.#deps.store;
+    for (const [key, row] of kv.all("image/"))
+      if (
+        (row as ImageRow).reading.is === "unknown" &&
+        (names.length === 0 || names.some((n) => imageKey(n) === key))
+      )
+        await kv.remove(key);
+  }
+
+  /** Just before a replacement takes something away: rejects where its image turns out to be the same, or is not known. */
+  async mustDiffer(
+    name: string,
+    { wanted, unverified }: { readonly wanted: string | null; readonly unverified: boolean },
+  ): Promise<void> {
+    const { driver, store } = this.#deps;
+    const claim = store.claims.list().find((c) => c.name === name);
+    const seen = await driver.list();
+    const instance = seen.kind === "seen" ? seen.instances.find((i) => i.name === name) : undefined;
+    // What is gone or cannot be seen is judged by the step itself.
+    if (!claim || !instance) return;
+    const row = remembered(store, { claim, wanted, instance, runtime: undefined });
+    // Only names may have moved: what a file holds was compared, and a guest that drains is not asked again.
+    const asked = imageKind(wanted) === "named" || row === null;
+    const question = { claim, wanted, instance, runtime: undefined };
+    const reading = asked ? await createAsker(this.#deps, this.#abort.signal)(question) : row.reading;
+    if (asked) await this.#remember(claim, reading);
+    if (reading.is === "other" || (reading.is === "unknown" && unverified)) return;
+    throw new VmAgentError({
+      code: "no-longer-wanted",
+      message:
+        reading.is === "same"
+          ? `"${name}" is kept: its image is the one that is written, under another name`
+          : `"${name}" is kept: whether its image is another one is not known: ${reading.why}`,
+      next: "nothing to do, it is planned again",
+      transient: true,
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#asking;
+  }
+}
