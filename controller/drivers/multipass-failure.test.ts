@@ -45,6 +45,35 @@ test("a full disk of the host is said to be one, and waits for a person who make
   assert.deepEqual([full?.code, full?.transient], ["host-full", false]);
 });
 
+/** CONTRACT section 17: seen on a real 1.16.3. */
+const REFUSED: readonly (readonly [words: string, transient: boolean, next: RegExp])[] = [
+  ['Remote "" is unknown or unreachable.', true, /no image host.*tried again by itself/],
+  [
+    "Cannot get image info: qemu-img failed (Process returned exit code: 1) with output: qemu-img: Could not open '/var/x/instances/other/y.img': Failed to get shared \"write\" lock\nIs another process using the image [/var/x/instances/other/y.img]?",
+    true,
+    /disk of another running instance.*tried again by itself/,
+  ],
+  [
+    "Requested disk (5368709120 bytes) below minimum for this image (10737418240 bytes)",
+    false,
+    /another instance of the same file.*vm-agent reconcile NAME/,
+  ],
+  ["Invalid arguments supplied\nInvalid network options supplied", false, /nothing was created/],
+];
+
+for (const [words, transient, next] of REFUSED)
+  test(`a launch that is refused leaves nothing behind, and says what to do: ${words.slice(0, 50)}`, () => {
+    const failure = classify({
+      command: "launch",
+      exitCode: 2,
+      stdout: "",
+      stderr: `launch failed: ${words}\n`,
+    });
+    assert.deepEqual([failure?.code, failure?.transient], ["launch-refused", transient]);
+    assert.match(failure?.next ?? "", next);
+    assert.match(failure?.next ?? "", /othing was created/);
+  });
+
 test("log lines of other clients' requests are not this call's words", () => {
   const stderr = `[2026-11-22T12:34:22.303] [error] [url downloader] Failed to get x: instance "x" does not exist
 launch failed: instance "t1" is being prepared

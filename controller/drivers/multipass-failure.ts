@@ -105,10 +105,34 @@ const RULES: readonly Rule[] = [
     "choose one of `vm-agent multipass find`, or a file:// that the Multipass daemon can read (a snap: below /home, in no hidden folder)",
   ],
   [
+    /Remote "[^"]*" is unknown or unreachable/,
+    "launch-refused",
+    "Multipass reaches no image host, so nothing was created; check the network of its daemon. It is tried again by itself",
+    { only: ["launch"], transient: true },
+  ],
+  [
+    /Cannot get image info: qemu-img failed|Failed to get shared "write" lock/,
+    "launch-refused",
+    "Multipass read the disk of another running instance of the same image file, so nothing was created; it is tried again by itself. If it stays, give each agent a copy of the file",
+    { only: ["launch"], transient: true },
+  ],
+  [
+    /below minimum for this image/,
+    "launch-refused",
+    "write a larger disk. With an image by file:// the minimum may be that of another instance of the same file, whose disk was grown: then `vm-agent reconcile NAME` tries again. Nothing was created",
+    { only: ["launch"] },
+  ],
+  [
     /failed to download|Hash of .* does not match/,
     "launch-refused",
     "check the network of the Multipass daemon; the download is tried again",
     { only: ["launch"], transient: true },
+  ],
+  [
+    /failed to download|Remote "[^"]*" is unknown or unreachable/,
+    "driver-failed",
+    "check the network of the Multipass daemon",
+    { only: ["find"], transient: true },
   ],
   [
     /no space left on device/i,
@@ -158,7 +182,7 @@ const RULES: readonly Rule[] = [
     { only: ["mount"] },
   ],
   [
-    /Invalid arguments supplied|below minimum for this image|Missing bridges|bridged-network|Could not load cloud-init|not a valid memory size/,
+    /Invalid arguments supplied|Missing bridges|bridged-network|Could not load cloud-init|not a valid memory size/,
     "launch-refused",
     "correct size, name, image or provisioning of the agent; nothing was created",
     { only: ["launch"] },

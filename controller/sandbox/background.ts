@@ -11,7 +11,7 @@ export async function inBackground(call: Call, work: Work): Promise<string> {
   checkAddress();
   if (call.fault) {
     const { beforeRequest } = await import("./fault-effects.ts");
-    await beforeRequest(call.fault);
+    await beforeRequest(call.fault, call.command);
   }
   mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
   const log = openSync(inState("worker.log"), "a");

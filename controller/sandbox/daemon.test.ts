@@ -143,6 +143,26 @@ describe("faults", { concurrency: false }, () => {
     assert.ok(JSON.parse(unknown.stdout).list.every((row: { state: string }) => row.state === "Unknown"));
     const down = await withFaults([{ command: "*", fault: "daemon-down" }], ["list"]);
     assert.deepEqual([down.code, down.stderr], [2, "list failed: cannot connect to the multipass socket\n"]);
+    const offline = await withFaults([{ command: "*", fault: "offline" }], ["find", "noble"]);
+    assert.match(offline.stderr, /^find failed: failed to download from 'https:/);
+    const far = await withFaults([{ command: "*", fault: "offline" }], ["launch", "--name", "f1"]);
+    assert.deepEqual([far.code, far.stderr], [2, 'launch failed: Remote "" is unknown or unreachable.\n']);
+    const locked = await withFaults(
+      [{ command: "launch", fault: "image-locked" }],
+      ["launch", "--name", "f1"],
+    );
+    assert.match(
+      locked.stderr,
+      /^launch failed: Cannot get image info: .* Failed to get shared "write" lock\n$/,
+    );
+    const network = await world.run(["launch", "--name", "f1", "--network", "nowhere0"]);
+    assert.deepEqual(
+      [network.code, network.stderr],
+      [2, "launch failed: Invalid arguments supplied\nInvalid network options supplied\n"],
+    );
+    for (const name of ["f1.", ".s", "f1.s.t"])
+      for (const command of [["info"], ["delete", "--purge"], ["restore", "--destructive"]])
+        assert.equal((await world.run([...command, name])).code, 1, `${command[0]} ${name}`);
     const full = await withFaults([{ command: "launch", fault: "disk-full" }], ["launch", "--name", "f1"]);
     assert.match(full.stderr, /^launch failed: .*No space left on device\n$/);
     assert.doesNotMatch(await list(), /f1/);

@@ -54,7 +54,7 @@ export function openCall(command: string, fault: CallFault | undefined): Call {
       if (fault && (!asked || fault.fault === "daemon-down")) {
         asked = true;
         const { beforeRequest } = await import("./fault-effects.ts");
-        await beforeRequest(fault);
+        await beforeRequest(fault, command);
       }
       const release = await acquire(lockDir(), { mayEnter });
       try {

@@ -7,6 +7,11 @@ import { sleep } from "./processes.ts";
 const NOISE =
   "Failed to get https://codeload.github.com/canonical/multipass-blueprints/zip/refs/heads/main: Error";
 
+const INDEX = "https://cloud-images.ubuntu.com/releases/streams/v1/index.json";
+const DOWNLOAD = `failed to download from '${INDEX}': Error opening ${INDEX}`;
+const LOCKED =
+  "Cannot get image info: qemu-img failed (Process returned exit code: 1) with output: qemu-img: Could not open '/var/snap/multipass/common/data/multipassd/vault/instances/other/image.img': Failed to get shared \"write\" lock";
+
 /** Faults of the client itself, before it does anything. */
 export async function beforeCommand(call: Call, fault: CallFault): Promise<void> {
   switch (fault.fault) {
@@ -32,7 +37,7 @@ export async function beforeCommand(call: Call, fault: CallFault): Promise<void>
 }
 
 /** Faults of the daemon, when the client's first request arrives. */
-export async function beforeRequest(fault: CallFault): Promise<void> {
+export async function beforeRequest(fault: CallFault, command: string): Promise<void> {
   switch (fault.fault) {
     case "slow":
       await sleep(fault.ms);
@@ -44,6 +49,11 @@ export async function beforeRequest(fault: CallFault): Promise<void> {
       throw fault.message === undefined ? collected("simulated fault") : new Refusal(fault.message);
     case "disk-full":
       throw new Refusal(fault.message ?? "Could not write image: No space left on device");
+    case "offline":
+      // Nothing but a launch is refused in words of its own when no image host answers.
+      throw new Refusal(command === "launch" ? 'Remote "" is unknown or unreachable.' : DOWNLOAD);
+    case "image-locked":
+      throw new Refusal(LOCKED);
     case "daemon-down":
       throw new DaemonDown();
     default:

@@ -16,6 +16,8 @@ export interface LaunchRequest {
   readonly diskText: string;
   readonly userData: Readonly<Record<string, unknown>>;
   readonly bridged: boolean;
+  /** Names of the host's networks. */
+  readonly networks: readonly string[];
   readonly mounts: readonly { readonly source: string; readonly target: string | undefined }[];
   /** Seconds; undefined without --timeout. */
   readonly timeout: number | undefined;
@@ -40,6 +42,7 @@ export async function readLaunchRequest(args: Arguments): Promise<LaunchRequest>
     memoryText,
     diskText,
     userData: await readUserData(args.value("cloud-init")),
+    networks: args.values("network").map(networkName),
     bridged: args.has("bridged") || args.values("network").includes("bridged"),
     mounts,
     timeout,
@@ -92,6 +95,8 @@ function checkNetwork(text: string): void {
     throw usage(`error: Invalid MAC address: ${mac}`);
   if (!values.get("name")) throw usage("error: Bad network definition, need at least a 'name' field");
 }
+
+const networkName = (text: string): string => /(?:^|,)name=([^,]*)/i.exec(text)?.[1] ?? text;
 
 async function readUserData(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
   if (file === undefined) return {};

@@ -6,7 +6,7 @@ import { collected, Refusal, unhandled, usage } from "../failure.ts";
 import { pullPlug, switchOff } from "../guest/power.ts";
 import { type Instance, powerState, update } from "../instance.ts";
 import { allInstances, findInstance, missing } from "../instances.ts";
-import { splitName } from "../names.ts";
+import { badFormat, isMalformed, splitName } from "../names.ts";
 import { inState, instanceDir, snapshotDir } from "../paths.ts";
 import { askYesNo } from "../prompt.ts";
 import { removeTree } from "../remove-tree.ts";
@@ -22,6 +22,8 @@ export const remove: Command = {
     const all = args.has("all");
     if (all && args.positional.length > 0) throw usage("Cannot specify name when --all option set");
     if (!all && args.positional.length === 0) throw usage("Name argument or --all is required");
+    const malformed = args.positional.find(isMalformed);
+    if (malformed !== undefined) throw usage(badFormat(malformed));
     await confirmSnapshots(call, args);
     await call.request(async () => {
       const names = all ? allInstances().map(({ name }) => name) : args.positional;

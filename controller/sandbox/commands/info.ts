@@ -5,7 +5,7 @@ import { formatOf } from "../format.ts";
 import { type Instance, type Snapshot, stateOf } from "../instance.ts";
 import { allInstances, findInstance, missing } from "../instances.ts";
 import { humanSize } from "../memory-size.ts";
-import { splitName } from "../names.ts";
+import { badFormat, isMalformed, splitName } from "../names.ts";
 import { print, qtJson, write } from "../output.ts";
 import type { RuntimeFacts } from "../runtime-facts.ts";
 import { addresses } from "./list.ts";
@@ -25,6 +25,8 @@ export const info: Command = {
   async run(call, args) {
     if (args.has("all") && args.positional.length > 0)
       throw usage("Cannot specify name when --all option set");
+    const malformed = args.positional.find(isMalformed);
+    if (malformed !== undefined) throw usage(badFormat(malformed));
     const format = formatOf(args);
     if (args.has("all")) write(2, DEPRECATED);
     const details = await call.request(() => collect(args));

@@ -17,6 +17,7 @@ import { instanceDir } from "../paths.ts";
 import { randomName } from "../random-name.ts";
 import { retrieve } from "../retrieval.ts";
 import { Spinner } from "../spinner.ts";
+import { interfaces } from "./networks.ts";
 import { awaitLaunch } from "../wait.ts";
 
 const MINIMUM_MEMORY = 128 * 1024 * 1024;
@@ -127,6 +128,8 @@ function check(request: LaunchRequest, name: string): void {
   if (request.disk < MINIMUM_DISK) throw invalid(`Invalid disk size value supplied: ${request.diskText}.`);
   if (request.memory < MINIMUM_MEMORY)
     throw invalid(`Invalid memory size value supplied: ${request.memoryText}.`);
+  const known = ["bridged", ...interfaces().map((it) => it.name)];
+  if (!request.networks.every((it) => known.includes(it))) throw invalid("Invalid network options supplied");
   if (request.bridged) {
     throw new Refusal(
       'You have to `multipass set local.bridged-network=<name>` to use the "bridged" shortcut.',

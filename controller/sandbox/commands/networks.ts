@@ -29,7 +29,7 @@ interface Interface {
 }
 
 /** What Linux says of them; elsewhere none. */
-function interfaces(): readonly Interface[] {
+export function interfaces(): readonly Interface[] {
   const folder = "/sys/class/net";
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

@@ -2,7 +2,7 @@
 import { inBackground } from "../background.ts";
 import type { Command } from "../command.ts";
 import { unhandled, usage } from "../failure.ts";
-import { splitName } from "../names.ts";
+import { isMalformed, splitName } from "../names.ts";
 import { askYesNo } from "../prompt.ts";
 import { restorable } from "../snapshots.ts";
 import { Spinner } from "../spinner.ts";
@@ -17,7 +17,7 @@ export const restore: Command = {
     if (text === undefined) throw usage("Need the name of an instance and snapshot to restore.");
     if (rest.length > 0) throw usage("Too many arguments supplied");
     const { instance, snapshot } = splitName(text);
-    if (!instance || !snapshot) {
+    if (snapshot === undefined || isMalformed(text)) {
       throw usage(
         "Invalid format. Please specify the instance to restore and snapshot to use in the form <instance>.<snapshot>.",
       );
