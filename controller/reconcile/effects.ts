@@ -10,7 +10,16 @@ import type { Store } from "../store/store.ts";
 import { owned, putClaim, reaffirm } from "./claims.ts";
 import { changeMount, rerun } from "./inside-effects.ts";
 import { onlyCut } from "./interruptions.ts";
-import { type SizeRow, goneKey, imageKey, listedKey, mountingKey, mountsKey, sizeKey, vanishedKey } from "./keys.ts";
+import {
+  type SizeRow,
+  goneKey,
+  imageKey,
+  listedKey,
+  mountingKey,
+  mountsKey,
+  sizeKey,
+  vanishedKey,
+} from "./keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import type { SilenceWords } from "./silence.ts";
 import { LOOK_AFTER_MS } from "./silences.ts";
