@@ -1,13 +1,12 @@
-/** Output that cannot be sent now waits here, bounded; what does not fit is dropped and counted in the next piece. */
+/** Output that cannot be sent now waits here, bounded; what does not fit is dropped, and is a gap in the offsets of what follows. */
 import type { OutputPayload } from "./wire.ts";
 
 export const OUTBOX_BYTES = 262_144;
 
 export class Outbox {
   readonly #limit: number;
-  #waiting: OutputPayload[] = [];
+  readonly #waiting: OutputPayload[] = [];
   #bytes = 0;
-  readonly #dropped = new Map<string, number>();
 
   constructor(limit: number = OUTBOX_BYTES) {
     this.#limit = limit;
@@ -16,11 +15,7 @@ export class Outbox {
   add(chunk: OutputPayload): void {
     this.#waiting.push(chunk);
     this.#bytes += size(chunk);
-    while (this.#bytes > this.#limit && this.#waiting.length > 1) {
-      const gone = this.#waiting.shift()!;
-      this.#bytes -= size(gone);
-      this.#dropped.set(gone.taskId, (this.#dropped.get(gone.taskId) ?? 0) + size(gone) + gone.dropped);
-    }
+    while (this.#bytes > this.#limit && this.#waiting.length > 1) this.#bytes -= size(this.#waiting.shift()!);
   }
 
   get empty(): boolean {
@@ -31,9 +26,7 @@ export class Outbox {
   flush(send: (chunk: OutputPayload) => boolean): void {
     while (this.#waiting.length > 0) {
       const first = this.#waiting[0]!;
-      const missing = this.#dropped.get(first.taskId) ?? 0;
-      if (!send({ ...first, dropped: first.dropped + missing })) return;
-      this.#dropped.delete(first.taskId);
+      if (!send(first)) return;
       this.#waiting.shift();
       this.#bytes -= size(first);
     }

@@ -1,10 +1,10 @@
 /** One execution's output: secrets masked, streamed in numbered pieces up to a cap, and its tail kept for the result. */
 import { createRedactor, type Redactor } from "./redact.ts";
-import { cutAt, encodeBytes, incompleteTail, startAt } from "./utf8.ts";
+import { cutAt, encodeBytes, incompleteTail, lineEnd, lineEnds, startAt } from "./utf8.ts";
 import type { OutputPayload } from "./wire.ts";
 
 export type StreamName = OutputPayload["stream"];
-export type OutputPiece = Pick<OutputPayload, "seq" | "stream" | "data" | "encoding" | "dropped">;
+export type OutputPiece = Pick<OutputPayload, "seq" | "stream" | "data" | "encoding" | "offset" | "line">;
 
 export interface OutputLimits {
   /** Bytes that are streamed: the head as it comes, the last of them at the end. */
@@ -19,6 +19,24 @@ const GATHER_BYTES = 16_384;
 const PIECE_BYTES = 32_768;
 /** Part of the cap that is reserved for the end of the output, where the error usually is. */
 const LATE_BYTES = 65_536;
+/** A cut moves by at most so many bytes to fall on a line end. */
+export const LINE_BYTES = 8_192;
+const NEWLINE = 10;
+
+/** What a stream wrote that is not in its tail. */
+export interface Dropped {
+  readonly bytes: number;
+  /** Line ends among these bytes. */
+  readonly lines: number;
+}
+
+/** A cut piece and where it is in the output of both streams together. */
+interface Placed {
+  readonly stream: StreamName;
+  readonly bytes: Buffer;
+  readonly offset: number;
+  readonly line: number;
+}
 
 interface Stream {
   readonly redactor: Redactor;
@@ -28,6 +46,7 @@ interface Stream {
   kept: Buffer[];
   keptBytes: number;
   total: number;
+  lines: number;
 }
 
 export class TaskOutput {
@@ -37,9 +56,18 @@ export class TaskOutput {
   #timer: NodeJS.Timeout | null = null;
   #seq = 0;
   #sent = 0;
-  #late: { readonly stream: StreamName; readonly bytes: Buffer }[] = [];
+  /** Bytes and line ends that were cut into pieces so far, both streams together. */
+  #offset = 0;
+  #line = 0;
+  /** The head of the output has been sent; the rest waits in `#late` for the end. */
+  #headIsFull = false;
+  #late: Placed[] = [];
   #lateBytes = 0;
-  #lateDropped = 0;
+  /** Something was dropped before the first of `#late`. */
+  #hasGap = false;
+  #lateIsAtLine = false;
+  /** Streams whose last sent byte is not a line end. */
+  readonly #midLine = new Set<StreamName>();
 
   constructor(limits: OutputLimits, secrets: readonly string[], emit: (piece: OutputPiece) => void) {
     this.#limits = limits;
@@ -51,6 +79,7 @@ export class TaskOutput {
       kept: [],
       keptBytes: 0,
       total: 0,
+      lines: 0,
     });
     this.#streams = { stdout: stream(), stderr: stream() };
   }
@@ -66,19 +95,31 @@ export class TaskOutput {
       this.#flush(name, true);
     }
     if (this.#timer !== null) clearTimeout(this.#timer);
-    let dropped = this.#lateDropped;
-    for (const { stream, bytes } of this.#late) {
-      this.#send(stream, bytes, dropped);
-      dropped = 0;
-    }
+    if (this.#hasGap && !this.#lateIsAtLine) this.#startLateAtLine();
+    for (const piece of this.#late) this.#send(piece);
     this.#late = [];
   }
 
-  /** The tails, and how much is missing before them. */
-  result(): { readonly stdout: string; readonly stderr: string; readonly droppedBytes: number } {
+  /** The tails, what is missing before them, and the size of the whole. */
+  result(): {
+    readonly stdout: string;
+    readonly stderr: string;
+    readonly droppedBytes: number;
+    readonly dropped?: Readonly<Record<StreamName, Dropped>>;
+    readonly outputBytes: number;
+    readonly outputLines: number;
+  } {
     const out = this.#tail("stdout");
     const err = this.#tail("stderr");
-    return { stdout: out.text, stderr: err.text, droppedBytes: out.missing + err.missing };
+    const droppedBytes = out.dropped.bytes + err.dropped.bytes;
+    return {
+      stdout: out.text,
+      stderr: err.text,
+      droppedBytes,
+      ...(droppedBytes > 0 && { dropped: { stdout: out.dropped, stderr: err.dropped } }),
+      outputBytes: this.#offset,
+      outputLines: this.#line,
+    };
   }
 
   /** The kept bytes of one stream and how many came in all. */
@@ -86,18 +127,23 @@ export class TaskOutput {
     return { kept: Buffer.concat(this.#streams[name].kept), total: this.#streams[name].total };
   }
 
-  #tail(name: StreamName): { readonly text: string; readonly missing: number } {
+  /** Begins with a line, where one begins near enough. */
+  #tail(name: StreamName): { readonly text: string; readonly dropped: Dropped } {
     const { kept, total } = this.bytes(name);
-    const from =
+    let from =
       kept.length <= this.#limits.tailBytes ? 0 : startAt(kept, kept.length - this.#limits.tailBytes);
+    const isCut = total > kept.length - from;
+    if (isCut && kept[from - 1] !== NEWLINE) from = lineEnd(kept, from, LINE_BYTES) ?? from;
     const tail = kept.subarray(from);
-    return { text: tail.toString("utf8"), missing: total - tail.length };
+    const lines = this.#streams[name].lines - lineEnds(tail);
+    return { text: tail.toString("utf8"), dropped: { bytes: total - tail.length, lines } };
   }
 
   #take(name: StreamName, bytes: Buffer): void {
     if (bytes.length === 0) return;
     const stream = this.#streams[name];
     stream.total += bytes.length;
+    stream.lines += lineEnds(bytes);
     stream.kept.push(bytes);
     stream.keptBytes += bytes.length;
     while (stream.keptBytes - stream.kept[0]!.length >= this.#limits.tailBytes) {
@@ -134,30 +180,77 @@ export class TaskOutput {
   }
 
   #piece(stream: StreamName, bytes: Buffer): void {
-    const late = Math.min(LATE_BYTES, Math.floor(this.#limits.streamBytes / 4));
-    if (this.#late.length === 0 && this.#lateDropped === 0) {
-      if (this.#sent + bytes.length <= this.#limits.streamBytes - late) {
-        this.#send(stream, bytes, 0);
-        return;
-      }
+    const piece = { stream, bytes, offset: this.#offset, line: this.#line };
+    this.#offset += bytes.length;
+    this.#line += lineEnds(bytes);
+    if (this.#headIsFull) {
+      this.#keepLate(piece);
+      return;
     }
-    this.#late.push({ stream, bytes });
-    this.#lateBytes += bytes.length;
-    while (this.#lateBytes > late) {
-      const first = this.#late[0]!;
-      const excess = this.#lateBytes - late;
-      // Cut the oldest rather than lose it whole: something always remains to carry the count.
+    const room = Math.max(0, this.#limits.streamBytes - this.#lateRoom() - this.#sent);
+    if (bytes.length <= room) {
+      this.#send(piece);
+      return;
+    }
+    this.#headIsFull = true;
+    const [head, rest] = split(piece, this.#cutHead(piece, room));
+    if (head.bytes.length > 0) this.#send(head);
+    if (rest.bytes.length > 0) this.#keepLate(rest);
+  }
+
+  /** Where the head ends: at the last line end that fits, or at the next one where a line has begun. */
+  #cutHead({ stream, bytes }: Placed, room: number): number {
+    const fits = room === 0 ? 0 : bytes.lastIndexOf(NEWLINE, room - 1) + 1;
+    if (fits > 0 || !this.#midLine.has(stream)) return fits;
+    return lineEnd(bytes, room, LINE_BYTES) ?? cutAt(bytes, room);
+  }
+
+  #lateRoom(): number {
+    return Math.min(LATE_BYTES, Math.floor(this.#limits.streamBytes / 4));
+  }
+
+  #keepLate(piece: Placed): void {
+    this.#late.push(piece);
+    this.#lateBytes += piece.bytes.length;
+    for (let excess = this.#lateBytes - this.#lateRoom(); excess > 0; ) {
+      const [first] = this.#late;
+      if (first === undefined) return;
       const gone = first.bytes.length <= excess ? first.bytes.length : startAt(first.bytes, excess);
       if (gone === first.bytes.length) this.#late.shift();
-      else this.#late[0] = { stream: first.stream, bytes: first.bytes.subarray(gone) };
+      else this.#late[0] = split(first, gone)[1];
       this.#lateBytes -= gone;
-      this.#lateDropped += gone;
+      excess -= gone;
+      this.#hasGap = true;
+      this.#lateIsAtLine = first.bytes[gone - 1] === NEWLINE;
     }
   }
 
-  #send(stream: StreamName, bytes: Buffer, dropped: number): void {
+  /** What follows a gap begins with a line, where one begins near enough. */
+  #startLateAtLine(): void {
+    let passed = 0;
+    for (const [index, piece] of this.#late.entries()) {
+      const at = lineEnd(piece.bytes, 0, LINE_BYTES - passed);
+      if (at !== null) {
+        const rest = split(piece, at)[1];
+        this.#late = [...(rest.bytes.length > 0 ? [rest] : []), ...this.#late.slice(index + 1)];
+        return;
+      }
+      passed += piece.bytes.length;
+      if (passed >= LINE_BYTES) return;
+    }
+  }
+
+  #send({ stream, bytes, offset, line }: Placed): void {
     this.#seq += 1;
     this.#sent += bytes.length;
-    this.#emit({ seq: this.#seq, stream, ...encodeBytes(bytes), dropped });
+    if (bytes.at(-1) === NEWLINE) this.#midLine.delete(stream);
+    else this.#midLine.add(stream);
+    this.#emit({ seq: this.#seq, stream, ...encodeBytes(bytes), offset, line });
   }
+}
+
+function split({ stream, bytes, offset, line }: Placed, at: number): readonly [Placed, Placed] {
+  const head = { stream, bytes: bytes.subarray(0, at), offset, line };
+  const rest = { stream, bytes: bytes.subarray(at), offset: offset + at, line: line + lineEnds(head.bytes) };
+  return [head, rest];
 }

@@ -124,36 +124,87 @@ test("masking is the same however the stream is cut, and leaves no secret", () =
   assert.equal(String(line.push(Buffer.from("x file-secret y"))) + String(line.end()), "x *** y");
 });
 
-test("streamed and dropped bytes add up to what was written, within the cap, numbered from 1", () => {
+test("pieces are numbered from 1, at their place in what was written, and within the cap", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.nat(3_000), { maxLength: 60 }),
+      fc.array(fc.tuple(fc.nat(3_000), fc.integer({ min: 1, max: 200 })), { maxLength: 60 }),
       fc.integer({ min: 4_096, max: 60_000 }),
-      (sizes, cap) => {
+      (writes, cap) => {
         const got: OutputPiece[] = [];
         const output = new TaskOutput({ streamBytes: cap, tailBytes: 1_000 }, [], (piece) => got.push(piece));
         let total = 0;
-        sizes.forEach((size, index) => {
-          output.write(index % 3 === 0 ? "stderr" : "stdout", Buffer.alloc(size, 97));
+        let lines = 0;
+        writes.forEach(([size, width], index) => {
+          const text = `${"a".repeat(width)}\n`.repeat(Math.ceil(size / width)).slice(0, size);
+          output.write(index % 3 === 0 ? "stderr" : "stdout", Buffer.from(text));
           total += size;
+          lines += text.split("\n").length - 1;
         });
         output.end();
         const sent = got.reduce((sum, piece) => sum + piece.data.length, 0);
-        assert.equal(sent + got.reduce((sum, piece) => sum + piece.dropped, 0), total);
-        assert.ok(sent <= cap);
+        const ends = got.map((piece) => piece.offset + piece.data.length);
+        const gaps = got.map((piece, index) => piece.offset - (ends[index - 1] ?? 0));
+        assert.ok(gaps.every((gap) => gap >= 0));
+        assert.ok(gaps.filter((gap) => gap > 0).length <= 1, "one gap, in the middle");
+        assert.equal(sent + gaps.reduce((sum, gap) => sum + gap, 0), total);
+        assert.ok(sent <= cap + 8_192);
+        const numbered = got.map((piece) => piece.line + piece.data.split("\n").length - 1);
+        assert.ok(got.every((piece, index) => piece.line >= (numbered[index - 1] ?? 0)));
+        assert.equal(numbered.at(-1) ?? 0, lines);
         assert.deepEqual(
           got.map((piece) => piece.seq),
           got.map((_, index) => index + 1),
         );
-        const { stdout, stderr, droppedBytes } = output.result();
+        const { stdout, stderr, droppedBytes, dropped, outputBytes, outputLines } = output.result();
         assert.equal(stdout.length + stderr.length + droppedBytes, total);
+        assert.deepEqual([outputBytes, outputLines], [total, lines]);
+        const inTails = (stdout + stderr).split("\n").length - 1;
+        assert.equal(inTails + (dropped ? dropped.stdout.lines + dropped.stderr.lines : 0), lines);
         assert.ok(stdout.length <= 1_000 && stderr.length <= 1_000);
       },
     ),
   );
 });
 
-test("what the outbox drops is counted in the next piece of that task", () => {
+test("the cap and the tail are cut at line ends, however the writes are cut", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 4_096, max: 30_000 }),
+      (sizes, cap) => {
+        const all = Buffer.from(Array.from({ length: 20_000 }, (_, n) => `${n + 1}\n`).join(""));
+        const got: OutputPiece[] = [];
+        const output = new TaskOutput({ streamBytes: cap, tailBytes: 1_000 }, [], (piece) => got.push(piece));
+        for (let at = 0, n = 0; at < all.length; n += 1) {
+          const size = sizes[n % sizes.length] ?? 1;
+          output.write("stdout", all.subarray(at, at + size));
+          at += size;
+        }
+        output.end();
+        const gap = got.findIndex(
+          (piece, n) => n > 0 && piece.offset > got[n - 1]!.offset + got[n - 1]!.data.length,
+        );
+        assert.ok(gap > 0);
+        const head = got
+          .slice(0, gap)
+          .map(({ data }) => data)
+          .join("");
+        const late = got
+          .slice(gap)
+          .map(({ data }) => data)
+          .join("");
+        const first = Number(late.slice(0, late.indexOf("\n")));
+        assert.ok(head.endsWith("\n"));
+        assert.equal(got[gap]?.line, first - 1, "its line is the number of lines before it");
+        assert.equal(all.subarray(got[gap]?.offset).toString(), late);
+        const { stdout, dropped } = output.result();
+        assert.equal(Number(stdout.slice(0, stdout.indexOf("\n"))), (dropped?.stdout.lines ?? 0) + 1);
+      },
+    ),
+  );
+});
+
+test("what the outbox drops is missing between the places of what follows", () => {
   const box = new Outbox(100);
   const chunk = (seq: number): OutputPayload => ({
     taskId: "t",
@@ -162,16 +213,17 @@ test("what the outbox drops is counted in the next piece of that task", () => {
     stream: "stdout",
     data: "x".repeat(40),
     encoding: "utf8",
-    dropped: 0,
+    offset: 40 * (seq - 1),
+    line: 0,
   });
   for (const seq of [1, 2, 3, 4]) box.add(chunk(seq));
   const sent: OutputPayload[] = [];
   box.flush((piece) => sent.push(piece) < 2);
   assert.deepEqual(
-    sent.map(({ seq, dropped }) => [seq, dropped]),
+    sent.map(({ seq, offset }) => [seq, offset]),
     [
       [3, 80],
-      [4, 0],
+      [4, 120],
     ],
   );
   assert.equal(box.empty, false);

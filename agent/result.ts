@@ -1,9 +1,9 @@
 /** Where an execution's output goes, and the response that the hub gets when it has ended. */
 import type { Outcome } from "./exec.ts";
-import { type OutputPiece, TaskOutput } from "./output.ts";
+import { LINE_BYTES, type OutputPiece, TaskOutput } from "./output.ts";
 import type { Request } from "./request.ts";
-import { cutAt, startAt } from "./utf8.ts";
-import { emptyResult, type Policy, type ResponsePayload, type TaskError } from "./wire.ts";
+import { cutAt, lineEnd, lineEnds, startAt } from "./utf8.ts";
+import { emptyResult, type Policy, type ResponsePayload, type TaskError, type TaskResult } from "./wire.ts";
 
 /** Of each stream the result keeps the last 256 KiB; the whole, up to the cap, was streamed. */
 export const TAIL_BYTES = 262_144;
@@ -40,8 +40,7 @@ export function respond(ended: Ended): ResponsePayload {
   const error = errorOf(ended);
   const clean = exitCode === 0 && error === null;
   const content = clean && request.reads !== null ? contentOf(request.reads, output) : {};
-  const streams =
-    request.reads === null ? output.result() : { ...output.result(), stdout: "", droppedBytes: 0 };
+  const streams = request.reads === null ? output.result() : { stderr: output.result().stderr };
   const result = emptyResult({
     ...streams,
     exitCode,
@@ -91,12 +90,10 @@ export function fit(response: ResponsePayload, maxFrameBytes: number): ResponseP
   let fitted = response;
   const room = Math.max(ENVELOPE_BYTES, maxFrameBytes - ENVELOPE_BYTES);
   for (;;) {
-    const { stdout, stderr, droppedBytes } = fitted.result;
+    const { stdout, stderr } = fitted.result;
     if (Buffer.byteLength(JSON.stringify(fitted)) <= room) return fitted;
     if (stdout.length + stderr.length === 0) break;
-    const shorter = { stdout: secondHalf(stdout), stderr: secondHalf(stderr) };
-    const lost = bytes(stdout) + bytes(stderr) - bytes(shorter.stdout) - bytes(shorter.stderr);
-    fitted = { ...fitted, result: { ...fitted.result, ...shorter, droppedBytes: droppedBytes + lost } };
+    fitted = { ...fitted, result: withTails(fitted.result, secondHalf(stdout), secondHalf(stderr)) };
   }
   const { content: _tooLarge, ...rest } = fitted.result;
   if (_tooLarge === undefined) return fitted;
@@ -105,18 +102,43 @@ export function fit(response: ResponsePayload, maxFrameBytes: number): ResponseP
 }
 
 const bytes = (text: string): number => Buffer.byteLength(text, "utf8");
+const lines = (text: string): number => lineEnds(Buffer.from(text, "utf8"));
 
+/** The result with shorter tails, and what that takes away counted. */
+function withTails(result: TaskResult, stdout: string, stderr: string): TaskResult {
+  const nothing = { bytes: 0, lines: 0 };
+  const lost = (name: "stdout" | "stderr", tail: string) => ({
+    bytes: (result.dropped?.[name] ?? nothing).bytes + bytes(result[name]) - bytes(tail),
+    lines: (result.dropped?.[name] ?? nothing).lines + lines(result[name]) - lines(tail),
+  });
+  const droppedBytes =
+    result.droppedBytes + bytes(result.stdout) + bytes(result.stderr) - bytes(stdout) - bytes(stderr);
+  const dropped = { stdout: lost("stdout", stdout), stderr: lost("stderr", stderr) };
+  return { ...result, stdout, stderr, droppedBytes, ...(droppedBytes > 0 && { dropped }) };
+}
+
+/** From the first line that begins in the second half, where one does. */
 function secondHalf(text: string): string {
   const whole = Buffer.from(text, "utf8");
-  return whole.subarray(startAt(whole, cutAt(whole, Math.ceil(whole.length / 2)))).toString("utf8");
+  const from = startAt(whole, cutAt(whole, Math.ceil(whole.length / 2)));
+  return whole.subarray(lineEnd(whole, from, LINE_BYTES) ?? from).toString("utf8");
 }
 
 /** The response without output: what the journal keeps for good. */
 export function summarise(response: ResponsePayload): ResponsePayload {
-  const { stdout, stderr, droppedBytes, exitCode, signal, timedOut, cancelled } = response.result;
-  const dropped = droppedBytes + bytes(stdout) + bytes(stderr);
+  const { exitCode, signal, timedOut, cancelled, ...output } = withTails(response.result, "", "");
+  const { droppedBytes, dropped, outputBytes, outputLines } = output;
   return {
     ...response,
-    result: emptyResult({ exitCode, signal, timedOut, cancelled, droppedBytes: dropped }),
+    result: emptyResult({
+      exitCode,
+      signal,
+      timedOut,
+      cancelled,
+      droppedBytes,
+      ...(dropped && { dropped }),
+      ...(outputBytes !== undefined && { outputBytes }),
+      ...(outputLines !== undefined && { outputLines }),
+    }),
   };
 }

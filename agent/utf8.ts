@@ -33,6 +33,19 @@ export function startAt(bytes: Uint8Array, min: number): number {
   return Math.min(min, bytes.length);
 }
 
+/** Line ends in the bytes. */
+export function lineEnds(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] === 10) count += 1;
+  return count;
+}
+
+/** The first position behind a line end at or after `from`, if it is within `reach` bytes; else null. */
+export function lineEnd(bytes: Uint8Array, from: number, reach: number): number | null {
+  const at = bytes.indexOf(10, Math.max(0, from));
+  return at >= 0 && at - from < reach ? at + 1 : null;
+}
+
 export function encodeBytes(bytes: Buffer): { readonly data: string; readonly encoding: "utf8" | "base64" } {
   try {
     // A BOM is part of the output, hence ignoreBOM.

@@ -79,6 +79,13 @@ export interface TaskResult {
   readonly cancelled: boolean;
   /** Bytes that the task wrote and that are not in `stdout` and `stderr` here. */
   readonly droppedBytes: number;
+  /** The same for each stream, where there are any; `lines` are the line ends among them. */
+  readonly dropped?: Readonly<
+    Record<"stdout" | "stderr", { readonly bytes: number; readonly lines: number }>
+  >;
+  /** Bytes and line ends that the task wrote, both streams together. */
+  readonly outputBytes?: number;
+  readonly outputLines?: number;
   /** Further fields of some types: `filePath`, `content`, `size`, `encoding`. */
   readonly [field: string]: unknown;
 }
@@ -101,8 +108,9 @@ export interface OutputPayload {
   readonly stream: "stdout" | "stderr";
   readonly data: string;
   readonly encoding: "utf8" | "base64";
-  /** Bytes of the task's output that were dropped just before this chunk. */
-  readonly dropped: number;
+  /** Bytes and line ends of this execution's output before this chunk, both streams together: a jump is a gap. */
+  readonly offset: number;
+  readonly line: number;
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

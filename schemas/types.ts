@@ -1554,7 +1554,15 @@ export interface OutputPayload {
    */
   readonly encoding?: "utf8" | "base64";
   /**
-   * Bytes that were left out before this piece.
+   * Bytes of this execution's output before the piece, both streams together. A jump is a gap.
+   */
+  readonly offset?: number;
+  /**
+   * Line ends before the piece, both streams together.
+   */
+  readonly line?: number;
+  /**
+   * Bytes that were left out before this piece: older runtimes, which have no offset.
    */
   readonly dropped?: number;
   readonly [k: string]: unknown;
@@ -1642,9 +1650,23 @@ export interface TaskResult {
    */
   readonly cancelled?: boolean;
   /**
-   * Output that was not kept.
+   * Bytes that it wrote and that are not in stdout and stderr here.
    */
   readonly droppedBytes?: number;
+  /**
+   * The same for each stream (stdout, stderr): bytes, and the lines that end among them.
+   */
+  readonly dropped?: {
+    readonly [k: string]: unknown;
+  };
+  /**
+   * Bytes that it wrote, both streams together.
+   */
+  readonly outputBytes?: number;
+  /**
+   * Line ends that it wrote, both streams together.
+   */
+  readonly outputLines?: number;
   readonly [k: string]: unknown;
 }
 /**
@@ -2385,6 +2407,7 @@ export interface ApiBodies {
   readonly TasksAccepted?: TasksAccepted;
   readonly TaskTarget?: TaskTarget;
   readonly TaskView?: TaskView;
+  readonly OutputRange?: OutputRange;
   readonly TaskAnswer?: TaskAnswer;
   readonly TaskPage?: TaskPage;
   readonly TaskCancelled?: TaskCancelled;
@@ -2855,7 +2878,7 @@ export interface TaskView {
    */
   readonly exitCode: number | null;
   /**
-   * What the runtime answered: stdout, stderr, exitCode and more; null in lists, where it would have megabytes.
+   * What the runtime answered: exitCode, the last part of stdout and stderr (dropped: bytes and lines of each that are not in it), and more; null in lists, where it would have megabytes.
    */
   readonly result: {
     readonly [k: string]: unknown;
@@ -2869,13 +2892,65 @@ export interface TaskView {
    */
   readonly cancelReason: string | null;
   /**
-   * Output that was not kept.
+   * Bytes of output that were not kept; GET /tasks/{id}/output shows where.
    */
   readonly droppedBytes: number;
   /**
    * Of the request that made it.
    */
   readonly idempotencyKey: string | null;
+}
+/**
+ * Lines of a task's output.
+ */
+export interface OutputRange {
+  /**
+   * The task.
+   */
+  readonly taskId: string;
+  /**
+   * How far the task is.
+   */
+  readonly state: string;
+  /**
+   * Lines and gaps, in order. A line that has not ended is given once the task has.
+   */
+  readonly lines: readonly OutputLine[];
+  /**
+   * from of the next range; null: this was the end of the output.
+   */
+  readonly next: number | null;
+}
+/**
+ * A line of output (line, stream, text), or a gap.
+ */
+export interface OutputLine {
+  /**
+   * Its number, from 1 over both streams together; lines that were discarded count.
+   */
+  readonly line?: number;
+  /**
+   * Where it was written.
+   */
+  readonly stream?: "stdout" | "stderr";
+  /**
+   * Without its line end; bytes that are not UTF-8 are replaced.
+   */
+  readonly text?: string;
+  readonly gap?: OutputGap;
+}
+/**
+ * Output that was discarded.
+ */
+export interface OutputGap {
+  /**
+   * Line ends before it, both streams together.
+   */
+  readonly afterLine: number;
+  /**
+   * Its size.
+   */
+  readonly bytes: number;
 }
 /**
  * One task.

@@ -21,7 +21,8 @@ export interface Payload {
   readonly stream?: string;
   readonly data?: string;
   readonly encoding?: string;
-  readonly dropped?: number;
+  readonly offset?: number;
+  readonly line?: number;
   readonly duration?: number;
   readonly credential?: boolean;
   readonly configHash?: string | null;

@@ -105,15 +105,26 @@ function prefixed(
   const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
   const print = (line: string, to: keyof typeof open) =>
     (to === "stderr" ? output.err : output.out)(`${output.paint("dim", `${name} |`)} ${line}`);
+  const note = (line: string) => print(output.paint("dim", line), "stderr");
+  const end = () => {
+    for (const to of ["stdout", "stderr"] as const) {
+      if (open[to] !== "") print(open[to], to);
+      open[to] = "";
+    }
+  };
   return {
-    note: (line) => print(output.paint("dim", line), "stderr"),
-    sink: (data, to) => {
-      const lines = (open[to] + (typeof data === "string" ? data : decoders[to].write(data))).split("\n");
-      open[to] = lines.pop() ?? "";
-      for (const line of lines) print(line, to);
+    note,
+    sink: {
+      write: (data, to) => {
+        const lines = (open[to] + (typeof data === "string" ? data : decoders[to].write(data))).split("\n");
+        open[to] = lines.pop() ?? "";
+        for (const line of lines) print(line, to);
+      },
+      gap: (text) => {
+        end();
+        note(text);
+      },
     },
-    end: () => {
-      for (const to of ["stdout", "stderr"] as const) if (open[to] !== "") print(open[to], to);
-    },
+    end,
   };
 }

@@ -1,13 +1,20 @@
 /** The output of a task as it comes, over lost connections. */
 import { type Api, ApiError } from "../../ui/client/api.ts";
+import { gapBytes, gapText } from "../../ui/client/output-text.ts";
 
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
 
-/** Where a piece of output goes. */
-export type Sink = (data: string | Buffer, stream: "stdout" | "stderr") => void;
+/** Where output goes. */
+export interface Sink {
+  write(data: string | Buffer, stream: "stdout" | "stderr"): void;
+  /** The text says how much was discarded between what was written and what follows. */
+  gap(text: string): void;
+}
 
-const plain: Sink = (data, stream) =>
-  void (stream === "stderr" ? process.stderr : process.stdout).write(data);
+const plain: Sink = {
+  write: (data, stream) => void (stream === "stderr" ? process.stderr : process.stdout).write(data),
+  gap: (text) => void process.stderr.write(`${text}\n`),
+};
 
 /** Prints the output as it comes; a lost connection is taken up again where it broke. */
 export async function stream(api: Api, id: string, quiet: boolean, sink: Sink = plain): Promise<void> {
@@ -17,10 +24,12 @@ export async function stream(api: Api, id: string, quiet: boolean, sink: Sink = 
       for await (const event of api.events(api.outputPath(id), last, AbortSignal.timeout(24 * 3600_000))) {
         tries = 0;
         if (event.id) last = event.id;
-        const chunk = event.data as { stream?: string; data?: string; encoding?: string };
+        const chunk = event.data as { stream?: string; data?: string; encoding?: string; gap?: unknown };
         if (typeof chunk?.data !== "string" || quiet) continue;
+        const missing = gapBytes(chunk.gap);
+        if (missing > 0) sink.gap(gapText(missing));
         const data = chunk.encoding === "base64" ? Buffer.from(chunk.data, "base64") : chunk.data;
-        sink(data, chunk.stream === "stderr" ? "stderr" : "stdout");
+        sink.write(data, chunk.stream === "stderr" ? "stderr" : "stdout");
       }
       const { task: now } = await api.getTask(id);
       if (FINAL.has(now.state)) return;

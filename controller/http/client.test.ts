@@ -19,7 +19,7 @@ test("every operation has its call", async () => {
   });
   // A name that would break a path, were it not encoded.
   const name = "a/b?c";
-  const streams = { logPath: "followLog", outputPath: "followOutput", eventsPath: "followEvents" } as const;
+  const streams = { logPath: "followLog", outputPath: "readOutput", eventsPath: "followEvents" } as const;
   const seen = new Set<string>();
   for (const [call, ask] of Object.entries(calls)) {
     const path = (ask as (...given: unknown[]) => unknown)(name, { type: "exec" });

@@ -191,6 +191,7 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
   const [{ at, ...shares }] = agents as [{ at: readonly number[] }];
   assert.deepEqual([at.length, shares], [1, { agent: "a", cpu: [7], memory: [61], disk: [null] }]);
   const open = await call("GET", `/tasks/${id}/output`);
+  await call("GET", `/tasks/${id}/output?from=1&limit=5`);
   open.end();
   runtime.answer(await runtime.next("task"));
   await until("the result", () => store.tasks.get(id)?.state === "succeeded");
@@ -304,6 +305,7 @@ test("events: filtered, in pages, and no more streams than are allowed", async (
   const streams = [await call("GET", "/events"), await call("GET", "/events?event=task.*")];
   assert.equal(await code(call("GET", "/events")), "too-many-streams");
   const [some] = store.tasks.list({ limit: 1, agent: "away" });
+  assert.equal(await code(call("GET", `/tasks/${some?.id ?? ""}/output?from=0`)), "query-invalid");
   assert.equal(await code(call("GET", `/tasks/${some?.id ?? ""}/output`)), "too-many-streams");
   assert.equal(await code(call("GET", "/agents/a/logs/follow")), "too-many-streams");
   for (const stream of streams) stream.end();

@@ -79,7 +79,10 @@ function describeAnswer({ schema, content, nullable }: Operation["answer"]): Jso
     return { description: "Done", content: { [content ?? "text/plain"]: { schema: { type: "string" } } } };
   return {
     description: "Done",
-    content: { "application/json": { schema: nullable ? { anyOf: [body, { type: "null" }] } : body } },
+    content: {
+      "application/json": { schema: nullable ? { anyOf: [body, { type: "null" }] } : body },
+      ...(content !== undefined && { [content]: { schema: { type: "string" } } }),
+    },
   };
 }
 

@@ -15,6 +15,7 @@ export interface Operation {
   readonly answer: {
     readonly status: 200 | 202;
     readonly schema?: string;
+    /** With a schema: another form of the same answer. */
     readonly content?: "text/event-stream" | "text/plain";
     readonly nullable?: true;
   };

@@ -153,13 +153,28 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     codes: ["task-unknown"],
   },
   {
-    id: "followOutput",
+    id: "readOutput",
     method: "get",
     path: "/tasks/{id}/output",
-    summary: "Its output as it comes: events output, state, and end as the last",
+    summary:
+      "Its output. With `from` or `limit` a range of lines as JSON. Without them server-sent events as it comes: `output`, " +
+      "`state`, and `end` as the last. Where bytes were discarded, an `output` event has `gap`, as a range has: " +
+      "{afterLine, bytes}. Lines are numbered from 1 over both streams together",
+    query: [
+      {
+        name: "from",
+        description: "Number of the first line; default 1",
+        schema: { type: "integer", minimum: 1 },
+      },
+      {
+        name: "limit",
+        description: "Most lines of the range; default 1000",
+        schema: { type: "integer", minimum: 1, maximum: 10_000 },
+      },
+    ],
     headers: [RESUME],
-    answer: EVENTS,
-    codes: ["task-unknown", "too-many-streams"],
+    answer: { ...EVENTS, schema: "OutputRange" },
+    codes: ["task-unknown", "too-many-streams", "query-invalid"],
   },
   {
     id: "cancelTask",

@@ -1,73 +1,119 @@
-/** /tasks/:id/output: what a task prints, as it prints it; resumes by the chunk's number and ends with the task. */
+/**
+ * /tasks/:id/output: what a task prints. As server-sent events, as it prints it, which resume by the event's id and end with
+ * the task; with `from` or `limit` as a range of lines. What was discarded is a gap in both.
+ */
+import type { Context } from "koa";
+import {
+  after,
+  BEGIN,
+  type Gap,
+  gapBefore,
+  lineEndsOf,
+  type Place,
+  placeId,
+  readPlace,
+} from "../hub/output-places.ts";
 import { refuse } from "../hub/refusals.ts";
 import { isFinal } from "../hub/tasks.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { AddRoutes, RouteDeps } from "./deps.ts";
+import { outputLines } from "./output-lines.ts";
+import { whole } from "./query.ts";
 import { lastEventId, type ServerEvent } from "./sse.ts";
 
-export const addOutputRoutes: AddRoutes = (router, { hub, streams }) => {
+/** Lines of one answer. */
+const LINES = { fallback: 1000, most: 10_000 };
+
+export const addOutputRoutes: AddRoutes = (router, deps) => {
   router.get("/tasks/:id/output", (ctx) => {
     const id = ctx.params.id ?? "";
-    const record = hub.engine.get(id);
+    const record = deps.hub.engine.get(id);
     if (!record) throw refuse.unknownTask(id);
-    const resume = Number(lastEventId(ctx) ?? "-1");
-    let last = Number.isSafeInteger(resume) ? resume : -1;
-    const stream = streams.open(ctx);
-
-    const send = (chunk: OutputChunk) => {
-      if (chunk.seq <= last) return;
-      last = chunk.seq;
-      stream.send(asEvent(chunk));
-    };
-    const replay = (chunks: readonly OutputChunk[]) => {
-      last = chunks.at(-1)?.seq ?? last;
-      stream.replay(chunks.map(asEvent));
-    };
-    const finish = (ended: TaskRecord) => {
-      unwatch();
-      // Everything is on the disk by now: what was missed between two looks is read from there.
-      replay(chunksOf(ended, last));
-      const { state, exitCode, error, droppedBytes } = ended;
-      stream.send({
-        id: String(Math.max(last, 0)),
-        event: "end",
-        data: { state, exitCode, error, droppedBytes },
-      });
-      stream.end();
-    };
-    const unwatch = hub.engine.watchers.watch(id, {
-      chunk: send,
-      state: (now) => {
-        if (isFinal(now.state)) finish(now);
-        else stream.send({ id: String(Math.max(last, 0)), event: "state", data: { state: now.state } });
-      },
-    });
-    stream.onClose(unwatch);
-    replay(hub.engine.printed(id, last));
-    if (isFinal(record.state)) finish(record);
-  });
-
-  /** First-generation clients stream nothing: their output is in the answer. */
-  function chunksOf(record: TaskRecord, after: number): readonly OutputChunk[] {
-    const stored = hub.store.tasks.output(record.id, -1);
-    if (stored.length > 0) return stored.filter((chunk) => chunk.seq > after);
-    const { stdout, stderr } = record.result ?? {};
-    const made: OutputChunk[] = [];
-    for (const [index, [stream, data]] of Object.entries({ stdout, stderr }).entries()) {
-      if (typeof data !== "string" || data === "" || (stream !== "stdout" && stream !== "stderr")) continue;
-      made.push({
-        taskId: record.id,
-        seq: index + 1,
-        stream,
-        data,
-        at: record.finishedAt ?? record.createdAt,
-      });
+    if (ctx.query.from === undefined && ctx.query.limit === undefined) follow(ctx, record, deps);
+    else {
+      const from = whole(ctx, "from", 1, 1, Number.MAX_SAFE_INTEGER);
+      const limit = whole(ctx, "limit", LINES.fallback, 1, LINES.most);
+      ctx.body = { taskId: id, ...outputLines(chunksOf(record, deps), { from, limit, state: record.state }) };
     }
-    return made.filter((chunk) => chunk.seq > after);
-  }
+  });
 };
 
-function asEvent({ seq, stream: name, data, encoding, at }: OutputChunk): ServerEvent {
-  const more = encoding === undefined ? {} : { encoding };
-  return { id: String(seq), event: "output", data: { seq, stream: name, data, ...more, at } };
+function follow(ctx: Context, record: TaskRecord, deps: RouteDeps): void {
+  const { hub, streams } = deps;
+  let place = readPlace(lastEventId(ctx));
+  const stream = streams.open(ctx);
+  const asEvent = (chunk: OutputChunk): ServerEvent => {
+    const gap = gapBefore(chunk, place);
+    place = after(chunk, place);
+    return outputEvent(chunk, gap, place);
+  };
+  const send = (chunk: OutputChunk) => {
+    if (chunk.seq > place.seq) stream.send(asEvent(chunk));
+  };
+  const replay = (chunks: readonly OutputChunk[]) => {
+    stream.replay(chunks.filter(({ seq }) => seq > place.seq).map(asEvent));
+  };
+  const finish = (ended: TaskRecord) => {
+    unwatch();
+    // Everything is on the disk by now: what was missed between two looks is read from there.
+    replay(chunksOf(ended, deps));
+    const { state, exitCode, error, droppedBytes } = ended;
+    stream.send({ id: placeId(place), event: "end", data: { state, exitCode, error, droppedBytes } });
+    stream.end();
+  };
+  const unwatch = hub.engine.watchers.watch(record.id, {
+    chunk: send,
+    state: (now) => {
+      if (isFinal(now.state)) finish(now);
+      else stream.send({ id: placeId(place), event: "state", data: { state: now.state } });
+    },
+  });
+  stream.onClose(unwatch);
+  if (isFinal(record.state)) finish(record);
+  else replay(hub.engine.printed(record.id, place.seq));
+}
+
+/** All that is kept of a task's output. Where no chunks are, its result has the tails. */
+function chunksOf(record: TaskRecord, { hub }: RouteDeps): readonly OutputChunk[] {
+  const printed = hub.engine.printed(record.id, -1);
+  return printed.length > 0 ? printed : chunksOfResult(record);
+}
+
+/** First-generation clients stream nothing, and old output is removed before its task: what the result has comes as two chunks. */
+function chunksOfResult({ id, result, finishedAt, createdAt }: TaskRecord): readonly OutputChunk[] {
+  const chunks: OutputChunk[] = [];
+  let place: Place = BEGIN;
+  for (const [index, stream] of (["stdout", "stderr"] as const).entries()) {
+    const data = result?.[stream];
+    if (typeof data !== "string") continue;
+    const { bytes, lines } = droppedOf(result?.dropped, stream);
+    if (data === "" && bytes === 0) continue;
+    const offset = place.offset + bytes;
+    const line = place.line + lines;
+    const chunk = { taskId: id, seq: index + 1, stream, data, at: finishedAt ?? createdAt, offset, line };
+    chunks.push(chunk);
+    place = { seq: chunk.seq, offset: offset + Buffer.byteLength(data), line: line + lineEndsOf(chunk) };
+  }
+  return chunks;
+}
+
+/** A runtime wrote it: anything may be there. */
+function droppedOf(
+  dropped: unknown,
+  stream: "stdout" | "stderr",
+): { readonly bytes: number; readonly lines: number } {
+  const given = (
+    dropped as Readonly<Record<string, { bytes?: unknown; lines?: unknown } | undefined>> | undefined
+  )?.[stream];
+  const count = (value: unknown) => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : 0);
+  return { bytes: count(given?.bytes), lines: count(given?.lines) };
+}
+
+function outputEvent(
+  { seq, stream, data, encoding, at }: OutputChunk,
+  gap: Gap | null,
+  place: Place,
+): ServerEvent {
+  const more = { ...(encoding === undefined ? {} : { encoding }), ...(gap && { gap }) };
+  return { id: placeId(place), event: "output", data: { seq, stream, data, ...more, at } };
 }

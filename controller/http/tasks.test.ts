@@ -75,7 +75,9 @@ describe("tasks over HTTP", () => {
     const task = await runtime.next("task");
     runtime.print(task, 1, "one");
     runtime.print(task, 2, "two");
-    const first = await api.readStream(`/tasks/${id}/output`, null, (all) => all.some((e) => e.id === "2"));
+    const first = await api.readStream(`/tasks/${id}/output`, null, (all) =>
+      all.some((e) => e.data.seq === 2),
+    );
     const live = api.readStream(`/tasks/${id}/output`, "1", () => false);
     runtime.print(task, 3, "three");
     runtime.answer(task);

@@ -11,6 +11,8 @@ import { count, instant, isRecord, line, type Payload, within, word, words } fro
 const MAX_CHUNK = 256 * 1024;
 /** Chunks of one run; with it, numbers of all runs stay whole (live-task.ts, chunkSeq). */
 const MAX_CHUNKS = 1_000_000_000;
+/** Bytes that a task may have printed (an exabyte): sums of them stay whole numbers. */
+const MAX_OUTPUT = 2 ** 50;
 const MAX_ERROR = 2000;
 const MAX_LINES = 20;
 const MAX_LINE = 300;
@@ -137,8 +139,15 @@ function boundedCopy(value: unknown, room: { readonly depth: number; left: numbe
 export interface OutputFrame {
   readonly taskId: string;
   readonly epoch: number;
-  readonly chunk: Omit<OutputChunk, "taskId" | "at">;
-  /** Bytes of the output that are missing just before it. */
+  readonly chunk: RuntimeChunk;
+}
+
+/** A chunk as a runtime sends it. */
+export interface RuntimeChunk extends Pick<OutputChunk, "seq" | "stream" | "data" | "encoding"> {
+  /** Bytes and line ends of the run's output before it; null: older runtimes do not say it, */
+  readonly offset: number | null;
+  readonly line: number | null;
+  /** but how many bytes are missing just before it. */
   readonly dropped: number;
 }
 
@@ -156,8 +165,10 @@ export function readOutput(given: Payload): OutputFrame | null {
       stream: given.stream === "stderr" ? "stderr" : "stdout",
       data: isTooLarge ? "" : data,
       ...(given.encoding === "base64" ? { encoding: "base64" as const } : {}),
+      offset: typeof given.offset === "number" ? count(given.offset, MAX_OUTPUT) : null,
+      line: typeof given.line === "number" ? count(given.line, MAX_OUTPUT) : null,
+      dropped: count(given.dropped) + (isTooLarge ? data.length : 0),
     },
-    dropped: count(given.dropped) + (isTooLarge ? data.length : 0),
   };
 }
 
@@ -171,7 +182,7 @@ const RESULT_TEXT: Readonly<Record<string, number>> = {
   signal: 32,
 };
 const RESULT_FLAGS: readonly string[] = ["timedOut", "cancelled"];
-const RESULT_COUNTS: readonly string[] = ["droppedBytes", "size"];
+const RESULT_COUNTS: readonly string[] = ["droppedBytes", "outputBytes", "outputLines", "size"];
 
 /** A task's own output stays as it was printed: it is made safe where it is shown. */
 export function readResult(given: Payload): Payload {
@@ -186,9 +197,17 @@ export function readResult(given: Payload): Payload {
     } else if (RESULT_COUNTS.includes(key)) {
       if (typeof value === "number") found[key] = count(value);
     } else if (key === "exitCode") found[key] = readExitCode(value);
+    else if (key === "dropped" && isRecord(value))
+      found[key] = { stdout: readDropped(value.stdout), stderr: readDropped(value.stderr) };
     else if (key === "warnings") found[key] = lines(value) ?? [];
   }
   return found;
+}
+
+/** What a stream printed that is not in the result's tail of it. */
+function readDropped(given: unknown): { readonly bytes: number; readonly lines: number } {
+  const { bytes, lines } = isRecord(given) ? given : {};
+  return { bytes: count(bytes, MAX_OUTPUT), lines: count(lines, MAX_OUTPUT) };
 }
 
 /** 32 bits, signed or not; else null. */

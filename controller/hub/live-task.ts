@@ -3,6 +3,7 @@ import type { OutputChunk, TaskRecord, TaskState } from "../store/store.ts";
 import { isRecord, number, type Payload, word } from "./frames.ts";
 import { readError, readExitCode, readResult } from "./guest-input.ts";
 import type { Limits } from "./limits.ts";
+import { after, BEGIN, bytesOf, type Place } from "./output-places.ts";
 import type { TaskEvent } from "./tasks.ts";
 
 export interface LiveTask {
@@ -15,11 +16,25 @@ export interface LiveTask {
   settling: boolean;
   /** Set while an answer is on its way: true once it is on disk. */
   ending: Promise<boolean> | null;
-  /** Bytes of each kept output chunk, oldest first, for the cap. */
-  readonly chunks: { readonly seq: number; readonly bytes: number }[];
   /** Output on its way to the disk, oldest first: told to those who watch, and not yet to be read back. */
   readonly unwritten: Set<OutputChunk>;
-  outputBytes: number;
+  /** What the current run printed, as far as it is here; null: to be read from the store first. */
+  printed: Printed | null;
+}
+
+/** The head of a run's output is on disk as it comes; of what is beyond it the last part waits in memory for the end. */
+export interface Printed {
+  /** Behind the last chunk that came. */
+  place: Place;
+  /** Where the run began in the output of all runs. */
+  readonly begin: Place;
+  headBytes: number;
+  /** Nothing goes into the head any more. */
+  headIsFull: boolean;
+  tail: OutputChunk[];
+  tailBytes: number;
+  /** What was discarded before the first of `tail` ended within a line. */
+  tailIsMidLine: boolean;
 }
 
 export function liveTask(record: TaskRecord): LiveTask {
@@ -29,9 +44,8 @@ export function liveTask(record: TaskRecord): LiveTask {
     cancelledAt: null,
     settling: false,
     ending: null,
-    chunks: [],
     unwritten: new Set(),
-    outputBytes: 0,
+    printed: null,
   };
 }
 
@@ -95,6 +109,19 @@ export function mayRetry(record: TaskRecord): boolean {
  */
 export function chunkSeq(epoch: number, seq: number): number {
   return (epoch - 1) * 1_000_000_000 + seq;
+}
+
+/** What a run has printed so far, from the chunks that are on disk. */
+export function printedSoFar(chunks: readonly OutputChunk[], epoch: number): Printed {
+  let place = BEGIN;
+  let begin = BEGIN;
+  let headBytes = 0;
+  for (const chunk of chunks) {
+    place = after(chunk, place);
+    if (chunk.seq <= chunkSeq(epoch, 0)) begin = place;
+    else headBytes += bytesOf(chunk);
+  }
+  return { place, begin, headBytes, headIsFull: false, tail: [], tailBytes: 0, tailIsMidLine: false };
 }
 
 /** A runtime's answer as the table's event, and what of it goes into the record. */

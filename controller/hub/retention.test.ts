@@ -32,7 +32,8 @@ async function fill(ages: readonly number[], bytes: number): Promise<void> {
     const at = NOW - age * DAY;
     const id = `t${i}`;
     await store.tasks.insert(aTask(id, { state: "succeeded", createdAt: at, finishedAt: at }));
-    await store.tasks.appendOutput([{ taskId: id, seq: 1, stream: "stdout", data: "x".repeat(bytes), at }]);
+    const place = { taskId: id, seq: 1, offset: 0, line: 0 };
+    await store.tasks.appendOutput([{ ...place, stream: "stdout", data: "x".repeat(bytes), at }]);
     await store.audit.append({ at, actor: "operator", action: "task.submit", subject: id, detail: {} });
   }
 }

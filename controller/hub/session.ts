@@ -144,7 +144,7 @@ export class Session {
       case "output": {
         const output = readOutput(payload);
         if (output === null) return;
-        engine.output(this.#agent, output.chunk, output.taskId, output.epoch, output.dropped);
+        engine.output(this.#agent, output.chunk, output.taskId, output.epoch);
         return;
       }
       case "health": {

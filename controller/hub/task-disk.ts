@@ -1,10 +1,11 @@
-/** How a task's changes reach the disk: progress a moment later, ends until they are there, output trimmed to its cap. */
+/** How a task's changes reach the disk: progress a moment later, ends until they are there, output within its cap. */
 import type { Clock } from "../base/clock.ts";
 import type { OutputChunk, Store, TaskRecord } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
 import type { Payload } from "./frames.ts";
 import type { Limits } from "./limits.ts";
-import type { LiveTask } from "./live-task.ts";
+import type { LiveTask, Printed } from "./live-task.ts";
+import { bytesIn, bytesOf, cutChunk } from "./output-places.ts";
 import { isFinal } from "./tasks.ts";
 
 export interface TaskDiskDeps {
@@ -13,6 +14,10 @@ export interface TaskDiskDeps {
   readonly limits: Limits;
   readonly onStoreError: (error: unknown) => void;
 }
+
+/** Of the end of a run's output that is larger than the cap so much is kept, or a quarter of the cap where that is less. */
+const TAIL_BYTES = 65_536;
+const NEWLINE = 10;
 
 export class TaskDisk {
   readonly #deps: TaskDiskDeps;
@@ -74,24 +79,59 @@ export class TaskDisk {
     }
   }
 
-  /** Keeps a chunk and drops the oldest beyond the cap; returns how many bytes were dropped. */
-  output(task: LiveTask, chunk: OutputChunk): number {
-    const { store, limits, onStoreError } = this.#deps;
+  /** Keeps a chunk, within the cap of a run; returns how many bytes that discards. */
+  output(task: LiveTask, printed: Printed, chunk: OutputChunk): number {
+    const { maxOutputBytes } = this.#deps.limits;
+    const bytes = bytesOf(chunk);
+    if (!printed.headIsFull && printed.headBytes + bytes <= maxOutputBytes) {
+      printed.headBytes += bytes;
+      this.#append(task, chunk);
+      return 0;
+    }
+    let discarded = 0;
+    if (!printed.headIsFull) {
+      printed.headIsFull = true;
+      // A whole line more, or nothing of this chunk.
+      const fits =
+        bytesIn(chunk).lastIndexOf(NEWLINE, Math.max(0, maxOutputBytes - printed.headBytes - 1)) + 1;
+      if (fits > 0 && fits < bytes) {
+        this.#append(task, cutChunk(chunk, fits, "before"));
+        printed.tailIsMidLine = bytesIn(chunk).at(-1) !== NEWLINE;
+        return bytes - fits;
+      }
+    }
+    printed.tail.push(chunk);
+    printed.tailBytes += bytes;
+    const room = Math.min(TAIL_BYTES, maxOutputBytes / 4);
+    for (let [first] = printed.tail; first !== undefined && printed.tail.length > 1; [first] = printed.tail) {
+      const oldest = bytesOf(first);
+      if (printed.tailBytes - oldest < room) break;
+      printed.tail.shift();
+      printed.tailBytes -= oldest;
+      discarded += oldest;
+      printed.tailIsMidLine = bytesIn(first).at(-1) !== NEWLINE;
+    }
+    return discarded;
+  }
+
+  #append(task: LiveTask, chunk: OutputChunk): void {
+    const { store, onStoreError } = this.#deps;
     task.unwritten.add(chunk);
     const written = store.tasks.appendOutput([chunk]).catch(onStoreError);
     void written.finally(() => task.unwritten.delete(chunk));
-    task.chunks.push({ seq: chunk.seq, bytes: chunk.data.length });
-    task.outputBytes += chunk.data.length;
-    // Trimmed by the quarter, so that a long output does not cost a delete for each chunk.
-    if (task.outputBytes <= limits.maxOutputBytes * 1.25) return 0;
-    let dropped = 0;
-    while (task.outputBytes > limits.maxOutputBytes && task.chunks.length > 1) {
-      const bytes = task.chunks.shift()?.bytes ?? 0;
-      task.outputBytes -= bytes;
-      dropped += bytes;
-    }
-    store.tasks.trimOutput(chunk.taskId, task.chunks[0]?.seq ?? 0).catch(onStoreError);
-    return dropped;
+  }
+
+  /** The end of a run: what waited in memory goes to the disk, from a line's beginning. Returns how many bytes that discards. */
+  outputEnded(task: LiveTask): number {
+    const { printed } = task;
+    if (printed === null) return 0;
+    const [first, ...rest] = printed.tail;
+    printed.tail = [];
+    if (first === undefined) return 0;
+    const at = printed.tailIsMidLine ? bytesIn(first).indexOf(NEWLINE) + 1 : 0;
+    const discarded = at < bytesOf(first) ? at : 0;
+    for (const chunk of [cutChunk(first, discarded, "from"), ...rest]) this.#append(task, chunk);
+    return discarded;
   }
 
   /** An answer that settles nothing any more goes into the audit; the same answer once more is no news. */

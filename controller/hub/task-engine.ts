@@ -6,8 +6,19 @@
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
-import type { Payload } from "./frames.ts";
-import { chunkSeq, type LiveTask, liveTask, mayRetry, moved, newRecord, readAnswer } from "./live-task.ts";
+import { number, type Payload } from "./frames.ts";
+import {
+  chunkSeq,
+  type LiveTask,
+  liveTask,
+  mayRetry,
+  moved,
+  newRecord,
+  printedSoFar,
+  readAnswer,
+} from "./live-task.ts";
+import type { RuntimeChunk } from "./guest-input.ts";
+import { after, gapBefore } from "./output-places.ts";
 import { orderedId } from "./random.ts";
 import { isFinal, next, type TaskEvent } from "./tasks.ts";
 import { TaskDisk } from "./task-disk.ts";
@@ -57,8 +68,9 @@ export class TaskEngine {
   printed(id: string, after: number): readonly OutputChunk[] {
     const stored = this.#deps.store.tasks.output(id, after);
     const last = stored.at(-1)?.seq ?? after;
-    const coming = this.#live.get(id)?.unwritten ?? [];
-    return [...stored, ...[...coming].filter((chunk) => chunk.seq > last)];
+    const task = this.#live.get(id);
+    const coming = [...(task?.unwritten ?? []), ...(task?.printed?.tail ?? [])];
+    return [...stored, ...coming.filter((chunk) => chunk.seq > last)];
   }
 
   current(record: TaskRecord): TaskRecord {
@@ -137,21 +149,52 @@ export class TaskEngine {
   }
 
   /** A chunk of output; repeated and late ones change nothing. */
-  output(
-    agent: Agent,
-    chunk: Omit<OutputChunk, "taskId" | "at">,
-    taskId: string,
-    epoch: number,
-    dropped: number,
-  ): void {
+  output(agent: Agent, chunk: RuntimeChunk, taskId: string, epoch: number): void {
     const task = this.#own(agent, taskId);
     if (!task || task.settling || epoch !== task.record.epoch) return;
     if (task.record.state !== "running") this.#move(task, "started");
-    const seq = chunkSeq(epoch, chunk.seq);
-    const stored: OutputChunk = { ...chunk, taskId, seq, at: this.#deps.clock.now() };
-    const lost = dropped + this.#disk.output(task, stored);
-    if (lost > 0) this.#change(task, { ...task.record, droppedBytes: task.record.droppedBytes + lost });
-    this.watchers.chunk(stored);
+    this.#printed(task, chunk);
+  }
+
+  #printed(task: LiveTask, { seq: nth, dropped, offset, line, ...text }: RuntimeChunk): void {
+    const { id, epoch } = task.record;
+    task.printed ??= printedSoFar(this.#deps.store.tasks.output(id, -1), epoch);
+    const { printed } = task;
+    const seq = chunkSeq(epoch, nth);
+    if (seq <= printed.place.seq) return;
+    const { begin, place } = printed;
+    // Older runtimes count what they dropped, and not where they are.
+    const at = offset === null ? place.offset + dropped : begin.offset + offset;
+    const chunk: OutputChunk = {
+      ...text,
+      taskId: id,
+      seq,
+      at: this.#deps.clock.now(),
+      offset: Math.max(place.offset, at),
+      line: Math.max(place.line, line === null ? 0 : begin.line + line),
+    };
+    const gap = gapBefore(chunk, place)?.bytes ?? 0;
+    printed.place = after(chunk, place);
+    this.#lost(task, gap + this.#disk.output(task, printed, chunk));
+    this.watchers.chunk(chunk);
+  }
+
+  #lost(task: LiveTask, bytes: number): void {
+    if (bytes > 0) this.#change(task, { ...task.record, droppedBytes: task.record.droppedBytes + bytes });
+  }
+
+  /** A run is over: `result` says how much it printed, which shows what of the end is missing. */
+  #outputEnded(task: LiveTask, result: Payload | null): void {
+    const total = number(result?.outputBytes);
+    const from = task.printed?.begin.offset ?? 0;
+    const place = task.printed?.place.offset ?? 0;
+    if (total > 0 && from + total > place) {
+      const nth = Math.max(0, (task.printed?.place.seq ?? 0) - chunkSeq(task.record.epoch, 0)) + 1;
+      const mark = { seq: nth, stream: "stdout", data: "", dropped: 0 } as const;
+      this.#printed(task, { ...mark, offset: total, line: number(result?.outputLines) });
+    }
+    this.#lost(task, this.#disk.outputEnded(task));
+    task.printed = null;
   }
 
   /** A runtime's answer. `true`: it is on disk (or settled long ago), the runtime may forget it. */
@@ -165,6 +208,7 @@ export class TaskEngine {
     // The same answer on a newer connection, while the first one is still on its way to the disk.
     if (task.settling) return task.ending ?? false;
     const { event, exitCode, result, error } = readAnswer(payload);
+    this.#outputEnded(task, result);
     if (event !== "succeeded" && event !== "cancelled" && mayRetry(task.record)) {
       await this.#again(task, agent, error ?? event);
       return true;
@@ -240,6 +284,7 @@ export class TaskEngine {
 
   /** Writes what is pending; open tasks stay open in the store. */
   stop(): Promise<void> {
+    for (const task of this.#live.values()) this.#lost(task, this.#disk.outputEnded(task));
     return this.#disk.stop();
   }
 
@@ -267,6 +312,7 @@ export class TaskEngine {
   /** The end: on disk first, then announced. When it cannot be written it is tried again; the runtime keeps its copy. */
   async #finish(task: LiveTask, state: TaskRecord["state"], more: Partial<TaskRecord>): Promise<boolean> {
     const { clock, registry, onFinished } = this.#deps;
+    this.#lost(task, this.#disk.outputEnded(task));
     const record = moved(task.record, state, clock.now(), more);
     task.settling = true;
     this.#disk.forget(task);
@@ -283,6 +329,8 @@ export class TaskEngine {
 
   /** Another run: back to the queue under a new epoch, which fences the old one's answers off. */
   async #again(task: LiveTask, agent: Agent, why: string): Promise<void> {
+    this.#lost(task, this.#disk.outputEnded(task));
+    task.printed = null;
     const { id, epoch } = task.record;
     const record = moved(task.record, "queued", this.#deps.clock.now(), { epoch: epoch + 1, error: why });
     task.settling = true;

@@ -57,6 +57,8 @@ const chunk = (taskId: string, seq: number, data: string): OutputChunk => ({
   stream: "stdout",
   data,
   at: 5,
+  offset: 10 * seq,
+  line: seq,
 });
 const done: Partial<TaskRecord> = {
   state: "succeeded",
@@ -156,10 +158,13 @@ export const CONTRACT: readonly {
           [3, "AA==", "base64"],
         ],
       );
-      await tasks.trimOutput("a", 3);
       assert.deepEqual(
-        tasks.output("a", -1).map((c) => c.seq),
-        [3],
+        tasks.output("a", -1).map((c) => [c.offset, c.line]),
+        [
+          [10, 1],
+          [20, 2],
+          [30, 3],
+        ],
       );
     },
   },
@@ -400,7 +405,6 @@ export const CONTRACT: readonly {
   {
     name: "output of old tasks goes, the oldest first, and that of open ones stays",
     async run({ tasks }) {
-      const chunk = (taskId: string) => ({ taskId, seq: 1, stream: "stdout" as const, data: "x", at: 1 });
       for (const [id, finishedAt] of [
         ["a", 10],
         ["b", 20],
@@ -409,7 +413,7 @@ export const CONTRACT: readonly {
       ] as const) {
         const state = finishedAt === null ? "running" : "succeeded";
         await tasks.insert(aTask(id, { state, finishedAt }));
-        await tasks.appendOutput([chunk(id)]);
+        await tasks.appendOutput([chunk(id, 1, "x")]);
       }
       const left = () => ["a", "b", "c", "d"].filter((id) => tasks.output(id, 0).length > 0);
       assert.equal(await tasks.pruneOutput(25, 1), 1);

@@ -67,10 +67,6 @@ export function memoryTasks(): TaskStore {
         .filter((c) => c.seq > after)
         .sort((a, b) => a.seq - b.seq)
         .map(copy),
-    async trimOutput(taskId, before) {
-      const of = output.get(taskId);
-      for (const seq of [...(of?.keys() ?? [])]) if (seq < before) of?.delete(seq);
-    },
     async prune(finishedBefore, keep) {
       const rows = [...all.values()];
       const tooMany = new Set(rows.slice(0, Math.max(0, rows.length - keep)));

@@ -3,6 +3,7 @@ import type { Db } from "./db.ts";
 import { start } from "./migrations/0001-start.ts";
 import { deadLetters } from "./migrations/0002-dead-letters.ts";
 import { messageSenders } from "./migrations/0003-message-senders.ts";
+import { outputPlaces } from "./migrations/0004-output-places.ts";
 
 export interface Migration {
   /** Consecutive from 1; a released migration is never edited. */
@@ -11,7 +12,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [start, deadLetters, messageSenders];
+export const MIGRATIONS: readonly Migration[] = [start, deadLetters, messageSenders, outputPlaces];
 export const LATEST: number = MIGRATIONS.length;
 
 /** "VMAG": tells our files from other programs' SQLite databases. */

@@ -31,10 +31,9 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
   const byKeyOfAny = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? ORDER BY seq LIMIT 1");
   const open = db.prepare(`SELECT * FROM tasks WHERE state IN ${OPEN} ORDER BY seq`);
   const chunk = db.prepare(
-    "INSERT OR IGNORE INTO output (task_id, seq, stream, data, encoding, at) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT OR IGNORE INTO output (task_id, seq, stream, data, encoding, at, byte_offset, line) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const chunks = db.prepare("SELECT * FROM output WHERE task_id = ? AND seq > ? ORDER BY seq");
-  const trim = db.prepare("DELETE FROM output WHERE task_id = ? AND seq < ?");
   const pruned = `SELECT id FROM tasks WHERE state NOT IN ${OPEN} AND (finished_at < ?1
     OR seq <= (SELECT seq FROM tasks ORDER BY seq DESC LIMIT 1 OFFSET ?2))`;
   const pruneOutput = db.prepare(`DELETE FROM output WHERE task_id IN (${pruned})`);
@@ -44,7 +43,8 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     AND EXISTS (SELECT 1 FROM output WHERE task_id = tasks.id) ORDER BY seq LIMIT ?`);
   const dropOutput = db.prepare("DELETE FROM output WHERE task_id = ?");
   const addChunks = (list: readonly OutputChunk[]) => {
-    for (const c of list) chunk.run(c.taskId, c.seq, c.stream, c.data, c.encoding ?? null, c.at);
+    for (const c of list)
+      chunk.run(c.taskId, c.seq, c.stream, c.data, c.encoding ?? null, c.at, c.offset, c.line);
   };
   const lists = new Map<string, Statement>();
   const one = (row: Row | undefined) => (row ? toTask(row) : null);
@@ -94,7 +94,6 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     open: () => open.all().map(toTask),
     appendOutput: (list) => (list.length === 0 ? Promise.resolve() : write(() => addChunks(list))),
     output: (taskId, after) => chunks.all(taskId, after).map(toChunk),
-    trimOutput: (taskId, before) => write(() => void trim.run(taskId, before)),
     async prune(finishedBefore, keep) {
       let removed = 0;
       await write(() => {
@@ -191,5 +190,7 @@ function toChunk(row: Row): OutputChunk {
     data: String(row.data),
     ...(row.encoding === "base64" ? { encoding: "base64" as const } : {}),
     at: Number(row.at),
+    offset: Number(row.byte_offset),
+    line: Number(row.line),
   };
 }

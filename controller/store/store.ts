@@ -48,6 +48,9 @@ export interface OutputChunk {
   /** Present when `data` is not text. */
   readonly encoding?: "base64";
   readonly at: Instant;
+  /** Bytes and line ends of the task's output before this chunk, both streams together: a jump is a gap. -1: not known (an older version wrote it). */
+  readonly offset: number;
+  readonly line: number;
 }
 
 export interface TaskFilter {
@@ -77,8 +80,6 @@ export interface TaskStore {
   appendOutput(chunks: readonly OutputChunk[]): Promise<void>;
   /** Chunks with seq > after, in order. */
   output(taskId: string, after: number): readonly OutputChunk[];
-  /** Removes chunks with seq < before: the tail is what is kept. */
-  trimOutput(taskId: string, before: number): Promise<void>;
   /** Removes finished tasks (and their output) that ended before `finishedBefore`, and the oldest beyond `keep`; returns how many. */
   prune(finishedBefore: Instant, keep: number): Promise<number>;
   /** Removes the output of the oldest tasks that ended before `finishedBefore`, of at most so many; returns of how many. */

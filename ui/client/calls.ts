@@ -16,6 +16,7 @@ import type {
   HubReady,
   Imported,
   LogPage,
+  OutputRange,
   JoinToken,
   MessageRequest,
   MessageSent,
@@ -109,6 +110,8 @@ export function createCalls({ get, post, remove }: Transport) {
     getTask: (id: string) => get<TaskAnswer>(taskAt(id)),
     cancelTask: (id: string, reason?: string) =>
       post<TaskCancelled>(`${taskAt(id)}/cancel`, reason === undefined ? {} : { reason }),
+    readOutput: (id: string, range: { readonly from?: number; readonly limit?: number } = {}) =>
+      get<OutputRange>(`${taskAt(id)}/output${queryOf({ from: 1, ...range })}`),
     /** For `events`: the stream of a task's output. */
     outputPath: (id: string) => `${taskAt(id)}/output`,
 

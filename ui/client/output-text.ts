@@ -1,7 +1,8 @@
 /** A task's output as text to show: both streams in order, control codes taken out, bounded with the tail kept. Pure. */
 
 export interface OutputPart {
-  readonly stream: "stdout" | "stderr";
+  /** `gap`: the text says how much was discarded here. */
+  readonly stream: "stdout" | "stderr" | "gap";
   readonly text: string;
 }
 
@@ -35,7 +36,33 @@ export function withChunk(output: OutputText, event: string, data: unknown): Out
   const stream = fields.stream === "stderr" ? "stderr" : "stdout";
   const text =
     fields.encoding === "base64" ? `[${bytesOf(fields.data)} bytes that are no text]\n` : fields.data;
-  return bounded({ ...output, state: "running", parts: joined(output.parts, { stream, text }) });
+  const before = withGap(output.parts, fields.gap);
+  if (text === "") return { ...output, parts: before };
+  return bounded({ ...output, state: "running", parts: joined(before, { stream, text }) });
+}
+
+/** Bytes that were discarded just before what the event carries; 0: none. */
+export function gapBytes(gap: unknown): number {
+  const { bytes } = (gap ?? {}) as Data;
+  return typeof bytes === "number" && bytes > 0 ? bytes : 0;
+}
+
+/** `... 4.8 MB discarded here ...` */
+export const gapText = (bytes: number): string => `... ${decimalSize(bytes)} discarded here ...`;
+
+/** `812 bytes`, `4.8 MB`. */
+export function decimalSize(bytes: number): string {
+  if (bytes < 1000) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  const power = Math.min(3, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(1).replace(/\.0$/, "")} ${["", "kB", "MB", "GB"][power]}`;
+}
+
+function withGap(parts: readonly OutputPart[], gap: unknown): readonly OutputPart[] {
+  const bytes = gapBytes(gap);
+  if (bytes === 0) return parts;
+  const last = parts.at(-1);
+  const begins = last === undefined || last.text.endsWith("\n") ? "" : "\n";
+  return [...parts, { stream: "gap", text: `${begins}${gapText(bytes)}\n` }];
 }
 
 export function withEnd(output: OutputText, data: unknown): OutputText {

@@ -27,6 +27,18 @@ test("output is joined by stream, in order; what is no text is counted", () => {
   assert.deepEqual(end, { state: "failed", exitCode: 3, error: "e", droppedBytes: 7 });
 });
 
+test("what was discarded is shown in its place, on a line of its own", () => {
+  let text: OutputText = withChunk(emptyOutput, "output", out("1\n2"));
+  text = withChunk(text, "output", { ...out("9\n"), gap: { afterLine: 1, bytes: 4_812_345 } });
+  text = withChunk(text, "output", { ...out(""), gap: { afterLine: 9, bytes: 1 } });
+  assert.deepEqual(text.parts, [
+    { stream: "stdout", text: "1\n2" },
+    { stream: "gap", text: "\n... 4.8 MB discarded here ...\n" },
+    { stream: "stdout", text: "9\n" },
+    { stream: "gap", text: "... 1 byte discarded here ...\n" },
+  ]);
+});
+
 test("an exit code that is the error too is said once", () => {
   const ended = (error: string) => withEnd(emptyOutput, { state: "failed", exitCode: 3, error }).end?.error;
   assert.equal(ended("exit code 3"), null);

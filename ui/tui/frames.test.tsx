@@ -253,8 +253,13 @@ test("the output of a task, filtered", () => {
     stream: "stdout",
     data: "one\n\x1b[31mtwo\x1b[0m\nthree\x07\n",
   });
-  text = withEnd(text, { state: "failed", exitCode: 3, error: null, droppedBytes: 9 });
-  const ui = withSpot(opened(initialUi(80, 10), { kind: "task", id }), { filter: "t" });
+  text = withChunk(text, "output", {
+    stream: "stdout",
+    data: "ten\n",
+    gap: { afterLine: 3, bytes: 4_800_000 },
+  });
+  text = withEnd(text, { state: "failed", exitCode: 3, error: null, droppedBytes: 4_800_000 });
+  const ui = withSpot(opened(initialUi(80, 10), { kind: "task", id }), { filter: "e" });
   golden("task-80", drawn(ui, worldAt({ output: { id, text, lost: "" } })));
 });
 

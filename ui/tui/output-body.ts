@@ -1,7 +1,7 @@
 /** What a task printed and how it ended; the log of an agent's runtime. Pure. */
 import { shortId } from "../client/event-lines.ts";
 import { clock, taskText } from "../client/format.ts";
-import type { OutputText } from "../client/output-text.ts";
+import { decimalSize, type OutputText } from "../client/output-text.ts";
 import { taskMark } from "../client/tones.ts";
 import { type Body, hasWords, MARGIN, textBody } from "./body.ts";
 import { type Line, line, span, textOf, wrap } from "./line.ts";
@@ -28,7 +28,7 @@ export function taskBody(
     ...(end?.exitCode !== null && end?.exitCode !== undefined ? [`  exit code ${end.exitCode}`] : []),
     ...(end?.error ? [span(`  ${end.error}`, "bad")] : []),
     ...(end && end.droppedBytes > 0
-      ? [span(`  ${end.droppedBytes} bytes were not kept by the hub`, "warn")]
+      ? [span(`  ${decimalSize(end.droppedBytes)} of output discarded`, "warn")]
       : []),
     ...(output.lost === "" ? [] : [span(`  ✕ ${output.lost}; going on as soon as it is back`, "bad")]),
   );
@@ -76,6 +76,8 @@ const LEVELS: Readonly<Record<string, { readonly tone: "bad" | "warn" | "dim" }>
   debug: { tone: "dim" },
 };
 
+const LOOKS = { stdout: {}, stderr: { tone: "warn" }, gap: { tone: "dim" } } as const;
+
 const memo: { output: OutputText | null; width: number | null; lines: readonly Line[] } = {
   output: null,
   width: null,
@@ -88,7 +90,7 @@ function outputLines(output: OutputText, width: number | null): readonly Line[] 
   const lines: Line[] = output.cut ? [line(span("… the beginning is not shown", "dim"))] : [];
   for (const { stream, text } of output.parts) {
     const whole = text.endsWith("\n") ? text.slice(0, -1) : text;
-    const look = stream === "stderr" ? ({ tone: "warn" } as const) : {};
+    const look = LOOKS[stream];
     for (const one of width === null ? whole.split("\n") : wrap(whole, width))
       lines.push([{ text: one, ...look }]);
   }

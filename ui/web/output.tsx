@@ -2,8 +2,7 @@
 /** @jsxImportSource preact */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { follow } from "../client/follow.ts";
-import { type OutputText, emptyOutput, withChunk, withEnd } from "../client/output-text.ts";
-import { size } from "../client/format.ts";
+import { decimalSize, type OutputText, emptyOutput, withChunk, withEnd } from "../client/output-text.ts";
 import { taskMark } from "../client/tones.ts";
 import { Chip, Problem, problemWords } from "./bits.tsx";
 import { useLive } from "./hooks.ts";
@@ -56,7 +55,7 @@ export function Output({ taskId }: { readonly taskId: string }) {
         {nothing && <span class="dim">{text.end ? "It printed nothing." : "Nothing printed yet."}</span>}
       </pre>
       {(text.end?.droppedBytes ?? 0) > 0 && (
-        <p class="dim">{size(text.end?.droppedBytes ?? 0)} of output were not kept by the hub.</p>
+        <p class="dim">{decimalSize(text.end?.droppedBytes ?? 0)} of output discarded.</p>
       )}
     </section>
   );
