@@ -143,7 +143,6 @@ export class TaskOutput {
     if (bytes.length === 0) return;
     const stream = this.#streams[name];
     stream.total += bytes.length;
-    stream.lines += lineEnds(bytes);
     stream.kept.push(bytes);
     stream.keptBytes += bytes.length;
     while (stream.keptBytes - stream.kept[0]!.length >= this.#limits.tailBytes) {
@@ -182,7 +181,9 @@ export class TaskOutput {
   #piece(stream: StreamName, bytes: Buffer): void {
     const piece = { stream, bytes, offset: this.#offset, line: this.#line };
     this.#offset += bytes.length;
-    this.#line += lineEnds(bytes);
+    const ends = lineEnds(bytes);
+    this.#line += ends;
+    this.#streams[stream].lines += ends;
     if (this.#headIsFull) {
       this.#keepLate(piece);
       return;
