@@ -197,7 +197,7 @@ export async function byOurselves(
     system.loop.scope.restrict(order.targets);
     if (exactly) system.loop.scope.restrictTo(exactly);
     // Before it begins, or its first turn would tell what was said yes to as held.
-    system.loop.approve(order.changes, order.allowDelete);
+    await system.loop.approve(order.changes, order.allowDelete);
     system.loop.start();
     const { plan } = await system.loop.settled(stop.signal);
     const failed = [...system.loop.queue.failures().keys()].filter((name) => concerns(order, name));
@@ -209,10 +209,13 @@ export async function byOurselves(
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     // The running steps end first: what they bring about is done, too.
-    await system.stop();
+    await system.loop.stop();
     progress.close();
     throw interrupted(order, over);
   } finally {
+    await system.loop.stop();
+    // Whoever approved is told what is left, and is asked again for it.
+    await system.loop.withdrawApprovals([...order.changes.map((c) => c.agent), ...order.allowDelete]);
     await system.stop();
     progress.close();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);

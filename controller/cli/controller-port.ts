@@ -45,7 +45,7 @@ export function controllerPort(system: System, version: string): ControllerPort 
       const allowDelete = Array.isArray(request.allowDelete)
         ? request.allowDelete.filter((n): n is string => typeof n === "string")
         : [];
-      loop.approve(changes, allowDelete);
+      await loop.approve(changes, allowDelete);
       return { accepted: changes.length };
     },
     async import(name) {

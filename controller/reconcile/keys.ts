@@ -18,6 +18,8 @@ export const vanishedKey = (name: string): string => `vanished/${name}`;
 export const listedKey = (name: string): string => `listed/${name}`;
 /** The nonce of a claim whose instance was seen to be gone while it was being removed: what has its name since is not ours. */
 export const goneKey = (name: string): string => `gone/${name}`;
+/** What people approved and is not carried out yet. */
+export const APPROVALS_KEY = "approvals";
 export const SNAPSHOTS_KEY = "snapshots";
 
 /** Mounts as they were read, valid for the same instance in the same state and boot, for a while. */

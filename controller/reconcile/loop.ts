@@ -8,7 +8,7 @@ import { jittered } from "../core/backoff.ts";
 import type { NextTry } from "../core/conditions.ts";
 import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
 import { applyChange } from "./apply.ts";
-import { Approvals } from "./approvals.ts";
+import { Approvals, subjectOf } from "./approvals.ts";
 import { Care } from "./care.ts";
 import { type Begin, runnable, toBegin } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
@@ -39,7 +39,7 @@ export class Loop {
   readonly #events: TurnEvents;
   readonly #care: Care;
   readonly #waiters = new Waiters();
-  readonly #approvals = new Approvals();
+  readonly #approvals: Approvals;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
   readonly #wakes: Wakes;
@@ -56,6 +56,7 @@ export class Loop {
   #stopping = false;
 
   constructor(deps: LoopDeps) {
+    this.#approvals = new Approvals(deps.store.kv);
     this.#care = new Care(deps, () => this.wake());
     const prove: LoopDeps["prove"] = (step, state, { action, agent }) =>
       this.#care.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
@@ -123,14 +124,20 @@ export class Loop {
     this.wake();
   }
 
-  /** A person saw these changes and said yes; held items of the same kind are carried out once. */
+  /** A person approved these changes: held items of the same kind are carried out once. Resolves when it is on disk. */
   approve(
     changes: readonly { readonly agent: string; readonly action: Change["action"] }[],
     allowDelete: readonly string[],
-  ): void {
-    this.#approvals.give(changes, allowDelete);
+  ): Promise<void> {
+    const saved = this.#approvals.give(changes, allowDelete, this.#subject);
     this.#cutUnwanted();
     this.nudge(changes.map((c) => c.agent));
+    return saved;
+  }
+
+  /** Resolves when it is on disk that none is left for these. */
+  withdrawApprovals(agents: readonly string[]): Promise<void> {
+    return this.#approvals.drop(agents);
   }
 
   get isSettled(): boolean {
@@ -168,6 +175,7 @@ export class Loop {
       this.#jobs.lookBegins();
       const busy = new Set(this.queue.keys());
       const { given } = this.#approvals;
+      this.#approvals.expireChanged(this.#subject, (name) => this.queue.has(name));
       const options = {
         fence,
         busy,
@@ -212,6 +220,9 @@ export class Loop {
       return null;
     }
   }
+
+  readonly #subject = (name: string): string =>
+    subjectOf(name, this.#deps.desired(), this.#deps.store.claims.list());
 
   readonly #correct = (held: Held) => this.#approvals.covers(held);
 

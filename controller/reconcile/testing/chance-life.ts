@@ -92,11 +92,14 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
       if (!current || open.length === 0) return;
       const change = chance.pick(open);
       life.say(`a person says yes to ${change.action} ${change.agent}`);
-      const named = chance.happens(0.4) ? [change.agent] : [];
-      current.approved.set(change.agent, change.action);
-      for (const name of named) current.allowDelete.add(name);
-      life.stage.ledger.forgive([change.agent]);
-      return current.loop.approve([change], named);
+      const { agent, action } = change;
+      const named = chance.happens(0.4);
+      const nonce = life.stage.store.claims.list().find((c) => c.name === agent)?.nonce ?? null;
+      life.stage.approvals.set(agent, { action, named, nonce });
+      life.stage.ledger.forgive([agent]);
+      // It counts at once; that it is on disk is not waited for, so that a crash may come before.
+      void current.loop.approve([change], named ? [agent] : []);
+      return;
     }
     case "nudge":
       return life.nudge();

@@ -30,6 +30,8 @@ export interface Stage {
   readonly fault: (kind: string) => Fault;
   readonly violation: (text: string) => void;
   readonly log: (text: string) => void;
+  /** What a person approved, for the instance with this nonce; it outlives the controller that was told. */
+  readonly approvals: Map<string, Approved>;
   /** The fence of the newest controller. */
   readonly epoch: { current: number };
   /** name → launches that succeeded and were not removed since. */
@@ -39,14 +41,18 @@ export interface Stage {
   readonly writtenSince: (at: number) => readonly Desired[];
 }
 
+export interface Approved {
+  readonly action: Change["action"];
+  readonly named: boolean;
+  readonly nonce: string | null;
+}
+
 export interface SimulatedController {
   readonly id: number;
   readonly loop: Loop;
   readonly life: Life;
   readonly bus: Bus;
   readonly port: FakeRuntimePort;
-  readonly approved: Map<string, Change["action"]>;
-  readonly allowDelete: Set<string>;
 }
 
 const DRIVER_CALLS = [
@@ -90,8 +96,6 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     },
     config: (name) => configs().get(name) ?? null,
   });
-  const approved = new Map<string, Change["action"]>();
-  const allowDelete = new Set<string>();
   const isCurrent = () => fence === stage.epoch.current;
   /** Called for since the world was last seen. */
   const unseen = new Set<string>();
@@ -215,7 +219,12 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     begun.add(change);
     stage.ledger.begun(change);
     // It was decided on what was written then; an edit since does not make it wrong, and neither does an edit before make it right.
-    const yes = { approved, allowDelete };
+    const nonces = new Map(last.observed.claims.map((c) => [c.name, c.nonce]));
+    const valid = [...stage.approvals].filter(([name, { nonce }]) => nonce === (nonces.get(name) ?? null));
+    const yes = {
+      approved: new Map(valid.map(([name, { action }]) => [name, action])),
+      allowDelete: new Set(valid.flatMap(([name, { named }]) => (named ? name : []))),
+    };
     const wrong = stage
       .writtenSince(since)
       .map((written) => wrongToBegin(change, written, last.observed, yes, world));
@@ -226,11 +235,10 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
   bus.on("step.failed", ({ agent, step, message }) => log(`${id} ${agent}: ${step} failed: ${message}`));
   bus.on("agent.converged", ({ agent }) => {
     log(`${id} ${agent}: converged`);
-    approved.delete(agent);
-    allowDelete.delete(agent);
+    stage.approvals.delete(agent);
   });
   bus.on("agent.drifted", ({ agent, message }) => log(`${id} ${agent}: ${message}`));
   loop.start();
   log(`controller ${id} starts`);
-  return { id, loop, life, bus, port, approved, allowDelete };
+  return { id, loop, life, bus, port };
 }

@@ -81,6 +81,7 @@ export class Simulation {
         this.say(`VIOLATION ${text}`);
       },
       log: (text) => this.say(text),
+      approvals: new Map(),
       epoch: { current: 0 },
       launched: new Map(),
       ledger: new Ledger(this.world, hub.tasks),
