@@ -1,16 +1,27 @@
 /**
  * Makes the command line that people run, in `dist/bin`: `vm-agent.cjs`, which looks at the arguments; `short.cjs`, one file with
- * the commands that are over in a moment; `commands.mjs` with all of them, in chunks that each loads when it is run.
+ * the commands that are over in a moment; `commands.mjs` with all of them, in chunks that each loads when it is run; and the
+ * sandbox, a program of its own, in `dist/sandbox`. Every package that they use is in them, so an installation needs no other
+ * package; `licenses.txt` has the licenses of these packages.
  *
  * Measured in processor time: `plan` 172 ms from 40 chunks, 153 ms from one file, of which 51 and 41 ms pass before Multipass is
  * asked; `status` 69 and 49 ms. One file as an ES module lost (58 ms to that point): what it imports of Node is all loaded first,
  * and a namespace of a module of Node's reads parts of it that nobody wants. Hence CommonJS; what runs long may stay in chunks.
  */
-import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Plugin } from "esbuild";
+import type { BuildOptions, Metafile, Plugin } from "esbuild";
 import { packageRoot } from "./base/paths.ts";
 import { SHORT_COMMANDS } from "./cli/short-commands.ts";
 
@@ -21,8 +32,11 @@ export interface CommandLineBundle {
   readonly bytes: number;
 }
 
-/** Packages that a short command needs. Every other one is loaded from node_modules, by the commands that run long. */
-const BUNDLED: ReadonlySet<string> = new Set(["commander", "croner", "fast-json-patch", "leven", "yaml"]);
+/** Packages that a short command may load: each of them costs every one of these commands its loading time. */
+const IN_SHORT: ReadonlySet<string> = new Set(["commander", "croner", "fast-json-patch", "leven", "yaml"]);
+
+/** Native add-ons that ws loads only where they are installed. */
+const OPTIONAL = ["bufferutil", "utf-8-validate"];
 
 /** A chunk that an older build left is kept this long for a `vm-agent up` that may still load it. */
 const KEPT_MS = 60 * 60_000;
@@ -38,7 +52,7 @@ const onlyShort: Plugin = {
         : { path: "./commands.mjs", external: true };
     });
     onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-      if (kind === "entry-point" || BUNDLED.has(path) || isBuiltin(path)) return undefined;
+      if (kind === "entry-point" || IN_SHORT.has(path) || isBuiltin(path)) return undefined;
       if (kind === "dynamic-import") return { path, external: true };
       return { errors: [{ text: `a short command must not load ${path}` }] };
     });
@@ -53,16 +67,11 @@ const onlyEntry: Plugin = {
   },
 };
 
-const onlyBundled: Plugin = {
-  name: "only-bundled",
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-      const name = path
-        .split("/")
-        .slice(0, path.startsWith("@") ? 2 : 1)
-        .join("/");
-      return kind === "entry-point" || BUNDLED.has(name) ? undefined : { path, external: true };
-    });
+/** Ink's debugger asks for a package that is not bundled, for anyone who has DEV=true in the environment: an empty module instead. */
+const noDebugger: Plugin = {
+  name: "no-debugger",
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]ink[/\\]build[/\\]devtools\.js$/ }, () => ({ contents: "" }));
   },
 };
 
@@ -74,70 +83,133 @@ export async function buildCommandLine(): Promise<CommandLineBundle> {
     absWorkingDir: root,
     bundle: true,
     write: false,
+    metafile: true,
     outdir: "dist/bin",
     platform: "node",
-    target: "node22.18",
-    legalComments: "inline",
-  } as const;
+    target: "node22.22",
+    legalComments: "none",
+    external: OPTIONAL,
+  } as const satisfies BuildOptions;
   const commonJs = {
     ...common,
     format: "cjs",
     outExtension: { ".js": ".cjs" },
     define: { "import.meta.url": "vmAgentUrl" },
     banner: { js: 'const vmAgentUrl=require("node:url").pathToFileURL(__filename).href;' },
-  } as const;
+  } as const satisfies BuildOptions;
+  const modules = {
+    ...common,
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+    format: "esm",
+    outExtension: { ".js": ".mjs" },
+    // What esbuild makes of CommonJS packages asks for `require`.
+    banner: {
+      js: 'import{createRequire as vmAgentRequire}from"node:module";const require=vmAgentRequire(import.meta.url);',
+    },
+  } as const satisfies BuildOptions;
   const built = await Promise.all([
-    build({ ...commonJs, entryPoints: { "vm-agent": "controller/main.ts" }, plugins: [onlyEntry] }),
+    // Old enough a target that every Node can read it, and say that it is too old.
+    build({
+      ...commonJs,
+      target: "node12",
+      entryPoints: { "vm-agent": "controller/main.ts" },
+      plugins: [onlyEntry],
+    }),
     build({ ...commonJs, entryPoints: { short: "controller/cli/short.ts" }, plugins: [onlyShort] }),
     build({
-      ...common,
+      ...modules,
       entryPoints: { commands: "controller/cli/run.ts" },
-      splitting: true,
-      chunkNames: "[name]-[hash]",
-      format: "esm",
-      outExtension: { ".js": ".mjs" },
-      plugins: [onlyBundled],
-      banner: {
-        // What esbuild makes of CommonJS packages asks for `require`.
-        js: 'import{createRequire as vmAgentRequire}from"node:module";const require=vmAgentRequire(import.meta.url);',
+      plugins: [noDebugger],
+    }),
+    build({
+      ...modules,
+      outdir: "dist/sandbox",
+      entryPoints: {
+        main: "controller/sandbox/main.ts",
+        worker: "controller/sandbox/worker.ts",
+        init: "controller/sandbox/guest/init.ts",
       },
     }),
   ]);
   const outputFiles = built.flatMap((result) => result.outputFiles);
-  const folder = join(root, "dist", "bin");
-  mkdirSync(folder, { recursive: true });
   // What names others comes after them, and so is never met before them.
   const ordered = [...outputFiles].sort((a, b) => rank(a.path) - rank(b.path));
-  for (const { path, contents } of ordered) replace(path, contents);
-  removeOld(folder, new Set(outputFiles.map(({ path }) => basename(path))));
+  for (const { path, contents } of ordered) replace(path, contents, basename(path) === ENTRY ? 0o755 : 0o644);
+  const licenses = join(root, "dist", "bin", "licenses.txt");
+  replace(
+    licenses,
+    licensesOf(
+      built.map(({ metafile }) => metafile),
+      root,
+    ),
+  );
+  const current = new Set([licenses, ...outputFiles.map(({ path }) => path)]);
+  for (const folder of ["bin", "sandbox"]) removeOld(join(root, "dist", folder), current);
   return {
-    file: join(folder, ENTRY),
+    file: join(root, "dist", "bin", ENTRY),
     files: outputFiles.map(({ path }) => path),
     bytes: outputFiles.reduce((sum, { contents }) => sum + contents.length, 0),
   };
 }
 
+/** Name, version and license text of every package whose code is in the bundles. */
+function licensesOf(metafiles: readonly Metafile[], root: string): string {
+  const folders = new Set(
+    metafiles
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  );
+  const parts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(
+      readFileSync(join(root, folder, "package.json"), "utf8"),
+    ) as Readonly<Record<"name" | "version" | "license", string>>;
+    const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? "" : `\n${readFileSync(join(root, folder, file), "utf8").trim()}\n`;
+    return `${name} ${version} (${license})\n${text}`;
+  });
+  return `vm-agent contains code of these packages.\n\n${parts.join("\n---\n\n")}`;
+}
+
 const ENTRY = "vm-agent.cjs";
-const LAST: readonly string[] = ["commands.mjs", "short.cjs", ENTRY];
+const LAST: readonly string[] = ["worker.mjs", "init.mjs", "main.mjs", "commands.mjs", "short.cjs", ENTRY];
 const rank = (path: string): number => LAST.indexOf(basename(path));
 
 /** Two builds at once, or a command that starts meanwhile, must not meet half a file. */
-function replace(file: string, contents: Uint8Array): void {
+function replace(file: string, contents: Uint8Array | string, mode = 0o644): void {
   const temporary = `${file}.${process.pid}`;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(temporary, contents, { mode: basename(file) === ENTRY ? 0o755 : 0o644 });
+  writeFileSync(temporary, contents, { mode });
   renameSync(temporary, file);
+}
+
+/**
+ * In a checkout `vm-agent` runs on the Node that the checkout brings, whatever `node` is on PATH. A shell that becomes Node, so
+ * that there is one process: a Node in between would have to pass on every signal, and a kill -9 of it would orphan the hub.
+ */
+function linkInCheckout(root: string): void {
+  replace(
+    join(root, "node_modules", ".bin", "vm-agent"),
+    `#!/bin/sh
+self=$0
+[ -L "$self" ] && self=$(readlink -f "$self")
+modules=\${self%/*}/..
+exec "$modules/node/bin/node" "$modules/../dist/bin/vm-agent.cjs" "$@"
+`,
+    0o755,
+  );
 }
 
 function removeOld(folder: string, current: ReadonlySet<string>): void {
   for (const name of readdirSync(folder)) {
-    if (current.has(name)) continue;
     const path = join(folder, name);
+    if (current.has(path)) continue;
     if (Date.now() - statSync(path).mtimeMs > KEPT_MS) rmSync(path, { force: true });
   }
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { file, files, bytes } = await buildCommandLine();
+  linkInCheckout(packageRoot());
   process.stdout.write(`${file}  ${bytes} bytes in ${files.length} files\n`);
 }

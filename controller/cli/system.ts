@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
+import { createCleanup } from "../base/cleanup.ts";
 import { systemClock } from "../base/clock.ts";
 import { positiveNumber, type EnvRecord, type Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
@@ -67,7 +68,7 @@ export interface SystemOptions {
 export async function createSystem(settings: Settings, options: SystemOptions): Promise<System> {
   const clock = systemClock;
   const { env } = options;
-  await using undo = new AsyncDisposableStack();
+  await using undo = createCleanup();
   const bus = createBus(clock.now, options.onError);
 
   // Before anything is begun: with a certificate that cannot be used no port is opened without one.
@@ -240,6 +241,6 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       await adopt({ driver: selection.driver, store, clock, fence, nonce: () => nonce(agent.name) }, agent);
       loop.wake();
     },
-    stop: () => owned.disposeAsync(),
+    stop: () => owned[Symbol.asyncDispose](),
   };
 }

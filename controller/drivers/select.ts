@@ -93,7 +93,7 @@ export function sandboxExecutable(
   home: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Executable {
-  const main = join(packageRoot(), "dist", "controller", "sandbox", "main.js");
+  const main = join(packageRoot(), "dist", "sandbox", "main.mjs");
   if (!existsSync(main)) {
     throw new VmAgentError({
       code: "driver-missing",

@@ -221,16 +221,16 @@ test("nothing that ships imports a test or what only tests use", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("every package that ships is a dependency", () => {
-  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly dependencies: Readonly<Record<string, string>>;
+test("every package that is bundled is named in package.json, by its exact version", () => {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly devDependencies: Readonly<Record<string, string>>;
   };
   const wrong = product
     .filter((file) => !TOOLS.some((tool) => file.startsWith(tool)))
     .flatMap((file) =>
       (imports.get(file) ?? [])
         .filter((i) => i.kind !== "type" && !isNode(i.target) && !isLocal(i.target))
-        .filter((i) => !(packageOf(i.target) in dependencies))
+        .filter((i) => !/^\d+\.\d+\.\d+$/.test(devDependencies[packageOf(i.target)] ?? ""))
         .map((i) => `${file} imports ${i.target}`),
     );
   assert.deepEqual(wrong, []);

@@ -21,13 +21,15 @@ export interface Terminals {
 }
 
 export function terminals(
-  fixture: Pick<Fixture, "folder" | "env">,
+  fixture: Pick<Fixture, "folder" | "env"> & { readonly program?: readonly string[] },
   env: Readonly<Record<string, string>> = {},
 ): Terminals {
   const children = new Set<ChildProcess>();
   return {
     open(...args) {
-      const line = [process.execPath, MAIN, ...args].map((a) => `'${a.replaceAll("'", "'\\''")}'`).join(" ");
+      const line = [...(fixture.program ?? [process.execPath, MAIN]), ...args]
+        .map((a) => `'${a.replaceAll("'", "'\\''")}'`)
+        .join(" ");
       const child = spawn("script", ["-qefc", line, "/dev/null"], {
         cwd: fixture.folder,
         env: {

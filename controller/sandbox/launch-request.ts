@@ -101,7 +101,7 @@ const networkName = (text: string): string => /(?:^|,)name=([^,]*)/i.exec(text)?
 async function readUserData(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
   if (file === undefined) return {};
   const text = readCloudInit(file);
-  const { LineCounter, parseDocument } = await import("yaml");
+  const { LineCounter, parseDocument } = await import("./yaml.ts");
   const { dropQuotes } = await import("./yaml-writer.ts");
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.1", prettyErrors: false, lineCounter: lines });

@@ -1,6 +1,6 @@
 // Where the sandbox keeps its state.
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 
 export const STATE_DIR_VARIABLE = "VM_AGENT_SANDBOX_DIR";
 
@@ -23,7 +23,7 @@ export const guestRoot = (name: string): string => join(instanceDir(name), "root
 export const snapshotDir = (name: string, snapshot: string): string =>
   join(instanceDir(name), "snapshots", snapshot);
 
-/** The file of a sibling program, whether this one runs built or straight from its source. */
+/** The file of a sibling program, whether this one runs bundled, compiled or straight from its source. */
 export function program(directory: string, name: string): string {
-  return join(directory, `${name}${import.meta.filename.endsWith(".ts") ? ".ts" : ".js"}`);
+  return join(directory, `${name}${extname(import.meta.filename)}`);
 }

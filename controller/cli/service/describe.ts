@@ -5,8 +5,7 @@ import type { EnvRecord, Settings } from "../../base/env.ts";
 import { VmAgentError } from "../../base/errors.ts";
 
 /** Of this process alone, or a secret: a file that everybody reads is no place for the token. */
-const NOT_PASSED =
-  /^VM_AGENT_(?:TOKEN|URL|DEBUG|REEXEC|TEST_.*|FLEET|HOME|DRIVER|MULTIPASS|TLS_CERT|TLS_KEY)$/;
+const NOT_PASSED = /^VM_AGENT_(?:TOKEN|URL|DEBUG|TEST_.*|FLEET|HOME|DRIVER|MULTIPASS|TLS_CERT|TLS_KEY)$/;
 /** What else changes how it works. */
 const ALSO = ["MULTIPASS_SERVER_ADDRESS", "NODE_EXTRA_CA_CERTS", "TZ"];
 /** A service has next to nothing on PATH by itself. */

@@ -1,0 +1,34 @@
+/** Cleanup stack: `AsyncDisposableStack` of the language, in the part that is used here, for Node 22 which does not have it. */
+
+export interface Cleanup {
+  /** Runs at the end, in reverse order of these calls. */
+  defer(run: () => unknown): void;
+  /** Hands everything over to a new stack; this one has nothing left to do. */
+  move(): Cleanup;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function createCleanup(deferred: (() => unknown)[] = []): Cleanup {
+  let steps = deferred;
+  return {
+    defer: (run) => void steps.push(run),
+    move() {
+      const moved = createCleanup(steps);
+      steps = [];
+      return moved;
+    },
+    /** Runs every step, also after one failed; throws the first error, or all of them as an AggregateError. */
+    async [Symbol.asyncDispose]() {
+      const errors: unknown[] = [];
+      for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+        try {
+          await step();
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      if (errors.length === 1) throw errors[0];
+      if (errors.length > 1) throw new AggregateError(errors, "several steps of a cleanup failed");
+    },
+  };
+}
