@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileCacheFolder } from "./base/compile-cache.ts";
 import { watchNpm } from "./base/parent.ts";
+import { endProcess } from "./base/process-end.ts";
 import { SHORT_COMMANDS } from "./cli/short-commands.ts";
 
 /**
@@ -37,12 +38,12 @@ function refuseOldNode(): number {
   return 1;
 }
 
-function runShort(): Promise<number> {
+function runShort(): Promise<never> {
   const short = module.createRequire(import.meta.url)("./short.cjs") as typeof import("./cli/short.ts");
   return short.runShort(args);
 }
 
-async function run(): Promise<number> {
+async function run(): Promise<never> {
   const { runCommand } = await import("./cli/run.ts");
   return runCommand(args);
 }
@@ -55,12 +56,13 @@ function silenceSqliteWarning(): void {
   };
 }
 
-async function main(): Promise<number> {
-  if (!isSupported()) return refuseOldNode();
+/** Handles that a finished command left open (a keep-alive socket, a watcher) do not keep the terminal waiting. */
+async function main(): Promise<never> {
+  if (!isSupported()) return endProcess(refuseOldNode());
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
     process.stdout.write(`vm-agent ${version}\n`);
-    return 0;
+    return endProcess(0);
   }
   if (process.env.npm_lifecycle_script !== undefined)
     watchNpm(process.env, () => process.kill(process.pid, "SIGTERM"));
@@ -70,8 +72,4 @@ async function main(): Promise<number> {
   return SHORT_COMMANDS.has(args[0] ?? "") ? runShort() : run();
 }
 
-void main().then((code) => {
-  process.exitCode = code;
-  // Handles that a finished command left open (a keep-alive socket, a watcher) must not keep the terminal waiting.
-  process.exit();
-});
+void main();

@@ -1,5 +1,6 @@
-/** Runs a program with this terminal's own input and output; signals from the terminal reach it directly. */
+/** Runs a program with this terminal's own input and output; the terminal's signals reach it directly, others are forwarded. */
 import { spawn } from "node:child_process";
+import { onSignals } from "./process-end.ts";
 import { withheld } from "./withheld.ts";
 
 /** Resolves with its exit code; 128 + n when a signal n ended it, as shells say. */
@@ -14,9 +15,13 @@ export function handOver(
       env: { ...process.env, ...withheld(), ...env },
     });
     const ignore = () => {};
-    for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, ignore);
+    process.on("SIGQUIT", ignore);
+    const fromTerminal = onSignals(["SIGINT"], ignore);
+    const forwarded = onSignals(["SIGTERM", "SIGHUP"], (signal) => void child.kill(signal));
     const done = () => {
-      for (const signal of ["SIGINT", "SIGQUIT"] as const) process.off(signal, ignore);
+      process.off("SIGQUIT", ignore);
+      fromTerminal[Symbol.dispose]();
+      forwarded[Symbol.dispose]();
     };
     child.on("error", (error) => {
       done();

@@ -3,6 +3,7 @@ import type { AnyEvent } from "../base/events.ts";
 import { systemClock } from "../base/clock.ts";
 import { isDumb, type Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { endProcess, onSignals } from "../base/process-end.ts";
 import type { Action, Change, Plan } from "../core/types.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import type { Api } from "../../ui/client/api.ts";
@@ -46,6 +47,7 @@ interface Options {
 /** How long the loop may take to read what was just written. Milliseconds. */
 const READ_MS = 20_000;
 const POLL_MS = 200;
+const EXIT_INTERRUPTED = 130;
 /** The folder is read again this often while it is waited for: somebody else may edit it, too. Milliseconds. */
 const REREAD_MS = 2000;
 
@@ -79,9 +81,9 @@ export async function throughHub(
   const leave = () => {
     progress.close();
     output.err("the loop goes on with it by itself; vm-agent list shows how far it is");
-    process.exit(130);
+    void endProcess(EXIT_INTERRUPTED);
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, leave);
+  using _signals = onSignals(["SIGINT", "SIGTERM"], leave);
   try {
     await watched;
     order = await prepare();
@@ -93,7 +95,6 @@ export async function throughHub(
     watching.abort();
     await watch;
     progress.close();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, leave);
   }
 }
 
@@ -185,14 +186,15 @@ export async function byOurselves(
   const onSignal = () => {
     if (stop.signal.aborted) {
       progress.close();
-      process.exit(130);
+      void endProcess(EXIT_INTERRUPTED);
+      return;
     }
     progress.note(
       "finishing the running steps; again to stop at once (safe: the next start goes on from there)",
     );
     stop.abort(new Error("stopped, as asked"));
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  using _signals = onSignals(["SIGINT", "SIGTERM"], onSignal);
   try {
     system.loop.scope.restrict(order.targets);
     if (exactly) system.loop.scope.restrictTo(exactly);
@@ -218,11 +220,8 @@ export async function byOurselves(
     await system.loop.withdrawApprovals([...order.changes.map((c) => c.agent), ...order.allowDelete]);
     await system.stop();
     progress.close();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }
 }
-
-const EXIT_INTERRUPTED = 130;
 
 /** What was done and what was not, by name. */
 export function interrupted({ changes, targets }: Order, over: ReadonlySet<string>): VmAgentError {

@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from "commander";
 import { type Flags, type Settings, currentFolder, readSettings, wantsColor } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
-import { endWithOutput, writesAreDone } from "./broken-output.ts";
+import { endProcess, ownProcessEnd } from "../base/process-end.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 import { COMMANDS } from "./commands.ts";
 import { type Output, createOutput, reportError } from "./output.ts";
@@ -21,11 +21,10 @@ export interface Invocation {
 
 export type CommandRun = (invocation: Invocation) => Promise<number>;
 
-export async function runCommand(argv: readonly string[]): Promise<number> {
-  endWithOutput();
-  const exit = await parsed(argv);
-  await writesAreDone();
-  return exit;
+/** Runs the command and ends the process with its exit code. */
+export async function runCommand(argv: readonly string[]): Promise<never> {
+  ownProcessEnd();
+  return endProcess(await parsed(argv));
 }
 
 async function parsed(argv: readonly string[]): Promise<number> {

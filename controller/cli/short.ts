@@ -4,7 +4,7 @@ import { beginEarly } from "./early-world.ts";
 /** Commands that wait for Multipass whatever they are told. */
 const LOOK_FIRST: ReadonlySet<string> = new Set(["plan", "drift"]);
 
-export async function runShort(argv: readonly string[]): Promise<number> {
+export async function runShort(argv: readonly string[]): Promise<never> {
   if (LOOK_FIRST.has(argv[0] ?? "")) await beginEarly(argv);
   const { runCommand } = await import("./run.ts");
   return runCommand(argv);

@@ -1,8 +1,9 @@
 /** What Ctrl-C and SIGTERM mean while tasks are watched: the first cancels all that still run, the second leaves them to themselves. */
 import type { Api } from "../../ui/client/api.ts";
+import { type EndSignal, endProcess, onSignals } from "../base/process-end.ts";
 import type { Output } from "./output.ts";
 
-const EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+const EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface Signalled extends Disposable {
   /** What the signal makes of the exit code; null: none came. */
@@ -22,10 +23,11 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
       // One that is over by then cannot be cancelled, and is told of as it ended.
       if (open.has(id)) output.err(`${id} was not cancelled: ${(error as Error).message}`);
     });
-  const handle = (signal: keyof typeof EXIT) => {
+  const handle = (signal: EndSignal) => {
     if (exit !== null) {
       output.err(left([...open]));
-      process.exit(EXIT[signal]);
+      void endProcess(EXIT[signal]);
+      return;
     }
     exit = EXIT[signal];
     output.err(
@@ -35,10 +37,7 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
     );
     for (const id of open) void cancel(id);
   };
-  const onInt = () => handle("SIGINT");
-  const onTerm = () => handle("SIGTERM");
-  process.on("SIGINT", onInt);
-  process.on("SIGTERM", onTerm);
+  const signals = onSignals(["SIGINT", "SIGTERM"], handle);
   return {
     get exit() {
       return exit;
@@ -49,8 +48,7 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
     },
     ended: (id) => void open.delete(id),
     [Symbol.dispose]() {
-      process.off("SIGINT", onInt);
-      process.off("SIGTERM", onTerm);
+      signals[Symbol.dispose]();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** What `vm-agent up` runs: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
 import { join } from "node:path";
 import { EXIT } from "../base/errors.ts";
+import { endProcess, onSignals } from "../base/process-end.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
 import { Streams } from "../http/sse.ts";
@@ -39,7 +40,7 @@ export const runUp: CommandRun = async (invocation) => {
       tell(`${error instanceof Error ? error.message : error}; all of it is in ${shownPath(upLog)}`);
   };
   const started = Date.now();
-  const ended = signalled(invocation.output);
+  const ended = signalled(invocation.output, picture);
   const system = await createSystem(settings, {
     command: "vm-agent up",
     env: process.env,
@@ -245,7 +246,7 @@ interface Ended {
 }
 
 /** Ctrl-C or a service manager's stop; the second time at once. */
-function signalled(output: Pick<Output, "err">): Ended {
+function signalled(output: Pick<Output, "err">, isDrawn: boolean): Ended {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<void>();
   const end = () => {
@@ -254,12 +255,15 @@ function signalled(output: Pick<Output, "err">): Ended {
   };
   const interrupt = () => {
     if (controller.signal.aborted) {
-      // Whoever drew on the screen puts it back as this process ends, and what is said comes after that.
-      process.once("exit", () => output.err("stopped at once; the next start goes on from here"));
-      process.exit(130);
+      const say = () => output.err("stopped at once; the next start goes on from here");
+      // The dashboard restores the terminal as the process exits; these words come after that.
+      if (isDrawn) process.once("exit", say);
+      else say();
+      void endProcess(130);
+      return;
     }
     end();
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  onSignals(["SIGINT", "SIGTERM", "SIGHUP"], interrupt);
   return { promise, signal: controller.signal, interrupt, end };
 }
