@@ -48,6 +48,18 @@ export const SUPPORTED = [
   "git:push",
 ] as const;
 
+/** Each reads the whole source from standard input before it runs it: a shell would read the rest of it as its commands' input. */
+const WHOLE_SOURCE = 'eval "$(cat)"';
+/** The task's own PATH decides, so the shell looks; 127 is its own code for what is not found. */
+const IF_INSTALLED =
+  'command -v "$1" >/dev/null || { echo "error: this script needs $1, which is not installed in this instance; add it to provision.packages of the agent, or choose another interpreter" >&2; exit 127; }; exec "$@"';
+const INTERPRETERS: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  node: [process.execPath, "-"],
+  bash: ["/bin/sh", "-c", IF_INSTALLED, "sh", "bash", "-c", WHOLE_SOURCE, "bash"],
+  python3: ["/bin/sh", "-c", IF_INSTALLED, "sh", "python3", "-"],
+  sh: ["/bin/sh", "-c", WHOLE_SOURCE, "sh"],
+};
+
 type Parsed = { readonly request: Request } | { readonly error: TaskError };
 
 const invalid = (message: string): Parsed => ({ error: { code: "invalid", message } });
@@ -79,11 +91,13 @@ export function parseTask(task: TaskPayload): Parsed {
       return { request: { ...base.request, file: "/bin/sh", args: ["-c", task.command] } };
     case "script": {
       if (typeof task.script !== "string") return invalid(`"script" must be a string`);
+      const interpreter = INTERPRETERS[String(task.interpreter ?? "node")];
+      if (interpreter === undefined)
+        return invalid(`"interpreter" must be one of ${Object.keys(INTERPRETERS).join(", ")}`);
       const args = Array.isArray(task.args) ? task.args.map(String) : [];
+      const [file, ...first] = interpreter;
       // On standard input: no file that another user could read, and none that is left behind.
-      return {
-        request: { ...base.request, file: process.execPath, args: ["-", ...args], stdin: task.script },
-      };
+      return { request: { ...base.request, file, args: [...first, ...args], stdin: task.script } };
     }
     case "file:read": {
       const path = filePath(task.filePath);

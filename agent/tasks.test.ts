@@ -189,6 +189,44 @@ test("scripts get their arguments as arguments", async (t) => {
   assert.deepEqual([result?.exitCode, JSON.parse(result!.stdout)], [4, args]);
 });
 
+test("a script runs in the interpreter that it names, with arguments and nothing on its input", async (t) => {
+  const { hub } = await world(t);
+  const args = ["a b", "$HOME", "--version", "'"];
+  const shell = 'printf "<%s>" "$@"; printf " %s" "$#"; cat; exit 5';
+  const python = "import sys\nsys.stdout.write(repr(sys.argv[1:]))\nsys.exit(5)";
+  const rows = [
+    ["sh", shell, "<a b><$HOME><--version><'> 4"],
+    ["bash", `declare -A map=([x]=1)\n${shell}`, "<a b><$HOME><--version><'> 4"],
+    ["python3", python, `['a b', '$HOME', '--version', "'"]`],
+    // A large source is no argument of a program.
+    ["sh", `${"# comment\n".repeat(30_000)}${shell}`, "<a b><$HOME><--version><'> 4"],
+  ] as const;
+  for (const [index, [interpreter, script, stdout]] of rows.entries()) {
+    hub.task(`s${index}`, { type: "script", interpreter, script, args });
+    const { result } = await hub.response(`s${index}`);
+    assert.deepEqual([result?.exitCode, result?.stdout, result?.stderr], [5, stdout, ""], interpreter);
+  }
+  hub.task("p1", { type: "script", interpreter: "perl", script: "1" });
+  assert.match((await hub.response("p1")).error?.message ?? "", /"interpreter" must be one of node, bash/);
+});
+
+test("an interpreter that is not installed is named, with what to do", async (t) => {
+  const { hub, guest } = await world(t);
+  guest.write("/srv/empty/file", "");
+  hub.task("m1", {
+    type: "script",
+    interpreter: "python3",
+    script: "print(1)",
+    env: { PATH: guest.path("/srv/empty") },
+  });
+  const { result } = await hub.response("m1");
+  assert.equal(result?.exitCode, 127);
+  assert.match(
+    String(result?.stderr),
+    /^error: this script needs python3, which is not installed .*provision\.packages/,
+  );
+});
+
 test("files are written whole and read back, text or not", async (t) => {
   const { hub, guest } = await world(t, { policy: { maxFrameBytes: 200_000 } });
   const filePath = "/srv/a folder/-x 'y'.txt";

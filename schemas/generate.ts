@@ -37,7 +37,7 @@ function withoutProse(value: unknown, key = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutProse(item));
   if (typeof value !== "object" || value === null) return value;
   const names = key === "properties" || key === "$defs";
-  const prose = new Set(["$schema", "description", "title", "default"]);
+  const prose = new Set(["$schema", "description", "title", "default", "examples"]);
   return Object.fromEntries(
     Object.entries(value)
       .filter(([name]) => names || !prose.has(name))
@@ -76,17 +76,17 @@ async function generateValidators(schemas: ReadonlyMap<string, SchemaObject>): P
         cxt.fail(_`parseFloat(${cxt.data}) * (${units}[${unit}] || 1) < ${cxt.schemaCode}`);
       },
     });
-    ajv.addKeyword({
-      keyword: "x-min-ms",
-      type: "string",
-      schemaType: "number",
-      code(cxt) {
-        const units = _`{ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000}`;
-        cxt.fail(
-          _`parseFloat(${cxt.data}) * (${units}[${cxt.data}.replace(/[0-9.]+/, "")] || 1) < ${cxt.schemaCode}`,
-        );
-      },
-    });
+    for (const keyword of ["x-min-ms", "x-max-ms"])
+      ajv.addKeyword({
+        keyword,
+        type: "string",
+        schemaType: "number",
+        code(cxt) {
+          const units = _`{ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000}`;
+          const ms = _`parseFloat(${cxt.data}) * (${units}[${cxt.data}.replace(/[0-9.]+/, "")] || 1)`;
+          cxt.fail(keyword === "x-min-ms" ? _`${ms} < ${cxt.schemaCode}` : _`${ms} > ${cxt.schemaCode}`);
+        },
+      });
     for (const [file, schema] of schemas) ajv.addSchema(withoutProse(schema) as SchemaObject, file);
     const names = kinds.map((kind) => [exportName(kind), `${kind}.schema.json`] as const);
     const code = (standalone as unknown as (a: unknown, refs: object) => string)(

@@ -614,9 +614,9 @@ export interface ExecTask {
    */
   readonly command: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -645,24 +645,24 @@ export interface ExecTask {
   readonly idempotencyKey?: string;
 }
 /**
- * Separate limits, in milliseconds.
+ * Separate limits: milliseconds or durations.
  */
 export interface TaskTimeouts {
   /**
    * How long it may wait to be delivered.
    */
-  readonly queue?: number;
+  readonly queue?: number | string;
   /**
    * How long after its delivery it must have begun.
    */
-  readonly start?: number;
+  readonly start?: number | string;
   /**
    * How long it may run.
    */
-  readonly run?: number;
+  readonly run?: number | string;
 }
 /**
- * Run a Node.js script.
+ * Run a script; in Node.js (JavaScript) unless interpreter names another.
  */
 export interface ScriptTask {
   /**
@@ -670,9 +670,13 @@ export interface ScriptTask {
    */
   readonly type: "script";
   /**
-   * Source of the script.
+   * Source of the script, in the interpreter's language. A #! line is a comment.
    */
   readonly script: string;
+  /**
+   * What runs it. It must be installed in the instance; node is the runtime's own.
+   */
+  readonly interpreter?: "node" | "bash" | "python3" | "sh";
   /**
    * Arguments of the script.
    *
@@ -680,9 +684,9 @@ export interface ScriptTask {
    */
   readonly args?: readonly string[];
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -727,9 +731,9 @@ export interface FileReadTask {
    */
   readonly encoding?: "utf8" | "base64";
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -782,9 +786,9 @@ export interface FileWriteTask {
    */
   readonly mode?: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -841,9 +845,9 @@ export interface GitCloneTask {
    */
   readonly username?: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -900,9 +904,9 @@ export interface GitPullTask {
    */
   readonly username?: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -959,9 +963,9 @@ export interface GitPushTask {
    */
   readonly username?: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -1002,9 +1006,9 @@ export interface BuildTask {
    */
   readonly command: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -1045,9 +1049,9 @@ export interface TestTask {
    */
   readonly command: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.
@@ -1088,9 +1092,9 @@ export interface DeployTask {
    */
   readonly command: string;
   /**
-   * How long it may run, in milliseconds. The same as timeouts.run.
+   * How long it may run: milliseconds or a duration. The same as timeouts.run.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | string;
   readonly timeouts?: TaskTimeouts;
   /**
    * How often it is run again after it failed, timed out or was lost.

@@ -30,6 +30,40 @@ describe("tasks over HTTP", () => {
     assert.deepEqual(api.store.tasks.list({}), []);
   });
 
+  it("take durations wherever they take milliseconds, and keep milliseconds", async () => {
+    await connected(api.world.hub, "a");
+    const key = { "idempotency-key": "d1" };
+    const timeouts = { queue: "1.5h", start: 2000, run: "90s" };
+    const { body } = await api.call("POST", "/agents/a/task", exec({ timeout: "2m", timeouts }), key);
+    const spec = api.store.tasks.get(String(body.taskId))?.spec;
+    assert.deepEqual(spec, {
+      ...exec(),
+      timeout: 120_000,
+      timeouts: { queue: 5_400_000, start: 2000, run: 90_000 },
+    });
+    const same = exec({ timeout: 120_000, timeouts: { queue: 5_400_000, start: 2000, run: 90_000 } });
+    assert.equal((await api.call("POST", "/agents/a/task", same, key)).body.taskId, body.taskId);
+    const some = await api.call("POST", "/tasks", { agents: ["a"], task: exec({ timeout: "250ms" }) });
+    assert.equal(api.store.tasks.get(String(some.body.taskId))?.spec.timeout, 250);
+    for (const timeout of ["8d", "0s", "90", "5 s", "1w"]) {
+      const refused = await api.call("POST", "/agents/a/task", exec({ timeout }));
+      assert.equal(refused.body.code, "task-invalid", timeout);
+      assert.match(String(refused.body.detail), /a duration such as 90s/);
+    }
+  });
+
+  it("of type script are refused when their first line names another interpreter", async () => {
+    await connected(api.world.hub, "a");
+    const script = (line: string, more = {}) => ({ type: "script", script: `${line}\necho`, ...more });
+    const refused = await api.call("POST", "/agents/a/task", script("#!/usr/bin/env python3"));
+    assert.deepEqual([refused.status, refused.body.code], [400, "task-invalid"]);
+    assert.match(String(refused.body.detail), /runs in Node\.js .*"interpreter": "python3"/);
+    for (const body of [script("#!/usr/bin/env node"), script("#!/bin/bash", { interpreter: "bash" })])
+      assert.notEqual((await api.call("POST", "/agents/a/task", body)).body.code, "task-invalid");
+    const perl = await api.call("POST", "/agents/a/task", script("", { interpreter: "perl" }));
+    assert.match(String(perl.body.detail), /interpreter .*allowed: node, bash, python3, sh/);
+  });
+
   it("with an Idempotency-Key are one task for one request, and a conflict for another", async () => {
     await connected(api.world.hub, "a");
     const key = { "idempotency-key": "k1" };

@@ -7,7 +7,7 @@ import type { Limits } from "./limits.ts";
 import { refuse } from "./refusals.ts";
 import type { Registry } from "./registry.ts";
 import type { TaskEngine } from "./task-engine.ts";
-import { taskProblems } from "./task-schema.ts";
+import { inMilliseconds, taskProblems } from "./task-schema.ts";
 import { choose, supports, type Target } from "./task-targets.ts";
 
 export interface TaskRequestsDeps {
@@ -91,10 +91,13 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
 
   return {
     /** Errors: `agent-unknown`, `task-invalid`, `task-type-not-supported`, `sudo-not-allowed`, `idempotency-conflict`, `queue-full`. */
-    async submit(agentId: string, { spec, actor, idempotencyKey: given }: TaskRequest): Promise<Accepted> {
+    async submit(
+      agentId: string,
+      { spec: body, actor, idempotencyKey: given }: TaskRequest,
+    ): Promise<Accepted> {
       const agent = registry.named(agentId);
       if (!agent) throw refuse.unknownAgent(agentId);
-      check(spec);
+      const spec = checked(body);
       allow(agent, spec);
       const bodyHash = hash("sha256", JSON.stringify(spec));
       const idempotencyKey = given ?? (word(spec.idempotencyKey) || null);
@@ -109,12 +112,12 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
 
     /** All parts or none: nothing is begun before every one of them has found who does it. */
     async submitWhereFits(
-      parts: readonly Part[],
-      { actor, idempotencyKey: given }: Omit<TaskRequest, "spec">,
+      given: readonly Part[],
+      { actor, idempotencyKey: givenKey }: Omit<TaskRequest, "spec">,
     ): Promise<readonly Accepted[]> {
-      for (const { spec } of parts) check(spec);
+      const parts = given.map((part) => ({ ...part, spec: checked(part.spec) }));
       const [only] = parts;
-      const key = given ?? (parts.length === 1 && only ? word(only.spec.idempotencyKey) || null : null);
+      const key = givenKey ?? (parts.length === 1 && only ? word(only.spec.idempotencyKey) || null : null);
       const bodyHash = hash("sha256", JSON.stringify(parts.map(({ target, spec }) => [target, spec])));
       const make = (): Promise<readonly TaskRecord[]> => {
         const pairs = parts.flatMap((part) => agentsOf(part).map((agent) => ({ agent, spec: part.spec })));
@@ -159,7 +162,8 @@ function meant({ capability, selector, agents }: Target): string {
     : `the capability "${capability}"`;
 }
 
-function check(spec: Payload): void {
-  const problems = taskProblems(spec);
+function checked(body: Payload): Payload {
+  const problems = taskProblems(body);
   if (problems.length > 0) throw refuse.taskInvalid(problems);
+  return inMilliseconds(body);
 }

@@ -24,7 +24,7 @@ test("every type of the schema has its form, with its own fields and the shared 
   assert.deepEqual(
     write?.options.map((f) => [f.name, f.kind]),
     [
-      ["timeout", "number"],
+      ["timeout", "duration"],
       ["retries", "number"],
       ["env", "pairs"],
       ["cwd", "text"],
@@ -44,7 +44,8 @@ test("what is written with every field filled in is a task that the hub takes, f
   };
   for (const form of forms) {
     const all = [...form.fields, ...form.options];
-    const example = (kind: string): string => (kind === "number" ? "5" : "word");
+    const example = (kind: string): string =>
+      kind === "number" ? "5" : kind === "duration" ? "90s" : "word";
     const written = Object.fromEntries(
       all.map((f) => [f.name, words[f.name] ?? f.choices[0] ?? example(f.kind)]),
     );

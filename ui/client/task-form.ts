@@ -2,7 +2,7 @@
 
 type Json = Readonly<Record<string, unknown>>;
 
-export type FieldKind = "text" | "long" | "number" | "yes" | "choice" | "list" | "pairs";
+export type FieldKind = "text" | "long" | "number" | "duration" | "yes" | "choice" | "list" | "pairs";
 
 export interface TaskField {
   readonly name: string;
@@ -87,6 +87,7 @@ function toField(name: string, schema: Json, required: boolean): TaskField {
 function kindOf(name: string, schema: Json, choices: readonly string[]): FieldKind {
   if (choices.length > 0) return "choice";
   if (LONG.has(name)) return "long";
+  if (schema["x-min-ms"] !== undefined) return "duration";
   switch (schema.type) {
     case "integer":
     case "number":
@@ -109,7 +110,8 @@ export function toTask(form: TaskForm, written: Written): Json {
     if (f.kind === "yes") return text === "true" ? [[f.name, true]] : [];
     // An empty file is a file.
     if (text.trim() === "" && !(f.required && f.name === "content")) return [];
-    if (f.kind === "number") return [[f.name, Number(text)]];
+    if (f.kind === "number" || (f.kind === "duration" && /^\d+$/.test(text.trim())))
+      return [[f.name, Number(text)]];
     if (f.kind === "list") return [[f.name, lines(text)]];
     if (f.kind === "pairs") return [[f.name, Object.fromEntries(lines(text).map(pair))]];
     return [[f.name, text]];
