@@ -73,6 +73,7 @@ if (which === "cells") {
     void runDashboard({
       api: createApi({ url, token: "t" }),
       where: url,
+      hints: [],
       own: false,
       color: true,
       stdin: terminal.stdin,

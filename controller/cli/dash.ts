@@ -43,6 +43,7 @@ export interface OpenDashboard {
   readonly output: Output;
   readonly api: Api;
   readonly where: string;
+  readonly hints?: readonly string[];
   /** Leaving stops the hub and the loop. */
   readonly own: boolean;
   readonly signal: AbortSignal;
@@ -54,12 +55,13 @@ export interface OpenDashboard {
 
 /** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
 export async function openDashboard(options: OpenDashboard): Promise<void> {
-  const { settings, output, api, where, own, signal, executable, onQuit, faults } = options;
+  const { settings, output, api, where, hints = [], own, signal, executable, onQuit, faults } = options;
   const { loadDashboard } = await import("../../ui/tui/load.ts");
   const runDashboard = await loadDashboard();
   await runDashboard({
     api,
     where,
+    hints,
     own,
     signal,
     onQuit,

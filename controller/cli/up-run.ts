@@ -74,7 +74,7 @@ export const runUp: CommandRun = async (invocation) => {
       () => {},
     );
     if (picture)
-      await showDashboard(invocation, system, urls.http, ended, (listener) => {
+      await showDashboard(invocation, system, urls, ended, (listener) => {
         faults.add(listener);
         return () => void faults.delete(listener);
       });
@@ -97,7 +97,7 @@ export const runUp: CommandRun = async (invocation) => {
 async function showDashboard(
   { settings, output }: Invocation,
   system: System,
-  url: string,
+  urls: Servers["urls"],
   ended: Ended,
   faults: Faults,
 ): Promise<void> {
@@ -106,11 +106,16 @@ async function showDashboard(
     settings,
     output,
     api: createApi({
-      url,
+      url: urls.http,
       token: () => operatorToken(settings) ?? "",
       ...fetchOf(system.hub.settings.tls?.fingerprint),
     }),
-    where: url,
+    where: urls.http,
+    hints: [
+      `Web dashboard  ${urls.dashboard}   its token: ${nextCommand("token show")}`,
+      "A first task, in a second terminal:",
+      `  ${firstTask(system)}`,
+    ],
     own: true,
     signal: closing.signal,
     executable: async () => system.selection.executable,
@@ -175,7 +180,8 @@ function heading(output: Output, system: System): void {
   else {
     output.out(output.paint("warn", selection.reason));
     output.out(
-      "  every agent is a folder and some processes of this machine; it behaves like Multipass, and isolates less",
+      "  every agent is a folder and some processes of this machine; it behaves like Multipass, and isolates less" +
+        (process.getuid?.() === 0 ? "; tasks run as root, because vm-agent does" : ""),
     );
   }
 }
@@ -226,15 +232,22 @@ function ready(system: System, urls: Servers["urls"], output: Output, ms: number
   const desired = system.source.current().desired;
   const held = system.loop.last?.plan.counts.held ?? 0;
   const agents = desired?.agents.length ?? 0;
-  const first = desired?.agents.find((a) => a.state === "running")?.name ?? "NAME";
   const state =
     held > 0
       ? output.paint("warn", `${held} held (vm-agent plan says why)`)
       : output.paint("good", "as written");
   return (
     `\n${agents} agents, ${state}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ` +
-    `Next, in a second terminal: npx vm-agent task ${first} '{"type":"exec","command":"echo hello"}'   (Ctrl-C stops; agents stay)`
+    `Next, in a second terminal: ${firstTask(system)}   (Ctrl-C stops; agents stay)`
   );
+}
+
+const nextCommand = (words: string): string => `npx vm-agent ${words}`;
+
+function firstTask(system: System): string {
+  const agents = system.source.current().desired?.agents ?? [];
+  const first = agents.find((a) => a.state === "running")?.name ?? "NAME";
+  return nextCommand(`exec ${first} -- echo hello`);
 }
 
 interface Ended {

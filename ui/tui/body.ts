@@ -19,6 +19,8 @@ export interface Body {
   readonly hasRemarks?: boolean;
   /** Rows without the filter. */
   readonly total: number;
+  /** Below the last row, where the screen has room for all of it. */
+  readonly after?: readonly string[];
 }
 
 /** Room for the mark and the cursor, left of every row. */

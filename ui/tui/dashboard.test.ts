@@ -52,6 +52,7 @@ function show(t: TestContext, columns: number, rows: number, more: Partial<Dashb
     api: createApi({ url: stage.url, token: stage.token }),
     orders,
     where: stage.url,
+    hints: [],
     own: false,
     color: false,
     stdin: terminal.stdin,

@@ -58,6 +58,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     own: deps.own,
     stopping: false,
     where: deps.where,
+    hints: deps.hints,
   };
 
   const draw = (): void => {

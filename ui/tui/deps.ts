@@ -23,6 +23,8 @@ export interface DashboardDeps {
   readonly orders: Orders;
   /** The hub's address, for people. */
   readonly where: string;
+  /** Lines under a short table: what a newcomer would do next. */
+  readonly hints: readonly string[];
   /** `vm-agent up`: leaving stops the hub and the loop. */
   readonly own: boolean;
   readonly color: boolean;

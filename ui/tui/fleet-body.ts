@@ -42,6 +42,7 @@ export function fleetBody(
     hasRemarks: columns.at(-1)?.title === "",
     total: all.length,
     empty: emptyWords(world, options.filter),
+    after: options.filter === "" ? world.hints : [],
   };
 }
 

@@ -24,12 +24,19 @@ export function drawScreen(ui: Ui, frame: Frame): readonly Line[] {
   for (let i = 0; i < height; i++) {
     const index = top + i;
     const mark = body.marked?.(index) ? "✓" : " ";
-    if (index >= body.ids.length) lines.push(body.ids.length === 0 ? emptyLine(body, i, width) : []);
+    if (index >= body.ids.length)
+      lines.push(body.ids.length === 0 ? emptyLine(body, i, width) : afterLine(body, index, top + height));
     else if (index === cursor) lines.push(highlighted(line(`${mark}▸ `, ...body.row(index)), width));
     else lines.push(line(span(`${mark}  `, { tone: "accent", bold: true }), ...body.row(index)));
   }
   lines.push(...below);
   return lines.slice(0, ui.rows).map((l) => cutLine(l, width));
+}
+
+/** `end`: the index of the row that would be the first below the screen. */
+function afterLine({ ids, after = [] }: Body, index: number, end: number): Line {
+  const text = ids.length + 1 + after.length <= end ? after[index - ids.length - 1] : undefined;
+  return text === undefined ? [] : line("   ", span(text, "dim"));
 }
 
 function emptyLine({ empty }: Body, i: number, width: number): Line {

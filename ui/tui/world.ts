@@ -41,6 +41,8 @@ export interface World {
   readonly stopping: boolean;
   /** The hub's address. */
   readonly where: string;
+  /** What a newcomer would do next, under a short table. */
+  readonly hints: readonly string[];
 }
 
 /** The hub's clock, as far as it is known. */

@@ -19,6 +19,7 @@ export const sandbox: Check<Patient> = {
         next: "it is for looking, developing and testing; for real work install Multipass (https://canonical.com/multipass/install)",
       },
       await isolation(patient),
+      ...(process.getuid?.() === 0 ? [ROOT] : []),
     ];
   },
 };
@@ -47,6 +48,14 @@ async function isolation({ env, run, lookMs }: Patient): Promise<Finding> {
     next: "allow unprivileged user namespaces (Ubuntu: an AppArmor profile for bwrap); until then every task runs as you, on this machine",
   };
 }
+
+/** A sandbox has one user, the one that runs it: its user namespace maps no other. */
+const ROOT: Finding = {
+  level: "warn",
+  found:
+    "tasks in the sandbox run as root, because vm-agent does; in a virtual machine they run as tasks.user",
+  next: "run vm-agent as another user to try tasks without root",
+};
 
 const OPEN = {
   level: "warn",

@@ -182,5 +182,6 @@ export const worldAt = (more: Partial<World> = {}): World => ({
   own: false,
   stopping: false,
   where: "http://127.0.0.1:9091",
+  hints: [],
   ...more,
 });
