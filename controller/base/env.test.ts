@@ -1,7 +1,14 @@
 /** env.ts: flag before environment before default, paths made absolute, and wrong values named with what is allowed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EnvRecord, type Flags, positiveNumber, readSettings, wantsColor } from "./env.ts";
+import {
+  type EnvRecord,
+  type Flags,
+  NOTHING_ALLOWED,
+  positiveNumber,
+  readSettings,
+  wantsColor,
+} from "./env.ts";
 import { EXIT, VmAgentError } from "./errors.ts";
 
 const read = (env: EnvRecord = {}, flags: Flags = {}) => readSettings(flags, env, "/somewhere");
@@ -18,6 +25,7 @@ test("defaults", () => {
     bind: "127.0.0.1",
     url: null,
     token: null,
+    allow: NOTHING_ALLOWED,
     tls: null,
   });
 });

@@ -1,6 +1,7 @@
 /** Settings of one invocation: flag, then environment, then default. The fleet's own settings come between (SPEC section 4). */
 import { EXIT, VmAgentError } from "./errors.ts";
-import { isAbsolute, join, resolve, dirname } from "node:path";
+import { homedir } from "node:os";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 
 export interface Settings {
   /** Absolute path of the fleet folder. */
@@ -19,9 +20,26 @@ export interface Settings {
   /** Talk to the hub there instead of what the state folder says. */
   readonly url: string | null;
   readonly token: string | null;
+  /** What fleets that follow a remote may use of this machine. */
+  readonly allow: Allowed;
   /** Absolute paths of certificate and key in PEM; null: no TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
 }
+
+/** Set where vm-agent runs, never in the repository of the fleet. */
+export interface Allowed {
+  /** Absolute paths of folders and files, with all that is below them. */
+  readonly paths: readonly string[];
+  /** Names of variables. */
+  readonly env: readonly string[];
+  /** Names of hosts, addresses, networks such as 10.1.0.0/16. */
+  readonly hosts: readonly string[];
+}
+
+/** What reading the fleet needs to know of the host. */
+export const trustOf = ({ home, allow }: Settings): Pick<Settings, "home" | "allow"> => ({ home, allow });
+
+export const NOTHING_ALLOWED: Allowed = { paths: [], env: [], hosts: [] };
 
 export interface Flags {
   readonly fleet?: string;
@@ -79,9 +97,22 @@ export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Setting
     bind: env.VM_AGENT_BIND || "127.0.0.1",
     url: env.VM_AGENT_URL || null,
     token: env.VM_AGENT_TOKEN || null,
+    allow: {
+      paths: listed(env.VM_AGENT_ALLOW_PATHS, delimiter).map((value) =>
+        path(value.replace(/^~(?=\/|$)/, homedir())),
+      ),
+      env: listed(env.VM_AGENT_ALLOW_ENV, /[\s,]/),
+      hosts: listed(env.VM_AGENT_ALLOW_HOSTS, /[\s,]/),
+    },
     tls: tlsFiles(flags.tlsCert ?? env.VM_AGENT_TLS_CERT, flags.tlsKey ?? env.VM_AGENT_TLS_KEY, path),
   };
 }
+
+const listed = (value: string | undefined, separator: string | RegExp): readonly string[] =>
+  (value ?? "")
+    .split(separator)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 
 function tlsFiles(cert: string | undefined, key: string | undefined, path: (value: string) => string) {
   if (!cert && !key) return null;

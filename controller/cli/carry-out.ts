@@ -1,7 +1,7 @@
 /** Has changes done: by the loop that runs, or by one of our own for as long as it takes; and tells what became of them. */
 import type { AnyEvent } from "../base/events.ts";
 import { systemClock } from "../base/clock.ts";
-import { isDumb, type Settings } from "../base/env.ts";
+import { isDumb, type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { endProcess, onSignals } from "../base/process-end.ts";
 import type { Action, Change, Plan } from "../core/types.ts";
@@ -108,7 +108,7 @@ async function untilRead(settings: Settings, api: Api): Promise<void> {
   await asked(() => api.reconcile());
   for (;;) {
     if (systemClock.now() - readAt > REREAD_MS) {
-      const { read } = await readFleetInGit(settings.fleet);
+      const { read } = await readFleetInGit(settings.fleet, trustOf(settings));
       written = read.ok ? read.desired.hash : null;
       readAt = systemClock.now();
     }

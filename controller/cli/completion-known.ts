@@ -1,5 +1,5 @@
 /** What completion knows of the fleet, its hub and its instances; nothing where they cannot be read, since a person who types wants no error then. */
-import type { Settings } from "../base/env.ts";
+import { type Settings, trustOf } from "../base/env.ts";
 import type { Desired } from "../core/types.ts";
 import { counted } from "../core/explain-values.ts";
 import type { Ask, Candidate, Kind } from "./completion-words.ts";
@@ -59,7 +59,7 @@ async function look(
 
 async function desired(settings: Settings): Promise<Desired> {
   const { loadFleet } = await import("../reconcile/fleet-source.ts");
-  const read = await loadFleet(settings.fleet, { home: settings.home });
+  const read = await loadFleet(settings.fleet, trustOf(settings));
   if (!read.ok) throw new Error("the fleet cannot be used");
   return read.desired;
 }

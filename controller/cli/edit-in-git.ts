@@ -1,5 +1,5 @@
 /** Edits of a fleet that follows git: they count once they are committed, so they are committed, or refused before a byte is written. */
-import type { Settings } from "../base/env.ts";
+import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { git, gitFailure, type Repository } from "../reconcile/fleet-git.ts";
 import { createGitReader } from "../reconcile/fleet-git-reader.ts";
@@ -20,7 +20,7 @@ export async function mayEdit(
   if (!wanted.follow && !commit) return null;
   const refused = (code: string, message: string, next: string) =>
     new VmAgentError({ code, message, next: `${next}; nothing was written`, exit: EXIT.failed });
-  const reader = createGitReader(settings.fleet);
+  const reader = createGitReader(settings.fleet, trustOf(settings));
   await reader.read();
   const repository = reader.repository();
   if (repository === null)

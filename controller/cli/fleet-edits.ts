@@ -1,7 +1,7 @@
 /** Edits of the fleet that a person asked for: what is asked for changes and not a byte besides; what would break the fleet is not written. */
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import type { Settings } from "../base/env.ts";
+import { type Settings, trustOf } from "../base/env.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { readPlainFile } from "../base/plain-file.ts";
 import type { Desired, DesiredAgent, PowerState } from "../core/types.ts";
@@ -195,7 +195,7 @@ async function instancesOf(
 }
 
 async function isPausedIn(settings: Settings, name: string, texts: Texts): Promise<boolean> {
-  const read = await loadFleet(settings.fleet, { home: settings.home, files: overlay(settings, texts) });
+  const read = await loadFleet(settings.fleet, { ...trustOf(settings), files: overlay(settings, texts) });
   return read.ok && read.desired.agents.some((a) => a.document === name && a.paused);
 }
 
@@ -261,7 +261,7 @@ function overlay({ fleet, home }: Settings, texts: Texts): FleetFiles {
 
 /** Read as the loop would read it before a byte of it is written. */
 async function write(settings: Settings, look: Look, texts: Texts): Promise<void> {
-  const read = await loadFleet(settings.fleet, { home: settings.home, files: overlay(settings, texts) });
+  const read = await loadFleet(settings.fleet, { ...trustOf(settings), files: overlay(settings, texts) });
   if (!read.ok)
     throw new VmAgentError({
       code: "edit-refused",

@@ -1,6 +1,6 @@
 /** The document of an agent in its file, and an edit of it that a person asked for. */
 import { join } from "node:path";
-import type { Settings } from "../base/env.ts";
+import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Desired, DesiredAgent } from "../core/types.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
@@ -23,7 +23,7 @@ export interface AgentDocument {
 
 /** The folder as it lies there, committed or not: that is what a person edits. */
 export async function readFolder(settings: Settings, output: Look): Promise<Desired> {
-  const read = await loadFleet(settings.fleet);
+  const read = await loadFleet(settings.fleet, trustOf(settings));
   if (read.ok) return read.desired;
   const { color, width } = output;
   throw new VmAgentError({

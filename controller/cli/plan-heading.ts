@@ -2,7 +2,7 @@
 import { EMPTY, type Line, type Segment, sentence } from "../core/explain-lines.ts";
 import { counted } from "../core/explain-values.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
-import { gitLines, marked, revisionWords } from "./revision.ts";
+import { gitLines, marked, moved, revisionWords } from "./revision.ts";
 
 export interface Looked {
   readonly version: string;
@@ -13,6 +13,8 @@ export interface Looked {
   readonly driver: "multipass" | "sandbox";
   /** null: nothing can be seen. */
   readonly instances: { readonly all: number; readonly foreign: number } | null;
+  /** What a fleet that follows a remote may use of this machine, in words; absent: this one follows none. */
+  readonly allowed?: string | undefined;
   /** Why the absence of a document proves nothing. */
   readonly guard: string | null;
 }
@@ -35,6 +37,7 @@ export function planHeading(looked: Looked, width: number): readonly Line[] {
   return [
     ...(fits ? [line] : parts.flatMap((part, i) => below(part, width, i === 0 ? "" : INDENT))),
     ...gitLines(git, width),
+    ...(looked.allowed === undefined ? [] : moved(looked.allowed, width, "dim")),
     EMPTY,
     ...(guard === null ? [] : [...marked(guard, width), EMPTY]),
   ];

@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import { type Line, type Working, explain } from "../core/explain.ts";
 import { makePlan, withHeld } from "../core/plan.ts";
 import type { Desired, Observed, Plan } from "../core/types.ts";
+import { allowedWords } from "../reconcile/fleet-trust.ts";
 import { observe } from "../reconcile/observe.ts";
 import { type EarlyLook, withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
@@ -115,6 +116,7 @@ export async function heading(
         seen.kind === "seen"
           ? { all: seen.list.length, foreign: seen.list.filter((i) => !claims.has(i.name)).length }
           : null,
+      allowed: desired.restricted ? allowedWords(settings.allow) : undefined,
       guard: desired.guard?.message ?? null,
     },
     // Programs find it in one line.

@@ -1,4 +1,5 @@
 /** `vm-agent reconcile [NAME]`: have the running loop look again now; `--accept-rewrite` releases a branch that was rewritten. */
+import { trustOf } from "../base/env.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
 import { createGitReader } from "../reconcile/fleet-git-reader.ts";
 import { acceptRewrite, branchName } from "../reconcile/fleet-git-remote.ts";
@@ -21,7 +22,7 @@ export const reconcile: CommandRun = async (invocation) => {
 };
 
 async function accept({ settings, output }: Invocation): Promise<void> {
-  const reader = createGitReader(settings.fleet);
+  const reader = createGitReader(settings.fleet, trustOf(settings));
   await reader.read();
   const repository = reader.repository();
   const target = reader.target();

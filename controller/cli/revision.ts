@@ -36,7 +36,8 @@ export function gitLines(git: GitState | null, width: number): readonly Line[] {
   ];
 }
 
-const moved = (text: string, width: number, role: "plain" | "dim" = "plain"): readonly Line[] =>
+/** Indented, below the heading. */
+export const moved = (text: string, width: number, role: "plain" | "dim" = "plain"): readonly Line[] =>
   sentence(text, width - 2, role, 2).map((line): Line => [{ text: "  ", role }, ...line]);
 
 /** A remark that begins with the glyph for what a person should look at. */

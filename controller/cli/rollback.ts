@@ -1,4 +1,5 @@
 /** `vm-agent rollback REV`: the fleet folder as it was at a revision, as a new commit; shown and asked before, then done. */
+import { trustOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { counted } from "../core/explain-values.ts";
@@ -22,7 +23,7 @@ const POLL_MS = 200;
 export const rollback: CommandRun = async (invocation) => {
   const { settings, output, options, args } = invocation;
   const wanted = args[0] ?? "";
-  const reader = createGitReader(settings.fleet, { mayFetch: async () => true });
+  const reader = createGitReader(settings.fleet, { ...trustOf(settings), mayFetch: async () => true });
   await reader.read();
   const { repository, tip, target } = usable(reader, settings.fleet);
   const revision = await resolveCommit(repository, wanted);

@@ -1,6 +1,6 @@
 /** What the composition root begins: the fleet that is read, the hub on its ports, and who answers for the driver. */
 import { systemClock } from "../base/clock.ts";
-import { positiveNumber, type Settings } from "../base/env.ts";
+import { positiveNumber, type Settings, trustOf } from "../base/env.ts";
 import { toVmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
@@ -47,10 +47,10 @@ export async function openFleet(
       load: () => store.kv.get(LAST_GOOD_KEY),
       save: (value: unknown) => store.kv.put(LAST_GOOD_KEY, value),
     };
-    return createFleetSource({ folder: settings.fleet, bus, lastGood, git: true });
+    return createFleetSource({ ...trustOf(settings), folder: settings.fleet, bus, lastGood, git: true });
   }
   // The command that asked has shown a plan of what is fetched by now; nothing newer is taken.
-  const { read, git } = await readFleetInGit(settings.fleet);
+  const { read, git } = await readFleetInGit(settings.fleet, trustOf(settings));
   const state = read.ok
     ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false, git }
     : { desired: null, errors: read.errors, warnings: read.warnings, stale: false, git };

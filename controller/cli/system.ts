@@ -4,7 +4,7 @@ import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { createCleanup } from "../base/cleanup.ts";
 import { systemClock } from "../base/clock.ts";
-import { positiveNumber, type EnvRecord, type Settings } from "../base/env.ts";
+import { positiveNumber, type EnvRecord, type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import { loadTls } from "../base/tls.ts";
@@ -181,7 +181,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   const history = recordHistory({ store, loop, bus, fleet, folder: settings.fleet, clock, onError });
   undo.defer(() => history.close());
   undo.defer(() => loop.stop());
-  const sender = createSender({ clock, onError: options.onError });
+  const trust = () => ({ ...trustOf(settings), restricted: desired()?.restricted === true });
+  const sender = createSender({ clock, onError: options.onError, trust });
   undo.defer(() => sender.close());
   undo.defer(
     watchForNotices({
@@ -208,7 +209,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   const config: LiveConfig = createLiveConfig({
     desired,
     claims: () => store.claims.list(),
-    configs: createRuntimeConfigs({ env, key: fleetKey }),
+    configs: createRuntimeConfigs({ env, key: fleetKey, trust }),
     runtime: hub,
     files,
     onRotated: (agent, secrets) => {

@@ -1,4 +1,5 @@
 /** `vm-agent validate`: everything that is wrong with the fleet files, at once. */
+import { trustOf } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { errorsAsJson, reportErrors } from "../reconcile/fleet-report.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
@@ -6,7 +7,7 @@ import { counted, shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 
 export const validate: CommandRun = async ({ settings, output }) => {
-  const read = await loadFleet(settings.fleet);
+  const read = await loadFleet(settings.fleet, trustOf(settings));
   if (output.json) {
     output.out(
       JSON.stringify(

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { statfs } from "node:fs/promises";
 import { systemClock } from "../base/clock.ts";
-import type { Settings } from "../base/env.ts";
+import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import type { Working } from "../core/explain.ts";
@@ -89,7 +89,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     // Loaded when it is wanted: parser and checks of YAML are half of all code.
     const { readFleetInGit } = await import("../reconcile/fleet-git-reader.ts");
     return waiting(screen, "git, for the fleet as it is committed", () =>
-      readFleetInGit(settings.fleet, { mayFetch, ...(found && { found }) }),
+      readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch, ...(found && { found }) }),
     );
   });
   const fleet = once(async () => (await loaded()).read);

@@ -140,6 +140,8 @@ export interface Desired {
   readonly revision: string | null;
   /** True: what counts is the working tree, and not all of it is in that revision. */
   readonly dirty?: boolean;
+  /** Read from a followed remote: what it uses of the host is bounded by its operator. */
+  readonly restricted?: boolean;
   readonly settings: FleetSettings;
   readonly agents: readonly DesiredAgent[];
   readonly snapshots: readonly DesiredSnapshot[];

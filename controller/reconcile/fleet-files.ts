@@ -3,6 +3,7 @@ import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "no
 import { join } from "node:path";
 import { mustBePlain, PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { type FleetError, fileError } from "./fleet-errors.ts";
+import { isBelow, realOf } from "./fleet-trust.ts";
 
 export interface FoundFile {
   /** Relative to the fleet folder, with forward slashes. */
@@ -25,6 +26,8 @@ export interface FleetFiles {
   stamp(absolute: string): string | null;
   /** Throws as `readPlainFile` does. */
   read(absolute: string): Uint8Array;
+  /** Whether that is a file of the host; absent: all are. */
+  isOnHost?(absolute: string): boolean;
 }
 
 /** The working tree. `except`: a folder that is left out. */
@@ -82,7 +85,8 @@ export function listFleetFiles(folder: string, except?: string): Listing {
   } catch (error) {
     return { files, errors: [folderError(folder, error)] };
   }
-  walk(folder, "", { files, errors, visited: new Set(), depth: 0, except });
+  const own = except === undefined ? undefined : realOf(except);
+  walk(folder, "", { files, errors, visited: new Set(), depth: 0, own });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, errors };
 }
@@ -92,15 +96,15 @@ interface Walk {
   readonly errors: FleetError[];
   readonly visited: Set<string>;
   readonly depth: number;
-  /** A folder that is left out, absolute. */
-  readonly except: string | undefined;
+  /** The state folder of vm-agent, without links; it is left out, whatever leads there. */
+  readonly own: string | undefined;
 }
 
 function walk(absolute: string, relative: string, state: Walk): void {
-  if (absolute === state.except) return;
   let entries: Dirent[];
   try {
     const real = realpathSync(absolute);
+    if (state.own !== undefined && isBelow(real, state.own)) return;
     if (state.visited.has(real) || state.depth > MAX_DEPTH) return;
     state.visited.add(real);
     entries = readdirSync(absolute, { withFileTypes: true });
@@ -120,7 +124,7 @@ function walk(absolute: string, relative: string, state: Walk): void {
     else walk(join(absolute, entry.name), path, { ...state, depth: state.depth + 1 });
   }
   const candidates = visible.filter((entry) => isFleetName(entry.name) && !entry.isDirectory());
-  for (const entry of candidates) addFile(absolute, relative, entry.name, state);
+  for (const entry of candidates) addFile(absolute, relative, entry, state);
 }
 
 function leadsToFolder(path: string): boolean {
@@ -131,23 +135,26 @@ function leadsToFolder(path: string): boolean {
   }
 }
 
-function addFile(folder: string, relative: string, name: string, state: Walk): void {
+function addFile(folder: string, relative: string, entry: Dirent, state: Walk): void {
+  const { name } = entry;
+  const isLink = entry.isSymbolicLink();
   const path = relative === "" ? name : `${relative}/${name}`;
   const absolute = join(folder, name);
   try {
     const stats = statSync(absolute);
     if (stats.isDirectory()) return;
     mustBePlain(stats);
+    if (state.own !== undefined && isLink && isBelow(realOf(absolute), state.own)) {
+      state.errors.push(
+        fileError(path, "is a link into the state folder of vm-agent", "invalid", "take it out"),
+      );
+      return;
+    }
     state.files.push({ path, absolute, stamp: stampOf(stats) });
   } catch (error) {
     // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
-    if (errnoOf(error) !== "ENOENT" || isLink(folder, name)) state.errors.push(unreadable(path, error));
+    if (errnoOf(error) !== "ENOENT" || isLink) state.errors.push(unreadable(path, error));
   }
-}
-
-function isLink(folder: string, name: string): boolean {
-  const entries = readdirSync(folder, { withFileTypes: true });
-  return entries.some((entry) => entry.name === name && entry.isSymbolicLink());
 }
 
 export function errnoOf(error: unknown): string {

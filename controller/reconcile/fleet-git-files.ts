@@ -77,6 +77,7 @@ export function createCommitFiles(repository: Repository, folder: string): Commi
     },
     load: () => satisfy(state),
     list: () => state.listing,
+    isOnHost: (absolute) => pathInside(state, absolute) === null,
     stamp(absolute) {
       const path = pathInside(state, absolute);
       if (path === null) return stampAt(absolute);

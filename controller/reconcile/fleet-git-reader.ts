@@ -72,6 +72,8 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   let folderIn: { readonly commit: string; readonly there: boolean } | null = null;
   let headSaid: { readonly commit: string; readonly git: GitSettings } | null = null;
   const readCommit = createCommitReader(folder, options);
+  /** Whoever may push there writes it. */
+  const readRemote = createCommitReader(folder, { ...options, restricted: true });
   /** HEAD may say that it is followed, although the working tree does not. */
   const mayFollow = createSuspicion();
 
@@ -130,7 +132,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     const target = { remote, branch: branch ?? DEFAULT_BRANCH };
     const { tip, problem } = await remoteTip(at, target);
     state = { follows: branchName(target), tip, uncommitted: seen.uncommitted, problem };
-    if (tip !== null) return readCommit(at, tip);
+    if (tip !== null) return readRemote(at, tip);
     return failed(`${branchName(target)} was never fetched: ${fetchFailure}`, problem?.next ?? "");
   };
 
@@ -245,7 +247,9 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     target,
     isCheckedOut: (branch) => status?.branch === branch,
     async at(commit) {
-      if (repository?.kind === "there") return createCommitReader(folder, options)(repository, commit);
+      const restricted = target() !== null;
+      if (repository?.kind === "there")
+        return createCommitReader(folder, { ...options, restricted })(repository, commit);
       return failed("the fleet folder is in no repository", "run git init and commit it");
     },
   };

@@ -14,11 +14,13 @@ import {
   type Sourced,
 } from "../core/desired.ts";
 import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
+import { type Allowed, NOTHING_ALLOWED } from "../base/env.ts";
 import type { Desired, FleetSettings } from "../core/types.ts";
 import { checkFleet } from "./fleet-check.ts";
 import { compareErrors, type FleetError } from "./fleet-errors.ts";
 import { type FleetFiles, type FoundFile, filesOnDisk, isFleetPath } from "./fleet-files.ts";
 import { createLocator } from "./fleet-parse.ts";
+import type { Trust } from "./fleet-trust.ts";
 import {
   type EntryDocument,
   type FileEntry,
@@ -30,6 +32,10 @@ import {
 export interface LoadOptions {
   /** The state folder; where it lies below the fleet folder, nothing in it is a fleet file. */
   readonly home?: string;
+  /** What a fleet that follows a remote may use of this machine; default: nothing. */
+  readonly allow?: Allowed;
+  /** The files come from a followed remote. */
+  readonly restricted?: boolean;
   /** The user's home folder, for ~; default: that of this process. */
   readonly userHome?: string;
   /** Git revision of what was read; default null. */
@@ -79,7 +85,10 @@ const sha256 = (text: string) => hash("sha256", text);
 export function createFleetReader(folder: string, options: LoadOptions = {}): FleetReader {
   const root = resolve(folder);
   const source = options.files ?? filesOnDisk(root, options.home);
-  const context: ReadContext = { folder: root, userHome: options.userHome ?? homedir(), files: source };
+  const { home, allow = NOTHING_ALLOWED, restricted = false } = options;
+  const trust: Trust = { ...(home !== undefined && { home }), allow, restricted };
+  const userHome = options.userHome ?? homedir();
+  const context: ReadContext = { folder: root, userHome, files: source, trust };
   const revision = options.revision ?? (async () => null);
   const parts = { memo: createResolveMemo(), context, isOnDisk: options.files === undefined };
   let entries = new Map<string, FileEntry>();
@@ -184,7 +193,12 @@ function assemble(
   const known = fleets.length === 0 ? complete : fleets[0]?.value !== null;
   const git = known ? resolution.desired.settings.git : null;
   if (errors.length > 0) return { ok: false, errors, warnings, files, guard: guardOf(errors), git };
-  const desired: Desired = { ...resolution.desired, revision: assembly.revision };
+  const { restricted } = assembly.context.trust;
+  const desired: Desired = {
+    ...resolution.desired,
+    revision: assembly.revision,
+    ...(restricted && { restricted }),
+  };
   const guard = documents.length > 0 ? unwritten(entries, assembly) : emptyFolder(assembly.context);
   return { ok: true, desired: guard ? { ...desired, guard } : desired, warnings, files, git };
 }

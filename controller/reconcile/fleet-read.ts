@@ -14,6 +14,7 @@ import type { PreparedAgent, PreparedProfile } from "../core/desired.ts";
 import type { SourceRef } from "../core/types.ts";
 import { excerptOf, type FleetError, fileError } from "./fleet-errors.ts";
 import { errnoOf, type FleetFiles, type FoundFile, stampAt, unreadable } from "./fleet-files.ts";
+import { refusalsOf, type Trust } from "./fleet-trust.ts";
 import {
   createLocator,
   decodeText,
@@ -53,6 +54,7 @@ export interface ReadContext {
   /** The user's home folder, for ~. */
   readonly userHome: string;
   readonly files: FleetFiles;
+  readonly trust: Trust;
 }
 
 /** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. */
@@ -129,8 +131,15 @@ function readDocument(document: ParsedDocument, state: Reading): EntryDocument |
 /** Paths become absolute here, before profiles are merged: each starts at the folder of the document that wrote it. */
 function prepare(document: ParsedDocument, state: Reading): FleetValue {
   const value = document.value as AgentDocument | ProfileDocument | SnapshotDocument | FleetDocument;
-  if (value.kind !== "Agent" && value.kind !== "Profile") return value;
-  const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), state.context.userHome);
+  if (value.kind === "Snapshot") return value;
+  const { userHome, files, trust } = state.context;
+  const absolute = (path: string) => resolvePath(path, dirname(state.file.absolute), userHome);
+  const isOnHost = (path: string) => files.isOnHost?.(path) ?? true;
+  const refused = refusalsOf(value, { trust, absolute, isOnHost });
+  for (const { pointer, message, next } of refused)
+    reportProblem({ ...NOTHING_MORE, pointer, message, suggestion: next }, document, state);
+  // What may not be used is not looked at either.
+  if (refused.length > 0 || value.kind === "Fleet") return value as FleetValue;
   const { mounts, secrets, provision, ...rest } = value;
   const check = (pointer: string, path: string, maxBytes = MAX_FILE_BYTES) =>
     checkNamed({ pointer, path, must: (stats) => mustBePlain(stats, maxBytes) }, document, state);

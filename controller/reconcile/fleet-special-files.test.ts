@@ -1,5 +1,6 @@
 /** Every field of a fleet that names a file, and the files themselves, against what is no plain file of a sensible size. */
 import assert from "node:assert/strict";
+import { NOTHING_ALLOWED } from "../base/env.ts";
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -107,7 +108,11 @@ test("what was refused is taken once it is a plain file, without an edit of the 
 
 test("a secret's file that became something else since: held, with the reason", async (t) => {
   const { path, words } = await specialFiles(t);
-  const configs = createRuntimeConfigs({ env: {}, key: Buffer.from("k") });
+  const configs = createRuntimeConfigs({
+    env: {},
+    trust: () => ({ allow: NOTHING_ALLOWED, restricted: false }),
+    key: Buffer.from("k"),
+  });
   for (const kind of SPECIAL_FILES) {
     const a = { ...agentOf({ name: "a" }), secrets: { S: { fromFile: path(kind) } } };
     const { missing } = await configs.read(a);

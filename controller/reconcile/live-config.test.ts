@@ -1,5 +1,6 @@
 /** live-config.ts: under which name the hub is told what an agent should have. */
 import assert from "node:assert/strict";
+import { NOTHING_ALLOWED } from "../base/env.ts";
 import { test } from "node:test";
 import { claimAsWritten, claimOf, desiredOf } from "../core/testdata/build.ts";
 import type { Claim, Desired } from "../core/types.ts";
@@ -12,7 +13,11 @@ function scene(desired: Desired, claims: readonly Claim[]) {
   const config = createLiveConfig({
     desired: () => desired,
     claims: () => claims,
-    configs: createRuntimeConfigs({ env: {}, key: Buffer.alloc(32, 7) }),
+    configs: createRuntimeConfigs({
+      env: {},
+      trust: () => ({ allow: NOTHING_ALLOWED, restricted: false }),
+      key: Buffer.alloc(32, 7),
+    }),
     runtime: {
       configure: (name, { calledAs }) => void told.push([name, calledAs].filter(Boolean).join(", ")),
     },

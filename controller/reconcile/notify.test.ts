@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, LookupFunction } from "node:net";
 import { type TestContext, test } from "node:test";
 import { text } from "node:stream/consumers";
+import { NOTHING_ALLOWED } from "../base/env.ts";
 import { policyOf } from "../core/testdata/build.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { AWAY_MS, alertsOf, begun } from "./notify.ts";
@@ -122,6 +123,57 @@ test("a redirect is not followed; after the last try it is given up, and its pat
   const error = await failed.promise;
   assert.match(error.message, /given up after 5 tries: it answered 302/);
   assert.doesNotMatch(error.message, /secret-path/);
+  assert.deepEqual([...new Set(requests.map((r) => r.url))], ["/hook/secret-path"]);
+  await sender.close();
+});
+
+test("of a followed remote: a name is judged by the address that is connected to", async (t) => {
+  const { url, requests, got } = await receiver(t);
+  const { port } = new URL(url);
+  const at = (...addresses: readonly string[]) =>
+    ((_name, _options, done) => {
+      const found = addresses.map((address) => ({ address, family: 4 }));
+      done(null, found);
+    }) as LookupFunction;
+  const send = async (host: string, hosts: readonly string[], names = at("127.0.0.1")) => {
+    const failed = Promise.withResolvers<Error>();
+    const trust = () => ({ allow: { ...NOTHING_ALLOWED, hosts }, restricted: true });
+    const sender = createSender({ clock: instantClock(), onError: failed.resolve, trust, lookup: names });
+    const before = requests.length;
+    sender.send(`http://${host}:${port}/hook`, { host });
+    const error = await Promise.race([failed.promise, got(before + 1)]);
+    await sender.close();
+    return error ? error.message : "sent";
+  };
+  assert.match(
+    await send("rebound.example", []),
+    /rebound\.example is at 127\.0\.0\.1, this machine or a private network; VM_AGENT_ALLOW_HOSTS=rebound\.example allows it/,
+  );
+  assert.match(
+    await send("127.0.0.1", []),
+    /its address is on 127\.0\.0\.1, this machine or a private network/,
+  );
+  assert.match(
+    await send("mixed.example", [], at("203.0.113.9", "127.0.0.1")),
+    /mixed\.example is at 127\.0\.0\.1/,
+  );
+  assert.deepEqual(requests, [], "nothing has arrived");
+  for (const allowed of ["rebound.example", "127.0.0.0/8"])
+    assert.equal(await send("rebound.example", [allowed]), "sent");
+  assert.equal(await send("127.0.0.1", ["127.0.0.1"]), "sent");
+  assert.equal(requests.length, 3);
+});
+
+test("of a followed remote: a redirect is not followed either", async (t) => {
+  const { url, requests } = await receiver(
+    t,
+    Array.from({ length: SENDING.tries }, () => 302),
+  );
+  const failed = Promise.withResolvers<Error>();
+  const trust = () => ({ allow: { ...NOTHING_ALLOWED, hosts: ["127.0.0.1"] }, restricted: true });
+  const sender = createSender({ clock: instantClock(), onError: failed.resolve, trust });
+  sender.send(url, {});
+  assert.match((await failed.promise).message, /it answered 302/);
   assert.deepEqual([...new Set(requests.map((r) => r.url))], ["/hook/secret-path"]);
   await sender.close();
 });

@@ -1,5 +1,6 @@
 /** runtime-config.ts: secrets come from where the document says; what is missing is named, and what was found is never shown. */
 import assert from "node:assert/strict";
+import { NOTHING_ALLOWED } from "../base/env.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,9 @@ import { createRuntimeConfigs } from "./runtime-config.ts";
 
 const KEY = Buffer.alloc(32, 7);
 const runtimeConfig = (agent: DesiredAgent, env: Readonly<Record<string, string>>, key = KEY) =>
-  createRuntimeConfigs({ env, key }).read(agent);
+  createRuntimeConfigs({ env, trust: () => ({ allow: NOTHING_ALLOWED, restricted: false }), key }).read(
+    agent,
+  );
 
 const withSecrets = (secrets: Readonly<Record<string, SecretRef>>) => ({
   ...agentOf({ name: "a", config: "hash" }),
@@ -69,7 +72,11 @@ test("a file that goes away, or is being written, leaves the value that was read
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "key");
   const agent = withSecrets({ KEY: { fromFile: file } });
-  const configs = createRuntimeConfigs({ env: {}, key: KEY });
+  const configs = createRuntimeConfigs({
+    env: {},
+    trust: () => ({ allow: NOTHING_ALLOWED, restricted: false }),
+    key: KEY,
+  });
   writeFileSync(file, "one\n");
   const first = await configs.read(agent);
   assert.deepEqual(first.rotated, []);

@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { withholdFromInstances } from "../base/withheld.ts";
 import type { DesiredAgent, SecretRef } from "../core/types.ts";
+import { refusedSecret, type Trust } from "./fleet-trust.ts";
 import type { RuntimeConfig } from "./ports.ts";
 
 export interface MissingSecret {
@@ -14,6 +15,8 @@ export interface MissingSecret {
 }
 
 export interface RuntimeConfigDeps {
+  /** Of the fleet that is in force. */
+  readonly trust: () => Trust;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The fleet's key: without it nobody can tell from a hash which value was hashed. */
   readonly key: Buffer;
@@ -36,25 +39,30 @@ export interface RuntimeConfigs {
  * Remembers in memory the last value of each secret: one that cannot be read any more stays in force, and a runtime that
  * comes anew gets it. What was never read in this process is left to the runtime, which keeps what it has.
  */
-export function createRuntimeConfigs({ env, key }: RuntimeConfigDeps): RuntimeConfigs {
+export function createRuntimeConfigs({ env, key, trust }: RuntimeConfigDeps): RuntimeConfigs {
   const known = new Map<string, ReadonlyMap<string, string>>();
   return {
     async read(agent) {
       const before = known.get(agent.name);
       const values = new Map<string, string>();
       const missing: MissingSecret[] = [];
+      const refused = new Set<string>();
       const rotated: string[] = [];
       for (const [name, ref] of Object.entries(agent.secrets)) {
         const last = before?.get(name);
-        const found = await readSecret(ref, env);
+        const found = readSecret(ref, env, trust());
         if (typeof found !== "string") missing.push(missingSecret(agent.name, name, found));
+        if (typeof found !== "string" && found.isRefused) {
+          refused.add(name);
+          continue;
+        }
         const value = typeof found === "string" ? found : last;
         if (value === undefined) continue;
         values.set(name, value);
         if (last !== undefined && value !== last) rotated.push(name);
       }
       known.set(agent.name, values);
-      return { config: configOf(agent, values, key), missing, rotated };
+      return { config: configOf(agent, { values, refused }, key), missing, rotated };
     },
     retain(agents) {
       const kept = new Set(agents);
@@ -64,12 +72,17 @@ export function createRuntimeConfigs({ env, key }: RuntimeConfigDeps): RuntimeCo
 }
 
 interface Unread {
+  /** It may not be used: its former value is not used either. */
+  readonly isRefused?: boolean;
   readonly why: string;
   readonly release: string;
 }
 
 /** Of a file, its last line end is not part of the value. An empty file is one that is being written. */
-async function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"]): Promise<string | Unread> {
+function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"], trust: Trust): string | Unread {
+  const refused = refusedSecret(ref, trust);
+  if (refused !== null)
+    return { why: `its source ${refused.message}`, release: refused.next, isRefused: true };
   if ("fromEnv" in ref) {
     withholdFromInstances(ref.fromEnv);
     const value = env[ref.fromEnv];
@@ -91,17 +104,27 @@ async function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"]): Promis
   return text === "" ? { why: `${fromFile} is empty`, release } : text.replace(/\r?\n$/, "");
 }
 
-const missingSecret = (agent: string, secret: string, { why, release }: Unread): MissingSecret => ({
+const missingSecret = (
+  agent: string,
+  secret: string,
+  { why, release, isRefused = false }: Unread,
+): MissingSecret => ({
   agent,
   secret,
-  message: `secret ${secret} of ${agent}: ${why}; its former value, if there was one, stays in force`,
+  message: `secret ${secret} of ${agent}: ${why}${isRefused ? "" : "; its former value, if there was one, stays in force"}`,
   release,
 });
 
-function configOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key: Buffer): RuntimeConfig {
+interface Secrets {
+  readonly values: ReadonlyMap<string, string>;
+  /** The runtime does not keep what it has of these. */
+  readonly refused: ReadonlySet<string>;
+}
+
+function configOf(agent: DesiredAgent, { values, refused }: Secrets, key: Buffer): RuntimeConfig {
   const { configHash, type, capabilities, labels, tasks, health, size } = agent;
   const names = Object.keys(agent.secrets);
-  const keepSecrets = names.filter((name) => !values.has(name));
+  const keepSecrets = names.filter((name) => !values.has(name) && !refused.has(name));
   return {
     hash: names.length === 0 ? configHash : `${configHash}.${sealOf(agent, values, key)}`,
     type,

@@ -1,7 +1,8 @@
 /** Whether the fleet files can be used. */
 import { errorLine } from "../../reconcile/fleet-errors.ts";
+import { allowedWords } from "../../reconcile/fleet-trust.ts";
 import { counted, shownPath } from "../output.ts";
-import type { Check } from "./check.ts";
+import type { Check, Finding } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
 export const fleet: Check<Patient> = {
@@ -19,6 +20,10 @@ export const fleet: Check<Patient> = {
             next: `write an agent into ${where}; nothing is removed while it is so`,
           },
         ];
+      const { restricted = false } = found.desired;
+      const bounds: readonly Finding[] = restricted
+        ? [{ level: "good", found: `the fleet follows a remote; ${allowedWords(settings.allow)}` }]
+        : [];
       const notes =
         found.warnings.length === 0
           ? ""
@@ -28,6 +33,7 @@ export const fleet: Check<Patient> = {
           level: "good",
           found: `the fleet ${where} is valid: ${counted(agents.length, "agent")}, ${counted(snapshots.length, "snapshot")}${notes}`,
         },
+        ...bounds,
       ];
     }
     const [first] = found.errors;

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
-import type { EnvRecord, Settings } from "../../base/env.ts";
+import { type EnvRecord, type Settings, trustOf } from "../../base/env.ts";
 import { toVmAgentError, type VmAgentError } from "../../base/errors.ts";
 import { createBus } from "../../base/events.ts";
 import { type Run, run as realRun } from "../../base/exec.ts";
@@ -72,7 +72,7 @@ export function createPatient(settings: Settings, env: EnvRecord, options: Patie
   };
   const fleet = once(async () => {
     const { readFleetInGit } = await import("../../reconcile/fleet-git-reader.ts");
-    return (await readFleetInGit(settings.fleet, { mayFetch: async () => false })).read;
+    return (await readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch: async () => false })).read;
   });
   const stored = once(() => lookAtStore(databasePath(settings.home)));
   return {

@@ -1,4 +1,5 @@
 /** `vm-agent install-service` and `uninstall-service`: the hub starts by itself, and comes back when it fell. */
+import { trustOf } from "../../base/env.ts";
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT, VmAgentError, toVmAgentError } from "../../base/errors.ts";
@@ -166,7 +167,7 @@ async function lingering({ manager, name }: Who): Promise<readonly string[]> {
 }
 
 async function secretVariables({ settings }: Invocation): Promise<readonly string[]> {
-  const read = await loadFleet(settings.fleet);
+  const read = await loadFleet(settings.fleet, trustOf(settings));
   const named = read.ok
     ? read.desired.agents.flatMap((a) =>
         Object.values(a.secrets).flatMap((s) => ("fromEnv" in s ? [s.fromEnv] : [])),

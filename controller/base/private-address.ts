@@ -1,0 +1,63 @@
+/** Addresses that lead to this machine or its own networks; and which hosts an operator has allowed. Pure. */
+import { BlockList, isIP } from "node:net";
+
+/** IANA's special-purpose registries: all that is not globally reachable. */
+const PRIVATE: readonly (readonly [address: string, bits: number, family: "ipv4" | "ipv6"])[] = [
+  ["0.0.0.0", 8, "ipv4"],
+  ["10.0.0.0", 8, "ipv4"],
+  ["100.64.0.0", 10, "ipv4"],
+  ["127.0.0.0", 8, "ipv4"],
+  ["169.254.0.0", 16, "ipv4"],
+  ["172.16.0.0", 12, "ipv4"],
+  ["192.0.0.0", 24, "ipv4"],
+  ["192.168.0.0", 16, "ipv4"],
+  ["198.18.0.0", 15, "ipv4"],
+  ["224.0.0.0", 3, "ipv4"],
+  ["::", 127, "ipv6"],
+  ["64:ff9b:1::", 48, "ipv6"],
+  ["fc00::", 7, "ipv6"],
+  ["fe80::", 10, "ipv6"],
+  ["fec0::", 10, "ipv6"],
+  ["ff00::", 8, "ipv6"],
+];
+
+const privates = new BlockList();
+for (const [address, bits, family] of PRIVATE) privates.addSubnet(address, bits, family);
+
+/** IPv4 inside of IPv6: mapped, compatible, NAT64 and 6to4 addresses reach the IPv4 network. */
+const EMBEDDED = new BlockList();
+EMBEDDED.addSubnet("::ffff:0:0", 96, "ipv6");
+EMBEDDED.addSubnet("::", 96, "ipv6");
+EMBEDDED.addSubnet("64:ff9b::", 96, "ipv6");
+EMBEDDED.addSubnet("2002::", 16, "ipv6");
+
+/** What is no address counts as private. An IPv6 form of an IPv4 address is not looked through, and counts as private too. */
+export function isPrivate(address: string): boolean {
+  const family = isIP(address);
+  if (family === 4) return privates.check(address, "ipv4");
+  if (family === 6) return privates.check(address, "ipv6") || EMBEDDED.check(address, "ipv6");
+  return true;
+}
+
+/** `URL.hostname` has brackets around an IPv6 address, and perhaps a dot at the end of a name. */
+export const hostOf = (url: string): string => plainHost(new URL(url).hostname);
+
+const plainHost = (host: string): string => host.toLowerCase().replace(/^\[|\]$|\.$/g, "");
+
+/** Names are compared as they are; an address, or a network such as 10.1.0.0/16, is compared by its value. */
+export function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  const wanted = plainHost(host);
+  const family = isIP(wanted);
+  return allowed.some((entry) => {
+    const [address = "", bits] = plainHost(entry).split("/");
+    const kind = isIP(address);
+    if (family === 0 || kind !== family) return kind === 0 && address === wanted;
+    const list = new BlockList();
+    const type = family === 4 ? "ipv4" : "ipv6";
+    const most = family === 4 ? 32 : 128;
+    const length = bits === undefined ? most : Number(bits);
+    if (!Number.isInteger(length) || length < 0 || length > most) return false;
+    list.addSubnet(address, length, type);
+    return list.check(wanted, type);
+  });
+}
