@@ -267,6 +267,30 @@ describe("a fleet that follows a branch of a remote", () => {
     assert.equal(await stage.repository.git("status", "--porcelain"), "");
   });
 
+  it("refuses what a push would take of this machine; plan and doctor say what is allowed", async () => {
+    const { revision } = await stage.fleet();
+    assert.match((await stage.cli("plan")).stdout, /nothing of this machine is allowed/);
+    assert.match(
+      (await stage.cli("doctor")).stdout,
+      /the fleet follows a remote; nothing of this machine is allowed/,
+    );
+    await other.write("fleet/agents/builder.yaml", `${withCpu(2)}secrets: {S: {fromFile: /etc/hostname}}\n`);
+    await other.commit("A secret of the host");
+    await other.git("push", "--quiet", "--force", "origin", "HEAD:main");
+    const refused = await until(
+      "it is refused",
+      async () => {
+        const plan = await stage.cli("plan");
+        return plan.code === 65 ? plan.stderr : null;
+      },
+      60_000,
+    );
+    assert.match(refused, /agents\/builder\.yaml:\d+:\d+ \/secrets\/S\/fromFile is \/etc\/hostname/);
+    assert.match(refused, /VM_AGENT_ALLOW_PATHS=\/etc allows it/);
+    assert.equal((await stage.fleet()).revision, revision, "the last good fleet stays in force");
+    await push(2, "Without it");
+  });
+
   it("goes on with what was fetched last while the remote cannot be reached", async () => {
     const { revision } = await stage.fleet();
     await rename(bare, `${bare}-away`);
