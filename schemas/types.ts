@@ -2449,6 +2449,9 @@ export interface ApiBodies {
   readonly TokenRotated?: TokenRotated;
   readonly JoinToken?: JoinToken;
   readonly HealthHistories?: HealthHistories;
+  readonly LossView?: LossView;
+  readonly LossesAcknowledged?: LossesAcknowledged;
+  readonly AlertView?: AlertView;
 }
 /**
  * Why a request was refused (RFC 9457), with the code and the next step.
@@ -3244,11 +3247,11 @@ export interface AuditRecord {
   readonly hash: string;
 }
 /**
- * Whether the chain of the audit is whole.
+ * Whether the chain of the audit is whole, and whether the database lost anything.
  */
 export interface AuditVerified {
   /**
-   * It is.
+   * The chain is whole, and no loss waits to be acknowledged.
    */
   readonly intact: boolean;
   /**
@@ -3298,6 +3301,103 @@ export interface AuditVerified {
      */
     readonly why: string;
   } | null;
+  /**
+   * Entries before which something is missing or damaged, as an operator acknowledged.
+   *
+   * Items: Number of the entry.
+   */
+  readonly gaps: readonly number[];
+  /**
+   * What was found to be lost or damaged and is not acknowledged, oldest first.
+   */
+  readonly losses: readonly LossView[];
+}
+/**
+ * Stored data that is lost or damaged, as a start of the hub found it.
+ */
+export interface LossView {
+  /**
+   * When it was found, in milliseconds since 1970.
+   */
+  readonly at: number;
+  /**
+   * Transactions that were acknowledged and are gone.
+   */
+  readonly commits: number;
+  /**
+   * Tasks that these wrote: the task or its latest state is missing.
+   *
+   * Items: A task.
+   */
+  readonly tasks: readonly {
+    /**
+     * Its id.
+     */
+    readonly id: string;
+    /**
+     * The state that it had.
+     */
+    readonly state: string;
+  }[];
+  /**
+   * Audit entries that these wrote; null: none.
+   */
+  readonly audit: {
+    /**
+     * The first number.
+     */
+    readonly from: number;
+    /**
+     * The last number.
+     */
+    readonly to: number;
+  } | null;
+  /**
+   * Other tables that these wrote.
+   *
+   * Items: A table.
+   */
+  readonly tables: readonly string[];
+  /**
+   * Pages of the database whose content is not what was written.
+   *
+   * Items: A page.
+   */
+  readonly pages: {
+    /**
+     * Its number.
+     */
+    readonly page: number;
+    /**
+     * The table or index that it belongs to; null: it was not in use.
+     */
+    readonly of: string | null;
+    /**
+     * Numbers of the rows that may be on it, where they have numbers.
+     */
+    readonly rows: {
+      /**
+       * The first number.
+       */
+      readonly from: number;
+      /**
+       * The last number.
+       */
+      readonly to: number;
+    } | null;
+    /**
+     * Tasks whose record or output may be on it.
+     *
+     * Items: An id.
+     */
+    readonly tasks: readonly string[];
+  }[];
+  /**
+   * Why it is not known whether anything is missing.
+   *
+   * Items: One reason.
+   */
+  readonly unverified: readonly string[];
 }
 /**
  * Events that are still remembered, oldest first.
@@ -3920,6 +4020,10 @@ export interface FleetView {
    * Nothing to do, or nothing that can be done.
    */
   readonly settled: boolean;
+  /**
+   * What must not be overlooked about the hub itself, the worst first.
+   */
+  readonly alerts: readonly AlertView[];
 }
 /**
  * How instances are made.
@@ -3937,6 +4041,23 @@ export interface DriverView {
    * Not virtual machines.
    */
   readonly sandbox: boolean;
+}
+/**
+ * Something about the hub that a person must know.
+ */
+export interface AlertView {
+  /**
+   * bad: something is lost or held; warn: it may come to that.
+   */
+  readonly level: "bad" | "warn";
+  /**
+   * What it is, without a final period.
+   */
+  readonly message: string;
+  /**
+   * What to do about it.
+   */
+  readonly next: string;
 }
 /**
  * Lines of a runtime's log.
@@ -4043,4 +4164,13 @@ export interface HealthHistory {
    * Items: One of them; null: it was not said.
    */
   readonly disk: readonly (number | null)[];
+}
+/**
+ * What was acknowledged.
+ */
+export interface LossesAcknowledged {
+  /**
+   * The losses, oldest first; empty: there was none.
+   */
+  readonly losses: readonly LossView[];
 }

@@ -9,6 +9,8 @@ export interface AuditAnchor {
   /** The last pruned entry. */
   readonly cut: AuditLink | null;
   readonly end: AuditLink | null;
+  /** Entries that do not fit the one before them, which a person acknowledged. */
+  readonly acknowledged?: readonly AuditLink[];
 }
 
 export const NO_ANCHOR: AuditAnchor = { cut: null, end: null };
@@ -35,17 +37,17 @@ export function checkChain(rows: Iterable<ChainedRow>, anchor: AuditAnchor, know
   const { cut } = anchor;
   let end: AuditLink | null = cut;
   let entries = 0;
-  const done = (broken: AuditCheck["broken"]): AuditCheck => ({ entries, cut, end, broken });
+  const gaps: number[] = [];
+  const done = (broken: AuditCheck["broken"]): AuditCheck => ({ entries, cut, end, broken, gaps });
   if (known && cut && known.seq < cut.seq)
     return done({ seq: known.seq, why: "that link is older than what is kept" });
   if (known && cut?.seq === known.seq && cut.hash !== known.hash)
     return done({ seq: known.seq, why: "it is another entry than the one that was noted" });
+  const acknowledged = new Set(anchor.acknowledged?.map(({ seq, hash }) => `${seq}:${hash}`));
   for (const row of rows) {
-    const expected: number = (end?.seq ?? 0) + 1;
-    // Numbers are consecutive: a gap is a removed entry.
-    if (row.seq !== expected) return done({ seq: expected, why: `the next entry is ${row.seq}` });
-    if (link(end?.hash ?? GENESIS, row.entry, row.detail) !== row.hash)
-      return done({ seq: row.seq, why: "its hash does not fit its content and the entry before it" });
+    const why = misfit(row, end);
+    if (why && !acknowledged.has(`${row.seq}:${row.hash}`)) return done(why);
+    if (why) gaps.push(row.seq);
     end = { seq: row.seq, hash: row.hash };
     entries += 1;
     if (known?.seq === row.seq && known.hash !== row.hash)
@@ -61,4 +63,24 @@ export function checkChain(rows: Iterable<ChainedRow>, anchor: AuditAnchor, know
   if (anchor.end && (anchor.end.seq !== end?.seq || anchor.end.hash !== end.hash))
     return done({ seq: anchor.end.seq, why: "what follows it was not written by vm-agent" });
   return done(null);
+}
+
+/** Why an entry does not follow the one before it; null: it does. */
+function misfit(row: ChainedRow, before: AuditLink | null): AuditCheck["broken"] {
+  // Numbers are consecutive: a gap is a removed entry.
+  const expected = (before?.seq ?? 0) + 1;
+  if (row.seq !== expected) return { seq: expected, why: `the next entry is ${row.seq}` };
+  if (link(before?.hash ?? GENESIS, row.entry, row.detail) === row.hash) return null;
+  return { seq: row.seq, why: "its hash does not fit its content and the entry before it" };
+}
+
+/** The anchor under which the chain is whole as it is now. */
+export function acknowledgeChain(rows: Iterable<ChainedRow>, anchor: AuditAnchor): AuditAnchor {
+  const acknowledged: AuditLink[] = [];
+  let end: AuditLink | null = anchor.cut;
+  for (const row of rows) {
+    if (misfit(row, end)) acknowledged.push({ seq: row.seq, hash: row.hash });
+    end = { seq: row.seq, hash: row.hash };
+  }
+  return { cut: anchor.cut, end, acknowledged };
 }

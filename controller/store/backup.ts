@@ -18,6 +18,7 @@ import { DatabaseSync } from "node:sqlite";
 import { VmAgentError } from "../base/errors.ts";
 import { mustBePlain } from "../base/plain-file.ts";
 import { APPLICATION_ID, applicationId, LATEST, schemaVersion } from "./migrate.ts";
+import { forgetSums } from "./page-sums.ts";
 import { corrupt, newer, storeError } from "./sql-errors.ts";
 
 export interface KeyFile {
@@ -141,9 +142,11 @@ export function restoreDatabase(backup: string, database: string, now: number): 
     });
     syncFile(between);
     if (had) copyOld(database, kept);
+    // From here on a crash leaves a database, the old or the new one, whose next start makes new checksums.
+    forgetSums(database);
     renameSync(between, database);
     // They belong to the old file; its content is in the kept copy.
-    for (const end of ["-wal", "-shm"]) rmSync(`${database}${end}`, { force: true });
+    for (const end of ["-wal", "-shm", "-commits", "-loss"]) rmSync(`${database}${end}`, { force: true });
     syncFile(dirname(database));
   } catch (error) {
     for (const end of ["", "-journal"]) rmSync(`${between}${end}`, { force: true });

@@ -1,5 +1,7 @@
 /** The few calls of node:sqlite that the sub-stores use, so that only `sqlite.ts` imports it. */
 
+import type { Touched } from "./commit-log.ts";
+
 export type SqlValue = null | number | bigint | string | Uint8Array;
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -15,4 +17,4 @@ export interface Db {
 }
 
 /** How the sub-stores write: `run` is called inside a transaction, perhaps twice (see group-commit.ts). */
-export type Write = (run: () => void) => Promise<void>;
+export type Write = (touched: Touched, run: () => void) => Promise<void>;

@@ -8,10 +8,12 @@
  * A write may run twice: when any write of a batch fails, the batch is rolled back and each write gets a transaction
  * of its own, so that only the failing ones fail. Writes must therefore have no effect outside the database.
  */
+import type { Touched } from "./commit-log.ts";
 import type { Db } from "./db.ts";
 import { storeError } from "./sql-errors.ts";
 
 interface Pending {
+  readonly touched: Touched;
   readonly run: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -26,11 +28,19 @@ const MAX_BATCH = 2000;
 const MAX_TURNS = 4;
 const CROWD = 16;
 
+export interface CommitHooks {
+  /** Runs last in every transaction, once for all its writes. */
+  beforeCommit(): void;
+  /** Runs when the transaction is on disk, before its writes are acknowledged. */
+  committed(touched: readonly Touched[]): void;
+  acknowledged(): void;
+}
+
 export class GroupCommit {
   readonly #begin;
   readonly #commit;
   readonly #rollback;
-  readonly #beforeCommit: () => void;
+  readonly #hooks: CommitHooks;
   readonly #path: string;
   #pending: Pending[] = [];
   #scheduled: NodeJS.Immediate | null = null;
@@ -39,9 +49,8 @@ export class GroupCommit {
   #turns = 0;
   #seen = 0;
 
-  /** `beforeCommit` runs last in every transaction, once for all its writes. */
-  constructor(db: Db, path: string, beforeCommit: () => void = () => {}) {
-    this.#beforeCommit = beforeCommit;
+  constructor(db: Db, path: string, hooks: CommitHooks) {
+    this.#hooks = hooks;
     this.#path = path;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
@@ -49,10 +58,10 @@ export class GroupCommit {
   }
 
   /** Resolves once the write is on disk. */
-  readonly write = (run: () => void): Promise<void> =>
+  readonly write = (touched: Touched, run: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
       if (this.#closed) return reject(storeError(new Error("the store is closed"), this.#path));
-      this.#pending.push({ run, resolve, reject });
+      this.#pending.push({ touched, run, resolve, reject });
       this.#scheduled ??= setImmediate(this.#turn);
     });
 
@@ -98,7 +107,7 @@ export class GroupCommit {
     }
     try {
       for (const write of batch) write.run();
-      this.#beforeCommit();
+      this.#hooks.beforeCommit();
       this.#commit.run();
     } catch (error) {
       this.#undo();
@@ -106,7 +115,9 @@ export class GroupCommit {
       else for (const write of batch) this.#together([write]);
       return;
     }
+    this.#hooks.committed(batch.map(({ touched }) => touched));
     for (const write of batch) write.resolve();
+    this.#hooks.acknowledged();
   }
 
   #undo(): void {

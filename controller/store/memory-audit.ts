@@ -1,16 +1,13 @@
 /** The audit without a disk: the same chain, the same filter, the same anchor. */
-import { type AuditAnchor, checkChain, GENESIS, link, NO_ANCHOR } from "./audit-chain.ts";
+import { acknowledgeChain, type AuditAnchor, checkChain, GENESIS, link, NO_ANCHOR } from "./audit-chain.ts";
 import type { AuditFilter, AuditRow, AuditStore } from "./store.ts";
 
 export function memoryAudit(): AuditStore {
   let all: readonly AuditRow[] = [];
   let anchor: AuditAnchor = NO_ANCHOR;
-  const check: AuditStore["check"] = (known) =>
-    checkChain(
-      all.map(({ seq, hash, detail, ...entry }) => ({ seq, hash, entry, detail: JSON.stringify(detail) })),
-      anchor,
-      known,
-    );
+  const rows = () =>
+    all.map(({ seq, hash, detail, ...entry }) => ({ seq, hash, entry, detail: JSON.stringify(detail) }));
+  const check: AuditStore["check"] = (known) => checkChain(rows(), anchor, known);
   return {
     async append(entry) {
       const end = anchor.end ?? { seq: 0, hash: GENESIS };
@@ -31,6 +28,9 @@ export function memoryAudit(): AuditStore {
         .map((row) => structuredClone(row)),
     check,
     verify: () => check().broken?.seq ?? null,
+    async acknowledge() {
+      anchor = acknowledgeChain(rows(), anchor);
+    },
     async prune(before, keep, most) {
       const young = all.findIndex((row) => row.at >= before);
       const byAge = young < 0 ? all.length : young;

@@ -50,6 +50,8 @@ export function createMemoryStore(): Store {
     audit: memoryAudit(),
     kv: keyValues(),
     nextFence: async () => ++fence,
+    losses: () => [],
+    acknowledge: async () => [],
     usedBytes: () => 0,
     flush: async () => {},
     close: async () => {},

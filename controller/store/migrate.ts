@@ -4,6 +4,7 @@ import { start } from "./migrations/0001-start.ts";
 import { deadLetters } from "./migrations/0002-dead-letters.ts";
 import { messageSenders } from "./migrations/0003-message-senders.ts";
 import { outputPlaces } from "./migrations/0004-output-places.ts";
+import { protectedFile } from "./migrations/0005-protected.ts";
 
 export interface Migration {
   /** Consecutive from 1; a released migration is never edited. */
@@ -12,7 +13,13 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [start, deadLetters, messageSenders, outputPlaces];
+export const MIGRATIONS: readonly Migration[] = [
+  start,
+  deadLetters,
+  messageSenders,
+  outputPlaces,
+  protectedFile,
+];
 export const LATEST: number = MIGRATIONS.length;
 
 /** "VMAG": tells our files from other programs' SQLite databases. */

@@ -1,5 +1,7 @@
 /** Rows of JSON, each parsed once: one whose text is as it was at the last reading gives the very value of then. */
 
+import { storedValue } from "./sql-errors.ts";
+
 /**
  * Nearly nothing changes between two looks of the loop, and to parse 10,000 claims and 10,000 sizes took longer than everything
  * that was decided about them. Values are shared between readings, and so nobody may change them. `keys` and `texts` are in
@@ -15,7 +17,7 @@ export function createParsedRows<T>(): (keys: readonly string[], texts: readonly
       const key = keys[i] ?? "";
       while (at < formerKeys.length && (formerKeys[at] ?? "") < key) at++;
       const isKnown = formerKeys[at] === key && formerTexts[at] === text;
-      return isKnown ? (former[at] as T) : (JSON.parse(text) as T);
+      return isKnown ? (former[at] as T) : storedValue<T>(text);
     });
     [formerKeys, formerTexts, former] = [keys, texts, values];
     return values;

@@ -1,8 +1,10 @@
 /** What the hub knew of its agents, written behind: a heartbeat is no reason for an fsync. */
 import { parseStored } from "../base/bounded-json.ts";
 import type { Db, Write } from "./db.ts";
+import { storedValue } from "./sql-errors.ts";
 import type { AgentRow, AgentStore } from "./store.ts";
 
+const TOUCHED = { table: "agents" };
 /** Milliseconds a row may stay in memory; a crash loses at most that much of `lastSeen` and statistics. */
 const WRITE_BEHIND = 2000;
 
@@ -29,7 +31,10 @@ export function sqlAgents(db: Db, write: Write): AgentStore & { flush(): void } 
     const batch = dirty;
     dirty = new Map();
     for (const { row, settled } of batch.values()) {
-      write(() => void upsert.run(row.id, row.registeredAt, row.lastSeen, JSON.stringify(row.json))).then(
+      write(
+        TOUCHED,
+        () => void upsert.run(row.id, row.registeredAt, row.lastSeen, JSON.stringify(row.json)),
+      ).then(
         () => settled.forEach((s) => void s.resolve()),
         (error: unknown) => settled.forEach((s) => void s.reject(error)),
       );
@@ -56,7 +61,7 @@ export function sqlAgents(db: Db, write: Write): AgentStore & { flush(): void } 
       const waiting = dirty.get(id);
       dirty.delete(id);
       waiting?.settled.forEach((s) => void s.resolve());
-      return write(() => void remove.run(id));
+      return write(TOUCHED, () => void remove.run(id));
     },
   };
 }
@@ -66,6 +71,6 @@ function toRow(row: Readonly<Record<string, unknown>>): AgentRow {
     id: String(row.id),
     registeredAt: Number(row.registered_at),
     lastSeen: Number(row.last_seen),
-    json: parseStored(String(row.json)) as Readonly<Record<string, unknown>>,
+    json: storedValue(row.json, parseStored),
   };
 }

@@ -1,6 +1,16 @@
 /** The audit: append-only and hash-chained. The one statement that removes entries takes the oldest and keeps their last hash. */
-import { type AuditAnchor, type ChainedRow, checkChain, GENESIS, link, NO_ANCHOR } from "./audit-chain.ts";
+import {
+  acknowledgeChain,
+  type AuditAnchor,
+  type ChainedRow,
+  checkChain,
+  GENESIS,
+  link,
+  NO_ANCHOR,
+} from "./audit-chain.ts";
+import type { Touched } from "./commit-log.ts";
 import type { Db, Row, Write } from "./db.ts";
+import { storedValue } from "./sql-errors.ts";
 import type { AuditLink, AuditRow, AuditStore } from "./store.ts";
 
 /** Entries read at a time while verifying. */
@@ -36,7 +46,7 @@ export function sqlAudit(db: Db, write: Write, transaction: () => number): SqlAu
   );
   const anchor = (): AuditAnchor => {
     const row = readAnchor.get(ANCHOR);
-    return row ? (JSON.parse(String(row.json)) as AuditAnchor) : NO_ANCHOR;
+    return row ? storedValue<AuditAnchor>(row.json) : NO_ANCHOR;
   };
   const current = (): AuditLink => {
     if (end.transaction === transaction()) return end;
@@ -68,27 +78,33 @@ export function sqlAudit(db: Db, write: Write, transaction: () => number): SqlAu
   return {
     append: (entry) => {
       const detail = JSON.stringify(entry.detail);
-      return write(() => {
+      const touched: Touched = { table: "audit", seq: 0 };
+      return write(touched, () => {
         const before = current();
         const hash = link(before.hash, entry, detail);
         const seq = before.seq + 1;
         insert.run(seq, entry.at, entry.actor, entry.action, entry.subject, detail, hash);
         end = { transaction: transaction(), seq, hash };
         unsealed = end.transaction;
+        touched.seq = seq;
       });
     },
     seal() {
       if (unsealed !== transaction()) return;
       const { seq, hash } = end;
-      writeAnchor.run(ANCHOR, JSON.stringify({ cut: anchor().cut, end: { seq, hash } }));
+      writeAnchor.run(ANCHOR, JSON.stringify({ ...anchor(), end: { seq, hash } }));
     },
     list: (after, limit) => page.all(after, limit).map(toRow),
     latest: ({ agent, kind, limit }) => newest.all(agent ?? null, kind ?? null, limit).map(toRow),
     check,
     verify: () => check().broken?.seq ?? null,
+    acknowledge: () =>
+      write({ table: "kv" }, () => {
+        writeAnchor.run(ANCHOR, JSON.stringify(acknowledgeChain(allRows(), anchor())));
+      }),
     async prune(before, keep, most) {
       let removed = 0;
-      await write(() => {
+      await write({ table: "audit" }, () => {
         removed = 0;
         const from = Number(first.get()?.seq ?? 0);
         const to = current().seq;
@@ -116,6 +132,6 @@ const head = (row: Row) => ({
 });
 
 function toRow(row: Row): AuditRow {
-  const detail = JSON.parse(String(row.detail)) as Readonly<Record<string, unknown>>;
+  const detail = storedValue(row.detail);
   return { ...head(row), detail, ...linkOf(row) };
 }

@@ -5,6 +5,8 @@ import type { Db, Write } from "./db.ts";
 import { createParsedRows } from "./parsed-rows.ts";
 import type { ClaimStore } from "./store.ts";
 
+const TOUCHED = { table: "claims" };
+
 export function fenced(fence: number, current: number): VmAgentError {
   return new VmAgentError({
     code: "fenced",
@@ -17,7 +19,7 @@ export function sqlFence(db: Db, write: Write): () => Promise<number> {
   const raise = db.prepare("UPDATE fence SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch");
   return async () => {
     let epoch = 0;
-    await write(() => {
+    await write(TOUCHED, () => {
       epoch = Number(raise.get()?.epoch);
     });
     return epoch;
@@ -45,12 +47,12 @@ export function sqlClaims(db: Db, write: Write): ClaimStore {
       );
     },
     put: (claim, fence) =>
-      write(() => {
+      write(TOUCHED, () => {
         guard(fence);
         upsert.run(claim.name, JSON.stringify(claim));
       }),
     remove: (name, fence) =>
-      write(() => {
+      write(TOUCHED, () => {
         guard(fence);
         remove.run(name);
       }),

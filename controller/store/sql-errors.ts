@@ -64,6 +64,18 @@ export function storeError(error: unknown, path: string): VmAgentError {
   }
 }
 
+/** A stored value. Errors: `database-corrupt` where it is no JSON: it was written as such. */
+export function storedValue<T = Readonly<Record<string, unknown>>>(
+  text: unknown,
+  parse: (text: string) => unknown = JSON.parse,
+): T {
+  try {
+    return parse(String(text)) as T;
+  } catch (error) {
+    throw corrupt("the database", "a record in it is not what was written", error);
+  }
+}
+
 export function corrupt(path: string, why: string, cause?: unknown): VmAgentError {
   return new VmAgentError({
     code: "database-corrupt",

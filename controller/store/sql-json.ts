@@ -1,7 +1,11 @@
 /** The two sub-stores that are one JSON value under one key: credentials and small values. */
 import type { Db, Write } from "./db.ts";
 import { createParsedRows } from "./parsed-rows.ts";
+import { storedValue } from "./sql-errors.ts";
 import type { CredentialRecord, CredentialStore, KeyValueStore } from "./store.ts";
+
+const CREDENTIALS = { table: "credentials" };
+const VALUES = { table: "kv" };
 
 export function sqlCredentials(db: Db, write: Write): CredentialStore {
   const select = db.prepare("SELECT json FROM credentials WHERE agent = ?");
@@ -12,10 +16,10 @@ export function sqlCredentials(db: Db, write: Write): CredentialStore {
   return {
     get(agent) {
       const row = select.get(agent);
-      return row ? (JSON.parse(String(row.json)) as CredentialRecord) : null;
+      return row ? storedValue<CredentialRecord>(row.json) : null;
     },
-    put: (record) => write(() => void upsert.run(record.agent, JSON.stringify(record))),
-    remove: (agent) => write(() => void remove.run(agent)),
+    put: (record) => write(CREDENTIALS, () => void upsert.run(record.agent, JSON.stringify(record))),
+    remove: (agent) => write(CREDENTIALS, () => void remove.run(agent)),
   };
 }
 
@@ -39,7 +43,7 @@ export function sqlKeyValues(db: Db, write: Write): KeyValueStore {
   return {
     get(key) {
       const row = select.get(key);
-      return row ? (JSON.parse(String(row.json)) as unknown) : undefined;
+      return row ? storedValue<unknown>(row.json) : undefined;
     },
     all(prefix) {
       const rows = range.all(prefix);
@@ -52,8 +56,8 @@ export function sqlKeyValues(db: Db, write: Write): KeyValueStore {
     },
     put: (key, value) => {
       const json = JSON.stringify(value ?? null);
-      return write(() => void upsert.run(key, json));
+      return write(VALUES, () => void upsert.run(key, json));
     },
-    remove: (key) => write(() => void remove.run(key)),
+    remove: (key) => write(VALUES, () => void remove.run(key)),
   };
 }

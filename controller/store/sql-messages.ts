@@ -8,6 +8,8 @@ import {
   type QueuedMessage,
 } from "./store.ts";
 
+const TOUCHED = { table: "messages" };
+
 export function sqlMessages(db: Db, write: Write): MessageStore {
   const count = db.prepare("SELECT count(*) AS n FROM messages WHERE recipient = ?");
   const insert = db.prepare(
@@ -26,7 +28,7 @@ export function sqlMessages(db: Db, write: Write): MessageStore {
   return {
     async enqueue(message) {
       let over = 0;
-      await write(() => {
+      await write(TOUCHED, () => {
         insert.run(message.id, message.to, message.json, message.at, message.expiresAt, message.from);
         const excess = Number(count.get(message.to)?.n) - MESSAGES_PER_RECIPIENT;
         for (over = 0; over < excess; ) {
@@ -37,17 +39,17 @@ export function sqlMessages(db: Db, write: Write): MessageStore {
     },
     pending: (to, now, limit = MESSAGES_PER_RECIPIENT) => select.all(to, now, limit).map(asMessage),
     remove: (ids) =>
-      ids.length === 0 ? Promise.resolve() : write(() => ids.forEach((id) => void remove.run(id))),
+      ids.length === 0 ? Promise.resolve() : write(TOUCHED, () => ids.forEach((id) => void remove.run(id))),
     async expire(now) {
       let moved = 0;
-      await write(() => {
+      await write(TOUCHED, () => {
         moved = expired("expired", now, now);
       });
       return moved;
     },
     async bury(to, reason, now) {
       let moved = 0;
-      await write(() => {
+      await write(TOUCHED, () => {
         moved = orphaned(reason, now, to);
       });
       return moved;
@@ -102,7 +104,7 @@ export function sqlDeadLetters(db: Db, write: Write): DeadLetterStore {
   });
   return {
     put: ({ id, to, reason, json, at }) =>
-      write(() => {
+      write(TOUCHED, () => {
         insert.run(id, to, reason, json, at);
         trim.run(DEAD_LETTERS_KEPT);
       }),
@@ -113,6 +115,6 @@ export function sqlDeadLetters(db: Db, write: Write): DeadLetterStore {
     list: () => all.all().map(asLetter),
     count: () => Number(count.get()?.n),
     remove: (ids) =>
-      ids.length === 0 ? Promise.resolve() : write(() => ids.forEach((id) => void remove.run(id))),
+      ids.length === 0 ? Promise.resolve() : write(TOUCHED, () => ids.forEach((id) => void remove.run(id))),
   };
 }

@@ -1,12 +1,18 @@
 /** Tasks and their output. Two writes in a task's common life: the insert before the answer, the update with the result. */
 import { parseStored } from "../base/bounded-json.ts";
+import type { Touched } from "./commit-log.ts";
 import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
+import { storedValue } from "./sql-errors.ts";
 import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "./store.ts";
 
 const OPEN = "('queued', 'sent', 'running')";
 /** All but the result: what a runtime answered has up to 4 MB each. */
 const LISTED = `seq, id, agent, type, spec, body_hash, idempotency_key, created_at, state, epoch, sent_at, accepted_at, started_at,
   finished_at, exit_code, NULL AS result, substr(error, 1, 500) AS error, cancel_reason, dropped_bytes`;
+
+const OUTPUT = { table: "output" };
+const PRUNED = { table: "tasks" };
+const of = ({ id, state }: TaskRecord): Touched => ({ table: "tasks", task: { id, state } });
 
 export function sqlTasks(db: Db, write: Write): TaskStore {
   const insert = db.prepare(
@@ -55,6 +61,7 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
       const { id, agent, type, bodyHash, idempotencyKey, createdAt, state, epoch, sentAt } = task;
       if (isNew(task)) {
         return write(
+          of(task),
           () =>
             void insertNew.run(
               id,
@@ -72,12 +79,13 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
       }
       const values = progress(task);
       return write(
+        of(task),
         () => void insert.run(id, agent, type, spec, bodyHash, idempotencyKey, createdAt, ...values),
       );
     },
     update: (task, output) => {
       const values = progress(task);
-      return write(() => {
+      return write(of(task), () => {
         update.run(...values, task.id);
         if (output && output.length > 0) addChunks(output);
       });
@@ -92,11 +100,11 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
       return statement.all(...values).map(toTask);
     },
     open: () => open.all().map(toTask),
-    appendOutput: (list) => (list.length === 0 ? Promise.resolve() : write(() => addChunks(list))),
+    appendOutput: (list) => (list.length === 0 ? Promise.resolve() : write(OUTPUT, () => addChunks(list))),
     output: (taskId, after) => chunks.all(taskId, after).map(toChunk),
     async prune(finishedBefore, keep) {
       let removed = 0;
-      await write(() => {
+      await write(PRUNED, () => {
         pruneOutput.run(finishedBefore, keep);
         removed = Number(pruneTasks.run(finishedBefore, keep).changes);
       });
@@ -104,7 +112,7 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     },
     async pruneOutput(finishedBefore, most) {
       let of = 0;
-      await write(() => {
+      await write(OUTPUT, () => {
         const ids = withOutput.all(finishedBefore, most).map((row) => String(row.id));
         for (const id of ids) dropOutput.run(id);
         of = ids.length;
@@ -163,7 +171,7 @@ function toTask(row: Row): TaskRecord {
     id: String(row.id),
     agent: String(row.agent),
     type: String(row.type),
-    spec: JSON.parse(String(row.spec)) as Readonly<Record<string, unknown>>,
+    spec: storedValue(row.spec),
     state: String(row.state) as TaskState,
     epoch: Number(row.epoch),
     createdAt: Number(row.created_at),
@@ -172,8 +180,7 @@ function toTask(row: Row): TaskRecord {
     startedAt: instant(row.started_at),
     finishedAt: instant(row.finished_at),
     exitCode: instant(row.exit_code),
-    result:
-      row.result === null ? null : (parseStored(String(row.result)) as Readonly<Record<string, unknown>>),
+    result: row.result === null ? null : storedValue(row.result, parseStored),
     error: text(row.error),
     cancelReason: text(row.cancel_reason),
     droppedBytes: Number(row.dropped_bytes),

@@ -1,12 +1,26 @@
 /** The store on SQLite: opens the file, refuses what is newer, damaged or not ours, and joins the sub-stores. */
-import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { VmAgentError } from "../base/errors.ts";
-import type { Db } from "./db.ts";
+import type { Db, SqlValue } from "./db.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { locate, unreadable } from "./locate.ts";
+import { addLoss, forgetLosses, type Loss, readLosses } from "./loss.ts";
 import { APPLICATION_ID, applicationId, LATEST, migrate, schemaVersion } from "./migrate.ts";
+import { forgetSums } from "./page-sums.ts";
+import { Protection } from "./protection.ts";
 import { corrupt, newer, readOnly, storeError } from "./sql-errors.ts";
 import { sqlAgents } from "./sql-agents.ts";
 import { sqlAudit } from "./sql-audit.ts";
@@ -15,6 +29,7 @@ import { sqlCredentials, sqlKeyValues } from "./sql-json.ts";
 import { sqlDeadLetters, sqlMessages } from "./sql-messages.ts";
 import { sqlTasks } from "./sql-tasks.ts";
 import type { Store } from "./store.ts";
+import { verify } from "./verify.ts";
 
 export interface OpenOptions {
   /** For commands that look while `up` writes: the file must exist, every write is rejected. */
@@ -23,6 +38,8 @@ export interface OpenOptions {
   readonly untouched?: boolean;
   /** Pages of 4 KiB that the file may have; for tests of a full disk. */
   readonly maxPages?: number;
+  /** When a loss is found; the time of this machine where absent. */
+  readonly now?: () => number;
 }
 
 /** Milliseconds that a write waits for another process's transaction. */
@@ -45,17 +62,61 @@ export function openStore(path: string, options: OpenOptions = {}): Store {
 function open(path: string, options: OpenOptions): Store {
   const untouched = options.readOnly === true && options.untouched === true;
   const file = untouched ? still(path) : path;
-  inspect(path, file, options.readOnly === true, untouched);
-  const db = new DatabaseSync(file, { readOnly: options.readOnly === true, timeout: BUSY_TIMEOUT });
+  if (options.readOnly === true) {
+    inspect(path, file, true, untouched ? "quick" : "none");
+    return assemble(connect(file, true), path, null);
+  }
+  const now = options.now?.() ?? Date.now();
+  const found = verify(path, now);
+  if (found.discardWal) setLogAside(path);
+  inspect(path, file, false, found.kind === "sound" ? "none" : found.loss ? "full" : "quick");
+  if (found.loss) addLoss(path, found.loss);
+  // Before the schema says that they are there.
+  if (found.kind === "unprotected") forgetSums(path);
+  const db = connect(file, false);
   try {
-    if (options.readOnly !== true) prepareForWriting(db, path, options);
-    db.exec("PRAGMA foreign_keys = ON");
-    return assemble(db, path, options.readOnly === true);
+    prepareForWriting(db, path, options);
+    const protection = new Protection(db, path, found.sums);
+    if (found.loss) describe(db, path, found.loss, protection, now);
+    return assemble(db, path, protection);
   } catch (error) {
     db.close();
     throw error;
   }
 }
+
+function connect(file: string | URL, readOnly: boolean): DatabaseSync {
+  const db = new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT });
+  db.exec("PRAGMA foreign_keys = ON");
+  return db;
+}
+
+/** The database file is newer than what is left of its log: SQLite would go back to that. */
+function setLogAside(path: string): void {
+  renameSync(`${path}-wal`, `${path}-wal.damaged`);
+  rmSync(`${path}-shm`, { force: true });
+}
+
+/** Names what is on damaged pages, and takes care that no task goes on from a state that may be wrong. */
+function describe(db: DatabaseSync, path: string, loss: Loss, protection: Protection, now: number): void {
+  const pages = locate(
+    db,
+    loss.pages.map(({ page }) => page),
+    protection.readPage,
+  );
+  const named = { ...loss, pages };
+  const give = db.prepare(
+    "UPDATE tasks SET state = 'lost', finished_at = ?, error = ? WHERE id = ? AND state IN ('queued', 'sent', 'running')",
+  );
+  const ids = new Set([...loss.tasks.map(({ id }) => id), ...pages.flatMap(({ tasks }) => tasks)]);
+  db.exec("BEGIN IMMEDIATE");
+  for (const id of ids) give.run(now, UNCERTAIN, id);
+  db.exec("COMMIT");
+  addLoss(path, named);
+}
+
+const UNCERTAIN =
+  "the database was damaged, and it is not known how far this task went; it is not run again by itself";
 
 /** A file without a log is read as one that nobody changes; with one, a reader needs the log and its index, which are there. */
 function still(path: string): string | URL {
@@ -66,7 +127,7 @@ function still(path: string): string | URL {
 }
 
 /** Looks at an existing file through a read-only connection, which can neither change it nor fold its WAL in. */
-function inspect(path: string, file: string | URL, reading: boolean, check: boolean): void {
+function inspect(path: string, file: string | URL, reading: boolean, check: "none" | "quick" | "full"): void {
   if (!existsSync(path)) {
     if (reading) throw missing(path);
     closeSync(openSync(path, "a", 0o600));
@@ -87,11 +148,20 @@ function inspect(path: string, file: string | URL, reading: boolean, check: bool
     const ours = applicationId(db) === APPLICATION_ID;
     if (!ours && tables > 0) throw corrupt(path, "it belongs to another program");
     if (version > LATEST) throw newer(path, version, LATEST);
-    if ((check || !reading) && size <= QUICK_CHECK_BYTES) quickCheck(db, path);
+    if (check === "full" || (check === "quick" && size <= QUICK_CHECK_BYTES)) checkStructure(db, check, path);
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== SQLITE_CORRUPT) throw error;
+    throw corrupt(
+      path,
+      `${(error as Error).message}; what cannot be read: ${unreadable(db).join("; ")}`,
+      error,
+    );
   } finally {
     db.close();
   }
 }
+
+const SQLITE_CORRUPT = 11;
 
 /** The file and its folder: the log and the index of the log are made beside it. */
 function writable(path: string): boolean {
@@ -112,16 +182,19 @@ function missing(path: string): VmAgentError {
   });
 }
 
-function quickCheck(db: Db, path: string): void {
-  const row = db.prepare("PRAGMA quick_check(1)").get();
-  const verdict = String(row?.quick_check ?? "no answer");
-  if (verdict !== "ok") throw corrupt(path, verdict);
+function checkStructure(db: DatabaseSync, how: "quick" | "full", path: string): void {
+  const name = how === "full" ? "integrity_check" : "quick_check";
+  const verdict = String(db.prepare(`PRAGMA ${name}(1)`).get()?.[name] ?? "no answer");
+  if (verdict === "ok") return;
+  const gone = unreadable(db);
+  const words = gone.length > 0 ? `; what cannot be read: ${gone.join("; ")}` : "";
+  throw corrupt(path, verdict.replaceAll(/\s+/g, " ") + words);
 }
 
 function prepareForWriting(db: Db, path: string, options: OpenOptions): void {
   const mode = String(db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode);
   if (mode !== "wal") throw readOnly(path);
-  db.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000; PRAGMA temp_store = MEMORY");
+  db.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY");
   // A file that cannot be written is opened for reading without a word: ask for the write lock now.
   db.exec("BEGIN IMMEDIATE; ROLLBACK");
   migrate(db);
@@ -129,8 +202,16 @@ function prepareForWriting(db: Db, path: string, options: OpenOptions): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
-function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
-  const group: GroupCommit | null = reading ? null : new GroupCommit(db, path, () => audit.seal());
+/** `protection` null: for reading only. */
+function assemble(raw: DatabaseSync, path: string, protection: Protection | null): Store {
+  const db = withStoreErrors(raw, path);
+  const group =
+    protection &&
+    new GroupCommit(db, path, {
+      beforeCommit: () => audit.seal(),
+      committed: (touched) => protection.committed(touched),
+      acknowledged: () => protection.checkpointIfDue(),
+    });
   const write = group?.write ?? (() => Promise.reject(readOnly(path)));
   const audit = sqlAudit(db, write, group?.transaction ?? (() => -1));
   const used = db.prepare(
@@ -143,8 +224,10 @@ function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
     open = false;
     agents.flush();
     group?.close();
-    db.close();
+    if (protection) protection.close();
+    else raw.close();
   };
+  const losses = () => readLosses(path);
   return {
     claims: sqlClaims(db, write),
     tasks: sqlTasks(db, write),
@@ -155,11 +238,49 @@ function assemble(db: DatabaseSync, path: string, reading: boolean): Store {
     audit,
     kv: sqlKeyValues(db, write),
     nextFence: sqlFence(db, write),
+    losses,
+    async acknowledge(actor, at) {
+      const known = losses();
+      await audit.acknowledge();
+      await audit.append({
+        at,
+        actor,
+        action: "loss.acknowledged",
+        subject: "database",
+        detail: { losses: known },
+      });
+      forgetLosses(path);
+      return known;
+    },
     usedBytes: () => Number(used.get()?.n),
     async flush() {
       agents.flush();
       group?.flush();
     },
     close,
+  };
+}
+
+/** Everything that SQLite refuses is an error of ours, also while reading. */
+function withStoreErrors(db: DatabaseSync, path: string): Db {
+  const guarded = <A extends readonly SqlValue[], R>(call: (...values: A) => R) => {
+    return (...values: A): R => {
+      try {
+        return call(...values);
+      } catch (error) {
+        throw storeError(error, path);
+      }
+    };
+  };
+  return {
+    exec: (sql) => db.exec(sql),
+    prepare(sql) {
+      const statement = db.prepare(sql);
+      return {
+        run: guarded((...values: SqlValue[]) => statement.run(...values)),
+        get: guarded((...values: SqlValue[]) => statement.get(...values)),
+        all: guarded((...values: SqlValue[]) => statement.all(...values)),
+      };
+    },
   };
 }

@@ -1,5 +1,6 @@
 /** The store port: everything that a running system must remember. Writes resolve when they are on disk (fsynced). */
 import type { Claim, Instant } from "../core/types.ts";
+import type { Loss } from "./loss.ts";
 
 export type TaskState =
   | "queued"
@@ -210,6 +211,8 @@ export interface AuditCheck {
   /** The end of the chain; to be noted elsewhere and given to a later check. */
   readonly end: AuditLink | null;
   readonly broken: { readonly seq: number; readonly why: string } | null;
+  /** Entries before which something is missing or damaged, which a person acknowledged. */
+  readonly gaps: readonly number[];
 }
 
 export interface AuditStore {
@@ -222,6 +225,8 @@ export interface AuditStore {
   check(known?: AuditLink): AuditCheck;
   /** Sequence number of the first broken link, or null. */
   verify(): number | null;
+  /** From now on the chain counts as whole as it is. */
+  acknowledge(): Promise<void>;
   /**
    * Removes entries older than `before` and the oldest beyond `keep`, never the last one, at most `most` of them; the hash of
    * the last removed one stays, so that the rest is still a chain. Returns how many.
@@ -248,6 +253,10 @@ export interface Store {
   readonly kv: KeyValueStore;
   /** Raises the fencing epoch and returns it; the caller holds the controller's lock. */
   nextFence(): Promise<number>;
+  /** What was found to be lost or damaged, until it is acknowledged. */
+  losses(): readonly Loss[];
+  /** The losses are known and accepted: an entry of the audit describes them from now on. Returns them. */
+  acknowledge(actor: string, at: Instant): Promise<readonly Loss[]>;
   /** Bytes that records occupy; what was removed is used again and does not count. */
   usedBytes(): number;
   /** Everything asked so far is on disk. */
