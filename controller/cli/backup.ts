@@ -2,11 +2,12 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { makeHome } from "../base/home.ts";
 import { bytes } from "../core/explain-values.ts";
 import { readBackup, restoreDatabase, writeBackup, type KeyFile } from "../store/backup.ts";
 import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";
-import { databasePath, prepareHome } from "./home.ts";
+import { databasePath } from "./home.ts";
 import { type Output, shownPath } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
@@ -54,7 +55,7 @@ function write({ settings, options, output, version }: Invocation, target: strin
 }
 
 function restore({ settings, output }: Invocation, file: string): number {
-  prepareHome(settings.home);
+  makeHome(settings.home);
   const lock = acquireLock(settings.home, {
     pid: process.pid,
     command: "vm-agent backup --restore",

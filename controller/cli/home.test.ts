@@ -7,15 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type EnvRecord, readSettings } from "../base/env.ts";
-import {
-  type HubFile,
-  findHub,
-  needHub,
-  prepareHome,
-  readHubFile,
-  removeHubFile,
-  writeHubFile,
-} from "./home.ts";
+import { makeHome } from "../base/home.ts";
+import { type HubFile, findHub, needHub, readHubFile, removeHubFile, writeHubFile } from "./home.ts";
 
 function settingsOf(t: TestContext, env: EnvRecord = {}) {
   const folder = mkdtempSync(join(tmpdir(), "vm-agent-home-"));
@@ -51,8 +44,8 @@ const file = (http: string): HubFile => ({
 
 test("the folder is private to its owner and ignored by git; making it again is fine", (t) => {
   const { home } = settingsOf(t);
-  prepareHome(home);
-  prepareHome(home);
+  makeHome(home);
+  makeHome(home);
   assert.equal(statSync(home).mode & 0o777, 0o700);
   assert.equal(readFileSync(join(home, ".gitignore"), "utf8"), "*\n");
 });
@@ -61,7 +54,7 @@ test("a folder that cannot be used is named, with the way out", (t) => {
   const { fleet } = settingsOf(t);
   writeFileSync(fleet, "");
   assert.throws(
-    () => prepareHome(join(fleet, "home")),
+    () => makeHome(join(fleet, "home")),
     (error: { code?: string; next?: string }) =>
       error.code === "home-unusable" && /--home or VM_AGENT_HOME/.test(error.next ?? ""),
   );
@@ -69,7 +62,7 @@ test("a folder that cannot be used is named, with the way out", (t) => {
 
 test("what a hub bound is written whole, private, and gone when it ends", (t) => {
   const { home } = settingsOf(t);
-  prepareHome(home);
+  makeHome(home);
   writeHubFile(home, file("http://127.0.0.1:1"));
   assert.deepEqual(readHubFile(home), file("http://127.0.0.1:1"));
   assert.equal(statSync(join(home, "hub.json")).mode & 0o077, 0);
@@ -82,7 +75,7 @@ test("what a hub bound is written whole, private, and gone when it ends", (t) =>
 test("a hub is found by what it wrote, with the operator's token from the folder", async (t) => {
   const settings = settingsOf(t);
   const hub = await hubOf(t);
-  prepareHome(settings.home);
+  makeHome(settings.home);
   writeHubFile(settings.home, file(hub.url));
   assert.equal(await findHub(settings), null, "without a token nobody is asked");
   writeFileSync(join(settings.home, "operator-token"), "secret\n");
@@ -95,7 +88,7 @@ test("a hub is found by what it wrote, with the operator's token from the folder
 test("the one that VM_AGENT_URL and VM_AGENT_TOKEN name comes first", async (t) => {
   const [named, own] = [await hubOf(t), await hubOf(t)];
   const settings = settingsOf(t, { VM_AGENT_URL: named.url, VM_AGENT_TOKEN: "given" });
-  prepareHome(settings.home);
+  makeHome(settings.home);
   writeHubFile(settings.home, file(own.url));
   writeFileSync(join(settings.home, "operator-token"), "secret\n");
   await (await findHub(settings))?.api.get("/fleet");
@@ -104,7 +97,7 @@ test("the one that VM_AGENT_URL and VM_AGENT_TOKEN name comes first", async (t) 
 
 test("one that has ended, one that is unwell and a torn file are no hub", async (t) => {
   const settings = settingsOf(t);
-  prepareHome(settings.home);
+  makeHome(settings.home);
   writeFileSync(join(settings.home, "operator-token"), "secret");
   const ended = await hubOf(t);
   await ended.stop();

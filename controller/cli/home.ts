@@ -1,8 +1,8 @@
 /** The state folder: what lies where in it, and how commands find a hub that runs. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../base/env.ts";
-import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Api, createApi, toApiError } from "../../ui/client/api.ts";
 import { httpGet } from "./http-get.ts";
 import { waiting } from "./waiting.ts";
@@ -24,25 +24,6 @@ export interface HubFile {
 
 export const databasePath = (home: string): string => join(home, "vm-agent.db");
 const hubFilePath = (home: string): string => join(home, "hub.json");
-
-/** Makes the folder, private to its owner and ignored by git. */
-export function prepareHome(home: string): void {
-  try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    writeFileSync(join(home, ".gitignore"), "*\n");
-  } catch (error) {
-    const known = toVmAgentError(error);
-    throw new VmAgentError({
-      code: "home-unusable",
-      message: `cannot use the state folder ${home}: ${(error as Error).message}`,
-      next:
-        known.code === "disk-full"
-          ? known.next
-          : "make it writable, or choose another with --home or VM_AGENT_HOME",
-      cause: error,
-    });
-  }
-}
 
 export function writeHubFile(home: string, hub: HubFile): void {
   const path = hubFilePath(home);

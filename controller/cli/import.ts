@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { makeHome } from "../base/home.ts";
 import type { Settings } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { readPlainFile } from "../base/plain-file.ts";
@@ -14,7 +15,7 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { confirm } from "./confirm.ts";
 import { readFolder } from "./fleet-file.ts";
-import { databasePath, prepareHome } from "./home.ts";
+import { databasePath } from "./home.ts";
 import { type Reading, importedYaml } from "./import-yaml.ts";
 import { shownPath } from "./output.ts";
 import { planNow } from "./plan-now.ts";
@@ -120,7 +121,7 @@ async function claimOurselves(
   kind: "multipass" | "sandbox",
   agent: DesiredAgent,
 ): Promise<void> {
-  prepareHome(settings.home);
+  makeHome(settings.home);
   const holder = { pid: process.pid, command: "vm-agent import", since: systemClock.now() };
   const lock = acquireLock(settings.home, holder);
   try {

@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { systemClock } from "../base/clock.ts";
 import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
+import { makeHome } from "../base/home.ts";
 import { operatorTokenPath, readOrCreateOperatorToken, rotateOperatorToken } from "../hub/operator-token.ts";
 import { systemRandom } from "../hub/random.ts";
 import { acquireLock } from "../store/lock.ts";
-import { findHub, needHub, prepareHome } from "./home.ts";
+import { findHub, needHub } from "./home.ts";
 import { shownPath } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
@@ -68,7 +69,7 @@ async function rotate({ settings, output }: Invocation): Promise<number> {
 
 /** With the lock, so that no hub that starts or does not answer keeps the old token. */
 function rotateAlone(home: string): void {
-  prepareHome(home);
+  makeHome(home);
   const lock = holdLock(home);
   try {
     rotateOperatorToken(home, systemRandom);

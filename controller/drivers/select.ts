@@ -5,6 +5,7 @@ import type { Settings } from "../base/env.ts";
 import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Run } from "../base/exec.ts";
+import { makeHome } from "../base/home.ts";
 import { packageRoot } from "../base/paths.ts";
 import type { FleetSettings } from "../core/types.ts";
 import type { Driver } from "./driver.ts";
@@ -102,6 +103,8 @@ export function sandboxExecutable(
       exit: EXIT.unreachable,
     });
   }
+  // The first call makes the sandbox's folders below it.
+  if (!env.VM_AGENT_SANDBOX_DIR) makeHome(home);
   const folder = resolve(env.VM_AGENT_SANDBOX_DIR || join(home, "sandbox"));
   return { file: process.execPath, args: [main], env: { VM_AGENT_SANDBOX_DIR: folder } };
 }

@@ -1,7 +1,8 @@
 /** The operator's token: a file that only its owner reads, made on the first start. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createOnce } from "../base/create-once.ts";
+import { makeHome } from "../base/home.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Random } from "./random.ts";
 
@@ -16,7 +17,7 @@ export function operatorTokenPath(home: string): string {
 export function readOrCreateOperatorToken(home: string, random: Random): string {
   const path = operatorTokenPath(home);
   if (!existsSync(path)) {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeHome(home);
     createOnce(path, `${random.token()}\n`);
   }
   const token = readFileSync(path, "utf8").trim();

@@ -3,12 +3,13 @@ import { trustOf } from "../../base/env.ts";
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT, VmAgentError, toVmAgentError } from "../../base/errors.ts";
+import { makeHome } from "../../base/home.ts";
 import { run } from "../../base/exec.ts";
 import { packageRoot } from "../../base/paths.ts";
 import { findMultipass } from "../../drivers/select.ts";
 import { loadFleet } from "../../reconcile/fleet-source.ts";
 import { replaceFile } from "../files.ts";
-import { findHub, prepareHome, readHubFile } from "../home.ts";
+import { findHub, readHubFile } from "../home.ts";
 import type { Output } from "../output.ts";
 import type { CommandRun, Invocation } from "../run.ts";
 import { whose, type Who } from "./around.ts";
@@ -116,7 +117,7 @@ async function refuseSecondHub({ settings }: Invocation, manager: Manager): Prom
 function prepareFolders(folders: readonly string[], home: string): void {
   const { SUDO_UID, SUDO_GID } = process.env;
   for (const folder of folders.filter((f) => !existsSync(f))) {
-    if (folder === home) prepareHome(home);
+    if (folder === home) makeHome(home);
     else mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (process.getuid?.() !== 0 || !SUDO_UID || !SUDO_GID) continue;
     for (const path of [folder, join(folder, ".gitignore")])
