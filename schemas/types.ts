@@ -3393,6 +3393,10 @@ export interface LossView {
     readonly tasks: readonly string[];
   }[];
   /**
+   * The database itself is missing.
+   */
+  readonly isGone: boolean;
+  /**
    * Why it is not known whether anything is missing.
    *
    * Items: One reason.

@@ -198,8 +198,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./reconcile.ts")).reconcile,
   },
   {
-    usage: "audit [verify]",
-    summary: "who did what to what, the newest first; with verify: whether anybody changed that record",
+    usage: "audit [verb]",
+    summary:
+      "who did what to what, the newest first; verify: whether the record is whole and nothing is lost; acknowledge: go on without what is lost",
     options: [
       ["--agent <name>", "only what concerns this agent"],
       ["--kind <kind>", "only this kind, e.g. task, task.submit, step, login"],
@@ -209,7 +210,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         "with verify: a link that an earlier verify printed and that must be there still",
       ],
     ],
-    example: ["vm-agent audit --agent agent-builder --kind task", "vm-agent audit verify"],
+    example: [
+      "vm-agent audit --agent agent-builder --kind task",
+      "vm-agent audit verify",
+      "vm-agent audit acknowledge",
+    ],
     load: async () => (await import("./audit.ts")).audit,
   },
   {

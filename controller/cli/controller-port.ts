@@ -14,6 +14,7 @@ export function controllerPort(system: System, version: string): ControllerPort 
     loop,
     fleet: () => source.current(),
     readings: hub.readings,
+    alerts: system.alerts,
     now: systemClock.now,
     bootGrace: system.bootGrace,
     applied: system.applied,

@@ -5,6 +5,7 @@ import { loadRuntime } from "../../provisioning/runtime.ts";
 import { createCleanup } from "../base/cleanup.ts";
 import { systemClock } from "../base/clock.ts";
 import { positiveNumber, type EnvRecord, type Settings, trustOf } from "../base/env.ts";
+import { makeHome } from "../base/home.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import { loadTls } from "../base/tls.ts";
@@ -28,9 +29,11 @@ import { type LiveConfig, createLiveConfig } from "../reconcile/live-config.ts";
 import { createRuntimeConfigs } from "../reconcile/runtime-config.ts";
 import { watchSecretFiles } from "../reconcile/secret-files.ts";
 import { acquireLock } from "../store/lock.ts";
+import { type Alert, lossAlerts } from "../store/loss.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { databasePath, prepareHome } from "./home.ts";
+import { databasePath } from "./home.ts";
+import { heldBy } from "./loss-hold.ts";
 import { stopAt } from "./stop-at.ts";
 import { aboutDriver, AGENT_PORT_KEY, openFleet, startHub } from "./system-parts.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
@@ -47,6 +50,8 @@ export interface System {
   /** Milliseconds after the begin of a boot during which silence is normal. */
   readonly bootGrace: number;
   readonly onError: (error: unknown) => void;
+  /** What a person must know about the hub itself. */
+  readonly alerts: () => readonly Alert[];
   /** Which revision was applied to each agent last. */
   readonly applied: () => ReadonlyMap<string, Applied>;
   /** What runtimes should have, and which secrets of it cannot be read. */
@@ -73,7 +78,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
 
   // Before anything is begun: with a certificate that cannot be used no port is opened without one.
   const tls = settings.tls && loadTls(settings.tls, clock.now());
-  prepareHome(settings.home);
+  makeHome(settings.home);
   const lock = acquireLock(settings.home, { pid: process.pid, command: options.command, since: clock.now() });
   undo.defer(() => lock.release());
   const store = openStore(databasePath(settings.home));
@@ -88,12 +93,13 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     store.claims.list().length > 0
       ? ((store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null)
       : null;
-  const selection = await selectDriver(
+  const selected = await selectDriver(
     // With instances in it, Multipass is waited for, not asked whether it answers.
     claimed === "multipass" && settings.driver === null ? { ...settings, driver: "multipass" } : settings,
     desired()?.settings.driver ?? null,
     { bus, env, claimed },
   );
+  const selection = { ...selected, driver: heldBy(selected.driver, store.losses) };
   const driver = await aboutDriver(selection, claimed, options.onError);
   if (claimed !== null && claimed !== (driver.sandbox ? "sandbox" : "multipass")) {
     throw new VmAgentError({
@@ -236,6 +242,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     settings,
     bootGrace,
     onError: options.onError,
+    alerts: () => lossAlerts(store.losses()),
     applied: history.applied,
     config,
     adopt: async (agent) => {

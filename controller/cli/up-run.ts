@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { EXIT } from "../base/errors.ts";
 import { endProcess, onSignals } from "../base/process-end.ts";
+import { makeHome } from "../base/home.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
 import { Streams } from "../http/sse.ts";
@@ -27,6 +28,7 @@ export const runUp: CommandRun = async (invocation) => {
   const picture = hasTerminal(invocation.output) && !options.plain;
   // The screen is the dashboard's: what would be printed is kept in a file.
   const upLog = join(settings.home, "up.log");
+  makeHome(settings.home);
   const file = picture ? outputTo(upLog) : null;
   const output = file ?? invocation.output;
   if (file) file.out(firstLine(invocation));
@@ -51,6 +53,8 @@ export const runUp: CommandRun = async (invocation) => {
   let servers: Servers | null = null;
   try {
     heading(output, system);
+    for (const { message, next } of system.alerts())
+      output.err(`${output.paint("bad", "error:")} ${message}\nnext: ${next}`);
     servers = await listen(system, version);
     const { http, dashboard, urls } = servers;
     const tellWhere = () =>

@@ -124,6 +124,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       example("vm-agent multipass info agent-builder"),
       example("vm-agent token show"),
       example("vm-agent audit verify"),
+      example("vm-agent audit acknowledge"),
     ]);
     await example("vm-agent backup state.backup");
     await example("vm-agent backup state.backup --restore");
@@ -195,9 +196,17 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
         example("vm-agent reconcile --accept-rewrite"),
         checked("vm-agent doctor"),
         checked("vm-agent doctor --json"),
-        ...["list", "dash", "tasks", "history", "audit", "audit verify", "token", "reconcile"].map((c) =>
-          data(c),
-        ),
+        ...[
+          "list",
+          "dash",
+          "tasks",
+          "history",
+          "audit",
+          "audit verify",
+          "audit acknowledge",
+          "token",
+          "reconcile",
+        ].map((c) => data(c)),
         ...["status", "why", "logs", "token join"].map((c) => data(c, ["agent-builder"])),
         data("task", ["agent-builder", '{"type":"exec","command":"true"}']),
         data("task --all", ['{"type":"exec","command":"true"}', "--capability", "build"]),

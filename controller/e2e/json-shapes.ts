@@ -80,6 +80,7 @@ export const SHAPES: Readonly<Record<string, Schema>> = {
   reconcile: object({ accepted: yes }),
   audit: object({ entries: list(object({ seq: number, at: number, actor: text, action: text })) }),
   "audit verify": object({ intact: yes, entries: number }),
+  "audit acknowledge": object({ losses: { type: "array" } }),
   token: object({ path: text, exists: yes }),
   "token show": object({ path: text, token: text }),
   "token rotate": object({ rotated: yes, running: yes }),

@@ -357,6 +357,7 @@ test("the hub itself: health, readiness, metrics, audit and its description", as
   assert.equal(await code(call("GET", "/audit/verify?seq=x")), "query-invalid");
   const wrong = await call("GET", `/audit/verify?seq=1&hash=${"0".repeat(64)}`);
   assert.deepEqual([wrong.body.intact, wrong.body.firstBroken], [false, 1]);
+  assert.deepEqual((await call("POST", "/audit/acknowledge")).body, { losses: [] });
 });
 
 test("tokens: a join token for who has an instance, and a new operator token that counts at once", async () => {

@@ -121,7 +121,7 @@ export const OPERATIONS: readonly Operation[] = [
     id: "verifyAudit",
     method: "get",
     path: "/audit/verify",
-    summary: "The first broken link of the audit",
+    summary: "The first broken link of the audit, and what the database lost",
     query: [
       {
         ...word("seq", "A link that was noted earlier and must be there still: its number"),
@@ -131,6 +131,14 @@ export const OPERATIONS: readonly Operation[] = [
     ],
     answer: json("AuditVerified"),
     codes: ["query-invalid"],
+  },
+  {
+    id: "acknowledgeLosses",
+    method: "post",
+    path: "/audit/acknowledge",
+    summary: "Go on without what the database lost; the audit keeps a description of it",
+    answer: json("LossesAcknowledged"),
+    codes: [],
   },
   {
     id: "rotateOperatorToken",

@@ -4,7 +4,7 @@ import type { AddRoutes } from "./deps.ts";
 import { badCursor, pageOf, readPage } from "./page.ts";
 import { named, text, whole } from "./query.ts";
 
-export const addStatusRoutes: AddRoutes = (router, { hub }) => {
+export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
   router.get("/health", (ctx) => {
     const { total, reachable: online } = hub.registry.counts();
     const now = hub.clock.now();
@@ -52,10 +52,17 @@ export const addStatusRoutes: AddRoutes = (router, { hub }) => {
 
   router.get("/audit/verify", (ctx) => {
     const seq = whole(ctx, "seq", 0, 0, Number.MAX_SAFE_INTEGER);
-    const { entries, cut, end, broken } = hub.store.audit.check(
+    const { entries, cut, end, broken, gaps } = hub.store.audit.check(
       seq > 0 ? { seq, hash: text(ctx, "hash") ?? "" } : undefined,
     );
-    ctx.body = { intact: broken === null, firstBroken: broken?.seq ?? null, entries, cut, end, broken };
+    const losses = hub.store.losses();
+    const intact = broken === null && losses.length === 0;
+    ctx.body = { intact, firstBroken: broken?.seq ?? null, entries, cut, end, broken, gaps, losses };
+  });
+
+  router.post("/audit/acknowledge", async (ctx) => {
+    ctx.body = { losses: await hub.acknowledgeLosses() };
+    controller?.reconcile([]);
   });
 };
 

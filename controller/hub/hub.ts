@@ -7,7 +7,7 @@ import { descriptorLimit } from "../base/descriptors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
 import type { RuntimeReading } from "../core/types.ts";
-import type { Store } from "../store/store.ts";
+import type { Loss, Store } from "../store/store.ts";
 import { type Interfaces, advertised, anyAddresses, join } from "./addresses.ts";
 import { type AgentPort, openAgentPort } from "./agent-port.ts";
 import { AgentSocket } from "./agent-socket.ts";
@@ -288,6 +288,9 @@ export function createHub(deps: HubDeps) {
     get agentPort(): number {
       return port;
     },
+
+    /** An operator goes on without what is lost. */
+    acknowledgeLosses: (): Promise<readonly Loss[]> => store.acknowledge("operator", clock.now()),
 
     addresses,
     /** Where the agent port is open now. */

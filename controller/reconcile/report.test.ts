@@ -13,6 +13,7 @@ async function reported(agents: readonly ShortAgent[]) {
     loop,
     fleet: () => ({ desired: scene.desired, errors: [], warnings: [], stale: false }),
     readings: scene.port.readings,
+    alerts: () => [],
     now: scene.clock.now,
     bootGrace: BOOT_GRACE,
     about: { version: "1", fleet: "/f", driver: { name: "multipass", version: "1.16", sandbox: false } },

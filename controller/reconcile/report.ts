@@ -2,6 +2,7 @@
 import { type AgentStatus, fleetStatus, foreignInstances, unread } from "../core/conditions.ts";
 import type { RuntimeReading } from "../core/types.ts";
 import type { FleetState } from "./fleet-source.ts";
+import type { FleetView } from "../../schemas/types.ts";
 import { errorLine } from "./fleet-errors.ts";
 import type { Applied } from "./history.ts";
 import type { Loop } from "./loop.ts";
@@ -13,6 +14,8 @@ export interface ReportDeps {
   readonly readings: () => readonly RuntimeReading[];
   readonly now: () => number;
   readonly bootGrace: number;
+  /** What a person must know about the hub itself. */
+  readonly alerts: () => FleetView["alerts"];
   /** Which revision was applied to each agent last. */
   readonly applied?: () => ReadonlyMap<string, Applied>;
   readonly about: {
@@ -64,6 +67,7 @@ export function createReporter(deps: ReportDeps) {
       git,
       errors: errors.map(errorLine),
       stale,
+      alerts: deps.alerts(),
       guard: desired?.guard?.message ?? null,
       agents: previous.map((status) => ({
         ...status,

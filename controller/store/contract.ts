@@ -349,6 +349,7 @@ export const CONTRACT: readonly {
         cut: null,
         end: { seq: 3, hash: end?.hash },
         broken: null,
+        gaps: [],
       });
       assert.equal(audit.check({ seq: 3, hash: String(end?.hash) }).broken, null);
       assert.equal(audit.check({ seq: 2, hash: String(end?.hash) }).broken?.seq, 2);

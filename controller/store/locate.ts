@@ -104,10 +104,12 @@ function rowsOf(
   const [first, last] = keys;
   const isOne = first !== null && first === last;
   if (name === "output") {
+    // A damaged key names no task, or another: all tasks in between are asked, not what is on the page.
     const ids = db
-      .prepare("SELECT DISTINCT task_id FROM output WHERE task_id >= ? AND (?2 IS NULL OR task_id <= ?2)")
+      .prepare(`SELECT DISTINCT task_id AS id FROM output WHERE task_id >= ?1 AND (?2 IS NULL OR task_id <= ?2)
+        UNION SELECT id FROM tasks WHERE id >= ?1 AND (?2 IS NULL OR id <= ?2)`)
       .all(first ?? "", last)
-      .map((row) => String(row.task_id));
+      .map((row) => String(row.id));
     return { rows: null, tasks: ids };
   }
   if (!["tasks", "audit", "messages", "dead_letters"].includes(name)) return { rows: null, tasks: [] };

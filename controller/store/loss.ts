@@ -31,6 +31,8 @@ export interface Loss {
   readonly tables: readonly string[];
   /** Pages whose content is not what was written. */
   readonly pages: readonly DamagedPage[];
+  /** The database itself is gone. Instances are then recognised by their nonces, as for any store without claims. */
+  readonly isGone: boolean;
   /** Why it is not known whether anything is missing. */
   readonly unverified: readonly string[];
 }
@@ -67,6 +69,7 @@ export const NOTHING_LOST: Loss = {
   audit: null,
   tables: [],
   pages: [],
+  isGone: false,
   unverified: [],
 };
 
@@ -106,8 +109,9 @@ const NAMED = 20;
 
 /** What is missing, one sentence each, without a final period. */
 export function lossWords(loss: Loss): readonly string[] {
-  const { commits, tasks, audit, tables, pages, unverified } = loss;
+  const { commits, tasks, audit, tables, pages, isGone, unverified } = loss;
   const found: string[] = [...unverified];
+  if (isGone) found.push("the database file is missing, with every task and audit entry that was in it");
   if (commits > 0) {
     const finished = tasks.filter(({ state }) => !OPEN.has(state));
     const open = tasks.filter(({ state }) => OPEN.has(state));
@@ -143,6 +147,25 @@ function named(tasks: readonly { readonly id: string }[]): string {
   const ids = tasks.slice(0, NAMED).map(({ id }) => id);
   const rest = tasks.length - ids.length;
   return ids.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}
+
+export interface Alert {
+  readonly level: "bad" | "warn";
+  /** Without a final period. */
+  readonly message: string;
+  readonly next: string;
+}
+
+/** One sentence for a banner; everything is in `audit verify`. */
+export function lossAlerts(losses: readonly Loss[]): readonly Alert[] {
+  const words = losses.flatMap(lossWords);
+  const [first] = words;
+  if (first === undefined) return [];
+  const more = words.length > 1 ? `, and ${words.length - 1} more` : "";
+  const held = holdsInstances(losses) ? "; no instance is touched until this is acknowledged" : "";
+  return [
+    { level: "bad", message: `Stored data is lost or damaged: ${first}${more}${held}`, next: LOSS_NEXT },
+  ];
 }
 
 export const LOSS_NEXT =

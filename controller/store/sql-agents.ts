@@ -1,7 +1,7 @@
 /** What the hub knew of its agents, written behind: a heartbeat is no reason for an fsync. */
 import { parseStored } from "../base/bounded-json.ts";
 import type { Db, Write } from "./db.ts";
-import { storedValue } from "./sql-errors.ts";
+import { storedValueIfWhole } from "./sql-errors.ts";
 import type { AgentRow, AgentStore } from "./store.ts";
 
 const TOUCHED = { table: "agents" };
@@ -71,6 +71,6 @@ function toRow(row: Readonly<Record<string, unknown>>): AgentRow {
     id: String(row.id),
     registeredAt: Number(row.registered_at),
     lastSeen: Number(row.last_seen),
-    json: storedValue(row.json, parseStored),
+    json: storedValueIfWhole(row.json, parseStored) ?? {},
   };
 }

@@ -10,7 +10,7 @@ import {
 } from "./audit-chain.ts";
 import type { Touched } from "./commit-log.ts";
 import type { Db, Row, Write } from "./db.ts";
-import { storedValue } from "./sql-errors.ts";
+import { storedValue, storedValueIfWhole } from "./sql-errors.ts";
 import type { AuditLink, AuditRow, AuditStore } from "./store.ts";
 
 /** Entries read at a time while verifying. */
@@ -132,6 +132,6 @@ const head = (row: Row) => ({
 });
 
 function toRow(row: Row): AuditRow {
-  const detail = storedValue(row.detail);
+  const detail = storedValueIfWhole(row.detail) ?? { damaged: true };
   return { ...head(row), detail, ...linkOf(row) };
 }

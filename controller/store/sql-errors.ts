@@ -64,6 +64,18 @@ export function storeError(error: unknown, path: string): VmAgentError {
   }
 }
 
+/** A stored value of one record among many, which are read in spite of it; null: it is damaged. */
+export function storedValueIfWhole(
+  text: unknown,
+  parse: (text: string) => unknown = JSON.parse,
+): Readonly<Record<string, unknown>> | null {
+  try {
+    return storedValue(text, parse);
+  } catch {
+    return null;
+  }
+}
+
 /** A stored value. Errors: `database-corrupt` where it is no JSON: it was written as such. */
 export function storedValue<T = Readonly<Record<string, unknown>>>(
   text: unknown,

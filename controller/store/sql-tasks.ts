@@ -2,7 +2,7 @@
 import { parseStored } from "../base/bounded-json.ts";
 import type { Touched } from "./commit-log.ts";
 import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
-import { storedValue } from "./sql-errors.ts";
+import { storedValueIfWhole } from "./sql-errors.ts";
 import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "./store.ts";
 
 const OPEN = "('queued', 'sent', 'running')";
@@ -166,12 +166,17 @@ function listSql(filter: TaskFilter): { sql: string; values: SqlValue[] } {
 const instant = (value: unknown) => (value === null ? null : Number(value));
 const text = (value: unknown) => (value === null ? null : String(value));
 
+const DAMAGED = "its record in the database is damaged: what it was, or its result, cannot be read";
+
 function toTask(row: Row): TaskRecord {
+  const spec = storedValueIfWhole(row.spec);
+  const result = row.result === null ? null : storedValueIfWhole(row.result, parseStored);
+  const isDamaged = spec === null || (result === null && row.result !== null);
   return {
     id: String(row.id),
     agent: String(row.agent),
     type: String(row.type),
-    spec: storedValue(row.spec),
+    spec: spec ?? {},
     state: String(row.state) as TaskState,
     epoch: Number(row.epoch),
     createdAt: Number(row.created_at),
@@ -180,8 +185,8 @@ function toTask(row: Row): TaskRecord {
     startedAt: instant(row.started_at),
     finishedAt: instant(row.finished_at),
     exitCode: instant(row.exit_code),
-    result: row.result === null ? null : storedValue(row.result, parseStored),
-    error: text(row.error),
+    result,
+    error: isDamaged ? DAMAGED : text(row.error),
     cancelReason: text(row.cancel_reason),
     droppedBytes: Number(row.dropped_bytes),
     idempotencyKey: text(row.idempotency_key),

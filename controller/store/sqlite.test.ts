@@ -21,6 +21,7 @@ import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { VmAgentError } from "../base/errors.ts";
 import { aTask } from "./contract.ts";
+import { lossWords } from "./loss.ts";
 import { openStore } from "./sqlite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vm-agent-sqlite-"));
@@ -169,7 +170,7 @@ describe("a database file", () => {
       await store.kv.put("before", 1);
       writeFileSync(join(small, "ballast"), "");
       execFileSync("sh", ["-c", `cat /dev/zero > ${join(small, "ballast")} 2>/dev/null || true`]);
-      const big = () => store.tasks.insert(aTask("big", { spec: { x: "y".repeat(50_000) } }));
+      const big = () => store.tasks.insert(aTask("big", { spec: { x: "y".repeat(400_000) } }));
       await assert.rejects(big(), withCode("disk-full"));
       assert.equal(store.kv.get("before"), 1);
       rmSync(join(small, "ballast"));
@@ -201,6 +202,81 @@ describe("a database file", () => {
     assert.equal(await verify("SELECT 1"), null);
     assert.equal(await verify("UPDATE audit SET detail = '{\"n\":9}' WHERE seq = 3"), 3);
     assert.equal(await verify("DELETE FROM audit WHERE seq = 2"), 2);
+  });
+});
+
+describe("the records beside a database", () => {
+  const losses = async (path: string) => {
+    const store = openStore(path);
+    const found = store.losses();
+    await store.close();
+    return found;
+  };
+
+  it("are made for an older database without them, which is no loss", async () => {
+    const path = freshPath();
+    await filled(path);
+    const db = new DatabaseSync(path);
+    db.exec("PRAGMA user_version = 3");
+    db.close();
+    for (const end of ["-pages", "-commits"]) rmSync(`${path}${end}`);
+    assert.deepEqual(await losses(path), []);
+    assert.ok(existsSync(`${path}-pages`) && existsSync(`${path}-commits`));
+  });
+
+  it("are missed where they were and are gone, or where the database is", async () => {
+    for (const end of ["-pages", "-commits", ""]) {
+      const path = freshPath();
+      await filled(path);
+      rmSync(`${path}${end}`);
+      const [loss] = await losses(path);
+      assert.match(loss ? lossWords(loss).join() : "", /is missing/, end);
+      // Until it is acknowledged.
+      assert.equal((await losses(path)).length, 1);
+      const store = openStore(path);
+      await store.acknowledge("operator", 1);
+      await store.close();
+      assert.deepEqual(await losses(path), []);
+    }
+  });
+
+  it("outlive a close while another process reads, and tell when an older copy was put in the place of the file", async () => {
+    const path = freshPath();
+    await filled(path);
+    const old = freshPath();
+    copyFileSync(path, old);
+    const store = openStore(path);
+    const reader = new DatabaseSync(path, { readOnly: true });
+    reader.exec("BEGIN");
+    reader.prepare("SELECT count(*) FROM tasks").get();
+    await store.tasks.insert(aTask("later"));
+    await store.close();
+    reader.close();
+    assert.ok(statSync(`${path}-wal`).size > 0, "the log stays");
+    const again = openStore(path);
+    assert.deepEqual(again.losses(), []);
+    assert.equal(again.tasks.get("later")?.id, "later");
+    await again.close();
+    copyFileSync(old, path);
+    assert.ok(((await losses(path))[0]?.pages.length ?? 0) > 0);
+  });
+
+  it("a task that lost writes touched is not run again by itself", async () => {
+    const path = freshPath();
+    await filled(path, 3);
+    const store = openStore(path);
+    const task = store.tasks.get("t1");
+    assert.ok(task);
+    await store.tasks.update({ ...task, state: "running", acceptedAt: 5, startedAt: 5 });
+    const copy = freshPath();
+    for (const end of ["", "-wal", "-pages", "-commits"]) copyFileSync(`${path}${end}`, `${copy}${end}`);
+    await store.close();
+    truncateSync(`${copy}-wal`, 32);
+    const damaged = openStore(copy);
+    assert.deepEqual(damaged.losses()[0]?.tasks, [{ id: "t1", state: "running" }]);
+    assert.equal(damaged.tasks.get("t1")?.state, "lost");
+    assert.equal(damaged.tasks.get("t2")?.state, "queued");
+    await damaged.close();
   });
 });
 

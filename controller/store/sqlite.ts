@@ -68,7 +68,10 @@ function open(path: string, options: OpenOptions): Store {
   }
   const now = options.now?.() ?? Date.now();
   const found = verify(path, now);
-  if (found.discardWal) setLogAside(path);
+  if (found.discardWal) {
+    inspect(path, file, false, "none");
+    setLogAside(path);
+  }
   inspect(path, file, false, found.kind === "sound" ? "none" : found.loss ? "full" : "quick");
   if (found.loss) addLoss(path, found.loss);
   // Before the schema says that they are there.

@@ -2,6 +2,8 @@
 import type { Claim, Instant } from "../core/types.ts";
 import type { Loss } from "./loss.ts";
 
+export type { Loss };
+
 export type TaskState =
   | "queued"
   | "sent"

@@ -39,8 +39,9 @@ export function verify(path: string, now: number): Verified {
         : `${sumsPath(path)} is damaged, so it cannot be known whether the database is whole`;
     return { ...UNPROTECTED, kind: "damaged", loss: { ...NOTHING_LOST, at: now, unverified: [why] } };
   }
+  if (!existsSync(path))
+    return { ...UNPROTECTED, kind: "damaged", loss: { ...NOTHING_LOST, at: now, isGone: true } };
   const unverified: string[] = [];
-  if (!existsSync(path)) unverified.push(`${path} is missing, with everything that was in it`);
   const log = readCommitLog(commitLogPath(path));
   if (log.kind === "none")
     unverified.push(
@@ -52,9 +53,9 @@ export function verify(path: string, now: number): Verified {
     );
   const wal = readWal(`${path}-wal`, PAGE_SIZE);
   const { lost, discardWal } = compareLog(log.lines, wal);
-  const sums = existsSync(path) ? readActual(path) : new Uint32Array(0);
+  const sums = readActual(path);
   const inLog = discardWal || wal === null ? new Set<number>() : wal.pages;
-  const pages = existsSync(path) ? damagedPages(sums, stored.sums, inLog) : [];
+  const pages = damagedPages(sums, stored.sums, inLog);
   if (unverified.length === 0 && lost.length === 0 && pages.length === 0)
     return { kind: "sound", loss: null, pages, discardWal, sums };
   const loss: Loss = {
@@ -119,7 +120,7 @@ function readActual(path: string): Uint32Array {
 }
 
 /** `user_version` in the file's header. */
-function schemaOf(path: string): number {
+export function schemaOf(path: string): number {
   if (!existsSync(path) || statSync(path).size < PAGE_SIZE) return 0;
   const file = openSync(path, "r");
   try {

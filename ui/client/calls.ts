@@ -17,6 +17,7 @@ import type {
   Imported,
   LogPage,
   OutputRange,
+  LossesAcknowledged,
   JoinToken,
   MessageRequest,
   MessageSent,
@@ -135,6 +136,7 @@ export function createCalls({ get, post, remove }: Transport) {
     /** `known`: a link that was noted earlier and must be there still. */
     verifyAudit: (known?: { readonly seq: number; readonly hash: string }) =>
       get<AuditVerified>(`/audit/verify${queryOf(known ?? {})}`),
+    acknowledgeLosses: () => post<LossesAcknowledged>("/audit/acknowledge", {}),
     rotateOperatorToken: () => post<TokenRotated>("/operator-token", {}),
     issueJoinToken: (name: string) => post<JoinToken>(`${at(name)}/join-token`, {}),
     getStatistics: () => get<AdminStats>("/admin/stats"),

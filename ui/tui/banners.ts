@@ -52,6 +52,8 @@ export function banners({ model, planError, refused }: World, now: number): read
   if (planError !== "" && link.status === "live")
     found.push({ glyph: "✗", tone: "bad", text: `The plan cannot be read: ${planError}.` });
   if (!fleet) return found;
+  for (const { level, message, next } of fleet.alerts)
+    found.push({ glyph: "▲", tone: level, text: `${message}. Next: ${next}.` });
   if (fleet.errors.length > 0) {
     const force = fleet.stale
       ? "The last good fleet stays in force."

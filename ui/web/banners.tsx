@@ -97,6 +97,11 @@ function FleetBanners() {
   return (
     <div class="banners" role="status" aria-label="About the fleet">
       {failed !== null && <Banner tone="bad" glyph="✗" title={`The fleet cannot be read: ${failed}.`} />}
+      {fleet?.alerts.map(({ level, message, next }) => (
+        <Banner key={message} tone={level} glyph="▲" title={`${message}.`}>
+          <p>Next: {next}.</p>
+        </Banner>
+      ))}
       {fleet && fleet.errors.length > 0 && (
         <Banner
           tone="bad"

@@ -2,9 +2,10 @@
 import { statSync } from "node:fs";
 import { bytes } from "../../core/explain-values.ts";
 import { LATEST } from "../../store/migrate.ts";
+import { LOSS_NEXT, lossWords } from "../../store/loss.ts";
 import { databasePath } from "../home.ts";
 import { counted } from "../output.ts";
-import type { Check } from "./check.ts";
+import type { Check, Finding } from "./check.ts";
 import { asFinding } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -14,9 +15,13 @@ export const database: Check<Patient> = {
     const found = stored();
     if (found.kind === "none")
       return [{ level: "good", found: "the database will be made by the first start" }];
-    if (found.kind === "refused") return [asFinding(found.error)];
+    const lost = found.losses
+      .flatMap(lossWords)
+      .map((words): Finding => ({ level: "bad", found: `lost or damaged: ${words}`, next: LOSS_NEXT }));
+    if (found.kind === "refused") return [asFinding(found.error), ...lost];
     const { size } = statSync(databasePath(settings.home));
     return [
+      ...lost,
       {
         level: "good",
         found: `the database opens (${bytes(size)}, schema up to ${LATEST}, ${counted(found.claims.length, "instance")} claimed)`,

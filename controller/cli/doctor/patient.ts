@@ -12,6 +12,8 @@ import type { DriverInfo, Observation } from "../../drivers/driver.ts";
 import { DEADLINES, readDeadlines } from "../../drivers/multipass-call.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
 import type { FleetRead } from "../../reconcile/fleet-load.ts";
+import { findLosses } from "../../store/find-losses.ts";
+import type { Loss } from "../../store/loss.ts";
 import { openStore } from "../../store/sqlite.ts";
 import { type HubFile, databasePath, findHub, readHubFile } from "../home.ts";
 import { DRIVER_KEY } from "../world.ts";
@@ -26,8 +28,13 @@ export interface DriverLook {
 
 export type Stored =
   | { readonly kind: "none" }
-  | { readonly kind: "open"; readonly claims: readonly Claim[]; readonly driver: Selection["kind"] | null }
-  | { readonly kind: "refused"; readonly error: VmAgentError };
+  | {
+      readonly kind: "open";
+      readonly losses: readonly Loss[];
+      readonly claims: readonly Claim[];
+      readonly driver: Selection["kind"] | null;
+    }
+  | { readonly kind: "refused"; readonly losses: readonly Loss[]; readonly error: VmAgentError };
 
 export interface RunningHub {
   readonly file: HubFile;
@@ -74,7 +81,7 @@ export function createPatient(settings: Settings, env: EnvRecord, options: Patie
     const { readFleetInGit } = await import("../../reconcile/fleet-git-reader.ts");
     return (await readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch: async () => false })).read;
   });
-  const stored = once(() => lookAtStore(databasePath(settings.home)));
+  const stored = once(() => lookAtStore(settings.home));
   return {
     settings,
     env,
@@ -104,19 +111,22 @@ export function createPatient(settings: Settings, env: EnvRecord, options: Patie
   };
 }
 
-function lookAtStore(path: string): Stored {
+function lookAtStore(home: string): Stored {
+  const path = databasePath(home);
   if (!existsSync(path)) return { kind: "none" };
+  let losses: readonly Loss[] = [];
   try {
+    losses = findLosses(home, path, systemClock.now());
     const store = openStore(path, { readOnly: true, untouched: true });
     try {
       const driver = (store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null;
-      return { kind: "open", claims: store.claims.list(), driver };
+      return { kind: "open", losses, claims: store.claims.list(), driver };
     } finally {
       // A store that only reads has nothing to wait for.
       void store.close();
     }
   } catch (error) {
-    return { kind: "refused", error: toVmAgentError(error) };
+    return { kind: "refused", losses, error: toVmAgentError(error) };
   }
 }
 

@@ -10,6 +10,7 @@ export const EMPTY_FLEET: FleetView = {
   errors: [],
   stale: false,
   guard: null,
+  alerts: [],
   agents: [],
   foreign: null,
   unobservable: null,

@@ -127,6 +127,7 @@ export function aFleet(agents: readonly AgentView[], more: Partial<FleetView> = 
     errors: [],
     stale: false,
     guard: null,
+    alerts: [],
     agents,
     foreign: 1,
     unobservable: null,
