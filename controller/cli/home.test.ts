@@ -118,7 +118,7 @@ test("one that has ended, one that is unwell and a torn file are no hub", async 
 
 test("a hub of another run at the recorded address is not the one that wrote it, and gets no token", async (t) => {
   const settings = settingsOf(t);
-  prepareHome(settings.home);
+  makeHome(settings.home);
   writeFileSync(join(settings.home, "operator-token"), "secret");
   const hub = await hubOf(t, 200, '{"run":"b"}');
   const other = await hubOf(t, 200, "no hub at all");

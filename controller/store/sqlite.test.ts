@@ -217,7 +217,7 @@ describe("the records beside a database", () => {
     const path = freshPath();
     await filled(path);
     const db = new DatabaseSync(path);
-    db.exec("PRAGMA user_version = 3");
+    db.exec("PRAGMA user_version = 4");
     db.close();
     for (const end of ["-pages", "-commits"]) rmSync(`${path}${end}`);
     assert.deepEqual(await losses(path), []);

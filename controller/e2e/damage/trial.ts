@@ -184,7 +184,7 @@ async function acknowledgeFaults(path: string, settings: Settings): Promise<read
   return faults;
 }
 
-async function missingOf(
+export async function missingOf(
   store: Store,
   { tasks, results, audit, sequence }: Acknowledged,
 ): Promise<readonly string[]> {

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { databasePath } from "../../cli/home.ts";
 import { openStore } from "../../store/sqlite.ts";
 import { seeded } from "../kill/seeded.ts";
-import { type Acknowledged, copyHome, runTrial, type Trial } from "./trial.ts";
+import { type Acknowledged, copyHome, missingOf, runTrial, type Trial } from "./trial.ts";
 
 /** Copies of one killed writer's files that are damaged. */
 const COPIES = 10;
@@ -36,8 +36,8 @@ export async function runTrials(
       kills += 1;
       const whole = join(folder, "whole");
       copyHome(home, whole);
-      const { sequence, losses } = await undamaged(whole);
-      falseAlarms.push(...losses);
+      const { sequence, wrong } = await undamaged(whole, said);
+      falseAlarms.push(...wrong);
       const acknowledged = { ...said, sequence };
       for (let copy = 0; copy < COPIES && trials.length < count; copy++) {
         const damaged = join(folder, "damaged");
@@ -53,12 +53,14 @@ export async function runTrials(
   return { trials, kills, falseAlarms };
 }
 
-async function undamaged(home: string) {
+/** Without damage nothing is missing and nothing is reported. */
+async function undamaged(home: string, said: Omit<Acknowledged, "sequence">) {
   const store = openStore(databasePath(home));
-  const losses = store.losses().map((loss) => JSON.stringify(loss));
   const sequence = new Map(store.audit.list(0, 1_000_000).map(({ subject, seq }) => [Number(subject), seq]));
+  const missing = await missingOf(store, { ...said, sequence });
+  const wrong = [...store.losses().map((loss) => JSON.stringify(loss)), ...missing];
   await store.close();
-  return { losses, sequence };
+  return { wrong, sequence };
 }
 
 /** Runs for a random while, is killed, and may run on from there: some logs are short, some databases have many pages. */

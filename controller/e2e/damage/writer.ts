@@ -31,7 +31,7 @@ for (let n = Number(start); ; n += 10) {
             result: resultOf(i),
             exitCode: 0,
           }),
-          [{ taskId: idOf(i), seq: 1, stream: "stdout", data: outputOf(i), at: n }],
+          [{ taskId: idOf(i), seq: 1, stream: "stdout", data: outputOf(i), at: n, offset: 0, line: 0 }],
         )
         .then(() => say("result", i)),
     ),
