@@ -12,7 +12,7 @@ const able =
   around.uid === 0 && existsSync("/usr/bin/setpriv") && findAccount(around.passwd, "nobody") !== null;
 
 async function run(command: string, rights: { readonly sudo: boolean; readonly mayUseSudo: boolean }) {
-  const parsed = parseTask({ taskId: "t", epoch: 1, type: "exec", command });
+  const parsed = parseTask({ taskId: "t", epoch: 1, type: "exec", command }, { home: "/", fileBytes: 1000 });
   assert.ok("request" in parsed);
   const output = new TaskOutput({ streamBytes: 65_536, tailBytes: 65_536 }, [], () => {});
   const who = identity("nobody", rights, around);

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import type { Writable } from "node:stream";
 import { SANDBOX_BOOT } from "./facts.ts";
-import { errorMessage } from "./files.ts";
+import { errorCode, errorMessage } from "./files.ts";
 import type { TaskOutput } from "./output.ts";
 import { GUEST_ROOT, guest, MAIL_DIR } from "./paths.ts";
 import { endGroup, GRACE, type Grace } from "./processes.ts";
@@ -59,11 +60,16 @@ export function execute(job: Job): Execution {
       cwd,
       env: environment(job),
       detached: true,
-      stdio: [request.stdin === null ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [
+        request.stdin === null ? "ignore" : "pipe",
+        "pipe",
+        "pipe",
+        ...(request.source === null ? [] : ["pipe" as const]),
+      ],
       ...identity.ids,
     });
   } catch (error) {
-    return notStarted({ code: "not-started", message: errorMessage(error) });
+    return notStarted(whyNotStarted(error));
   }
   const { pid } = child;
   child.stdout?.on("data", (bytes: Buffer) => job.output.write("stdout", bytes));
@@ -71,6 +77,9 @@ export function execute(job: Job): Execution {
   // A program that ends without reading its input is not an error of ours.
   child.stdin?.on("error", () => {});
   child.stdin?.end(request.stdin);
+  const source = child.stdio[3] as Writable | null | undefined;
+  source?.on("error", () => {});
+  source?.end(request.source);
   if (pid !== undefined) resetOomScore(pid);
 
   let stopped: StopReason | null = null;
@@ -100,6 +109,14 @@ export function execute(job: Job): Execution {
   return { pid: pid ?? null, stop, done };
 }
 
+function whyNotStarted(error: unknown): TaskError {
+  const message =
+    errorCode(error) === "E2BIG"
+      ? "its arguments and environment together are larger than this system allows; write large values to files instead"
+      : errorMessage(error);
+  return { code: "not-started", message };
+}
+
 function notStarted(error: TaskError): Execution {
   const outcome = { exitCode: null, signal: null, stopped: null, error };
   return { pid: null, stop: () => {}, done: Promise.resolve(outcome) };
@@ -117,7 +134,7 @@ function ended(child: ChildProcess): Promise<End> {
     let timer: NodeJS.Timeout | null = null;
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
-      resolve({ exitCode: null, signal: null, error: { code: "not-started", message: error.message } });
+      resolve({ exitCode: null, signal: null, error: whyNotStarted(error) });
     });
     child.on("exit", (exitCode, signal) => {
       end = { exitCode, signal, error: null };

@@ -42,8 +42,13 @@ export function git(task: TaskPayload, base: Request): Request | string {
     const repo = operand("repo");
     const destination = operand("destination");
     if (repo === null) return `"repo" must be a string`;
-    const into = destination === null ? [] : [inGuest(destination)];
-    return run(["clone", ...(branch === null ? [] : ["--branch", branch]), "--", repo, ...into], repo);
+    const into = destination === null ? folderOf(repo) : inGuest(destination);
+    const options = [
+      ...(branch === null ? [] : ["--branch", branch]),
+      ...(task.submodules === true ? ["--recurse-submodules"] : []),
+    ];
+    const { args, ...clone } = run(["clone", ...options, "--", repo, into], repo);
+    return { ...clone, file: "/bin/sh", args: ["-c", CLONE, "git:clone", into, ...args], warns: true };
   }
   const path = operand("repoPath");
   if (path === null) return `"repoPath" must be a string`;
@@ -53,6 +58,22 @@ export function git(task: TaskPayload, base: Request): Request | string {
   const verb = task.type === "git:pull" ? "pull" : "push";
   return run(["-C", inGuest(path), verb, ...(operands.length > 0 ? ["--", ...operands] : [])], null);
 }
+
+/** Clones, and says on standard error what a plain clone leaves out. `$1`: the new folder; the rest: git's arguments. */
+const CLONE = [
+  'into=$1; shift; git "$@" || exit',
+  'modules=$(git -C "$into" submodule status 2>/dev/null | grep -c "^-")',
+  '[ "$modules" = 0 ] || echo "warning: submodules that were not fetched: $modules; \\"submodules\\": true fetches them" >&2',
+  'if git -C "$into" grep -qF filter=lfs -- ":(glob)**/.gitattributes" 2>/dev/null; then',
+  '  pointers=$(git -C "$into" grep -lF "version https://git-lfs.github.com/spec/v1" | wc -l)',
+  '  [ "$pointers" -eq 0 ] || echo "warning: files that are Git LFS pointers without their content: $((pointers)); install git-lfs in the instance and run git lfs pull" >&2',
+  "fi",
+  "exit 0",
+].join("\n");
+
+/** As git names the folder of a clone that is not told where to go. */
+const folderOf = (repo: string): string =>
+  (repo.replace(/\/+$/, "").split(/[/:]/).pop() ?? "").replace(/\.git$/, "") || "repository";
 
 const inGuest = (path: string): string => (path.startsWith("/") ? guest(path) : path);
 

@@ -317,7 +317,7 @@ test("anything may come over the wire; only frames and valid tasks get through",
         fc.jsonValue(),
       ),
       (fields) => {
-        const parsed = parseTask({ ...fields, taskId: "t", epoch: 1 });
+        const parsed = parseTask({ ...fields, taskId: "t", epoch: 1 }, { home: "/", fileBytes: 1000 });
         assert.ok("error" in parsed || parsed.request.file !== "");
       },
     ),

@@ -21,9 +21,13 @@ export function outputFor(
   if (request.reads === null) {
     return new TaskOutput({ streamBytes: policy.maxOutputBytes, tailBytes: TAIL_BYTES }, secrets, emit);
   }
-  const tailBytes = Math.floor(policy.maxFrameBytes / 2);
+  // One more shows that the file is too large.
+  const tailBytes = fileBytes(policy) + 1;
   return new TaskOutput({ streamBytes: policy.maxOutputBytes, tailBytes }, [], () => {});
 }
+
+/** Of a file so much fits into a result. */
+export const fileBytes = (policy: Policy): number => Math.floor(policy.maxFrameBytes / 2);
 
 export interface Ended {
   readonly taskId: string;
@@ -32,6 +36,8 @@ export interface Ended {
   readonly request: Request;
   readonly outcome: Outcome;
   readonly output: Pick<TaskOutput, "result" | "bytes">;
+  /** Bytes of a file that fit into the result. */
+  readonly fileBytes: number;
 }
 
 export function respond(ended: Ended): ResponsePayload {
@@ -48,13 +54,24 @@ export function respond(ended: Ended): ResponsePayload {
     timedOut: stopped === "timed-out",
     cancelled: stopped === "cancelled",
     ...(clean ? request.notes : {}),
+    ...(clean && request.warns ? warningsIn(streams.stderr) : {}),
     ...content,
   });
   return { taskId, epoch, success: clean, result, ...(error === null ? {} : { error }), duration };
 }
 
+/** Warnings that a result has at most. */
+const WARNINGS = 20;
+
+function warningsIn(stderr: string): { readonly warnings?: readonly string[] } {
+  const prefix = "warning: ";
+  const found = stderr.split("\n").filter((line) => line.startsWith(prefix));
+  const warnings = found.slice(-WARNINGS).map((line) => line.slice(prefix.length));
+  return warnings.length === 0 ? {} : { warnings };
+}
+
 /** An exit code other than 0 is a result and no error of ours: `exitCode` says it. */
-function errorOf({ outcome, request, output }: Ended): TaskError | null {
+function errorOf({ outcome, request, output, fileBytes: most }: Ended): TaskError | null {
   const { error, stopped, signal } = outcome;
   if (error !== null) return error;
   if (stopped === "timed-out") return { code: "timed-out", message: `ended after ${request.timeout} ms` };
@@ -62,9 +79,8 @@ function errorOf({ outcome, request, output }: Ended): TaskError | null {
   if (stopped === "interrupted")
     return { code: "interrupted", message: "the runtime was stopped while the task ran" };
   if (signal !== null) return { code: "signal", message: `ended by ${signal}` };
-  const { kept, total } = output.bytes("stdout");
-  if (request.reads !== null && total > kept.length) {
-    return { code: "too-large", message: `the file has more than ${kept.length} bytes` };
+  if (request.reads !== null && output.bytes("stdout").total > most) {
+    return { code: "too-large", message: `the file has more than ${most} bytes` };
   }
   return null;
 }

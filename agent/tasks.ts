@@ -8,7 +8,7 @@ import type { Log } from "./log.ts";
 import type { TaskOutput } from "./output.ts";
 import type { Grace } from "./processes.ts";
 import { parseTask, type Request, sudoDenied } from "./request.ts";
-import { fit, outputFor, respond } from "./result.ts";
+import { fileBytes, fit, outputFor, respond } from "./result.ts";
 import { type Identity, identity, type Surroundings } from "./user.ts";
 import {
   failure,
@@ -177,13 +177,13 @@ export class TaskRunner {
   #start(entry: JournalEntry, task: TaskPayload): void {
     const { ledger, log, agent, bootId, surroundings, grace } = this.#deps;
     const { taskId } = entry;
-    const request = this.#prepare(entry, task);
+    const { user, sudo: mayUseSudo } = this.#tasks();
+    const who = identity(user, { sudo: task.sudo === true, mayUseSudo }, surroundings);
+    const request = this.#prepare(entry, task, who);
     if ("code" in request) {
       ledger.finish(failure(taskId, entry.epoch, request.code, request.message));
       return;
     }
-    const { user, sudo: mayUseSudo } = this.#tasks();
-    const who = identity(user, { sudo: request.sudo, mayUseSudo }, surroundings);
     this.#remark(who);
     const output = this.#outputOf(taskId, request);
     const env = this.#environment(request);
@@ -197,8 +197,10 @@ export class TaskRunner {
       this.#running.delete(taskId);
       const epoch = ledger.get(taskId)?.epoch ?? entry.epoch;
       const duration = Math.round(performance.now() - clock);
-      const response = respond({ taskId, epoch, duration, request, outcome, output });
-      ledger.finish(fit(response, this.#deps.policy().maxFrameBytes));
+      const policy = this.#deps.policy();
+      const most = fileBytes(policy);
+      const response = respond({ taskId, epoch, duration, request, outcome, output, fileBytes: most });
+      ledger.finish(fit(response, policy.maxFrameBytes));
       if (this.#running.size === 0) this.#onIdle?.();
       this.#pump();
     });
@@ -206,8 +208,8 @@ export class TaskRunner {
   }
 
   /** What to run, or why not. When it returns a request, the task is on disk as running. */
-  #prepare(entry: JournalEntry, task: TaskPayload): Request | TaskError {
-    const parsed = parseTask(task);
+  #prepare(entry: JournalEntry, task: TaskPayload, { home }: Identity): Request | TaskError {
+    const parsed = parseTask(task, { home, fileBytes: fileBytes(this.#deps.policy()) });
     if ("error" in parsed) return parsed.error;
     const { request } = parsed;
     return (

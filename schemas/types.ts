@@ -643,6 +643,14 @@ export interface ExecTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Its standard input, at most 2 MiB; absent: it has none.
+   */
+  readonly stdin?: string;
+  /**
+   * How stdin is written.
+   */
+  readonly stdinEncoding?: "utf8" | "base64";
 }
 /**
  * Separate limits: milliseconds or durations.
@@ -713,9 +721,17 @@ export interface ScriptTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Its standard input, at most 2 MiB; absent: it has none.
+   */
+  readonly stdin?: string;
+  /**
+   * How stdin is written.
+   */
+  readonly stdinEncoding?: "utf8" | "base64";
 }
 /**
- * Read a file.
+ * Read a plain file of at most 2 MiB.
  */
 export interface FileReadTask {
   /**
@@ -723,7 +739,7 @@ export interface FileReadTask {
    */
   readonly type: "file:read";
   /**
-   * Path of the file.
+   * Path of the file; ~ is the home of the task's user.
    */
   readonly filePath: string;
   /**
@@ -770,7 +786,7 @@ export interface FileWriteTask {
    */
   readonly type: "file:write";
   /**
-   * Path of the file.
+   * Path of the file; ~ is the home of the task's user.
    */
   readonly filePath: string;
   /**
@@ -829,7 +845,7 @@ export interface GitCloneTask {
    */
   readonly repo: string;
   /**
-   * Folder to clone into.
+   * Folder to clone into; ~ is the home of the task's user.
    */
   readonly destination: string;
   /**
@@ -874,6 +890,10 @@ export interface GitCloneTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Fetch the repository's submodules too. Without it the result warns of those that are missing.
+   */
+  readonly submodules?: boolean;
 }
 /**
  * Pull in a repository.
@@ -1035,6 +1055,14 @@ export interface BuildTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Its standard input, at most 2 MiB; absent: it has none.
+   */
+  readonly stdin?: string;
+  /**
+   * How stdin is written.
+   */
+  readonly stdinEncoding?: "utf8" | "base64";
 }
 /**
  * Run a test command with a shell.
@@ -1078,6 +1106,14 @@ export interface TestTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Its standard input, at most 2 MiB; absent: it has none.
+   */
+  readonly stdin?: string;
+  /**
+   * How stdin is written.
+   */
+  readonly stdinEncoding?: "utf8" | "base64";
 }
 /**
  * Run a deployment command with a shell.
@@ -1121,6 +1157,14 @@ export interface DeployTask {
    * Same key and same body: the same task. Same key, other body: refused.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Its standard input, at most 2 MiB; absent: it has none.
+   */
+  readonly stdin?: string;
+  /**
+   * How stdin is written.
+   */
+  readonly stdinEncoding?: "utf8" | "base64";
 }
 /**
  * Version and identity.

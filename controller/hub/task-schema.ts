@@ -2,6 +2,7 @@
 import { parseDuration } from "../core/desired-values.ts";
 import { checkTask } from "../../schemas/validate-task.ts";
 import type { Payload } from "./frames.ts";
+import { sizeProblems } from "./task-sizes.ts";
 
 export interface TaskProblem {
   /** JSON pointer into the task. */
@@ -28,7 +29,7 @@ export const BASIC_TYPES: readonly string[] = ["exec", "build", "test", "deploy"
 /** Everything that is wrong with it; empty: it is a task. */
 export function taskProblems(task: Payload): readonly TaskProblem[] {
   const problems = checkTask(task).map(({ pointer, message }) => ({ path: pointer || "the task", message }));
-  return problems.length === 0 ? otherInterpreter(task) : problems;
+  return problems.length > 0 ? problems : [...otherInterpreter(task), ...sizeProblems(task)];
 }
 
 /** A `#!` line that names another program than the one that would run the script. */

@@ -54,6 +54,14 @@ test("a missing one is named with where it was looked for; the others are there"
   assert.doesNotMatch(JSON.stringify(missing), /s3cret/);
 });
 
+test("a value that no environment variable can hold is missing, with the limit", async () => {
+  const agent = withSecrets({ BIG: { fromEnv: "T" } });
+  const { config, missing } = await runtimeConfig(agent, { T: "x".repeat(131_068) });
+  assert.deepEqual(config.secrets, {});
+  assert.match(missing[0]?.message ?? "", /has 131068 bytes, and an environment variable has at most 131071/);
+  assert.deepEqual((await runtimeConfig(agent, { T: "x".repeat(131_067) })).missing, []);
+});
+
 test("the hash is the document's, then a seal that tells values apart and gives none away", async () => {
   const agent = withSecrets({ TOKEN: { fromEnv: "T" } });
   const hashOf = async (value: string, of = agent, key = KEY) =>

@@ -50,7 +50,7 @@ export function createRuntimeConfigs({ env, key, trust }: RuntimeConfigDeps): Ru
       const rotated: string[] = [];
       for (const [name, ref] of Object.entries(agent.secrets)) {
         const last = before?.get(name);
-        const found = readSecret(ref, env, trust());
+        const found = fits(name, readSecret(ref, env, trust()));
         if (typeof found !== "string") missing.push(missingSecret(agent.name, name, found));
         if (typeof found !== "string" && found.isRefused) {
           refused.add(name);
@@ -69,6 +69,15 @@ export function createRuntimeConfigs({ env, key, trust }: RuntimeConfigDeps): Ru
       for (const name of known.keys()) if (!kept.has(name)) known.delete(name);
     },
   };
+}
+
+/** `MAX_ARG_STRLEN` of Linux without its zero byte: with a larger variable no task could start. */
+const LONGEST_VARIABLE = 131_071;
+
+function fits(name: string, value: string | Unread): string | Unread {
+  if (typeof value !== "string" || Buffer.byteLength(`${name}=${value}`) <= LONGEST_VARIABLE) return value;
+  const why = `its value has ${Buffer.byteLength(value)} bytes, and an environment variable has at most ${LONGEST_VARIABLE} with its name`;
+  return { why, release: "give a shorter value, or put the file into the instance with provision.files" };
 }
 
 interface Unread {

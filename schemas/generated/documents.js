@@ -170,7 +170,7 @@ validate37.errors = vErrors;
 return errors === 0;
 }
 
-const schema15 = {"type":"object","propertyNames":{"$ref":"#/$defs/guestEnvName","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"},"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","x-allowed":"text"},"x-allowed":"variables as NAME: value"};
+const schema15 = {"type":"object","propertyNames":{"$ref":"#/$defs/guestEnvName","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"},"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":131070,"x-allowed":"text of at most 131070 characters"},"x-allowed":"variables as NAME: value"};
 const schema16 = {"type":"string","pattern":"^(?!VM_AGENT_)[A-Za-z_][A-Za-z0-9_]*$","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"};
 const pattern10 = new RegExp("^(?!VM_AGENT_)[A-Za-z_][A-Za-z0-9_]*$", "u");
 
@@ -212,6 +212,10 @@ errors++;
 for(const key1 in data){
 let data0 = data[key1];
 if(typeof data0 === "string"){
+if(data0.length > 131070){
+(vErrors ??= []).push({instancePath:instancePath+"/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 131070},parentSchema:schema15.additionalProperties,data:data0});
+errors++;
+}
 if(!pattern11.test(data0)){
 (vErrors ??= []).push({instancePath:instancePath+"/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},parentSchema:schema15.additionalProperties,data:data0});
 errors++;
@@ -1677,6 +1681,10 @@ errors++;
 for(const key1 in data){
 let data0 = data[key1];
 if(typeof data0 === "string"){
+if(data0.length > 131070){
+(vErrors ??= []).push({instancePath:instancePath+"/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 131070},parentSchema:schema15.additionalProperties,data:data0});
+errors++;
+}
 if(!pattern11.test(data0)){
 (vErrors ??= []).push({instancePath:instancePath+"/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},parentSchema:schema15.additionalProperties,data:data0});
 errors++;

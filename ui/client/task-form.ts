@@ -29,8 +29,8 @@ export interface TaskForm {
 export type Written = Readonly<Record<string, string>>;
 
 /** Left to the machine: a key that makes a repeat harmless is not for a person to think of. */
-const NOT_ASKED = new Set(["type", "idempotencyKey", "timeouts"]);
-const LONG = new Set(["script", "content"]);
+const NOT_ASKED = new Set(["type", "idempotencyKey", "timeouts", "stdinEncoding"]);
+const LONG = new Set(["script", "content", "stdin"]);
 
 const record = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
 
@@ -47,7 +47,8 @@ export function taskForms(schemas: Json): readonly TaskForm[] {
   const branches = Array.isArray(task.oneOf) ? (task.oneOf as readonly unknown[]) : [];
   return branches.map((branch) => {
     const form = find(branch);
-    const shared = record((Array.isArray(form.allOf) ? find(form.allOf[0]) : {}).properties);
+    const parts = Array.isArray(form.allOf) ? (form.allOf as readonly unknown[]) : [];
+    const shared: Json = Object.assign({}, ...parts.map((part) => record(find(part).properties)));
     const properties = record(form.properties);
     const required = new Set(Array.isArray(form.required) ? form.required.map(String) : []);
     const field = (name: string, schema: unknown): TaskField =>
