@@ -162,9 +162,14 @@ const OTHER_NODES = (
 for (const node of OTHER_NODES) {
   const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
   test(`runs on ${version} as well`, async (t) => {
-    const { hub } = await world(t, { credential: "c" }, node);
+    const { hub, guest } = await world(t, { credential: "c" }, node);
     hub.task("t1", { command: "echo out; exit 5" });
     const { result } = await hub.response("t1");
     assert.deepEqual([result?.exitCode, result?.stdout], [5, "out\n"]);
+    assert.doesNotMatch(
+      guest.log,
+      /unrecognized flag|ExperimentalWarning|\(node:/,
+      "what its journal would show",
+    );
   });
 }

@@ -25,5 +25,7 @@ export const LOG_DIR: string = `${STATE_DIR}/log`;
 export const LOCK_FILE: string = `${STATE_DIR}/lock`;
 /** Lines that cloud-init leaves when a command of the document's `provision.run` failed. */
 export const PROVISION_ERRORS_FILE: string = `${STATE_DIR}/provision-errors`;
+/** cloud-init's errors of the boot that ran the document's part, with the instance-id; provision-script.ts clears it. */
+export const CLOUD_INIT_ERRORS_FILE: string = `${STATE_DIR}/cloud-init-errors.json`;
 export const SETTINGS_FILE = "/etc/vm-agent/runtime.json";
 export const INSTANCE_ID_FILE = "/var/lib/cloud/data/instance-id";

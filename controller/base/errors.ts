@@ -1,5 +1,7 @@
 /** The one error shape: a code, a cause, whether trying again can help, and what to do next. */
 
+import { terminalText } from "../core/printable.ts";
+
 /** Exit codes of the command line (SPEC section 4). */
 export const EXIT = {
   done: 0,
@@ -34,10 +36,11 @@ export class VmAgentError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(parts: ErrorParts) {
-    super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
+    // Colours stay: errors of fleet files bring their own.
+    super(terminalText(parts.message), parts.cause === undefined ? undefined : { cause: parts.cause });
     this.name = "VmAgentError";
     this.code = parts.code;
-    this.next = parts.next;
+    this.next = terminalText(parts.next);
     this.transient = parts.transient ?? false;
     this.exit = parts.exit ?? EXIT.failed;
     this.details = parts.details ?? {};

@@ -8,7 +8,7 @@ test("plain lines, from the level on, one line each", () => {
   const log = createLogger({ now: () => 0, write: (line) => lines.push(line) });
   log.debug("not shown");
   log.with({ agent: "a" }).warn("two\nlines\u001b[2K", { path: "/x y", n: 1 });
-  assert.deepEqual(lines, ['1970-01-01T00:00:00.000Z warn  two lines [2K agent=a path="/x y" n=1\n']);
+  assert.deepEqual(lines, ['1970-01-01T00:00:00.000Z warn  two lines agent=a path="/x y" n=1\n']);
 });
 
 test("JSON lines when asked for; fields cannot replace time, level and message", () => {

@@ -1,4 +1,6 @@
 /** A levelled logger to standard error: plain lines, or one JSON object a line when VM_AGENT_LOG=json. Callers keep secrets out. */
+import { jsonText, printable } from "../core/printable.ts";
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
@@ -36,9 +38,9 @@ export function createLogger(options: LogOptions = {}): Logger {
       if (LOG_LEVELS.indexOf(name) < threshold) return;
       const time = new Date(now()).toISOString();
       const all = { ...fields, ...extra };
-      if (json) return write(`${JSON.stringify({ ...all, time, level: name, message })}\n`);
+      if (json) return write(`${jsonText(JSON.stringify({ ...all, time, level: name, message }))}\n`);
       const tail = Object.entries(all).map(([key, value]) => ` ${key}=${plain(value)}`);
-      write(`${time} ${name.padEnd(5)} ${oneLine(message)}${tail.join("")}\n`);
+      write(`${time} ${name.padEnd(5)} ${printable(message)}${tail.join("")}\n`);
     };
   return {
     debug: at("debug"),
@@ -49,8 +51,5 @@ export function createLogger(options: LogOptions = {}): Logger {
   };
 }
 
-/** A line stays a line: whatever a program printed cannot forge another one. */
-const oneLine = (text: string) => text.replace(/[\u0000-\u001f\u007f]+/g, " ");
-
 const plain = (value: LogFields[string]) =>
-  typeof value === "string" && !/^[\w./:@+-]+$/.test(value) ? JSON.stringify(value) : String(value);
+  typeof value === "string" && !/^[\w./:@+-]+$/.test(value) ? jsonText(JSON.stringify(value)) : String(value);

@@ -1,6 +1,7 @@
 /** `vm-agent audit`: who did what to what; `audit verify`: whether the record is whole. */
 import { existsSync } from "node:fs";
 import type { Settings } from "../base/env.ts";
+import { printable } from "../core/printable.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { acquireLock } from "../store/lock.ts";
 import { findLosses } from "../store/find-losses.ts";
@@ -116,11 +117,13 @@ function row({ seq, at, actor, action, subject, detail }: AuditRow, output: Outp
     .join(" ");
   const text = words.length > 100 ? `${words.slice(0, 99)}…` : words;
   const when = new Date(at).toISOString().replace("T", " ").slice(0, 19);
-  return [String(seq), when, actor, action, subject, output.paint("dim", printable(text))];
+  return [
+    String(seq),
+    when,
+    ...[actor, action, subject].map(printable),
+    output.paint("dim", printable(text)),
+  ];
 }
-
-/** What somebody called a thing must not move the cursor. */
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 
 function anchorOf(value: unknown): AuditLink | undefined {
   if (value === undefined) return undefined;

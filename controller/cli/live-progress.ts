@@ -1,6 +1,7 @@
 /** Work as it happens, on a terminal: a line for each agent that is worked on, redrawn in place; what is over stays above them. */
 import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../base/events.ts";
+import { terminalText } from "../core/printable.ts";
 import { DOING } from "../core/doing.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
@@ -75,7 +76,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
       return `  ${agent.padEnd(names)}  ${[...row.done, doing].filter((t) => t !== "").join("  ")}`;
     });
     const counts = `  ${finished} done, ${rows.size} in work, ${age(now() - began)}`;
-    const all = [...lines, `${counts}   ${hint}`].map((line) => clip(line, columns() - 1));
+    const all = [...lines, `${counts}   ${hint}`].map((line) => clip(terminalText(line), columns() - 1));
     write(all.map((line) => `${line}\n`).join(""));
     drawn = all.length;
   };

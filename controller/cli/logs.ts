@@ -1,6 +1,7 @@
 /** `vm-agent logs NAME`: the runtime's log through the hub, or its journal through Multipass, which then is never started. */
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { handOver } from "../base/hand-over.ts";
+import { printable } from "../core/printable.ts";
 import { ApiError } from "../../ui/client/api.ts";
 import type { LogQuery } from "../../ui/client/calls.ts";
 import { needHub } from "./home.ts";
@@ -35,10 +36,13 @@ function print({ output }: Invocation, line: Line): void {
     output.out(JSON.stringify(line));
     return;
   }
-  const level = line.level.padEnd(5);
+  const level = printable(line.level).padEnd(5);
   const shown = line.level === "error" ? output.paint("bad", level) : level;
-  output.out(`${output.paint("dim", new Date(line.at).toISOString())} ${shown} ${line.message}`);
+  output.out(`${output.paint("dim", timeOf(line.at))} ${shown} ${printable(line.message)}`);
 }
+
+/** A hub of before may pass on a date that is none. */
+const timeOf = (at: number): string => (Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : "no date");
 
 /** Until Ctrl-C. A hub or a runtime that goes away is waited for; the log goes on by its numbers. */
 async function follow(invocation: Invocation, name: string, query: LogQuery): Promise<number> {

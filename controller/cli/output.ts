@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
 import type { Line } from "../core/explain-lines.ts";
+import { jsonText, printableText, terminalText } from "../core/printable.ts";
 import { besideWaiting, waitNoMore } from "./waiting.ts";
 
 export { age, counted } from "../core/explain-values.ts";
@@ -33,14 +34,16 @@ export interface Output {
 export function createOutput(options: { readonly color: boolean; readonly json: boolean }): Output {
   const { stdout, stderr } = process;
   const color = options.color && stdout.isTTY === true;
+  const safe = color ? terminalText : printableText;
+  const shown = options.json ? jsonText : safe;
   return {
     color,
     isTTY: stdout.isTTY === true,
     width: stdout.columns || 100,
     json: options.json,
-    out: (text) => besideWaiting(stderr, () => stdout.write(`${text}\n`)),
-    err: (text) => besideWaiting(stderr, () => stderr.write(`${text}\n`)),
-    paint: (role, text) => (color ? colored(role, text) : text),
+    out: (text) => besideWaiting(stderr, () => stdout.write(`${shown(text)}\n`)),
+    err: (text) => besideWaiting(stderr, () => stderr.write(`${safe(text)}\n`)),
+    paint: (role, text) => (color ? colored(role, printableText(text)) : text),
   };
 }
 

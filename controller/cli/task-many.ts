@@ -103,8 +103,13 @@ function prefixed(
 ): { readonly sink: Sink; readonly note: (line: string) => void; readonly end: () => void } {
   const open = { stdout: "", stderr: "" };
   const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
-  const print = (line: string, to: keyof typeof open) =>
-    (to === "stderr" ? output.err : output.out)(`${output.paint("dim", `${name} |`)} ${line}`);
+  const print = (line: string, to: keyof typeof open) => {
+    const text = `${output.paint("dim", `${name} |`)} ${line}`;
+    // As with one agent: a pipe gets every byte, a terminal no more than colours, which end with their line.
+    if (process[to].isTTY)
+      (to === "stderr" ? output.err : output.out)(line.includes("\x1b") ? `${text}\x1b[0m` : text);
+    else process[to].write(`${text}\n`);
+  };
   const note = (line: string) => print(output.paint("dim", line), "stderr");
   const end = () => {
     for (const to of ["stdout", "stderr"] as const) {

@@ -1,4 +1,5 @@
 /** The output of a task as it comes, over lost connections. */
+import { createTerminalFilter } from "../core/printable.ts";
 import { type Api, ApiError } from "../../ui/client/api.ts";
 import { gapBytes, gapText } from "../../ui/client/output-text.ts";
 
@@ -11,13 +12,25 @@ export interface Sink {
   gap(text: string): void;
 }
 
-const plain: Sink = {
-  write: (data, stream) => void (stream === "stderr" ? process.stderr : process.stdout).write(data),
-  gap: (text) => void process.stderr.write(`${text}\n`),
-};
+/** A pipe gets every byte; a terminal the text with its colours, and nothing else that a terminal obeys. */
+function terminalSafe(): Sink {
+  const filters = { stdout: createTerminalFilter(), stderr: createTerminalFilter() };
+  return {
+    write: (data, name) => {
+      const to = process[name];
+      to.write(to.isTTY ? filters[name].push(data.toString()) : data);
+    },
+    gap: (text) => void process.stderr.write(`${text}\n`),
+  };
+}
 
 /** Prints the output as it comes; a lost connection is taken up again where it broke. */
-export async function stream(api: Api, id: string, quiet: boolean, sink: Sink = plain): Promise<void> {
+export async function stream(
+  api: Api,
+  id: string,
+  quiet: boolean,
+  sink: Sink = terminalSafe(),
+): Promise<void> {
   let last: string | null = null;
   for (let tries = 0; ; tries++) {
     try {

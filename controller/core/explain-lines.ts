@@ -1,5 +1,7 @@
 /** Lines of text with meaning instead of colour, wrapped to a width: what a terminal, a pipe and a page can all show. */
 
+import { printable } from "./printable.ts";
+
 /** What a piece of text means. A face may colour it; the words alone say the same. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
 
@@ -19,9 +21,6 @@ const LEAST = 16;
 
 /** Widths beyond these read badly, so they are not used: shorter lines wrap in the terminal, longer ones stay short. */
 export const clampWidth = (width: number): number => Math.min(200, Math.max(60, Math.floor(width)));
-
-/** Text of people's files must not steer the terminal. */
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 
 /** How much of a word goes on a line: all, or up to the last mark at which a path or a name may be broken. */
 function pieceOf(word: string, width: number): string {

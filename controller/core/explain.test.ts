@@ -99,7 +99,7 @@ test("text of people's files does not steer the terminal", () => {
     observed: { instances: { a: "Running" }, claims: { a: "as-written" } },
   });
   const text = toText(explain(makePlan(desired, observed, policy, NOW), { width: 80 }));
-  assert.match(text, /bad {2}\[2J file name|bad \[2J file name/);
+  assert.match(text, /bad file name/);
   assert.ok(!text.includes("\u001b") && !text.includes("\u0007"));
 });
 

@@ -4,7 +4,7 @@
 const SEQUENCES =
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 /** Select Graphic Rendition: colours and weight, the only sequences that cannot move the cursor or talk to the terminal. */
-const SGR = /^(?:\x1b\[|\x9b)[\d;:]*m$/;
+const SGR = /^\x1b\[[\d;:]*m$/;
 /** C0, DEL, C1, and what changes the direction of writing. */
 const UNSAFE = /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const BLANKS = /[\t\n\v\f\r\u2028\u2029]/g;
@@ -27,7 +27,7 @@ export function printableText(text: string): string {
 export function terminalText(text: string): string {
   if (!UNSAFE.test(text)) return text;
   return text
-    .replace(SEQUENCES, (found) => (SGR.test(found) ? found.replace("\x9b", "\x1b[") : ""))
+    .replace(SEQUENCES, (found) => (SGR.test(found) ? found : ""))
     .replace(/\r\n/g, "\n")
     .replace(REMOVED_BUT_ESC, "");
 }
@@ -46,19 +46,26 @@ const OPEN =
 /** An open sequence that is longer is a control string; its content is dropped as it comes. */
 const LONGEST_OPEN = 256;
 
+/** What a piece of output ends with and only the next piece completes; its start alone when it is long. */
+export function openEnd(text: string): { readonly whole: string; readonly open: string } {
+  const open = OPEN.exec(text)?.[0] ?? "";
+  if (open === "") return { whole: text, open };
+  const whole = text.slice(0, -open.length);
+  if (open.length <= LONGEST_OPEN) return { whole, open };
+  return { whole, open: open.slice(0, open.startsWith("\x1b") ? 2 : 1) };
+}
+
 /**
  * Filter for a stream of output that goes to a terminal: colours and carriage returns (progress bars) stay. Sequences may be
- * cut anywhere by the pieces; `end` gives what is left.
+ * cut anywhere by the pieces.
  */
 export function createTerminalFilter(): { push(text: string): string } {
   let open = "";
   return {
     push(text) {
-      const all = open + text;
-      open = OPEN.exec(all)?.[0] ?? "";
-      const whole = open === "" ? all : all.slice(0, -open.length);
-      if (open.length > LONGEST_OPEN) open = open.startsWith("\x1b") ? open.slice(0, 2) : open.slice(0, 1);
-      return whole.split("\r").map(terminalText).join("\r");
+      const split = openEnd(open + text);
+      open = split.open;
+      return split.whole.split("\r").map(terminalText).join("\r");
     },
   };
 }

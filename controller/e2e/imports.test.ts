@@ -24,6 +24,7 @@ interface Rule {
 
 const TYPES = "schemas/types.ts";
 const CORE_TYPES = "controller/core/types.ts";
+const PRINTABLE = "controller/core/printable.ts";
 const STORE = "controller/store/store.ts";
 const DRIVER = "controller/drivers/driver.ts";
 
@@ -36,7 +37,7 @@ const TABLE: readonly Rule[] = [
     node: true,
     packages: ["ajv", "json-schema-to-typescript"],
   },
-  { files: "controller/base/", from: [], node: true },
+  { files: "controller/base/", from: [PRINTABLE], node: true },
   { files: "controller/core/", from: [], types: [TYPES], packages: ["fast-json-patch"] },
   // The parser needs the list of state words itself, not only its type.
   { files: "controller/drivers/", from: ["controller/base/", CORE_TYPES], node: true },
@@ -84,8 +85,8 @@ const TABLE: readonly Rule[] = [
     packages: ["ws @ agent/channel.ts", "esbuild @ agent/build.ts"],
   },
   { files: "provisioning/", from: [], types: [TYPES, CORE_TYPES], node: true, packages: ["yaml"] },
-  { files: "ui/client/", from: [TYPES] },
-  { files: "ui/tui/", from: ["ui/client/", TYPES], node: true, packages: ["ink", "react"] },
+  { files: "ui/client/", from: [TYPES, PRINTABLE] },
+  { files: "ui/tui/", from: ["ui/client/", TYPES, PRINTABLE], node: true, packages: ["ink", "react"] },
   { files: "ui/web/", from: ["ui/client/", TYPES], packages: ["preact", "@preact/signals", "uplot"] },
   { files: "ui/web/build.ts", from: [], node: true, packages: ["esbuild"] },
 ];

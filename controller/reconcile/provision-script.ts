@@ -1,5 +1,5 @@
 /** The provision block as a script that is run again in an instance that is there: the same order as at the first boot. Pure. */
-import { PROVISION_ERRORS_PATH, quote } from "../../provisioning/cloud-init/shell.ts";
+import { CLOUD_INIT_ERRORS_PATH, PROVISION_ERRORS_PATH, quote } from "../../provisioning/cloud-init/shell.ts";
 import type { DesiredAgent } from "../core/types.ts";
 
 /** Takes the script by standard input, because files may hold what no list of processes should show; its commands get none. */
@@ -41,6 +41,8 @@ export function provisionScript({
     ...(packages.length > 0 ? [install(packages)] : []),
     ...files.flatMap((file) => put(file, tasks.user)),
     ...run.map((line, i) => `sh -c ${quote(line)} || fail ${quote(`provision.run[${i}]`)} $?`),
+    // All of it has run now: what cloud-init could not do at the first boot counts no more.
+    `[ ! -e ${CLOUD_INIT_ERRORS_PATH} ] || echo '{}' > ${CLOUD_INIT_ERRORS_PATH}`,
     "exit 0",
     "",
   ].join("\n");

@@ -123,7 +123,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
     node: "",
     cloudInit: { status: "error", errors: ["boom"], warnings: ["w"] },
     provision: ["provision.run[0] exited with 7"],
-    log: ["node aGVsbG8=", "it  broke"],
+    log: ["node aGVsbG8=", "it broke"],
     hub: [
       { address: `127.0.0.1:${port}`, how: "reached" },
       { address: "127.0.0.1:1", how: "Connection refused" },
@@ -133,7 +133,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
   assert.equal(
     found,
     "vm-agent.service is activating (auto-restart), it ended with 1, was started again 7 times; cloud-init: error: boom, warning: w; " +
-      `provision.run[0] exited with 7; it reaches the hub at 127.0.0.1:${port}, and not at 127.0.0.1:1 (Connection refused); its log ends: node aGVsbG8= | it  broke`,
+      `provision.run[0] exited with 7; it reaches the hub at 127.0.0.1:${port}, and not at 127.0.0.1:1 (Connection refused); its log ends: node aGVsbG8= | it broke`,
   );
   assert.deepEqual([conclusive, next.includes("vm-agent logs a --direct")], [false, true]);
 });

@@ -1,4 +1,5 @@
 /** What an instance answered when it was asked why its runtime is silent: read, and put into words for a condition. Pure. */
+import { printable } from "../core/printable.ts";
 import { type HubAddress, SILENCE_PARTS, type SilencePart } from "../../provisioning/silence-script.ts";
 
 export interface Silence {
@@ -80,10 +81,6 @@ const linesOf = (text: string): readonly string[] =>
     const clean = printable(line).trim();
     return clean === "" ? [] : clean;
   });
-
-/** Without colours and control characters: it ends up on people's screens. */
-const printable = (text: string): string =>
-  text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 
 const LONGEST = 1000;
 const LINE = 200;

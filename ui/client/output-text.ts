@@ -1,4 +1,5 @@
 /** A task's output as text to show: both streams in order, control codes taken out, bounded with the tail kept. Pure. */
+import { openEnd, printableText } from "../../controller/core/printable.ts";
 
 export interface OutputPart {
   /** `gap`: the text says how much was discarded here. */
@@ -103,9 +104,8 @@ function bounded(output: OutputText): OutputText {
 
 /** Colours and cursor moves mean nothing on a page; a carriage return begins the line anew, as on a terminal. */
 export function plain(text: string): string {
-  if (!/[\x1b\r]/.test(text)) return text;
-  return text
-    .replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g, "")
-    .replace(/\r\n/g, "\n")
-    .replace(/[^\n]*\r(?=[^\n])/g, "");
+  // What only the next piece completes is kept for it.
+  const { whole, open } = text.endsWith("\r") ? { whole: text.slice(0, -1), open: "\r" } : openEnd(text);
+  const drawn = whole.includes("\r") ? whole.replace(/\r\n/g, "\n").replace(/[^\n]*\r(?=[^\n])/g, "") : whole;
+  return printableText(drawn) + open;
 }

@@ -30,7 +30,7 @@ test("letters that are two columns wide, and those that are none", () => {
 });
 
 test("nothing that moves the cursor, rings or turns the writing is left", () => {
-  assert.equal(clean("a\x1b[31mb\x1b[0m\x07c\rd\x1b]0;title\x07e\u202ef\tg"), "abcdef    g");
+  assert.equal(clean("a\x1b[31mb\x1b[0m\x07c\rd\x1b]0;title\x07e\u202ef\tg"), "abc def    g");
 });
 
 test("a line is cut at the last column and padded to it, whatever it holds", () => {

@@ -1,4 +1,5 @@
 /** A line of the screen as spans of text with a meaning, cut and padded to columns. Pure; no colour is decided here. */
+import { printable } from "../../controller/core/printable.ts";
 import type { Tone } from "../client/tones.ts";
 
 export interface Span {
@@ -21,13 +22,7 @@ export const line = (...parts: readonly (string | Span)[]): Line =>
 export const EMPTY: Line = [];
 
 /** Nothing that a program printed may move the cursor, ring, or turn the direction of writing. */
-export function clean(text: string): string {
-  if (!/[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(text)) return text;
-  return text
-    .replaceAll("\t", "    ")
-    .replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?/g, "")
-    .replace(/[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
-}
+export const clean = (text: string): string => printable(text.replaceAll("\t", "    "));
 
 const ZERO = /^(?:\p{Mn}|\p{Me}|[\u200b-\u200d])$/u;
 /** East Asian wide and full-width letters, and pictures. */
