@@ -119,6 +119,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--wait", "wait for the end, which it does unless --no-wait is given"],
       ["--no-wait", "print the task's id and return"],
       ["--idempotency-key <key>", "the same key and task again: the same task, not a second one"],
+      [
+        "-i, --stdin",
+        "wait for standard input as long as it takes, a terminal's too; else a pipe on which nothing comes for 10 s is refused",
+      ],
+      ["--no-stdin", "pass no standard input on; else that of a pipe or file is, at most 2 MiB"],
     ],
     example: [
       `vm-agent task agent-builder '{"type":"exec","command":"echo hello"}'`,
@@ -132,6 +137,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--sudo", "as root, if the agent's document allows it"],
       ["--timeout <ms>", "end it after this many milliseconds"],
+      [
+        "-i, --stdin",
+        "wait for standard input as long as it takes, a terminal's too; else a pipe on which nothing comes for 10 s is refused",
+      ],
+      ["--no-stdin", "pass no standard input on; else that of a pipe or file is, at most 2 MiB"],
       ["--direct", "by Multipass instead of the hub: no task, not in the audit; the instance must run"],
     ],
     passThrough: true,

@@ -70,7 +70,7 @@ for (const [line, expected] of [
   ["token join ", ["agent-a", "agent-b", "builder"]],
   ["token rotate ", []],
   ["exec ag", ["agent-a", "agent-b"]],
-  ["exec --s", ["--sudo"]],
+  ["exec --su", ["--sudo"]],
   ["exec agent-a --", []],
   ["exec agent-a -- --", []],
   ["help pl", ["plan"]],

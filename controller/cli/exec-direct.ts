@@ -11,10 +11,15 @@ export async function execDirect(
   name: string,
   line: string,
 ): Promise<number> {
-  if (options.timeout !== undefined || output.json)
+  const ofTasks = [
+    ["--json", output.json],
+    ["--timeout", options.timeout !== undefined],
+    [options.stdin ? "--stdin" : "--no-stdin", options.stdin !== undefined],
+  ].find(([, isGiven]) => isGiven);
+  if (ofTasks !== undefined)
     throw new VmAgentError({
       code: "usage",
-      message: `${output.json ? "--json" : "--timeout"} is of tasks, and --direct makes none`,
+      message: `${ofTasks[0]} is of tasks, and --direct makes none`,
       next: `vm-agent exec --direct ${name} -- CMD…`,
       exit: EXIT.usage,
     });

@@ -5,6 +5,7 @@ import { execDirect } from "./exec-direct.ts";
 import { needHub } from "./home.ts";
 import { numberOption } from "./number-option.ts";
 import { age, table } from "./output.ts";
+import { withInput } from "./task-input.ts";
 import { cancelOnSignal } from "./task-signals.ts";
 import { sayWhatItWaitsFor } from "./task-waits.ts";
 import { stream } from "./task-stream.ts";
@@ -34,11 +35,12 @@ export const task: CommandRun = async (invocation) => {
       exit: 64,
     });
   }
-  if (target !== null) return giveMany(invocation, target, body, options.wait !== false);
-  return give(invocation, name, body, options.wait !== false);
+  const given = await withInput(body, options, invocation.output);
+  if (target !== null) return giveMany(invocation, target, given, options.wait !== false);
+  return give(invocation, name, given, options.wait !== false);
 };
 
-export const exec: CommandRun = (invocation) => {
+export const exec: CommandRun = async (invocation) => {
   const [name = "", ...rest] = invocation.args;
   const command = rest[0] === "--" ? rest.slice(1) : rest;
   if (command.length === 0) {
@@ -53,19 +55,15 @@ export const exec: CommandRun = (invocation) => {
   // One word is a shell line, as the seed had it; several are arguments and are quoted so that they arrive as they are.
   const line = command.length === 1 ? (command[0] ?? "") : command.map(quote).join(" ");
   if (invocation.options.direct) return execDirect(invocation, name, line);
-  return give(
-    invocation,
-    name,
-    {
-      type: "exec",
-      command: line,
-      ...(timeout === undefined
-        ? {}
-        : { timeout: numberOption("--timeout", timeout, 1, Number.MAX_SAFE_INTEGER) }),
-      ...(sudo ? { sudo: true } : {}),
-    },
-    true,
-  );
+  const body = {
+    type: "exec",
+    command: line,
+    ...(timeout === undefined
+      ? {}
+      : { timeout: numberOption("--timeout", timeout, 1, Number.MAX_SAFE_INTEGER) }),
+    ...(sudo ? { sudo: true } : {}),
+  };
+  return give(invocation, name, await withInput(body, invocation.options, invocation.output), true);
 };
 
 const quote = (word: string): string =>
