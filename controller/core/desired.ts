@@ -247,7 +247,8 @@ function resolveAgent(
     ...(merged.restore === undefined
       ? {}
       : { restore: { snapshot: merged.restore.snapshot, token: merged.restore.token } }),
-    configHash: hash(JSON.stringify([type, capabilities, labels, env, secrets, tasks])),
+    // Capabilities are a set: their order is no difference.
+    configHash: hash(JSON.stringify([type, [...capabilities].sort(), labels, env, secrets, tasks])),
     ...(merged.previousName === undefined ? {} : { previousName: merged.previousName }),
   };
   return {
