@@ -3499,6 +3499,25 @@ export interface Readings {
    * What the running loop holds for reasons that no look at the instances shows.
    */
   readonly held?: readonly PlanHeld[];
+  /**
+   * What the running loop found out about names by asking, beside its looks.
+   */
+  readonly known?: readonly KnownHold[];
+  /**
+   * Instances that the loop works on, or worked on after its last look.
+   *
+   * Items: One of them.
+   */
+  readonly inFlight?: readonly string[];
+  /**
+   * When the loop last ended work on each instance, in milliseconds since 1970.
+   */
+  readonly endedAt?: {
+    /**
+     * Milliseconds since 1970.
+     */
+    readonly [k: string]: number;
+  };
 }
 /**
  * What a runtime last said.
@@ -3582,6 +3601,27 @@ export interface Reading {
      */
     readonly reason: string;
   };
+}
+/**
+ * One of them.
+ */
+export interface KnownHold {
+  /**
+   * Instance.
+   */
+  readonly agent: string;
+  /**
+   * What that means for a plan.
+   */
+  readonly kind: "unproven" | "silent" | "stranger" | "contradicted";
+  /**
+   * Why.
+   */
+  readonly message: string;
+  /**
+   * What ends it.
+   */
+  readonly release: string;
 }
 /**
  * What to look at.

@@ -81,9 +81,17 @@ test("ports, address, hub and executable", () => {
   assert.deepEqual([found.url, found.token, found.multipass], ["http://h:1", "t", "/opt/multipass"]);
 });
 
-test("a number that is none, or not positive, is as if it were not there", () => {
-  for (const value of ["", "0", "-1", "soon", "Infinity"])
-    assert.equal(positiveNumber({ VALUE: value }, "VALUE", 600), 600, value);
+test("a number that is none, not positive or too large is a usage error with variable, value and what is allowed", () => {
+  for (const value of ["0", "-1", "soon", "Infinity", "1e9", "NaN"])
+    assert.throws(
+      () => positiveNumber({ VALUE: value }, "VALUE", 600),
+      (e: VmAgentError) =>
+        e.code === "usage" &&
+        e.message === `VALUE is "${value}"` &&
+        e.next === "allowed: a number above 0, at most 86400; default 600",
+      value,
+    );
+  for (const value of [undefined, ""]) assert.equal(positiveNumber({ VALUE: value }, "VALUE", 600), 600);
   assert.equal(positiveNumber({ VALUE: "0.5" }, "VALUE", 600), 0.5);
 });
 

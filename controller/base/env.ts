@@ -69,11 +69,20 @@ export function currentFolder(): string {
 export const isDumb = (env: EnvRecord): boolean => env.TERM === "dumb";
 export const wantsColor = (env: EnvRecord): boolean => !env.NO_COLOR && !isDumb(env);
 
-/** Anything else is as if it were not there. */
-export function positiveNumber(env: EnvRecord, name: string, fallback: number): number {
-  const value = Number(env[name] ?? fallback);
-  return Number.isFinite(value) && value > 0 ? value : fallback;
+/** A day: no deadline is longer. */
+const MOST_SECONDS = 86_400;
+
+/** A number above 0; absent or empty: the default. Throws `usage` with variable, value and what is allowed. */
+export function positiveNumber(env: EnvRecord, name: string, fallback: number, most = MOST_SECONDS): number {
+  const text = env[name];
+  if (text === undefined || text === "") return fallback;
+  const value = Number(text);
+  if (value > 0 && value <= most) return value;
+  throw wrong(name, text, `a number above 0, at most ${most}; default ${fallback}`);
 }
+
+/** Milliseconds after a boot began during which silence and `Unknown` are normal. */
+export const bootGraceOf = (env: EnvRecord): number => positiveNumber(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
 
 /** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {

@@ -31,11 +31,13 @@ export const apply: CommandRun = async (invocation) => {
     if (output.json) asValue(output, { held: plan.held, failed: [], undone: [] }, plan);
     return EXIT.unreachable;
   }
-  if (plan.changes.length === 0) {
+  // What the loop is at work on is waited for, too.
+  if (plan.changes.length === 0 && found.working.length === 0) {
     const held = plan.held.filter((h) => h.reason !== "waiting");
     return finish(invocation, { held, failed: [], undone: [] }, plan);
   }
-  if (!flags.yes) await confirm(output, "Do this?", `vm-agent apply${file === null ? "" : ` ${file}`}`);
+  if (!flags.yes && plan.changes.length > 0)
+    await confirm(output, "Do this?", `vm-agent apply${file === null ? "" : ` ${file}`}`);
   const changes = plan.changes.map(({ agent, action }) => ({ agent, action }));
   const targets = saved ? changes.map((c) => c.agent) : scope.targets;
   const order: Order = { ...scope, targets, changes };

@@ -2,7 +2,8 @@
 import { systemClock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { ACTIONS, type Action, type DesiredAgent, type Plan } from "../core/types.ts";
-import { makePlan, withHeld } from "../core/plan.ts";
+import { withHolds } from "../core/holds.ts";
+import { makePlan } from "../core/plan.ts";
 import type { ControllerPort } from "../http/deps.ts";
 import { createReporter } from "../reconcile/report.ts";
 import type { FleetView } from "../../ui/client/types.ts";
@@ -33,9 +34,13 @@ export function controllerPort(system: System, version: string): ControllerPort 
       const desired = source.current().desired;
       if (!turn || !desired) return null;
       const policy = { actor: "apply", allowDelete: [], targets: [], bootGrace: system.bootGrace } as const;
-      return withHeld(makePlan(desired, turn.observed, policy, systemClock.now()), system.config.held());
+      const plan = makePlan(desired, turn.observed, policy, systemClock.now());
+      return withHolds(plan, loop.holds());
     },
-    held: () => system.config.held(),
+    known: () => {
+      const { beside, known } = loop.holds();
+      return { held: beside, known, inFlight: [...loop.unjudged], endedAt: Object.fromEntries(loop.endedAt) };
+    },
     reconcile(names) {
       loop.nudge(names);
       // What is followed may have moved; whatever that brings wakes the loop again.

@@ -1,6 +1,7 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
 import { stripVTControlCharacters } from "node:util";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { bootGraceOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
 import { troubleOf } from "../../ui/client/fleet-filter.ts";
@@ -39,7 +40,10 @@ export async function lookOurselves(
   const { desired, observed, plan } = found;
   const seen = observed.instances;
   const fleet: Fleet = {
-    agents: fleetStatus(desired, observed, plan, [], systemClock.now()).map(unheard),
+    agents: fleetStatus(desired, observed, plan, [], systemClock.now(), {
+      bootGrace: bootGraceOf(process.env),
+      busy: found.inFlight,
+    }).map(unheard),
     foreign: foreignInstances(desired, observed),
     sandbox: (await world.selection()).kind === "sandbox",
     errors: [],

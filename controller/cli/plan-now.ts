@@ -1,10 +1,11 @@
 /** What apply would do, computed from the files on disk and a look at the world; and how people read it. */
 import { relative } from "node:path";
-import { positiveNumber } from "../base/env.ts";
+import { type Settings, bootGraceOf, trustOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { type Line, type Working, explain } from "../core/explain.ts";
-import { makePlan, withHeld } from "../core/plan.ts";
-import type { Desired, Observed, Plan } from "../core/types.ts";
+import { withHolds, withoutInFlight } from "../core/holds.ts";
+import { makePlan } from "../core/plan.ts";
+import type { Desired, Held, Observed, Plan } from "../core/types.ts";
 import { allowedWords } from "../reconcile/fleet-trust.ts";
 import { observe } from "../reconcile/observe.ts";
 import { type EarlyLook, withEarlyLook } from "./early-look.ts";
@@ -29,6 +30,8 @@ export interface Planned {
   readonly scope: Scope;
   readonly desired: Desired;
   readonly observed: Observed;
+  /** Instances that the loop works on, or worked on while this was looked at: no difference of theirs is in the plan. */
+  readonly inFlight: ReadonlySet<string>;
   /** By the loop that runs, of the agents in scope. */
   readonly working: readonly Working[];
 }
@@ -44,11 +47,10 @@ export async function planNow(
   },
 ): Promise<Planned> {
   const { early = await world.lookEarly() } = asked;
-  const [desired, readings, host, beside, working] = await Promise.all([
+  const [desired, readings, host, working] = await Promise.all([
     world.desired(),
     world.readings(),
     world.host(),
-    world.heldBeside(),
     world.working(),
   ]);
   const claims = world.store().claims.list();
@@ -72,17 +74,34 @@ export async function planNow(
       snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
     }),
   );
-  const bootGrace = positiveNumber(process.env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
-  const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace };
-  const inScope = (held: { readonly agent: string }) =>
-    scope.targets.length === 0 || scope.targets.includes(held.agent);
+  const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace: bootGraceOf(process.env) };
+  // After the look: what was worked on since this command began may be seen half done.
+  const knows = await world.known();
+  const inFlight = new Set([
+    ...(knows?.inFlight ?? []),
+    ...Object.entries(knows?.endedAt ?? {}).flatMap(([name, at]) =>
+      at >= performance.timeOrigin ? name : [],
+    ),
+  ]);
+  const holds = knows?.holds ?? { beside: await secretsHeld(desired, world.settings), known: [] };
+  const planned = withHolds(makePlan(desired, observed, policy, systemClock.now()), holds, scope.targets);
   return {
-    plan: withHeld(makePlan(desired, observed, policy, systemClock.now()), beside.filter(inScope)),
+    plan: withoutInFlight(planned, inFlight),
     scope,
     desired,
     observed,
-    working: working.filter(inScope),
+    inFlight,
+    working: working.filter((w) => scope.targets.length === 0 || scope.targets.includes(w.agent)),
   };
+}
+
+/** Without a loop, apply brings one of its own, which reads secrets as this process would. */
+async function secretsHeld(desired: Desired, settings: Settings): Promise<readonly Held[]> {
+  const having = desired.agents.filter((a) => Object.keys(a.secrets).length > 0);
+  if (having.length === 0) return [];
+  const { heldSecret, missingSecrets } = await import("../reconcile/runtime-config.ts");
+  const trust = { ...trustOf(settings), restricted: desired.restricted === true };
+  return missingSecrets(having, process.env, trust).map(heldSecret);
 }
 
 /** The heading and the plan, as people read it. */

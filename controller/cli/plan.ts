@@ -38,6 +38,6 @@ export const plan: CommandRun = async (invocation) => {
       output.out(`\nSaved. vm-agent apply ${options.out} does exactly this, if nothing moved by then.`);
   }
   if (!options.detailedExitcode) return EXIT.done;
-  if (found.plan.changes.length > 0) return EXIT.differs;
+  if (found.plan.changes.length + found.working.length > 0) return EXIT.differs;
   return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;
 };

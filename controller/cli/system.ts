@@ -4,7 +4,7 @@ import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { createCleanup } from "../base/cleanup.ts";
 import { systemClock } from "../base/clock.ts";
-import { positiveNumber, type EnvRecord, type Settings, trustOf } from "../base/env.ts";
+import { bootGraceOf, positiveNumber, type EnvRecord, type Settings, trustOf } from "../base/env.ts";
 import { makeHome } from "../base/home.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
@@ -128,7 +128,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
 
   const fleetKey = readOrCreateFleetKey(settings.home);
   const nonce = (name: string) => makeNonce(fleetKey, name);
-  const bootGrace = positiveNumber(env, "VM_AGENT_BOOT_GRACE", 900) * 1000;
+  const bootGrace = bootGraceOf(env);
   const loop: Loop = new Loop({
     driver: selection.driver,
     store,

@@ -7,7 +7,8 @@ import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
 import type { Working } from "../core/explain.ts";
-import type { Desired, Held, Host, RuntimeReading } from "../core/types.ts";
+import type { Holds } from "../core/holds.ts";
+import type { Desired, Host, Instant, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import type { FleetRead } from "../reconcile/fleet-load.ts";
 import {
@@ -29,7 +30,16 @@ import type { Api } from "../../ui/client/api.ts";
 /** kv key: the kind of driver in which this store's instances live. */
 export const DRIVER_KEY = "driver";
 
+export interface LoopKnows {
+  readonly holds: Holds;
+  /** Names that are worked on, or were after the loop's last look. */
+  readonly inFlight: readonly string[];
+  /** When the last work on a name ended. */
+  readonly endedAt: Readonly<Record<string, Instant>>;
+}
+
 export interface World extends AsyncDisposable {
+  readonly settings: Settings;
   readonly bus: Bus;
   /** The hub that runs for this fleet, if one does. */
   hub(): Promise<{ readonly api: Api; readonly file: HubFile | null } | null>;
@@ -45,8 +55,8 @@ export interface World extends AsyncDisposable {
   host(): Promise<Host>;
   /** What runtimes were last heard of: from the running hub, else from the store. */
   readings(): Promise<readonly RuntimeReading[]>;
-  /** What the running loop holds for reasons that no look at the instances shows. */
-  heldBeside(): Promise<readonly Held[]>;
+  /** What the running loop knows beyond a look, asked now; null: no loop runs. */
+  known(): Promise<LoopKnows | null>;
   /** What the running loop is at work on. */
   working(): Promise<readonly Working[]>;
 }
@@ -98,6 +108,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     return running ? await running.api.getReadings().catch(() => null) : null;
   });
   const world: World = {
+    settings,
     bus,
     hub,
     fleet,
@@ -147,7 +158,12 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
         .filter((r): r is RuntimeReading => r !== undefined)
         .map((r) => ({ ...r, status: "offline" as const }));
     },
-    heldBeside: async () => (await heard())?.held ?? [],
+    async known() {
+      const answer = await (await hub())?.api.getReadings().catch(() => null);
+      if (!answer) return null;
+      const { held = [], known = [], inFlight = [], endedAt = {} } = answer;
+      return { holds: { beside: held, known }, inFlight, endedAt };
+    },
     async working() {
       const fleet = await (await hub())?.api.getFleet().catch(() => null);
       return (fleet?.agents ?? []).flatMap(({ name, work }) => (work ? [workingOn(name, work)] : []));

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { type AgentStatus, CONDITION_TYPES, fleetStatus, foreignInstances, unread } from "./conditions.ts";
 import { makePlan } from "./plan.ts";
 import { copy, sceneArb } from "./testdata/arbitrary.ts";
-import { MINUTE, NOW, agentOf, policyOf } from "./testdata/build.ts";
+import { GRACE, MINUTE, NOW, agentOf, policyOf } from "./testdata/build.ts";
 import { type GoldenCase, inputs } from "./testdata/golden.ts";
 import { observe } from "./testdata/world.ts";
 
@@ -13,7 +13,9 @@ type Short = Pick<GoldenCase, "desired" | "observed">;
 
 function statusOf(short: Short, previous: readonly AgentStatus[] = [], now = NOW): readonly AgentStatus[] {
   const { desired, observed, policy } = inputs({ reason: "", ...short });
-  return fleetStatus(desired, observed, makePlan(desired, observed, policy, now), previous, now);
+  return fleetStatus(desired, observed, makePlan(desired, observed, policy, now), previous, now, {
+    bootGrace: policy.bootGrace,
+  });
 }
 
 const one = (short: Short): AgentStatus => {
@@ -302,7 +304,7 @@ test("what could not be done: tried again, or stalled", () => {
   const plan = makePlan(desired, observed, policy, NOW);
   const told = (terminal: boolean) => {
     const failures = [{ agent: "a", message: "no such image", terminal }];
-    const [status] = fleetStatus(desired, observed, plan, [], NOW, { failures });
+    const [status] = fleetStatus(desired, observed, plan, [], NOW, { failures, bootGrace: GRACE });
     assert.ok(status);
     return [condition(status, "Reconciling").reason, condition(status, "Stalled").reason];
   };
@@ -345,7 +347,7 @@ test("of every fleet: four conditions each, in order of name, and a synced agent
     fc.property(sceneArb(), ({ desired, world }) => {
       const observed = observe(copy(world));
       const plan = makePlan(desired, observed, policyOf(), world.now);
-      const rows = fleetStatus(desired, observed, plan, [], world.now);
+      const rows = fleetStatus(desired, observed, plan, [], world.now, { bootGrace: GRACE });
       const names = rows.map((r) => r.name);
       assert.deepEqual(names, [...new Set(names)].sort());
       for (const row of rows) {
@@ -359,7 +361,7 @@ test("of every fleet: four conditions each, in order of name, and a synced agent
         for (const c of row.conditions)
           assert.ok(c.message !== "" && /^[A-Z][A-Za-z]+$/.test(c.reason), c.reason);
       }
-      assert.deepEqual(fleetStatus(desired, observed, plan, rows, world.now + 1), rows);
+      assert.deepEqual(fleetStatus(desired, observed, plan, rows, world.now + 1, { bootGrace: GRACE }), rows);
       assert.deepStrictEqual(JSON.parse(JSON.stringify(rows)), rows);
     }),
     { numRuns: 1_000 },

@@ -79,7 +79,7 @@ export interface AgentStatus {
 
 export interface StatusOptions {
   /** As in Policy: how long after a boot began silence is normal. Milliseconds. */
-  readonly bootGrace?: number;
+  readonly bootGrace: number;
   /** What could not be done, of the loop's last turn. */
   readonly failures?: readonly Failure[];
   /** What is put off, of the loop's last turn. */
@@ -89,8 +89,6 @@ export interface StatusOptions {
   /** Agents that are being worked on, or were when they were looked at. */
   readonly busy?: ReadonlySet<string>;
 }
-
-const BOOT_GRACE = 10 * 60_000;
 
 /**
  * Every agent that is written, and every claim whose document is gone, by name. `plan`: of the whole fleet, without targets.
@@ -102,7 +100,7 @@ export function fleetStatus(
   plan: Plan,
   previous: readonly AgentStatus[],
   now: Instant,
-  options: StatusOptions = {},
+  options: StatusOptions,
 ): readonly AgentStatus[] {
   const desired = withKeptInstances(written, observed.claims);
   const seen = observed.instances;
@@ -131,7 +129,7 @@ export function fleetStatus(
       held: held.get(name) ?? [],
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       busy: options.busy?.has(name) ?? false,
-      booting: claim !== undefined && now - claim.bootAt < (options.bootGrace ?? BOOT_GRACE),
+      booting: claim !== undefined && now - claim.bootAt < options.bootGrace,
     };
     const agent = agents.get(name);
     const seenAs = facts.instance?.state.toLowerCase() ?? "absent";

@@ -56,15 +56,6 @@ export function plan(found: Diff, desired: Desired, observed: Observed, policy: 
   };
 }
 
-/** The plan with more that is held. */
-export function withHeld(plan: Plan, more: readonly Held[]): Plan {
-  if (more.length === 0) return plan;
-  const held = [...plan.held, ...more].sort(
-    (a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason),
-  );
-  return { ...plan, held, counts: { ...plan.counts, held: plan.counts.held + more.length } };
-}
-
 /** A replacement whose image is not known to be another one: a person who names the agent has it replaced, whatever else differs. */
 function unverified(found: Diff, allowDelete: readonly string[]): Diff {
   const released = found.held.flatMap((h) =>
@@ -259,7 +250,7 @@ function wantedSize(desired: Desired): Size {
   return { ...running, disk: sum(desired.agents.map((a) => a.size)).disk };
 }
 
-function count(changes: readonly Change[], held: readonly Held[]): Counts {
+export function count(changes: readonly Change[], held: readonly Held[]): Counts {
   const counts = {
     create: 0,
     change: 0,

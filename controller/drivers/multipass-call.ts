@@ -1,4 +1,5 @@
 /** One call of the Multipass executable: deadline, `command` event, and failures as VmAgentError. */
+import { positiveNumber } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import { type ExecResult, type Run, run as realRun } from "../base/exec.ts";
@@ -34,20 +35,8 @@ export const DEADLINES: Deadlines = { look: 30_000, change: 330_000, exec: 330_0
 
 /** DEADLINES with `VM_AGENT_DEADLINE_LOOK`, `_CHANGE`, `_EXEC`, `_LAUNCH_EXTRA`, in seconds, where they are set. */
 export function readDeadlines(env: Readonly<Record<string, string | undefined>>): Deadlines {
-  const read = (name: string, fallback: number) => {
-    const value = env[name];
-    if (value === undefined || value === "") return fallback;
-    const seconds = Number(value);
-    if (!(seconds > 0 && seconds <= 86_400)) {
-      throw new VmAgentError({
-        code: "usage",
-        message: `${name} is "${value}"`,
-        next: "give seconds, more than 0 and at most 86400",
-        exit: EXIT.usage,
-      });
-    }
-    return Math.round(seconds * 1000);
-  };
+  const read = (name: string, fallback: number) =>
+    Math.round(positiveNumber(env, name, fallback / 1000) * 1000);
   return {
     look: read("VM_AGENT_DEADLINE_LOOK", DEADLINES.look),
     change: read("VM_AGENT_DEADLINE_CHANGE", DEADLINES.change),

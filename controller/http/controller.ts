@@ -19,7 +19,7 @@ export const addControllerRoutes: AddRoutes = (router, { hub, controller }) => {
   });
 
   router.get("/fleet/readings", (ctx) => {
-    ctx.body = { readings: hub.readings(), held: controller?.held?.() ?? [] };
+    ctx.body = { readings: hub.readings(), held: [], ...controller?.known?.() };
   });
 
   router.get("/plan", async (ctx) => {

@@ -8,8 +8,8 @@ export interface ControllerPort {
   /** Desired, observed, conditions of every agent. */
   fleet(): unknown;
   plan(): Promise<unknown>;
-  /** What is held for reasons that no look at the instances shows. */
-  held?(): readonly unknown[];
+  /** What no look at the instances shows: what is held beside it, what is known of names, and what is in flight. */
+  known?(): Readonly<Record<string, unknown>>;
   /** Empty: all. */
   reconcile(names: readonly string[]): void;
   /** Applies what the loop would hold, because a person saw it and said yes. */

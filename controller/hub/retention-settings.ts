@@ -1,6 +1,5 @@
 /** How long and how much is kept, as the environment says; each with its default in limits.ts. */
-import type { EnvRecord } from "../base/env.ts";
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { type EnvRecord, positiveNumber } from "../base/env.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 
 const DAY = 24 * 3_600_000;
@@ -21,15 +20,7 @@ export function retentionLimits(env: EnvRecord): Partial<Limits> {
   const found = RETENTION_VARIABLES.flatMap(([name, limit, unit, most]) => {
     const text = env[name];
     if (text === undefined || text === "") return [];
-    const value = Number(text);
-    if (!(value > 0 && value <= most)) {
-      throw new VmAgentError({
-        code: "usage",
-        message: `${name} is "${text}"`,
-        next: `give a number above 0, at most ${most}; default ${LIMITS[limit] / unit}`,
-        exit: EXIT.usage,
-      });
-    }
+    const value = positiveNumber(env, name, LIMITS[limit] / unit, most);
     return [[limit, Math.max(1, Math.round(value * unit))] as const];
   });
   return Object.fromEntries(found);

@@ -1,11 +1,10 @@
 /** What the loop knows beyond plan and queue: whose instances are, what is tried on silent runtimes, and how often drift was corrected. */
 import type { VmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../core/conditions.ts";
-import { compareText } from "../core/diff.ts";
-import { withHeld } from "../core/plan.ts";
-import type { Change, Desired, Held, Instant, Plan } from "../core/types.ts";
+import type { Holds } from "../core/holds.ts";
+import type { Change, Desired, Held, Instant } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
-import { Proofs, type ProofDeps, unprovenRelease } from "./ownership-proofs.ts";
+import { Proofs, type ProofDeps } from "./ownership-proofs.ts";
 import { Images } from "./images.ts";
 import { Installs, type PlannedInstall } from "./installs.ts";
 import { correctedKey } from "./remediation-key.ts";
@@ -19,18 +18,6 @@ export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "insta
   /** What is held for reasons that lie outside of instances. */
   readonly heldBeside?: () => readonly Held[];
 }
-
-/** Actions that stop or take away what is there. */
-const STOPPING: readonly Change["action"][] = [
-  "stop",
-  "suspend",
-  "restart-update",
-  "replace",
-  "destroy",
-  "restore",
-  "snapshot",
-  "prune",
-];
 
 export class Care {
   readonly proofs: Proofs;
@@ -62,48 +49,11 @@ export class Care {
     if (step.image) await this.images.mustDiffer(step.agent, step.image);
   };
 
-  /** The plan with what cannot be proven held, and with what is known of strangers. */
-  readonly shape = (plan: Plan): Plan => withHeld(this.#proven(plan), this.#deps.heldBeside?.() ?? []);
-
-  #proven(plan: Plan): Plan {
-    const now = this.#deps.clock.now();
-    const { unproven } = this.proofs;
-    const stuck = plan.changes.filter((c) => STOPPING.includes(c.action) && this.proofs.waits(c.agent, now));
-    const named = new Set([...plan.changes, ...plan.held].map((x) => x.agent));
-    const remedied = [...this.remedies.planned.keys()].filter(
-      (name) => unproven.has(name) && !named.has(name),
-    );
-    const known = plan.held.map((h) => this.#told(h));
-    if (stuck.length + remedied.length === 0 && known.every((h, i) => h === plan.held[i])) return plan;
-    const hold = (agent: string, would: Change | null): Held => ({
-      agent,
-      reason: "unproven",
-      would,
-      message: unproven.get(agent)?.message ?? "",
-      release: unprovenRelease(agent),
-    });
-    const held = [
-      ...known,
-      ...stuck.map((c) => hold(c.agent, c)),
-      ...remedied.map((name) => hold(name, null)),
-    ].sort((a, b) => compareText(a.agent, b.agent) || compareText(a.reason, b.reason));
-    const changes = plan.changes.filter((c) => !stuck.includes(c));
-    const counts = { ...plan.counts, held: plan.counts.held + stuck.length + remedied.length };
-    for (const { action } of stuck) {
-      if (action === "destroy" || action === "replace") counts.destroy--;
-      if (action === "replace") counts.create--;
-      else if (action !== "destroy" && action !== "snapshot") counts.change--;
-    }
-    return { ...plan, changes, held, counts };
-  }
-
-  #told(held: Held): Held {
-    const { agent, reason } = held;
-    const why = reason === "foreign" ? this.proofs.stranger(agent) : null;
-    if (why !== null) return { ...held, message: `${held.message}; ${why}` };
-    const not = reason === "waiting" || reason === "unproven" ? this.proofs.contradicted(agent) : null;
-    return not === null ? held : { ...held, reason: "unproven", ...contradictedWords(agent, not) };
-  }
+  /** What is known beyond a look: every plan holds it, the loop's own and those that people see. */
+  readonly holds = (): Holds => ({
+    beside: this.#deps.heldBeside?.() ?? [],
+    known: this.proofs.known(this.#deps.clock.now(), new Set(this.remedies.planned.keys())),
+  });
 
   /** After a look: what is put off, what is to be remedied, who is to be asked. `failed`: its change failed, and waits. */
   async after(
@@ -225,12 +175,6 @@ export class Care {
     await Promise.all([this.proofs.stop(), this.silences.stop(), this.images.stop()]);
   }
 }
-
-/** It may be what a launch of ours made of too little, or another's of the same name: only a person knows, so it is not touched. */
-const contradictedWords = (name: string, why: string): Pick<Held, "message" | "release"> => ({
-  message: `a launch of "${name}" was begun and cut off, and nothing proves that what runs under this name came from it: ${why}`,
-  release: `if nobody needs it: vm-agent multipass delete --purge ${name}, and it is made anew; if it is another's, give the agent another name`,
-});
 
 const instants = (value: unknown): readonly Instant[] =>
   Array.isArray(value) ? value.filter((at): at is number => typeof at === "number") : [];

@@ -3,7 +3,7 @@ import type { FSWatcher } from "chokidar";
 import type { Bus } from "../base/events.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Desired } from "../core/types.ts";
-import { errorLine, type FleetError } from "./fleet-errors.ts";
+import { errorLine, fileError, type FleetError } from "./fleet-errors.ts";
 import { isIgnoredName } from "./fleet-files.ts";
 import { type GitState, shortRevision } from "./fleet-git.ts";
 import { startFollowing } from "./fleet-git-follow.ts";
@@ -124,7 +124,10 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
     following?.update();
   };
   const enqueue = (paths: readonly string[] | null) => {
-    working = working.then(() => (abort.signal.aborted ? undefined : readNow(paths)));
+    working = working
+      .then(() => (abort.signal.aborted ? undefined : readNow(paths)))
+      // A read that fails as a whole proves nothing, and keeps no later read from being made.
+      .catch((error: unknown) => put(failedRead(error)));
     return working;
   };
 
@@ -155,6 +158,13 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
       await saveNow();
     },
   };
+}
+
+function failedRead(error: unknown): FleetRead {
+  const why = error instanceof Error ? error.message : String(error);
+  const found = fileError("", `the fleet folder cannot be read: ${why}`, "unreadable");
+  const guard = { reason: "unreadable", message: found.message } as const;
+  return { ok: false, errors: [found], warnings: [], files: [], guard, git: null };
 }
 
 /** The same, with the revision that is broken and the one that stays. */

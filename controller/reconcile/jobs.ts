@@ -1,17 +1,20 @@
 /** Work in flight: each agent once at a time, with what is being done to it, until all of it has ended. */
 import type { Bus } from "../base/events.ts";
-import type { Change, StepKind } from "../core/types.ts";
+import type { Change, Instant, StepKind } from "../core/types.ts";
 import { Work, type Working } from "./work.ts";
 
 export class Jobs {
   readonly #work = new Work();
+  readonly #endedAt = new Map<string, Instant>();
+  readonly #now: () => Instant;
   readonly #running = new Map<string, Promise<void>>();
   /** Work that ended since the look began that is under way, or was the last. */
   #ended = new Set<string>();
   /** Work that ended before it began, and after the look before it. */
   #endedBefore = new Set<string>();
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, now: () => Instant) {
+    this.#now = now;
     bus.on("step.started", (e, stepSince) =>
       this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
     );
@@ -19,6 +22,11 @@ export class Jobs {
 
   get working(): ReadonlyMap<string, Working> {
     return this.#work.all;
+  }
+
+  /** When the last work on each name ended. */
+  get endedAt(): ReadonlyMap<string, Instant> {
+    return this.#endedAt;
   }
 
   /** In work, or not looked at since: what was seen of these is half of our own work. */
@@ -50,6 +58,7 @@ export class Jobs {
         this.#running.delete(name);
         this.#work.end(name);
         this.#ended.add(name);
+        this.#endedAt.set(name, this.#now());
         ended();
       }),
     );

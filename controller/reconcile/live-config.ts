@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { keptNames } from "../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
 import type { RuntimePort } from "./ports.ts";
-import type { MissingSecret, RuntimeConfigs } from "./runtime-config.ts";
+import { type MissingSecret, type RuntimeConfigs, heldSecret } from "./runtime-config.ts";
 import type { SecretFiles } from "./secret-files.ts";
 
 export interface LiveConfigDeps {
@@ -94,14 +94,7 @@ export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
     readSecrets: () => ask(false),
     idle: () => last,
     missing: () => missing,
-    held: () =>
-      missing.map(({ agent, message, release }) => ({
-        agent,
-        reason: "secret-missing",
-        would: null,
-        message,
-        release,
-      })),
+    held: () => missing.map(heldSecret),
   };
 }
 

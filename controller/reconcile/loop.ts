@@ -5,6 +5,7 @@
 import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
+import type { Holds } from "../core/holds.ts";
 import type { NextTry } from "../core/conditions.ts";
 import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
 import { applyChange } from "./apply.ts";
@@ -61,7 +62,7 @@ export class Loop {
     const prove: LoopDeps["prove"] = (step, state, { action, agent }) =>
       this.#care.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
     this.#deps = { ...deps, prove, whySilent: this.#care.silences.look };
-    this.#jobs = new Jobs(deps.bus);
+    this.#jobs = new Jobs(deps.bus, deps.clock.now);
     this.#events = createTurnEvents(deps.bus, (held) => this.#approvals.releases(held) !== null);
     this.#since = deps.clock.now();
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
@@ -86,6 +87,16 @@ export class Loop {
 
   get working(): ReadonlyMap<string, Working> {
     return this.#jobs.working;
+  }
+
+  /** What is known beyond the looks, for whoever makes a plan of one. */
+  holds(): Holds {
+    return this.#care.holds();
+  }
+
+  /** When the last work on each agent ended: a look that was begun before that may show half of it. */
+  get endedAt(): ReadonlyMap<string, Instant> {
+    return this.#jobs.endedAt;
   }
 
   /** In work, or not looked at since: what was seen of these is half of our own work. */
@@ -182,7 +193,7 @@ export class Loop {
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
         correct: this.#correct,
-        shape: this.#care.shape,
+        holds: this.#care.holds,
       };
       const turn = await reconcile(this.#deps, desired, this.#policy(), options);
       this.#turn = turn;

@@ -2,6 +2,7 @@
  * What is known of whose an instance is, beyond what runtimes say by themselves: a guest is asked before anything that cannot
  * be undone is done to it, and an instance of a wanted name that nothing claims is asked once whether it is ours.
  */
+import type { KnownHold } from "../core/holds.ts";
 import type { Bus } from "../base/events.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { proves } from "../core/ownership.ts";
@@ -89,6 +90,26 @@ export class Proofs {
   contradicted(name: string): string | null {
     const found = this.#found.get(name);
     return found?.kind === "stranger" && this.#claim(name)?.phase === "launching" ? found.why : null;
+  }
+
+  /** All that is known of names by asking, for whoever makes a plan. `remedied`: names that a remedy is planned for. */
+  known(now: Instant, remedied: ReadonlySet<string>): readonly KnownHold[] {
+    const proofs = [...this.#unproven].flatMap(([agent, { message }]): readonly KnownHold[] => {
+      const hold = { agent, message, release: unprovenRelease(agent) };
+      return [
+        ...(this.waits(agent, now) ? [{ ...hold, kind: "unproven" as const }] : []),
+        ...(remedied.has(agent) ? [{ ...hold, kind: "silent" as const }] : []),
+      ];
+    });
+    const strangers = [...this.#found.keys()].flatMap((agent): readonly KnownHold[] => {
+      const why = this.stranger(agent);
+      const not = this.contradicted(agent);
+      return [
+        ...(why === null ? [] : [{ agent, kind: "stranger" as const, message: why, release: "" }]),
+        ...(not === null ? [] : [{ agent, kind: "contradicted" as const, ...contradictedWords(agent, not) }]),
+      ];
+    });
+    return [...proofs, ...strangers];
   }
 
   /** True where a change waits for a proof that could not be had a short while ago. */
@@ -266,3 +287,9 @@ const isCertain = (claim: Claim | undefined): boolean =>
 
 export const unprovenRelease = (name: string): string =>
   `it is asked again by itself; if it does not answer: vm-agent multipass stop --force ${name}; to remove it: vm-agent destroy ${name}`;
+
+/** It may be what a launch of ours made of too little, or another's of the same name: only a person knows, so it is not touched. */
+const contradictedWords = (name: string, why: string): Pick<KnownHold, "message" | "release"> => ({
+  message: `a launch of "${name}" was begun and cut off, and nothing proves that what runs under this name came from it: ${why}`,
+  release: `if nobody needs it: vm-agent multipass delete --purge ${name}, and it is made anew; if it is another's, give the agent another name`,
+});

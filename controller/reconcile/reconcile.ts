@@ -1,5 +1,6 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
 import { type Diff, diff, proves } from "../core/diff.ts";
+import { type Holds, NO_HOLDS, withHolds } from "../core/holds.ts";
 import { plan } from "../core/plan.ts";
 import type { Claim, Desired, Held, Instant, Observed, Plan, Policy } from "../core/types.ts";
 import { vanishedKey } from "./keys.ts";
@@ -15,8 +16,8 @@ export interface Turn {
 export interface TurnOptions extends ObserveOptions {
   /** True for drift that a person wants to have corrected, although its document only warns of it. */
   readonly correct?: (held: Held) => boolean;
-  /** What is known beside what was seen, put into the plan; it holds back, and never adds. */
-  readonly shape?: (plan: Plan) => Plan;
+  /** What is known beside what was seen. */
+  readonly holds?: () => Holds;
 }
 
 export async function reconcile(
@@ -27,7 +28,7 @@ export async function reconcile(
 ): Promise<Turn> {
   const observed = await observe(deps, desired, options);
   const { found, plan: planned } = decide(desired, observed, policy, options.correct, deps.clock.now());
-  const turn = { observed, plan: options.shape?.(planned) ?? planned, busy: options.busy };
+  const turn = { observed, plan: withHolds(planned, options.holds?.() ?? NO_HOLDS), busy: options.busy };
   if (options.fence !== null) {
     await remember(deps, found.remember, options.busy, options.fence);
     await prove(deps, observed, options.busy, options.fence);

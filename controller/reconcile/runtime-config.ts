@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { withholdFromInstances } from "../base/withheld.ts";
-import type { DesiredAgent, SecretRef } from "../core/types.ts";
+import type { DesiredAgent, Held, SecretRef } from "../core/types.ts";
 import { refusedSecret, type Trust } from "./fleet-trust.ts";
 import type { RuntimeConfig } from "./ports.ts";
 
@@ -79,6 +79,29 @@ function fits(name: string, value: string | Unread): string | Unread {
   const why = `its value has ${Buffer.byteLength(value)} bytes, and an environment variable has at most ${LONGEST_VARIABLE} with its name`;
   return { why, release: "give a shorter value, or put the file into the instance with provision.files" };
 }
+
+/** Secrets of these agents that this process cannot read, for plans that are made without a hub. */
+export function missingSecrets(
+  agents: readonly DesiredAgent[],
+  env: RuntimeConfigDeps["env"],
+  trust: Trust,
+): readonly MissingSecret[] {
+  const missing: MissingSecret[] = [];
+  for (const agent of agents)
+    for (const [name, ref] of Object.entries(agent.secrets)) {
+      const found = fits(name, readSecret(ref, env, trust));
+      if (typeof found !== "string") missing.push(missingSecret(agent.name, name, found));
+    }
+  return missing;
+}
+
+export const heldSecret = ({ agent, message, release }: MissingSecret): Held => ({
+  agent,
+  reason: "secret-missing",
+  would: null,
+  message,
+  release,
+});
 
 interface Unread {
   /** It may not be used: its former value is not used either. */
