@@ -6,7 +6,10 @@ import type { DamagedPage, Range } from "./loss.ts";
 const MOST = 1000;
 /** https://sqlite.org/fileformat2.html#b_tree_pages */
 const TABLE_LEAF = 0x0d;
+const TABLE_INNER = 0x05;
 const INDEX_LEAF = 0x0a;
+/** Inner pages of an index, and of a table without row numbers, hold rows too. */
+const INDEX_INNER = 0x02;
 
 type Key = number | string;
 interface Node {
@@ -54,13 +57,19 @@ function keysOn(
   readPage: (page: number) => Buffer,
 ): Keys {
   const leaves = nodes.filter(({ name, type }) => name === node.name && type === "leaf");
+  if (node.type === "internal") {
+    if (readPage(node.page)[0] === TABLE_INNER) return null;
+    const below = leaves.filter((leaf) => leaf.path.startsWith(node.path) && !damaged.has(leaf.page));
+    const [one, other] = [below[0], below.at(-1)];
+    return [one ? keyOf(readPage(one.page), 0) : null, other ? keyOf(readPage(other.page), -1) : null];
+  }
   const path = node.path.slice(0, node.path.lastIndexOf("/") + 1);
-  const at = leaves.findIndex((leaf) => (node.type === "leaf" ? leaf === node : leaf.path === path));
-  const leaf = leaves[at];
-  if (!leaf) return null;
-  if (node.type === "overflow" && !damaged.has(leaf.page)) {
+  const at = leaves.indexOf(node);
+  if (node.type === "overflow") {
+    const owner = nodes.find((other) => other.name === node.name && other.path === path);
+    if (!owner || damaged.has(owner.page)) return owner ? keysOn(owner, nodes, damaged, readPage) : null;
     const cell = Number.parseInt(node.path.slice(path.length).split("+")[0] ?? "", 16);
-    const key = keyOf(readPage(leaf.page), cell);
+    const key = keyOf(readPage(owner.page), cell);
     return key === null ? null : [key, key];
   }
   const before = leaves.slice(0, at).findLast(({ page }) => !damaged.has(page));
@@ -71,11 +80,13 @@ function keysOn(
 /** Key of a cell of a leaf page: the row's number, or the first column of the key. -1: the last cell. */
 function keyOf(page: Buffer, cell: number): Key | null {
   const type = page[0];
-  if (type !== TABLE_LEAF && type !== INDEX_LEAF) return null;
+  if (type !== TABLE_LEAF && type !== INDEX_LEAF && type !== INDEX_INNER) return null;
+  const inner = type === INDEX_INNER ? 4 : 0;
   const count = page.readUInt16BE(3);
   const index = cell < 0 ? count - 1 : cell;
   if (index < 0 || index >= count) return null;
-  let at = page.readUInt16BE(8 + index * 2);
+  // An inner page has the number of a child page in its header, and before each cell.
+  let at = page.readUInt16BE(8 + inner + index * 2) + inner;
   const varint = (): number => {
     let value = 0;
     for (let i = 0; i < 9; i++) {

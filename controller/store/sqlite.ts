@@ -102,20 +102,25 @@ function setLogAside(path: string): void {
 
 /** Names what is on damaged pages, and takes care that no task goes on from a state that may be wrong. */
 function describe(db: DatabaseSync, path: string, loss: Loss, protection: Protection, now: number): void {
-  const pages = locate(
-    db,
-    loss.pages.map(({ page }) => page),
-    protection.readPage,
-  );
-  const named = { ...loss, pages };
+  const named = withPlaces(db, loss, protection);
   const give = db.prepare(
     "UPDATE tasks SET state = 'lost', finished_at = ?, error = ? WHERE id = ? AND state IN ('queued', 'sent', 'running')",
   );
-  const ids = new Set([...loss.tasks.map(({ id }) => id), ...pages.flatMap(({ tasks }) => tasks)]);
+  const ids = new Set([...named.tasks.map(({ id }) => id), ...named.pages.flatMap(({ tasks }) => tasks)]);
   db.exec("BEGIN IMMEDIATE");
   for (const id of ids) give.run(now, UNCERTAIN, id);
   db.exec("COMMIT");
   addLoss(path, named);
+}
+
+function withPlaces(db: DatabaseSync, loss: Loss, protection: Protection): Loss {
+  try {
+    const pages = loss.pages.map(({ page }) => page);
+    return { ...loss, pages: locate(db, pages, protection.readPage) };
+  } catch {
+    // An SQLite without its `dbstat` table; the pages are known by their numbers alone.
+    return { ...loss, unverified: [...loss.unverified, "it is not known what was on the damaged pages"] };
+  }
 }
 
 const UNCERTAIN =
