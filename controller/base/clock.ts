@@ -1,13 +1,18 @@
 /** Time as a dependency, so that everything that waits can be tested without waiting. */
+import { uptime } from "node:os";
+
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds since the machine was started, sleep included; no jump of the wall clock moves it. Absent: as `now`. */
+  readonly uptime?: () => number;
   /** Resolves after `ms`, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  uptime: () => uptime() * 1000,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);

@@ -52,6 +52,8 @@ export interface EventMap {
     readonly message: string;
     readonly release: string;
   };
+  /** The wall clock jumped by so many milliseconds; `jumped`: all jumps that still count. Nothing expires or is pruned by them. */
+  "clock.jumped": { readonly by: number; readonly jumped: number; readonly at: number };
   /** The agent port is open at other addresses than before; `problem`: one that could not be opened, and what to do. */
   "hub.listening": { readonly addresses: readonly string[]; readonly problem: string | null };
   "runtime.online": { readonly agent: string; readonly version: string };

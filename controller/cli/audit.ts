@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../base/env.ts";
 import { printable } from "../core/printable.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
+import { trustClock } from "../hub/clock-watch.ts";
 import { acquireLock } from "../store/lock.ts";
 import { findLosses } from "../store/find-losses.ts";
 import { type Loss, LOSS_NEXT, lossWords } from "../store/loss.ts";
@@ -60,6 +61,7 @@ async function acknowledgeHere(settings: Settings): Promise<readonly Loss[]> {
   try {
     const store = openStore(databasePath(settings.home));
     try {
+      await trustClock(store.kv, Date.now());
       return await store.acknowledge("operator", Date.now());
     } finally {
       await store.close();

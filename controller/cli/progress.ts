@@ -2,6 +2,7 @@
 import type { AnyEvent } from "../base/events.ts";
 import { DOING } from "../core/doing.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
+import { clockWords } from "./clock-alerts.ts";
 import { type Output, age } from "./output.ts";
 
 /** Steps that are told only when they take longer than this. Milliseconds. */
@@ -87,6 +88,9 @@ export function createProgress(
         }
         case "agent.adopted":
           return say(data.agent, `${output.paint("good", "taken back")}: ${data.message}`);
+        case "clock.jumped":
+          output.err(`${output.paint("warn", "warning:")} ${clockWords(data.by)}`);
+          return;
         case "hub.listening":
           if (data.problem !== null) return say("hub", output.paint("bad", data.problem));
           return say("hub", `instances reach it at ${data.addresses.join(", ")}`);

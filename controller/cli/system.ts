@@ -34,6 +34,7 @@ import { openStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { databasePath } from "./home.ts";
 import { heldBy } from "./loss-hold.ts";
+import { clockAlerts } from "./clock-alerts.ts";
 import { stopAt } from "./stop-at.ts";
 import { aboutDriver, AGENT_PORT_KEY, openFleet, startHub } from "./system-parts.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
@@ -242,7 +243,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     settings,
     bootGrace,
     onError: options.onError,
-    alerts: () => lossAlerts(store.losses()),
+    alerts: () => [...lossAlerts(store.losses()), ...clockAlerts(hub.clockJumped())],
     applied: history.applied,
     config,
     adopt: async (agent) => {

@@ -24,6 +24,8 @@ export type Admission =
 export interface AuthDeps {
   readonly credentials: CredentialStore;
   readonly clock: Clock;
+  /** Milliseconds since an instant, without jumps of the clock. */
+  readonly age: (at: number) => number;
   readonly random: Random;
   readonly limits: Limits;
 }
@@ -49,7 +51,7 @@ export class RuntimeAuth {
       nonce,
       joins: [
         { hash: hashToken(token), expiresAt: clock.now() + limits.joinTokenLife },
-        ...(same?.joins ?? []).filter((join) => join.expiresAt > clock.now()),
+        ...(same?.joins ?? []).filter((join) => !this.#isOver(join.expiresAt)),
       ].slice(0, limits.joinTokens),
       credentialHash: same?.credentialHash ?? null,
       pendingHash: same?.pendingHash ?? null,
@@ -85,8 +87,13 @@ export class RuntimeAuth {
       return { ok: true, nonce, renew: true, pending };
     const join = record.joins.find(({ hash }) => sameHash(hash, presented));
     if (!join) return { ok: false, reason: "wrong-token" };
-    if (join.expiresAt <= this.#deps.clock.now()) return { ok: false, reason: "expired" };
+    if (this.#isOver(join.expiresAt)) return { ok: false, reason: "expired" };
     return { ok: true, nonce, renew: true, pending };
+  }
+
+  #isOver(expiresAt: number): boolean {
+    const { age, limits } = this.#deps;
+    return age(expiresAt - limits.joinTokenLife) >= limits.joinTokenLife;
   }
 
   /** A new credential, pending until the runtime confirms it. A pending one that was never confirmed is replaced. */

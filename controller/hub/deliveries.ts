@@ -3,14 +3,13 @@
  * queue cannot fill a connection's buffer, and none overtakes an older one.
  */
 import { parseStored } from "../base/bounded-json.ts";
-import type { Clock } from "../base/clock.ts";
 import type { Store } from "../store/store.ts";
 import type { Agent } from "./agent.ts";
 import type { Frame } from "./frames.ts";
 
 export interface DeliveriesDeps {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly safeNow: () => number;
   readonly onSent: () => void;
 }
 
@@ -22,7 +21,7 @@ interface Underway {
   behind: boolean;
 }
 
-export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
+export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
   const all = new Map<string, Underway>();
 
   const underway = (agent: Agent): Underway => {
@@ -48,7 +47,7 @@ export function createDeliveries({ store, clock, onSent }: DeliveriesDeps) {
   const fill = async (agent: Agent): Promise<void> => {
     const confirms = agent.has("messages");
     for (;;) {
-      const waiting = store.messages.pending(agent.id, clock.now(), WINDOW);
+      const waiting = store.messages.pending(agent.id, safeNow(), WINDOW);
       // Nearly always: thousands come back after a restart, and nothing waits for them.
       if (waiting.length === 0) return void all.delete(agent.id);
       const state = underway(agent);

@@ -15,6 +15,7 @@ import { createAudit } from "./audit.ts";
 import { ConnectionAdmission, connectionBudget } from "./connection-admission.ts";
 import { RuntimeAuth } from "./auth.ts";
 import { AuthReports } from "./auth-reports.ts";
+import { createClockWatch } from "./clock-watch.ts";
 import { hostName } from "./hosts.ts";
 import { createHubAgents } from "./hub-agents.ts";
 import { LIMITS, type Limits } from "./limits.ts";
@@ -84,11 +85,12 @@ export function createHub(deps: HubDeps) {
   const startedAt = clock.now();
 
   const audit = createAudit(store.audit, clock);
-  const lockout = new Lockout(clock, limits);
+  const watch = createClockWatch({ store, clock, bus });
+  const lockout = new Lockout({ ...clock, now: watch.steady }, limits);
   const admission = new ConnectionAdmission(connectionBudget(deps.descriptors ?? descriptorLimit(), limits));
   const reports = new AuthReports(bus, clock, limits);
   const operatorToken = readOrCreateOperatorToken(settings.home, random);
-  const auth = new RuntimeAuth({ credentials: store.credentials, clock, random, limits });
+  const auth = new RuntimeAuth({ credentials: store.credentials, clock, age: watch.age, random, limits });
   const registry = new Registry({ agents: store.agents, bus, clock, limits, onStoreError });
   const engine: TaskEngine = new TaskEngine({
     store,
@@ -100,7 +102,15 @@ export function createHub(deps: HubDeps) {
     onStoreError,
     onFinished: (type, state, durationMs) => metrics.taskFinished(type, state, durationMs),
   });
-  const messages = createMessages({ store, registry, clock, random, limits, onStoreError });
+  const messages = createMessages({
+    store,
+    registry,
+    clock,
+    safeNow: watch.safeNow,
+    random,
+    limits,
+    onStoreError,
+  });
   const logs = createRuntimeLogs({ registry, random, now: clock.now, answerWithin: limits.logAnswer });
   const upgrades = createUpgrades({ bundle: deps.runtime ?? null, audit, bus, limits, registry });
   const session: SessionDeps = {
@@ -153,7 +163,7 @@ export function createHub(deps: HubDeps) {
   let door: AgentPort | null = null;
   let port = settings.agentPort;
   let sweeping: NodeJS.Timeout | null = null;
-  let lastPrune = 0;
+  let lastPrune = Number.NEGATIVE_INFINITY;
   let pruning: Promise<unknown> | null = null;
 
   const interfaces = deps.interfaces ?? networkInterfaces;
@@ -179,17 +189,19 @@ export function createHub(deps: HubDeps) {
   const sweep = () => {
     registry.sweep();
     reports.sweep();
+    watch.tick();
     const now = clock.now();
     for (const task of engine.live()) {
       const agent = registry.get(task.record.agent);
       const silent = agent?.connection ? 0 : Math.max(1, now - (agent?.aliveAt ?? 0));
-      const late = passed(task, silent, now, limits);
+      const late = passed(task, silent, watch.age, limits);
       if (late) engine.end(task, late.event, late.error).catch(onError);
     }
-    if (now - lastPrune < limits.pruneInterval) return;
-    lastPrune = now;
+    if (watch.steady() - lastPrune < limits.pruneInterval) return;
+    lastPrune = watch.steady();
+    watch.save().catch(onStoreError);
     messages.expire().catch(onStoreError);
-    pruning ??= prune(store, now, limits)
+    pruning ??= prune(store, watch.safeNow(), limits)
       .catch(onStoreError)
       .finally(() => {
         pruning = null;
@@ -278,6 +290,7 @@ export function createHub(deps: HubDeps) {
       door = null;
       await engine.stop();
       await pruning;
+      await watch.save().catch(onStoreError);
       for (const agent of registry.all()) registry.save(agent);
       await store.flush();
       feed.stop();
@@ -290,7 +303,13 @@ export function createHub(deps: HubDeps) {
     },
 
     /** An operator goes on without what is lost. */
-    acknowledgeLosses: (): Promise<readonly Loss[]> => store.acknowledge("operator", clock.now()),
+    acknowledgeLosses: async (): Promise<readonly Loss[]> => {
+      await watch.trust();
+      return store.acknowledge("operator", clock.now());
+    },
+
+    /** By how many milliseconds the wall clock jumped, while that makes ages uncertain; else null. */
+    clockJumped: watch.distrusted,
 
     addresses,
     /** Where the agent port is open now. */

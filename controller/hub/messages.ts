@@ -20,6 +20,8 @@ export interface MessagesDeps {
   readonly store: Store;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** The wall clock without jumps: what expired by it did expire. */
+  readonly safeNow: () => number;
   readonly random: Random;
   readonly limits: Limits;
   readonly onStoreError: (error: unknown) => void;
@@ -39,12 +41,12 @@ interface Message extends Frame {
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages(deps: MessagesDeps) {
-  const { store, registry, clock, random, limits, onStoreError } = deps;
+  const { store, registry, clock, safeNow, random, limits, onStoreError } = deps;
   const counts = { routed: 0, expired: 0, pushedOut: 0 };
   const allowance = createAllowance(clock.now, limits.messagesPerSecond, limits.messageBurst);
   const deliveries = createDeliveries({
     store,
-    clock,
+    safeNow,
     onSent: () => {
       counts.routed += 1;
     },
@@ -157,7 +159,7 @@ export function createMessages(deps: MessagesDeps) {
 
     async expire(): Promise<void> {
       // Added to what is counted by then: two may be on their way at once.
-      const expired = await store.messages.expire(clock.now());
+      const expired = await store.messages.expire(safeNow());
       counts.expired += expired;
     },
 

@@ -53,7 +53,7 @@ test("made by several at once, it is one token, whole for all of them, and nothi
     for (let round = 0; round < ROUNDS; round++) {
       const tokens = new Set(told.map((tokens) => tokens[round]));
       assert.equal(tokens.size, 1, [...tokens].join(" | "));
-      assert.deepEqual(readdirSync(join(home, String(round))), ["operator-token"]);
+      assert.deepEqual(readdirSync(join(home, String(round))), [".gitignore", "operator-token"]);
     }
   } finally {
     rmSync(home, { recursive: true, force: true });

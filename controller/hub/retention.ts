@@ -25,7 +25,10 @@ const BATCH = 1000;
 /** When space is short the audit is shortened last, and never below this. */
 const AUDIT_AT_LEAST = 10_000;
 
-/** Space is taken from what is missed least: output of the oldest tasks, then those tasks, then the oldest audit. */
+/**
+ * `now`: the wall clock without jumps, so that a wrong one makes nothing old. Space is taken from what is missed least: output of the oldest tasks, then those tasks,
+ * then the oldest audit.
+ */
 export async function prune(store: Store, now: Instant, limits: RetentionLimits): Promise<Pruned> {
   const all = (step: () => Promise<number>): Promise<number> => repeat(step, BATCH, () => true);
   let tasks = await store.tasks.prune(now - limits.taskRetention, limits.maxTasksKept);
@@ -34,7 +37,7 @@ export async function prune(store: Store, now: Instant, limits: RetentionLimits)
   let audit = await all(byAge);
 
   const tooLarge = () => store.usedBytes() > limits.maxDatabaseBytes;
-  outputs += await repeat(() => store.tasks.pruneOutput(now, 50), 50, tooLarge);
+  outputs += await repeat(() => store.tasks.pruneOutput(Number.MAX_SAFE_INTEGER, 50), 50, tooLarge);
   if (tooLarge()) tasks += await store.tasks.prune(0, Math.floor(limits.maxTasksKept / 10));
   if (tooLarge()) tasks += await store.tasks.prune(0, 0);
   audit += await repeat(() => store.audit.prune(0, AUDIT_AT_LEAST, BATCH), BATCH, tooLarge);

@@ -10,13 +10,18 @@ export interface Passed {
 }
 
 /**
- * `silentFor`: how long the agent has had no connection, 0 while it has one. A runtime that is away may be working and
+ * `age`: milliseconds since an instant, without jumps of the clock. `silentFor`: how long the agent has had no connection, 0 while it has one. A runtime that is away may be working and
  * keeps its result, so nothing that it took is given up before `vanishedRuntime`.
  */
-export function passed(task: LiveTask, silentFor: number, now: number, limits: Limits): Passed | null {
+export function passed(
+  task: LiveTask,
+  silentFor: number,
+  age: (at: number) => number,
+  limits: Limits,
+): Passed | null {
   const { record } = task;
   const limit = timeouts(record.spec, limits);
-  const waited = now - record.createdAt;
+  const waited = age(record.createdAt);
   const taken = record.acceptedAt !== null || record.state === "running";
   if (!taken && waited > limit.queue && (record.state === "queued" || silentFor > 0)) {
     return { event: "queue-timeout", error: `not delivered within ${limit.queue} ms` };
@@ -26,18 +31,18 @@ export function passed(task: LiveTask, silentFor: number, now: number, limits: L
     if (!taken || silentFor <= limits.vanishedRuntime) return null;
     return { event: "forgotten", error: `its runtime has been away for ${limits.vanishedRuntime} ms` };
   }
-  if (task.cancelledAt !== null && now - task.cancelledAt > limits.cancelConfirm) {
+  if (task.cancelledAt !== null && age(task.cancelledAt) > limits.cancelConfirm) {
     const error = `cancelled (${record.cancelReason}), but its runtime did not confirm within ${limits.cancelConfirm} ms that it ended`;
     return { event: "unconfirmed", error };
   }
   if (record.state === "sent" && !taken) {
-    const late = task.deliveredAt !== null && now - task.deliveredAt > limit.start;
+    const late = task.deliveredAt !== null && age(task.deliveredAt) > limit.start;
     return late
       ? { event: "start-timeout", error: `not begun within ${limit.start} ms of its delivery` }
       : null;
   }
   const begun = record.startedAt ?? record.acceptedAt ?? record.sentAt ?? record.createdAt;
-  if (now - begun <= limit.run + limits.runTimeoutGrace) return null;
+  if (age(begun) <= limit.run + limits.runTimeoutGrace) return null;
   return {
     event: "run-timeout",
     error: `no answer ${limits.runTimeoutGrace} ms after its run timeout of ${limit.run} ms`,

@@ -135,6 +135,10 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     const text = `${list(d, "argv").join(" ")}  ${took(d)}${end === "" ? "" : `, ${end}`}`;
     return ["command", end === "" ? "✓" : "✗", end === "" ? "dim" : "bad", text];
   },
+  "clock.jumped": (d) => {
+    const by = number(d, "by");
+    return ["hub", "▲", "warn", `the clock jumped ${by > 0 ? "ahead" : "back"} by ${duration(Math.abs(by))}`];
+  },
   "hub.listening": (d) => {
     const problem = word(d, "problem");
     const at = list(d, "addresses").join(", ");

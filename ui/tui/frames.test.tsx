@@ -151,6 +151,21 @@ test("the fleet's banners: sandbox, broken files, what is not committed", () => 
   golden("banners-80", drawn(initialUi(80, 24), worldAt({ model: modelAt(fleet) })));
 });
 
+test("what a person must know about the hub itself is above the table", () => {
+  const fleet = fleetAt({
+    alerts: [
+      {
+        level: "bad",
+        message:
+          "Stored data is lost or damaged: the database lost its last 2 transactions: audit entries 12 to 13",
+        next: "vm-agent audit verify lists all of it",
+      },
+      { level: "warn", message: "The clock jumped ahead by 400 d", next: "set the clock" },
+    ],
+  });
+  golden("alerts-80", drawn(initialUi(80, 24), worldAt({ model: modelAt(fleet) })));
+});
+
 test("a lost hub is said, with how old the rest is", () => {
   const model = reduce(modelAt(), {
     type: "lost",

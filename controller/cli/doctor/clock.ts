@@ -3,16 +3,18 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../base/paths.ts";
 import { age } from "../../core/explain-values.ts";
+import { CLOCK_NEXT, clockWords } from "../clock-alerts.ts";
 import { databasePath } from "../home.ts";
 import type { Check, Finding } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { Patient, Stored } from "./patient.ts";
 
 /** File systems round, and hosts are corrected by seconds all the time. */
 const TOLERANCE = 60_000;
 
 export const clock: Check<Patient> = {
   name: "clock",
-  run: async ({ settings, now }) => [
+  run: async ({ settings, now, stored }) => [
+    ...jumpFindings(stored()),
     clockFinding(now(), {
       "this program": modified(join(packageRoot(), "package.json")),
       "the database": modified(databasePath(settings.home)),
@@ -20,6 +22,11 @@ export const clock: Check<Patient> = {
     }),
   ],
 };
+
+function jumpFindings(stored: Stored): readonly Finding[] {
+  const by = stored.kind === "open" ? stored.clockJumped : null;
+  return by === null ? [] : [{ level: "warn", found: clockWords(by), next: CLOCK_NEXT }];
+}
 
 /** `written`: when each thing was written, null where there is none. */
 export function clockFinding(now: number, written: Readonly<Record<string, number | null>>): Finding {

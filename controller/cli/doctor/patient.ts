@@ -12,6 +12,7 @@ import type { DriverInfo, Observation } from "../../drivers/driver.ts";
 import { DEADLINES, readDeadlines } from "../../drivers/multipass-call.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
 import type { FleetRead } from "../../reconcile/fleet-load.ts";
+import { createClockWatch } from "../../hub/clock-watch.ts";
 import { findLosses } from "../../store/find-losses.ts";
 import type { Loss } from "../../store/loss.ts";
 import { openStore } from "../../store/sqlite.ts";
@@ -33,6 +34,8 @@ export type Stored =
       readonly losses: readonly Loss[];
       readonly claims: readonly Claim[];
       readonly driver: Selection["kind"] | null;
+      /** By how many milliseconds the clock jumped, where that makes ages uncertain; null: it is trusted. */
+      readonly clockJumped: number | null;
     }
   | { readonly kind: "refused"; readonly losses: readonly Loss[]; readonly error: VmAgentError };
 
@@ -120,7 +123,12 @@ function lookAtStore(home: string): Stored {
     const store = openStore(path, { readOnly: true, untouched: true });
     try {
       const driver = (store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null;
-      return { kind: "open", losses, claims: store.claims.list(), driver };
+      const clockJumped = createClockWatch({
+        store,
+        clock: systemClock,
+        bus: createBus(systemClock.now),
+      }).distrusted();
+      return { kind: "open", losses, claims: store.claims.list(), driver, clockJumped };
     } finally {
       // A store that only reads has nothing to wait for.
       void store.close();
