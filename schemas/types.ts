@@ -2510,6 +2510,12 @@ export interface Problem {
    */
   readonly candidates?: readonly NotFitting[];
   /**
+   * Of an id that is ambiguous: the ids that have this part, at most 10.
+   *
+   * Items: An id.
+   */
+  readonly ids?: readonly string[];
+  /**
    * The kind in words.
    */
   readonly title: string;

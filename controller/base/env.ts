@@ -1,4 +1,5 @@
 /** Settings of one invocation: flag, then environment, then default. The fleet's own settings come between (SPEC section 4). */
+import { existsSync, statSync } from "node:fs";
 import { EXIT, VmAgentError } from "./errors.ts";
 import { homedir } from "node:os";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
@@ -87,7 +88,7 @@ export const bootGraceOf = (env: EnvRecord): number => positiveNumber(env, "VM_A
 /** Throws `usage` with the variable's name when a value is not allowed. */
 export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Settings {
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
-  const fleet = path(flags.fleet ?? (env.VM_AGENT_FLEET || "fleet"));
+  const fleet = path(flags.fleet ?? (env.VM_AGENT_FLEET || findFleet(cwd, env.HOME)));
   const home = path(flags.home ?? (env.VM_AGENT_HOME || join(dirname(fleet), ".vm-agent")));
   // A bare name is looked for on PATH, as everywhere.
   const program = (value: string) => (value.includes("/") ? path(value) : value);
@@ -122,6 +123,18 @@ const listed = (value: string | undefined, separator: string | RegExp): readonly
     .split(separator)
     .map((part) => part.trim())
     .filter((part) => part !== "");
+
+/**
+ * The fleet folder of the nearest folder above that has one, as git finds its repository; no further than the repository's top or
+ * the home folder. Where there is none it is the one of this folder.
+ */
+function findFleet(cwd: string, home: string | undefined): string {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const fleet = join(folder, "fleet");
+    if (statSync(fleet, { throwIfNoEntry: false })?.isDirectory()) return fleet;
+    if (folder === home || folder === dirname(folder) || existsSync(join(folder, ".git"))) return "fleet";
+  }
+}
 
 function tlsFiles(cert: string | undefined, key: string | undefined, path: (value: string) => string) {
   if (!cert && !key) return null;

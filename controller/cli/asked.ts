@@ -1,5 +1,5 @@
 /** What the hub refuses, as an error of the command line. */
-import { VmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
 import { ApiError } from "../../ui/client/api.ts";
 
 /** A problem that the hub answered, as our own error. */
@@ -8,6 +8,22 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    throw new VmAgentError({ code: error.code, message: error.message, next: error.next, cause: error });
+    const { code, message } = error;
+    const { next = error.next, exit = EXIT.failed } = HERE[code] ?? {};
+    throw new VmAgentError({ code, message, next, exit, cause: error });
   }
 }
+
+/** Where the hub names its own paths, a person at a command line needs commands. */
+const HERE: Readonly<Record<string, { readonly next?: string; readonly exit?: number }>> = {
+  "agent-unknown": { next: "vm-agent list shows the agents; vm-agent create NAME declares one" },
+  "id-ambiguous": { exit: EXIT.usage },
+  "message-invalid": { exit: EXIT.usage },
+  "no-agent-fits": { next: "vm-agent list shows the agents; declare one that fits under fleet/" },
+  "query-invalid": { exit: EXIT.usage },
+  "task-invalid": {
+    next: "vm-agent task --help lists every type of task with its fields and an example",
+    exit: EXIT.usage,
+  },
+  "task-unknown": { next: "vm-agent tasks lists the latest tasks; old ones are pruned by age" },
+};

@@ -15,6 +15,8 @@ export interface CommandSpec {
   readonly passThrough?: boolean;
   /** Lines that work as printed, on the example fleet. */
   readonly example: readonly string[];
+  /** What follows in `--help`. */
+  readonly about?: () => Promise<string>;
   readonly load: () => Promise<CommandRun>;
 }
 

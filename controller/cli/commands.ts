@@ -108,7 +108,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
-    usage: "task <words...>",
+    usage: "task [words...]",
     summary:
       "give an agent (NAME JSON), or whoever fits (JSON), a task, show its output, exit with its exit code",
     options: [
@@ -118,6 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--all", "all agents, or all that have the capability"],
       ["--wait", "wait for the end, which it does unless --no-wait is given"],
       ["--no-wait", "print the task's id and return"],
+      ["-f, --file <file>", "read the task from this file; - is standard input"],
       ["--idempotency-key <key>", "the same key and task again: the same task, not a second one"],
       [
         "-i, --stdin",
@@ -128,7 +129,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     example: [
       `vm-agent task agent-builder '{"type":"exec","command":"echo hello"}'`,
       `vm-agent task --capability build '{"type":"exec","command":"echo hello"}'`,
+      "vm-agent task agent-builder -f task.json",
     ],
+    about: async () => (await import("./task.ts")).taskHelp(),
     load: async () => (await import("./task.ts")).task,
   },
   {
@@ -136,16 +139,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "run a command in an agent, as a task of its hub",
     options: [
       ["--sudo", "as root, if the agent's document allows it"],
-      ["--timeout <ms>", "end it after this many milliseconds"],
+      ["--timeout <time>", "end it after this time: milliseconds, or a duration such as 90s"],
       [
         "-i, --stdin",
         "wait for standard input as long as it takes, a terminal's too; else a pipe on which nothing comes for 10 s is refused",
       ],
       ["--no-stdin", "pass no standard input on; else that of a pipe or file is, at most 2 MiB"],
-      ["--direct", "by Multipass instead of the hub: no task, not in the audit; the instance must run"],
+      [
+        "--direct",
+        "past the hub, when no runtime answers: by multipass exec, in a running instance; no task, no audit",
+      ],
     ],
-    passThrough: true,
     example: ["vm-agent exec agent-builder -- uname -a", "vm-agent exec --direct agent-builder -- uptime"],
+    passThrough: true,
+    about: async () =>
+      "Options belong to vm-agent until -- or the first word after the name that is no option; everything from\n" +
+      "there on is the command. One word is a line for a shell, several are a program and its arguments.\n" +
+      "After a command of one word, --sudo and --timeout may follow: vm-agent exec NAME 'make all' --timeout 90s",
     load: async () => (await import("./task.ts")).exec,
   },
   {
@@ -154,7 +164,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--follow", "go on with what comes, until Ctrl-C"],
       ["--lines <n>", "how many of the newest lines", "100"],
-      ["--direct", "the instance's journal, by Multipass instead of the hub; the instance must run"],
+      [
+        "--direct",
+        "past the hub, when no runtime answers: the journal of a running instance, by multipass exec",
+      ],
     ],
     example: ["vm-agent logs agent-builder", "vm-agent logs agent-builder --follow --lines 20"],
     load: async () => (await import("./logs.ts")).logs,

@@ -3,6 +3,8 @@
  * exports, `fetch`'s WebSocket among it, and takes as long (50 ms on Node 26); hence `getBuiltinModule` (2 ms).
  */
 
+import { isLoopback } from "../base/proxy.ts";
+
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
@@ -38,7 +40,7 @@ export async function httpGet(url: URL, options: GetOptions = {}): Promise<HttpA
 }
 
 async function getOnce(url: URL, options: GetOptions): Promise<HttpAnswer> {
-  const { get } =
+  const { get, Agent } =
     url.protocol === "https:"
       ? process.getBuiltinModule("node:https")
       : process.getBuiltinModule("node:http");
@@ -47,6 +49,8 @@ async function getOnce(url: URL, options: GetOptions): Promise<HttpAnswer> {
   const how = {
     headers: { accept: "application/json", ...options.headers },
     ...(createConnection && { createConnection: createConnection as never }),
+    // Node's global agent goes through the proxy that the environment names; an agent of our own does not.
+    ...(createConnection === null && isLoopback(url.hostname) && { agent: new Agent() }),
   };
   return new Promise((resolve, reject) => {
     const request = get(url, how, (answer) => {

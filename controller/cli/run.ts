@@ -6,6 +6,7 @@ import { type Flags, type Settings, currentFolder, readSettings, wantsColor } fr
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { endProcess, ownProcessEnd } from "../base/process-end.ts";
+import { exemptLoopback } from "../base/proxy.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 import { COMMANDS } from "./commands.ts";
 import { type Output, createOutput, reportError } from "./output.ts";
@@ -24,6 +25,7 @@ export type CommandRun = (invocation: Invocation) => Promise<number>;
 /** Runs the command and ends the process with its exit code. */
 export async function runCommand(argv: readonly string[]): Promise<never> {
   ownProcessEnd();
+  exemptLoopback(process.env);
   return endProcess(await parsed(argv));
 }
 
@@ -52,7 +54,11 @@ async function parsed(argv: readonly string[]): Promise<number> {
     const own = afterOptions(argv);
     mustExist(own);
     // Nothing asked is a question, too.
-    await program.parseAsync(own.length === 0 ? [...argv, "--help"] : [...argv], { from: "user" });
+    const line = own.length === 0 ? [...argv, "--help"] : await withExecWords(argv, own);
+    const about = specs.find((spec) => nameOf(spec) === own[0])?.about;
+    if (about && line.some((word) => word === "--help" || word === "-h"))
+      program.commands.find((c) => c.name() === own[0])?.addHelpText("after", `\n${await about()}\n`);
+    await program.parseAsync([...line], { from: "user" });
     return exit;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
@@ -67,6 +73,16 @@ async function parsed(argv: readonly string[]): Promise<number> {
       debug,
     );
   }
+}
+
+/** `exec` takes options of ours after the name, too, and everything behind the command's first word as it is. */
+async function withExecWords(argv: readonly string[], own: readonly string[]): Promise<readonly string[]> {
+  const spec = own[0] === "exec" ? COMMANDS.find((c) => nameOf(c) === "exec") : undefined;
+  if (spec === undefined) return argv;
+  const { execWords } = await import("./exec-words.ts");
+  const flags = [...(spec.options ?? []), ...GLOBAL_OPTIONS].map(([text]) => text.split(" "));
+  const takesValue = (flag: string) => flags.some(([name, value]) => name === flag && value !== undefined);
+  return [...argv.slice(0, argv.length - own.length), "exec", ...execWords(own.slice(1), takesValue)];
 }
 
 /** What is left when options and their values before the command are taken away. */
@@ -106,7 +122,8 @@ function add(
     else command.option(flags, text, fallback);
   }
   for (const [flags] of GLOBAL_OPTIONS) command.addOption(new Option(flags).hideHelp());
-  if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
+  // In the line of exec, execWords marks where the command begins.
+  if (spec.passThrough && nameOf(spec) !== "exec") command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${spec.example.map((line) => `  ${line}`).join("\n")}`);
   command.exitOverride();
   command.action(async (...all: unknown[]) => {
@@ -125,7 +142,9 @@ function add(
         ...texts(global, "fleet", "home", "driver"),
         ...texts(options, "fleet", "home", "driver", "tlsCert", "tlsKey"),
       };
-      const settings = readSettings(flags, process.env, currentFolder());
+      // A new fleet is of this folder, whatever lies above it.
+      const here = nameOf(spec) === "init" && !process.env.VM_AGENT_FLEET ? { fleet: "fleet" } : {};
+      const settings = readSettings({ ...here, ...flags }, process.env, currentFolder());
       const run = await spec.load();
       done(await run({ settings, output, args, options, version }));
     } catch (error) {

@@ -6,7 +6,7 @@ import type { Output } from "./output.ts";
 import type { Invocation } from "./run.ts";
 import { asked } from "./asked.ts";
 import { cancelOnSignal } from "./task-signals.ts";
-import { type Sink, stream } from "./task-stream.ts";
+import { type Sink, contentOf, stream } from "./task-stream.ts";
 import { sayWhatItWaitsFor } from "./task-waits.ts";
 
 export interface Chosen {
@@ -78,8 +78,11 @@ export async function giveMany(
         await stream(api, taskId, output.json, lines.sink);
       }
       signalled.ended(taskId);
+      const { task } = await api.getTask(taskId);
+      const content = contentOf(task);
+      if (content !== null && !output.json) lines.sink.write(content, "stdout");
       lines.end();
-      return (await api.getTask(taskId)).task;
+      return task;
     }),
   );
   if (output.json) output.out(JSON.stringify({ tasks: ended }));

@@ -1,6 +1,7 @@
 /** The output of a task as it comes, over lost connections. */
 import { createTerminalFilter } from "../core/printable.ts";
 import { type Api, ApiError } from "../../ui/client/api.ts";
+import type { TaskView as Task } from "../../schemas/types.ts";
 import { gapBytes, gapText } from "../../ui/client/output-text.ts";
 
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
@@ -13,7 +14,7 @@ export interface Sink {
 }
 
 /** A pipe gets every byte; a terminal the text with its colours, and nothing else that a terminal obeys. */
-function terminalSafe(): Sink {
+export function terminalSafe(): Sink {
   const filters = { stdout: createTerminalFilter(), stderr: createTerminalFilter() };
   return {
     write: (data, name) => {
@@ -22,6 +23,13 @@ function terminalSafe(): Sink {
     },
     gap: (text) => void process.stderr.write(`${text}\n`),
   };
+}
+
+/** What a task of type file:read has read, byte for byte; null: it read nothing. */
+export function contentOf({ type, result }: Pick<Task, "type" | "result">): Buffer | null {
+  const { content, encoding } = result ?? {};
+  if (type !== "file:read" || typeof content !== "string") return null;
+  return Buffer.from(content, encoding === "base64" ? "base64" : "utf8");
 }
 
 /** Prints the output as it comes; a lost connection is taken up again where it broke. */

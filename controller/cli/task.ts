@@ -3,46 +3,30 @@ import { VmAgentError } from "../base/errors.ts";
 import { asked } from "./asked.ts";
 import { execDirect } from "./exec-direct.ts";
 import { needHub } from "./home.ts";
-import { numberOption } from "./number-option.ts";
+import { numberOption, timeOption } from "./number-option.ts";
 import { age, table } from "./output.ts";
 import { withInput } from "./task-input.ts";
 import { cancelOnSignal } from "./task-signals.ts";
 import { sayWhatItWaitsFor } from "./task-waits.ts";
-import { stream } from "./task-stream.ts";
+import { readTask } from "./given-task.ts";
+import { contentOf, stream, terminalSafe } from "./task-stream.ts";
 import { giveMany, readTarget } from "./task-many.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
 export const task: CommandRun = async (invocation) => {
   const { options } = invocation;
   const target = readTarget(options);
-  if (target !== null && invocation.args.length > 1) {
-    throw new VmAgentError({
-      code: "usage",
-      message: "both an agent's name and a choice of agents are given",
-      next: "leave the name out with --capability, --selector, --agents and --all",
-      exit: 64,
-    });
-  }
-  const [name = "", json = ""] = target === null ? invocation.args : ["", ...invocation.args];
-  let body: unknown;
-  try {
-    body = JSON.parse(json);
-  } catch (error) {
-    throw new VmAgentError({
-      code: "task-not-json",
-      message: `the task is not JSON: ${(error as Error).message}`,
-      next: `quote it for your shell, as in: vm-agent task ${name || "NAME"} '{"type":"exec","command":"echo hello"}'`,
-      exit: 64,
-    });
-  }
-  const given = await withInput(body, options, invocation.output);
-  if (target !== null) return giveMany(invocation, target, given, options.wait !== false);
-  return give(invocation, name, given, options.wait !== false);
+  const { name, task: asGiven, isFromStdin } = readTask(invocation, target !== null);
+  const body = isFromStdin ? asGiven : await withInput(asGiven, options, invocation.output);
+  if (target !== null) return giveMany(invocation, target, body, options.wait !== false);
+  return give(invocation, name, body, options.wait !== false);
 };
 
+/** What follows in `task --help`. */
+export const taskHelp = async (): Promise<string> => (await import("./task-help.ts")).taskHelp();
+
 export const exec: CommandRun = async (invocation) => {
-  const [name = "", ...rest] = invocation.args;
-  const command = rest[0] === "--" ? rest.slice(1) : rest;
+  const [name = "", ...command] = invocation.args;
   if (command.length === 0) {
     throw new VmAgentError({
       code: "usage",
@@ -58,9 +42,7 @@ export const exec: CommandRun = async (invocation) => {
   const body = {
     type: "exec",
     command: line,
-    ...(timeout === undefined
-      ? {}
-      : { timeout: numberOption("--timeout", timeout, 1, Number.MAX_SAFE_INTEGER) }),
+    ...(timeout === undefined ? {} : { timeout: timeOption("--timeout", timeout) }),
     ...(sudo ? { sudo: true } : {}),
   };
   return give(invocation, name, await withInput(body, invocation.options, invocation.output), true);
@@ -94,7 +76,9 @@ async function give(
     await stream(api, accepted.taskId, output.json);
   }
   const { task: done } = await api.getTask(accepted.taskId);
+  const content = contentOf(done);
   if (output.json) output.out(JSON.stringify(done));
+  else if (content !== null) terminalSafe().write(content, "stdout");
   if (done.state === "succeeded") return 0;
   if (!output.json && (done.state !== "failed" || done.exitCode === null)) {
     output.err(`${output.paint("bad", done.state)}${done.error ? `: ${done.error}` : ""}`);
@@ -134,6 +118,6 @@ export const tasks: CommandRun = async ({ settings, output, options }) => {
 export const cancel: CommandRun = async ({ settings, output, args }) => {
   const { api } = await needHub(settings);
   const answer = await asked(() => api.cancelTask(args[0] ?? ""));
-  output.out(output.json ? JSON.stringify(answer) : `cancelling ${args[0]}`);
+  output.out(output.json ? JSON.stringify(answer) : `cancelling ${answer.taskId}`);
   return 0;
 };

@@ -75,8 +75,7 @@ function told(
       return { message: `${quoted} is no option${where}${meant ? `; did you mean ${meant}?` : ""}`, next };
     }
     case "commander.missingArgument":
-      // `task` takes both as one list of words.
-      return { message: `${quoted === "words" ? "NAME JSON" : quoted.toUpperCase()} is missing`, next };
+      return { message: `${quoted.toUpperCase()} is missing`, next };
     case "commander.optionMissingArgument":
       return { message: `${quoted} needs a value`, next };
     case "commander.excessArguments": {

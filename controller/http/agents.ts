@@ -68,9 +68,10 @@ export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) =>
     };
   });
 
-  router.get("/agents/:id/status", (ctx) => {
-    ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
-  });
+  for (const path of ["/agents/:id", "/agents/:id/status"])
+    router.get(path, (ctx) => {
+      ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
+    });
 
   router.delete("/agents/:id", async (ctx) => {
     const agent = hub.agent(ctx.params.id ?? "");

@@ -10,6 +10,29 @@ import { exec, type SseEvent, servedApi, tokenOf } from "./testing/served-api.ts
 const api = servedApi();
 
 describe("the rest of the API", () => {
+  it("refuses a method that a known path does not take, and names those that it takes", async () => {
+    await connected(api.world.hub, "a");
+    const rows: readonly (readonly [string, string, string])[] = [
+      ["PUT", "/agents/a", "DELETE, GET, HEAD"],
+      ["PUT", "/agents/a/task", "POST"],
+      ["GET", "/agents/a/task", "POST"],
+      ["DELETE", "/tasks", "GET, HEAD, POST"],
+      ["PATCH", "/health", "GET, HEAD"],
+    ];
+    for (const [method, path, allow] of rows) {
+      const answer = await fetch(`http://127.0.0.1:${api.server.port}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${api.token}` },
+      });
+      const { code, next } = (await answer.json()) as { readonly code: string; readonly next: string };
+      const got = [answer.status, code, answer.headers.get("allow")];
+      assert.deepEqual(got, [405, "method-not-allowed", allow], `${method} ${path}`);
+      assert.match(next, /^it takes /);
+    }
+    assert.equal((await api.call("GET", "/nothing")).body.code, "not-found");
+    assert.equal((await api.call("GET", "/agents/a")).body.agent?.id, "a");
+  });
+
   it("streams events, resumes where the reader was, and says so when it cannot", async () => {
     let opened = () => {};
     const isOpen = new Promise<void>((resolve) => (opened = resolve));

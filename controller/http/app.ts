@@ -87,6 +87,15 @@ export function createApp(deps: AppDeps): Koa {
       if (task) await submitTask(ctx, task[1] ?? "", routeDeps);
       else await next();
       if (ctx.respond !== false && ctx.body === undefined && ctx.status === 404) {
+        const allowed = methodsAt(router, ctx.path);
+        if (allowed.length > 0) {
+          ctx.set("allow", allowed.join(", "));
+          throw refusal(
+            "method-not-allowed",
+            `${ctx.path} does not take ${ctx.method}`,
+            `it takes ${allowed.join(", ")}; see GET /openapi.json`,
+          );
+        }
         throw refusal("not-found", `there is nothing at ${ctx.method} ${ctx.path}`, "see GET /openapi.json");
       }
     } catch (error) {
@@ -96,6 +105,9 @@ export function createApp(deps: AppDeps): Koa {
   app.use(router.routes());
   return app;
 }
+
+const methodsAt = (router: Router, path: string): readonly string[] =>
+  [...new Set(router.match(path, "").path.flatMap(({ methods }) => methods))].sort();
 
 function answerProblem(ctx: Koa.Context, error: unknown): void {
   if (ctx.headerSent) {

@@ -136,7 +136,7 @@ test("every code is in the description", () => {
   const text = JSON.stringify(describe());
   for (const known of Object.keys(PROBLEM_CODES)) {
     // Of no operation: what is not there is not described, and guards that only steps and saved plans meet.
-    if (["not-found", "held", "plan-stale"].includes(known)) continue;
+    if (["not-found", "method-not-allowed", "held", "plan-stale"].includes(known)) continue;
     assert.ok(text.includes(`"${known}"`), known);
   }
 });
@@ -170,6 +170,11 @@ test("agents: registered, listed in pages and by filters, removed", async () => 
   assert.equal(await code(call("GET", "/agents/health?agent=nobody")), "agent-unknown");
   assert.equal(await code(call("GET", "/agents/health?points=121")), "query-invalid");
   assert.equal(await code(call("GET", "/agents/nobody/status")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/nobody")), "agent-unknown");
+  assert.deepEqual(
+    (await call("GET", "/agents/two")).body.agent,
+    (await call("GET", "/agents/two/status")).body.agent,
+  );
 
   await hub.hub.enrol("declared", "n");
   hub.hub.configure("declared", aConfig());
@@ -244,6 +249,13 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
   assert.equal(((await call("GET", "/tasks?state=queued&agent=away")).body.tasks as unknown[]).length, 2);
   for (const query of ["state=sideways", "limit=1001", "cursor=nothing"])
     assert.equal(await code(call("GET", `/tasks?${query}`)), "query-invalid", query);
+  const [{ id: newest = "" } = {}] = all;
+  for (const part of [newest.slice(-8), newest.slice(9)])
+    assert.equal(((await call("GET", `/tasks/${part}`)).body.task as { id: string }).id, newest);
+  const many = newest.slice(0, 4);
+  assert.equal(await code(call("GET", `/tasks/${many}`)), "id-ambiguous");
+  assert.equal(await code(call("GET", `/tasks/${many}/output`)), "id-ambiguous");
+  assert.equal(await code(call("POST", `/tasks/${many}/cancel`, {})), "id-ambiguous");
   assert.equal(await code(call("GET", "/tasks/none")), "task-unknown");
   assert.equal(await code(call("GET", "/tasks/none/output")), "task-unknown");
   assert.equal(await code(call("POST", "/tasks/none/cancel", {})), "task-unknown");
@@ -269,6 +281,9 @@ test("messages, dead letters and statistics", async () => {
   await hub.hub.enrol("nobody", "n");
   assert.deepEqual((await call("POST", `/admin/dlq/${id}/requeue`)).body.queued, ["nobody"]);
   await hub.hub.revoke("nobody");
+  const letter = { to: "nobody", reason: "r", json: "{}", at: 1 };
+  for (const end of ["01", "02"]) await store.deadLetters.put({ ...letter, id: `ffff0000-${end}` });
+  assert.equal(await code(call("POST", "/admin/dlq/ffff0000/requeue")), "id-ambiguous");
   const dead = (await call("GET", "/admin/dlq")).body.count;
   await call("GET", "/admin/stats");
   assert.equal((await call("DELETE", "/admin/dlq")).body.cleared, dead);

@@ -1,4 +1,5 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
+import { fullId, hasPart } from "../hub/ids.ts";
 import { parseStored } from "../base/bounded-json.ts";
 import { isRecord, type Payload, word } from "../hub/frames.ts";
 import { OPERATOR } from "../hub/router.ts";
@@ -55,7 +56,11 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
   });
 
   router.post("/admin/dlq/:id/requeue", async (ctx) => {
-    const id = ctx.params.id ?? "";
+    const given = ctx.params.id ?? "";
+    const ids = hub.store.deadLetters.list().map((letter) => letter.id);
+    const id = ids.includes(given)
+      ? given
+      : (fullId(given, (part) => ids.filter((known) => hasPart(known, part))) ?? given);
     const sent = await hub.messages.requeue(id);
     if (!sent) {
       throw refusal("letter-unknown", `there is no undeliverable message "${id}"`, "see GET /admin/dlq");

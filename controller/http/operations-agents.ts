@@ -65,6 +65,14 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     codes: ["agent-unknown"],
   },
   {
+    id: "getAgentByName",
+    method: "get",
+    path: "/agents/{id}",
+    summary: "The same as /agents/{id}/status",
+    answer: json("AgentAnswer"),
+    codes: ["agent-unknown"],
+  },
+  {
     id: "submitTask",
     method: "post",
     path: "/agents/{id}/task",
@@ -148,9 +156,10 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     id: "getTask",
     method: "get",
     path: "/tasks/{id}",
-    summary: "One task with its result",
+    summary:
+      "One task with its result; here and below, the id or a part that only one has: its beginning, or its end",
     answer: json("TaskAnswer"),
-    codes: ["task-unknown"],
+    codes: ["task-unknown", "id-ambiguous"],
   },
   {
     id: "readOutput",
@@ -174,7 +183,7 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     ],
     headers: [RESUME],
     answer: { ...EVENTS, schema: "OutputRange" },
-    codes: ["task-unknown", "too-many-streams", "query-invalid"],
+    codes: ["task-unknown", "id-ambiguous", "too-many-streams", "query-invalid"],
   },
   {
     id: "cancelTask",
@@ -183,6 +192,6 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     summary: "End a task",
     body: "CancelRequest",
     answer: json("TaskCancelled"),
-    codes: [...BODY, "task-unknown"],
+    codes: [...BODY, "task-unknown", "id-ambiguous"],
   },
 ];

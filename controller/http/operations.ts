@@ -171,7 +171,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/admin/dlq/{id}/requeue",
     summary: "Try an undeliverable message again; if it still cannot be delivered it stays",
     answer: json("Requeued"),
-    codes: ["letter-unknown", "still-undeliverable"],
+    codes: ["letter-unknown", "still-undeliverable", "id-ambiguous"],
   },
   {
     id: "clearDeadLetters",

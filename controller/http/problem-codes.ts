@@ -23,6 +23,7 @@ export const PROBLEM_CODES = {
   "disk-full": { status: 507, when: "the disk is full" },
   fenced: { status: 409, when: "a newer controller has taken over" },
   held: { status: 409, when: "a guard holds it" },
+  "id-ambiguous": { status: 409, when: "several ids begin or end with what was given" },
   "host-not-allowed": { status: 403, when: "the Host header names another server" },
   "idempotency-conflict": { status: 409, when: "the key was used for another request" },
   "instance-missing": { status: 404, when: "there is no such instance" },
@@ -33,6 +34,10 @@ export const PROBLEM_CODES = {
     when: "the token is wrong, and too many wrong ones came from this address; Retry-After says for how long",
   },
   "log-not-supported": { status: 422, when: "the agent's runtime is too old to be asked for its log" },
+  "method-not-allowed": {
+    status: 405,
+    when: "the path is there, and not for this method; Allow says for which",
+  },
   "message-invalid": { status: 400, when: "a message of that kind is not sent this way" },
   "no-agent-fits": { status: 404, when: "no agent has the capability or fits the selector" },
   "not-authorised": { status: 401, when: "the operator's token is missing or wrong" },

@@ -19,6 +19,7 @@ const TITLES: Readonly<Record<number, string>> = {
   401: "Not authorised",
   403: "Not allowed",
   404: "Not found",
+  405: "Not with this method",
   408: "Too slow",
   409: "In conflict with what is there",
   413: "Too large",

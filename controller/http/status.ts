@@ -1,4 +1,5 @@
 /** /health, /ready, /metrics, /audit: how the hub itself is. */
+import { hasPart, isIdPart } from "../hub/ids.ts";
 import type { AuditStore } from "../store/store.ts";
 import type { AddRoutes } from "./deps.ts";
 import { badCursor, pageOf, readPage } from "./page.ts";
@@ -39,10 +40,12 @@ export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
     const after = Number(cursor ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) throw badCursor(cursor ?? "");
     const [actor, action, subject] = [text(ctx, "actor"), text(ctx, "action"), text(ctx, "subject")];
+    // As dashboards show the id of a task: its end.
+    const isPart = subject !== undefined && subject.length >= 8 && isIdPart(subject);
     const fits = (entry: Entry) =>
       (actor === undefined || entry.actor === actor) &&
       (action === undefined || named(entry.action, action)) &&
-      (subject === undefined || entry.subject === subject);
+      (subject === undefined || entry.subject === subject || (isPart && hasPart(entry.subject, subject)));
     const { found, readTo } = scan(hub.store.audit, after, limit + 1, fits);
     const page = pageOf(ctx, found, limit, (last) => String(last.seq));
     // The scan may have stopped at its bound: the next page goes on there.

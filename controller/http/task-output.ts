@@ -13,7 +13,7 @@ import {
   placeId,
   readPlace,
 } from "../hub/output-places.ts";
-import { refuse } from "../hub/refusals.ts";
+import { findTask } from "../hub/ids.ts";
 import { isFinal } from "../hub/tasks.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import type { AddRoutes, RouteDeps } from "./deps.ts";
@@ -26,14 +26,15 @@ const LINES = { fallback: 1000, most: 10_000 };
 
 export const addOutputRoutes: AddRoutes = (router, deps) => {
   router.get("/tasks/:id/output", (ctx) => {
-    const id = ctx.params.id ?? "";
-    const record = deps.hub.engine.get(id);
-    if (!record) throw refuse.unknownTask(id);
+    const record = findTask(deps.hub, ctx.params.id ?? "");
     if (ctx.query.from === undefined && ctx.query.limit === undefined) follow(ctx, record, deps);
     else {
       const from = whole(ctx, "from", 1, 1, Number.MAX_SAFE_INTEGER);
       const limit = whole(ctx, "limit", LINES.fallback, 1, LINES.most);
-      ctx.body = { taskId: id, ...outputLines(chunksOf(record, deps), { from, limit, state: record.state }) };
+      ctx.body = {
+        taskId: record.id,
+        ...outputLines(chunksOf(record, deps), { from, limit, state: record.state }),
+      };
     }
   });
 };

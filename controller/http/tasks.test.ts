@@ -52,6 +52,27 @@ describe("tasks over HTTP", () => {
     }
   });
 
+  it("are found by the beginning or the end of their id, where only one has it", async () => {
+    await connected(api.world.hub, "a");
+    const give = async () => String((await api.call("POST", "/agents/a/task", exec())).body.taskId);
+    const [first, second] = [await give(), await give()];
+    for (const part of [first, first.slice(-8), first.slice(-4)]) {
+      const { body } = await api.call("GET", `/tasks/${part}`);
+      assert.equal((body.task as { readonly id: string }).id, first, part);
+    }
+    const both = await api.call("POST", `/tasks/${first.slice(0, 8)}/cancel`, {});
+    assert.deepEqual([both.status, both.body.code], [409, "id-ambiguous"]);
+    assert.deepEqual(both.body.ids, [second, first].sort().reverse());
+    assert.match(String(both.body.detail), new RegExp(`${first}.*|${second}.*`));
+    assert.equal((await api.call("POST", `/tasks/${second.slice(-8)}/cancel`, {})).body.taskId, second);
+    for (const part of ["abc", "%25%25%25%25", "zzzz", `${first}0`])
+      assert.equal((await api.call("GET", `/tasks/${part}`)).body.code, "task-unknown", part);
+    const audit = async (subject: string) =>
+      ((await api.call("GET", `/audit?subject=${subject}`)).body.entries as unknown[]).length;
+    assert.ok((await audit(second)) > 0);
+    assert.equal(await audit(second.slice(-8)), await audit(second));
+  });
+
   it("of type script are refused when their first line names another interpreter", async () => {
     await connected(api.world.hub, "a");
     const script = (line: string, more = {}) => ({ type: "script", script: `${line}\necho`, ...more });

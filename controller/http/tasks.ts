@@ -2,6 +2,7 @@
 import type { Context } from "koa";
 import { isRecord, type Payload, word, words } from "../hub/frames.ts";
 import { readResult } from "../hub/guest-input.ts";
+import { findTask } from "../hub/ids.ts";
 import { refuse } from "../hub/refusals.ts";
 import type { Accepted, Part } from "../hub/task-requests.ts";
 import type { Target } from "../hub/task-targets.ts";
@@ -49,16 +50,15 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
   });
 
   router.get("/tasks/:id", (ctx) => {
-    const record = hub.engine.get(ctx.params.id ?? "");
-    if (!record) throw refuse.unknownTask(ctx.params.id ?? "");
-    ctx.body = { task: view(record) };
+    ctx.body = { task: view(findTask(hub, ctx.params.id ?? "")) };
   });
 
   router.post("/tasks/:id/cancel", async (ctx) => {
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
     const reason = word(body.reason) || "cancelled by the operator";
-    const record = await hub.engine.cancel(ctx.params.id ?? "", reason, "operator");
-    if (!record) throw refuse.unknownTask(ctx.params.id ?? "");
+    const { id } = findTask(hub, ctx.params.id ?? "");
+    const record = await hub.engine.cancel(id, reason, "operator");
+    if (!record) throw refuse.unknownTask(id);
     ctx.body = { taskId: record.id, status: record.state, task: view(record) };
   });
 };

@@ -1,6 +1,6 @@
 /** Every refusal of the hub that a user sees, with its code and what to do next. */
 import { RESERVED_NAMES } from "../../schemas/reserved-names.ts";
-import { VmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../base/errors.ts";
 
 const error = (code: string, message: string, next: string, transient = false) =>
   new VmAgentError({ code, message, next, transient });
@@ -44,6 +44,14 @@ export const refuse = {
     ),
   unknownTask: (id: string) =>
     error("task-unknown", `there is no task "${id}"`, "see GET /tasks; old tasks are pruned by age"),
+  ambiguousId: (part: string, ids: readonly string[], isCut: boolean) =>
+    new VmAgentError({
+      code: "id-ambiguous",
+      message: `"${part}" is a part of several ids: ${ids.join(", ")}${isCut ? " and more" : ""}`,
+      next: "give the whole id, or a part that only one has",
+      exit: EXIT.usage,
+      details: { ids },
+    }),
   taskInvalid: (problems: readonly { readonly path: string; readonly message: string }[]) =>
     error(
       "task-invalid",

@@ -90,6 +90,7 @@ export const CONTRACT: readonly {
       await tasks.insert(aTask("b", { ...done, idempotencyKey: "k" }));
       assert.deepEqual(tasks.get("b"), aTask("b", { ...done, idempotencyKey: "k" }));
       assert.equal(tasks.get("c"), null);
+      assert.deepEqual([tasks.idsWith("a", 5), tasks.idsWith("c", 5)], [["a"], []]);
     },
   },
   {

@@ -37,6 +37,12 @@ export function memoryTasks(): TaskStore {
       add(chunks);
     },
     get: (id) => copy(all.get(id) ?? null),
+    idsWith: (part, most) =>
+      [...all.keys()]
+        .filter((id) => id.startsWith(part) || id.endsWith(part))
+        .sort()
+        .reverse()
+        .slice(0, most),
     byIdempotencyKey: (agent, key) => copy(byKey(agent, key) ?? null),
     allByIdempotencyKey: (key) =>
       [...all.values()]

@@ -30,6 +30,9 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
        result = ?, error = ?, cancel_reason = ?, dropped_bytes = ? WHERE id = ?`,
   );
   const byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
+  const idsWith = db.prepare(
+    "SELECT id FROM tasks WHERE substr(id, 1, length(?1)) = ?1 OR substr(id, -length(?1)) = ?1 ORDER BY id DESC LIMIT ?2",
+  );
   const byKey = db.prepare("SELECT * FROM tasks WHERE idempotency_key = ? AND agent = ?");
   const byKeyOfAll = db.prepare(
     "SELECT * FROM tasks WHERE idempotency_key = ? OR (idempotency_key >= ? AND idempotency_key < ?) ORDER BY seq",
@@ -91,6 +94,7 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
       });
     },
     get: (id) => one(byId.get(id)),
+    idsWith: (part, most) => idsWith.all(part, most).map(({ id }) => String(id)),
     byIdempotencyKey: (agent, key) => one(agent === null ? byKeyOfAny.get(key) : byKey.get(key, agent)),
     allByIdempotencyKey: (key) => byKeyOfAll.all(key, `${key}\u001f`, `${key} `).map(toTask),
     list(filter) {

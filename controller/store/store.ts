@@ -72,6 +72,8 @@ export interface TaskStore {
   /** Replaces the record, together with any output chunks, in one transaction. */
   update(task: TaskRecord, output?: readonly OutputChunk[]): Promise<void>;
   get(id: string): TaskRecord | null;
+  /** Ids that begin or end with this part, the newest first, at most so many. Reads the index of all ids. */
+  idsWith(part: string, most: number): readonly string[];
   /** `agent` null: a task that was sent to whichever agent fitted. */
   byIdempotencyKey(agent: string | null, key: string): TaskRecord | null;
   /** All tasks of one request to several: of this key, and of those that continue it after a unit separator (U+001F). */

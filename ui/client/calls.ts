@@ -95,6 +95,7 @@ export function createCalls({ get, post, remove }: Transport) {
     /** CPU, memory and disk of the last hour. */
     listHealth: (query: { readonly agent?: string; readonly points?: number } = {}) =>
       get<HealthHistories>(`/agents/health${queryOf(query)}`),
+    getAgentByName: (name: string) => get<AgentAnswer>(at(name)),
     getAgent: (name: string) => get<AgentAnswer>(`${at(name)}/status`),
     registerAgent: (agentId: string, metadata: Readonly<Record<string, unknown>> = {}) =>
       post<Registered>("/agents/register", { agentId, metadata }),

@@ -14,11 +14,15 @@ export interface TaskField {
   readonly choices: readonly string[];
   /** As it is written in the form; empty: none. */
   readonly fallback: string;
+  /** Its own fields, of an object that has them. */
+  readonly inner: readonly TaskField[];
 }
 
 export interface TaskForm {
   readonly type: string;
   readonly description: string;
+  /** A task of this type; null: the schema has none. */
+  readonly example: unknown;
   /** Of this type alone, the required ones first. */
   readonly fields: readonly TaskField[];
   /** What every type may have. */
@@ -35,7 +39,7 @@ const LONG = new Set(["script", "content", "stdin"]);
 const record = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
 
 /** `schemas`: the schemas of /openapi.json by their names, which hold the task's and those that it refers to. */
-export function taskForms(schemas: Json): readonly TaskForm[] {
+export function taskForms(schemas: Json, notAsked: ReadonlySet<string> = NOT_ASKED): readonly TaskForm[] {
   const task = record(schemas.task ?? schemas.Task);
   const find = (given: unknown): Json => {
     const { $ref: reference, ...rest } = record(given);
@@ -53,15 +57,16 @@ export function taskForms(schemas: Json): readonly TaskForm[] {
     const required = new Set(Array.isArray(form.required) ? form.required.map(String) : []);
     const field = (name: string, schema: unknown): TaskField =>
       toField(name, find(schema), required.has(name));
-    const own = Object.entries(properties).filter(([name]) => !(name in shared) && !NOT_ASKED.has(name));
+    const own = Object.entries(properties).filter(([name]) => !(name in shared) && !notAsked.has(name));
     return {
       type: String(record(properties.type).const ?? ""),
       description: String(form.description ?? ""),
+      example: Array.isArray(form.examples) ? (form.examples[0] as unknown) : null,
       fields: own
         .map(([name, schema]) => field(name, schema))
         .sort((a, b) => Number(b.required) - Number(a.required)),
       options: Object.entries(shared)
-        .filter(([name]) => name in properties && !NOT_ASKED.has(name))
+        .filter(([name]) => name in properties && !notAsked.has(name))
         .map(([name, schema]) => field(name, schema)),
     };
   });
@@ -82,6 +87,7 @@ function toField(name: string, schema: Json, required: boolean): TaskField {
     allowed: String(schema["x-allowed"] ?? ""),
     choices,
     fallback: schema.default === undefined ? "" : String(schema.default),
+    inner: Object.entries(record(schema.properties)).map(([inner, of]) => toField(inner, record(of), false)),
   };
 }
 
