@@ -105,6 +105,10 @@ function explainOne(error: RawError): Problem {
       );
     }
     default: {
+      const limit = Number(params.limit);
+      // Of a single one its own words say more.
+      if (/^max(?:Items|Properties)$/.test(error.keyword) && limit > 1)
+        return tooMany(instancePath, Object.keys(error.data as object).length, limit);
       const found = secret && error.data !== null ? HIDDEN : describe(error.data);
       return wrongValue(
         instancePath,
@@ -131,6 +135,15 @@ function explainChoice(error: RawError, schema: Readonly<Record<string, unknown>
     at: present.length === 0 ? "parent" : "value",
   };
 }
+
+const tooMany = (pointer: string, count: number, limit: number): Problem => ({
+  pointer,
+  message: `has ${count} entries, and ${limit} are the most`,
+  found: null,
+  allowed: null,
+  suggestion: null,
+  at: "key",
+});
 
 function wrongValue(pointer: string, found: string, allowed: string, suggestion: string | null): Problem {
   return { pointer, message: `is ${found}; allowed: ${allowed}`, found, allowed, suggestion, at: "value" };

@@ -122,6 +122,8 @@ export interface AgentDocument {
   /**
    * What the agent can do; tasks may be addressed to a capability.
    *
+   * @maxItems 100
+   *
    * Items: One capability, such as build or docker.
    */
   readonly capabilities?: readonly string[];
@@ -164,6 +166,8 @@ export interface AgentDocument {
   readonly state?: "running" | "stopped" | "suspended";
   /**
    * Folders of the host that are seen in the instance.
+   *
+   * @maxItems 50
    */
   readonly mounts?: readonly MountEntry[];
   /**
@@ -186,6 +190,8 @@ export interface AgentDocument {
   readonly health?: HealthBlock;
   /**
    * Agents that must be Ready first. A replicated one means all its replicas.
+   *
+   * @maxItems 200
    *
    * Items: Name of an agent.
    */
@@ -234,15 +240,21 @@ export interface ProvisionBlock {
   /**
    * Packages to install with the instance's package manager.
    *
+   * @maxItems 1000
+   *
    * Items: One package, such as git or docker.io.
    */
   readonly packages?: readonly string[];
   /**
    * Files to write.
+   *
+   * @maxItems 1000
    */
   readonly files?: readonly ProvisionFile[];
   /**
    * Shell commands, run once as root, in order.
+   *
+   * @maxItems 1000
    *
    * Items: One shell command.
    */
@@ -408,6 +420,8 @@ export interface ProfileDocument {
   /**
    * What the agent can do; tasks may be addressed to a capability.
    *
+   * @maxItems 100
+   *
    * Items: One capability, such as build or docker.
    */
   readonly capabilities?: readonly string[];
@@ -442,6 +456,8 @@ export interface ProfileDocument {
   readonly state?: "running" | "stopped" | "suspended";
   /**
    * Folders of the host that are seen in the instance.
+   *
+   * @maxItems 50
    */
   readonly mounts?: readonly MountEntry[];
   /**
@@ -464,6 +480,8 @@ export interface ProfileDocument {
   readonly health?: HealthBlock;
   /**
    * Agents that must be Ready first. A replicated one means all its replicas.
+   *
+   * @maxItems 200
    *
    * Items: Name of an agent.
    */
@@ -513,6 +531,8 @@ export interface FleetDocument {
   readonly hub?: FleetHub;
   /**
    * Addresses that are told of events.
+   *
+   * @maxItems 50
    */
   readonly notify?: readonly NotifyEntry[];
 }
@@ -529,6 +549,10 @@ export interface FleetDrift {
  * What would exceed these sums is held. Absent: a warning at the host's own size.
  */
 export interface FleetLimits {
+  /**
+   * How many agents the fleet may declare, replicas counted. More is an error: nothing of it comes into force.
+   */
+  readonly agents?: number;
   /**
    * Sum of the CPUs of all running instances.
    */

@@ -52,6 +52,7 @@ export async function makeFleetOf(count: number): Promise<FleetOf> {
   const folder = join(root, "fleet");
   mkdirSync(join(folder, "agents"), { recursive: true });
   const files: string[] = [];
+  writeFileSync(join(folder, "fleet.yaml"), `kind: Fleet\nlimits: {agents: ${count}}\n`);
   for (let i = 0; i < count; i++) {
     const file = join(folder, "agents", `${nameOf(i)}.yaml`);
     writeFileSync(file, documentOf(i));

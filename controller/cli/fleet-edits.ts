@@ -247,7 +247,9 @@ function overlay({ fleet, home }: Settings, texts: Texts): FleetFiles {
       const known = new Set(files.map((f) => f.path));
       const added = [...at].flatMap(([absolute, text]) => {
         const path = relative(fleet, absolute);
-        return text === null || known.has(path) ? [] : [{ path, absolute, stamp: "edited" }];
+        return text === null || known.has(path)
+          ? []
+          : [{ path, absolute, stamp: "edited", size: text.length }];
       });
       return { errors, files: [...files.filter((f) => texts.get(f.path) !== null), ...added] };
     },

@@ -21,6 +21,7 @@ export const FLEET_DEFAULTS = {
   prune: false,
   maxDeletes: 1,
   drift: { mode: "correct" },
+  limits: { agents: 1000 },
   git: { follow: false, interval: "60s" },
   hub: { advertise: "auto", agentPort: 9090, httpPort: 9091, dashboardPort: 9092 },
 } as const;

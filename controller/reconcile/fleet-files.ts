@@ -11,6 +11,7 @@ export interface FoundFile {
   readonly absolute: string;
   /** Changes when the file changes. */
   readonly stamp: string;
+  readonly size: number;
 }
 
 export interface Listing {
@@ -86,9 +87,28 @@ export function listFleetFiles(folder: string, except?: string): Listing {
     return { files, errors: [folderError(folder, error)] };
   }
   const own = except === undefined ? undefined : realOf(except);
-  walk(folder, "", { files, errors, visited: new Set(), depth: 0, own });
+  walk(folder, "", { files, errors, visited: new Set(), depth: 0, own, seen: { entries: 0 } });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { files, errors };
+  return bounded({ files, errors });
+}
+
+/** A fleet folder may hold so many files and folders, fleet files, and bytes of these. */
+const MAX_ENTRIES = 200_000;
+const MAX_FILES = 20_000;
+const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
+
+/** Of a listing that is too large nothing is read. */
+export function bounded({ files, errors }: Listing): Listing {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const excess =
+    files.length > MAX_FILES
+      ? `holds ${files.length} fleet files, and ${MAX_FILES} are the most`
+      : bytes > MAX_TOTAL_BYTES
+        ? `holds ${Math.ceil(bytes / 1024)} KiB of fleet files, and ${MAX_TOTAL_BYTES / 1024} KiB are the most`
+        : null;
+  if (excess === null) return { files, errors };
+  const next = "put several agents into one file, use replicas and profiles, or make two fleets of it";
+  return { files: [], errors: [fileError("", `the fleet folder ${excess}`, "invalid", next)] };
 }
 
 interface Walk {
@@ -98,6 +118,7 @@ interface Walk {
   readonly depth: number;
   /** The state folder of vm-agent, without links; it is left out, whatever leads there. */
   readonly own: string | undefined;
+  readonly seen: { entries: number };
 }
 
 function walk(absolute: string, relative: string, state: Walk): void {
@@ -107,7 +128,14 @@ function walk(absolute: string, relative: string, state: Walk): void {
     if (state.own !== undefined && isBelow(real, state.own)) return;
     if (state.visited.has(real) || state.depth > MAX_DEPTH) return;
     state.visited.add(real);
+    if (state.seen.entries > MAX_ENTRIES) return;
     entries = readdirSync(absolute, { withFileTypes: true });
+    state.seen.entries += entries.length;
+    if (state.seen.entries > MAX_ENTRIES) {
+      const message = `the fleet folder holds more than ${MAX_ENTRIES} files and folders; the last one read is "${relative}"`;
+      state.errors.push(fileError("", message, "invalid", "look for a link that leads out of it"));
+      return;
+    }
   } catch (error) {
     state.errors.push(relative === "" ? folderError(absolute, error) : unreadable(relative, error));
     return;
@@ -150,7 +178,7 @@ function addFile(folder: string, relative: string, entry: Dirent, state: Walk): 
       );
       return;
     }
-    state.files.push({ path, absolute, stamp: stampOf(stats) });
+    state.files.push({ path, absolute, stamp: stampOf(stats), size: stats.size });
   } catch (error) {
     // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
     if (errnoOf(error) !== "ENOENT" || isLink) state.errors.push(unreadable(path, error));

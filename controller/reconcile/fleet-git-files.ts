@@ -3,6 +3,7 @@ import { dirname, join, normalize, relative, resolve, sep } from "node:path";
 import { MAX_FILE_BYTES, PlainFileError, readPlainFile, tooLarge } from "../base/plain-file.ts";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 import {
+  bounded,
   type FleetFiles,
   type FoundFile,
   isFleetName,
@@ -212,6 +213,7 @@ async function satisfy(state: State): Promise<boolean> {
 function listFolder(state: State): Listing {
   const files: FoundFile[] = [];
   const errors: FleetError[] = [];
+  const wanted: TreeEntry[] = [];
   const visited = new Set<string>();
   const walk = (real: string, shown: string, depth: number) => {
     if (visited.has(real) || depth > MAX_DEPTH) return;
@@ -237,13 +239,16 @@ function listFolder(state: State): Listing {
     } else if (!isFile(entry)) {
       errors.push(fileError(path, "is a submodule; what is in it is no part of this commit", "unreadable"));
     } else if (isFleet) {
-      if (!isTooLarge(entry)) contentOf(state, entry);
-      files.push({ path, absolute: join(state.folder, path), stamp: entry.oid });
+      const size = isTooLarge(entry) ? 0 : entry.size;
+      files.push({ path, absolute: join(state.folder, path), stamp: entry.oid, size });
+      if (!isTooLarge(entry)) wanted.push(entry);
     }
   };
   walk(state.repository.prefix, "", 0);
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { files, errors };
+  const listing = bounded({ files, errors });
+  if (listing.files.length > 0) for (const entry of wanted) contentOf(state, entry);
+  return listing;
 }
 
 const nameOf = (entry: TreeEntry): string => entry.path.slice(entry.path.lastIndexOf("/") + 1);

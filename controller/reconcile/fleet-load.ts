@@ -13,9 +13,11 @@ import {
   resolveFleet,
   type Sourced,
 } from "../core/desired.ts";
+import type { Problem } from "../../schemas/explain.ts";
 import type { FleetDocument, SnapshotDocument } from "../../schemas/types.ts";
 import { type Allowed, NOTHING_ALLOWED } from "../base/env.ts";
 import type { Desired, FleetSettings } from "../core/types.ts";
+import { FLEET_DEFAULTS } from "../core/desired-values.ts";
 import { checkFleet } from "./fleet-check.ts";
 import { compareErrors, type FleetError } from "./fleet-errors.ts";
 import { type FleetFiles, type FoundFile, filesOnDisk, isFleetPath } from "./fleet-files.ts";
@@ -141,12 +143,18 @@ function relativeTo(folder: string, path: string): string | null {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : null;
 }
 
-/** Files are read synchronously, which for small ones costs a fifth; others get their turn between batches. */
+/** Files are read synchronously, which for small ones costs a fifth; others get their turn between batches, by number and size. */
 const BATCH = 100;
+const BATCH_BYTES = 64 * 1024;
 
 async function inBatches(files: readonly FoundFile[], work: (file: FoundFile) => void): Promise<void> {
+  let bytes = 0;
   for (const [index, file] of files.entries()) {
-    if (index % BATCH === BATCH - 1) await setImmediate();
+    bytes += file.size;
+    if (index % BATCH === BATCH - 1 || bytes > BATCH_BYTES) {
+      await setImmediate();
+      bytes = file.size;
+    }
     work(file);
   }
 }
@@ -185,8 +193,14 @@ function assemble(
     files.push(entry.file.path);
     complete &&= entry.understood;
   }
-  const resolution = resolveFleet(documentsOf(documents), sha256, assembly.memo);
-  const cross = crossErrors(entries, documents, resolution, complete);
+  const excess = excessOf(documents);
+  // Not expanded: what is too much is not computed first.
+  const counted = documentsOf(excess === null ? documents : documents.filter(({ kind }) => kind === "Fleet"));
+  const resolution = resolveFleet(counted, sha256, assembly.memo);
+  const cross =
+    excess === null
+      ? crossErrors(entries, documents, resolution, complete)
+      : { errors: [located(entries, excess)], warnings: [] };
   const errors = [...listingErrors, ...own, ...cross.errors].sort(compareErrors);
   const warnings = [...cross.warnings].sort(compareErrors);
   const fleets = documents.filter(({ kind }) => kind === "Fleet");
@@ -220,6 +234,67 @@ function unwritten(entries: readonly FileEntry[], { isOnDisk }: Assembly): Desir
     message: `${path} is empty, as a file is that is just being written`,
     release: `write what belongs into ${path}, or remove it`,
   };
+}
+
+interface Excess {
+  readonly document: EntryDocument;
+  readonly problem: Problem;
+}
+
+/** Snapshots that documents may declare for one agent; Multipass has no limit of its own. */
+const MAX_SNAPSHOTS_OF_AGENT = 100;
+/** Documents that are named in an error; the others are counted. */
+const NAMED = 5;
+
+/** More agents than `limits.agents`, or more snapshots for them than anybody can mean. null: neither. */
+function excessOf(documents: readonly EntryDocument[]): Excess | null {
+  const fleet = documents.find(({ kind }) => kind === "Fleet");
+  const limits = (fleet?.value as FleetDocument | null | undefined)?.limits;
+  const most = limits?.agents ?? FLEET_DEFAULTS.limits.agents;
+  const agents = documents.filter(({ kind, value }) => kind === "Agent" && value !== null);
+  const countOf = ({ value }: EntryDocument): number => (value as PreparedAgent).replicas ?? 1;
+  const total = agents.reduce((sum, document) => sum + countOf(document), 0);
+  if (total > most) {
+    const largest = [...agents].sort((a, b) => countOf(b) - countOf(a));
+    const names = largest
+      .slice(0, NAMED)
+      .map((d) => `${d.name} (${d.source.file}:${d.source.line}) ${countOf(d)}`);
+    const rest = largest.length > NAMED ? `, and ${largest.length - NAMED} more documents` : "";
+    const isWritten = limits?.agents !== undefined;
+    const what = `the fleet declares ${total} agents: ${names.join(", ")}${rest}`;
+    return excess(isWritten ? fleet : largest[0], {
+      pointer: isWritten ? "/limits/agents" : "/replicas",
+      message: isWritten
+        ? `is ${most}, and ${what}`
+        : `is too much for limits.agents, ${most} by default; ${what}`,
+      suggestion: "lower replicas, or raise limits.agents in the Fleet document",
+    });
+  }
+  const snapshots = documents.filter(({ kind, value }) => kind === "Snapshot" && value !== null);
+  const selectors = snapshots.filter(({ value }) => (value as SnapshotDocument).selector !== undefined);
+  const byAgent = Map.groupBy(snapshots, ({ value }) => (value as SnapshotDocument).agent ?? "");
+  byAgent.delete("");
+  for (const own of [selectors, ...byAgent.values()])
+    if (own.length > MAX_SNAPSHOTS_OF_AGENT)
+      return excess(own[MAX_SNAPSHOTS_OF_AGENT], {
+        pointer: "/name",
+        message: `is one of ${own.length} snapshots ${own === selectors ? "with a selector" : "of one agent"}, and ${MAX_SNAPSHOTS_OF_AGENT} are the most`,
+        suggestion: "use a schedule with keep, or take out what is not needed",
+      });
+  return null;
+}
+
+const excess = (
+  document: EntryDocument | undefined,
+  problem: Pick<Problem, "pointer" | "message" | "suggestion">,
+): Excess | null =>
+  document === undefined
+    ? null
+    : { document, problem: { found: null, allowed: null, at: "value", ...problem } };
+
+function located(entries: readonly FileEntry[], { document, problem }: Excess): FleetError {
+  const text = entries.find((entry) => entry.file.path === document.file)?.text ?? "";
+  return problemError(document.file, text, createLocator(text), document.index, problem);
 }
 
 function crossErrors(

@@ -7,6 +7,7 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Pair,
   parseAllDocuments,
@@ -22,6 +23,9 @@ const MAX_ALIASES = 100;
 const MAX_NESTING = 100;
 /** Later errors of one file are mostly echoes of the first. */
 const MAX_SYNTAX_ERRORS = 10;
+/** A file may have so many documents, and so many tokens of YAML: the parser needs about 15 microseconds for each. */
+const MAX_DOCUMENTS = 5000;
+const MAX_TOKENS = 100_000;
 
 export interface ParsedDocument {
   /** Position among the documents of the file, empty ones included. */
@@ -45,7 +49,8 @@ export interface ParsedFile {
 const OPTIONS = {
   version: "1.2",
   strict: true,
-  uniqueKeys: true,
+  // Looked for by `repeatedKeys`: the parser compares each key with all others, 30 s for 20,000 of them.
+  uniqueKeys: false,
   stringKeys: true,
   prettyErrors: false,
   logLevel: "silent",
@@ -71,6 +76,9 @@ export function decodeText(bytes: Uint8Array): { readonly text: string } | { rea
 export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "fleet"): ParsedFile {
   const documents: ParsedDocument[] = [];
   const problems: SyntaxProblem[] = [];
+  const excess = excessOf(text);
+  if (excess !== null) return { documents, problems: [excess] };
+  const at = createPositions(text);
   let parsed: readonly Document[];
   try {
     const options = dialect === "fleet" ? OPTIONS : CLOUD_INIT_OPTIONS;
@@ -80,14 +88,15 @@ export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "
     return { documents, problems: [{ message: tooDeep(error), suggestion: null, span: START }] };
   }
   for (const [index, document] of parsed.entries()) {
-    const bad = [...document.errors, ...document.warnings];
-    if (bad.length > 0) {
-      problems.push(...bad.map((error) => syntaxProblem(text, error)));
+    const bad = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS);
+    const found = [...bad, ...(bad.length === 0 ? repeatedKeys(document) : [])];
+    if (found.length > 0) {
+      problems.push(...found.map((error) => syntaxProblem(text, error, at)));
       continue;
     }
     const contents = document.contents;
     if (contents === null || (isScalar(contents) && contents.value === null)) continue;
-    const start = positionAt(text, contents.range?.[0] ?? 0);
+    const start = at(contents.range?.[0] ?? 0);
     try {
       const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
       if (isTooDeep(value, MAX_NESTING))
@@ -95,7 +104,7 @@ export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "
       else documents.push({ index, value, ...start });
     } catch (error) {
       problems.push(
-        unresolvedAlias(text, document, error) ?? {
+        unresolvedAlias(at, document, error) ?? {
           message: tooDeep(error),
           suggestion: null,
           span: { ...start, length: 1 },
@@ -107,12 +116,69 @@ export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "
   return { documents, problems: [...perLine.values()].reverse().slice(0, MAX_SYNTAX_ERRORS) };
 }
 
-function unresolvedAlias(text: string, document: Document, error: unknown): SyntaxProblem | null {
+/** null: the parser may have it. What is long or deep is read by the lexer first, which stops at the limit. */
+function excessOf(text: string): SyntaxProblem | null {
+  const problem = (message: string, suggestion: string | null): SyntaxProblem => ({
+    message,
+    suggestion,
+    span: START,
+  });
+  const documents = text.match(/^---(?=\s|$)/gm)?.length ?? 0;
+  if (documents > MAX_DOCUMENTS)
+    return problem(`has more than ${MAX_DOCUMENTS} documents`, "split it into several files");
+  const brackets = text.match(/[[{]/g)?.length ?? 0;
+  const marks = brackets + (text.match(/[,:\n&*]/g)?.length ?? 0);
+  if (brackets <= MAX_NESTING && marks * 4 <= MAX_TOKENS && !/^ {100}|(?:[-?:][ \t]+){50}/m.test(text))
+    return null;
+  let tokens = 0;
+  let depth = 0;
+  let markers = 0;
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    // One inside of the other on a line of its own: `- - - x`.
+    if (token === "-" || token === "?") markers += 1;
+    else if (token === "\n") markers = 0;
+    if (depth > MAX_NESTING || markers > MAX_NESTING) return problem(tooDeep(null), null);
+    if (tokens > MAX_TOKENS)
+      return problem(`has more than ${MAX_TOKENS} tokens of YAML`, "split it into several files");
+  }
+  return null;
+}
+
+interface PositionedError {
+  readonly code: string;
+  readonly message: string;
+  readonly pos: readonly [number, number];
+}
+
+/** The first key of each mapping that is there twice. */
+function repeatedKeys(document: Document): readonly PositionedError[] {
+  const found: PositionedError[] = [];
+  visit(document, {
+    Map(_key, map) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? key.value : key;
+        if (seen.has(name) && !(name === "<<" && isNode(key))) {
+          const [start, end] = (isNode(key) && key.range) || [0, 0];
+          found.push({ code: "DUPLICATE_KEY", message: "", pos: [start, end] });
+          break;
+        }
+        seen.add(name);
+      }
+    },
+  });
+  return found;
+}
+
+function unresolvedAlias(at: Positions, document: Document, error: unknown): SyntaxProblem | null {
   const name =
     error instanceof ReferenceError ? /^Unresolved alias.*: (\S+)$/.exec(error.message)?.[1] : undefined;
   if (name === undefined) return null;
   const offset = offsetOfAlias(document, name);
-  const span = { ...positionAt(text, offset), length: name.length + 1 };
+  const span = { ...at(offset), length: name.length + 1 };
   return { message: `has the alias *${name}, but no anchor &${name} before it`, suggestion: null, span };
 }
 
@@ -140,12 +206,9 @@ function isTooDeep(value: unknown, left: number): boolean {
   return Object.values(value).some((item) => isTooDeep(item, left - 1));
 }
 
-function syntaxProblem(
-  text: string,
-  error: { readonly code: string; readonly message: string; readonly pos: readonly [number, number] },
-): SyntaxProblem {
+function syntaxProblem(text: string, error: PositionedError, at: Positions): SyntaxProblem {
   const [start, end] = error.pos;
-  const position = positionAt(text, start);
+  const position = at(start);
   const lineEnd = text.slice(start).search(/[\r\n]|$/);
   const span = { ...position, length: Math.max(1, Math.min(end - start, lineEnd)) };
   switch (error.code) {
@@ -172,6 +235,7 @@ function syntaxProblem(
         span,
       };
     default: {
+      if (/call stack/.test(error.message)) return { message: tooDeep(null), suggestion: null, span };
       // Some messages of the parser end with a piece of the source, and that may be a secret.
       const words = error.message
         .replace(/ in YAML stream.*/s, "")
@@ -187,14 +251,25 @@ function syntaxProblem(
   }
 }
 
-function positionAt(text: string, offset: number): { readonly line: number; readonly column: number } {
-  let line = 1;
-  let start = 0;
-  for (let next = text.indexOf("\n"); next !== -1 && next < offset; next = text.indexOf("\n", next + 1)) {
-    line += 1;
-    start = next + 1;
-  }
-  return { line, column: Math.max(1, Math.min(offset, text.length) - start + 1) };
+type Positions = (offset: number) => { readonly line: number; readonly column: number };
+
+/** Lines are counted once, whatever number of places is asked for. */
+function createPositions(text: string): Positions {
+  let starts: number[] | null = null;
+  return (offset) => {
+    if (starts === null) {
+      starts = [0];
+      for (let next = text.indexOf("\n"); next !== -1; next = text.indexOf("\n", next + 1))
+        starts.push(next + 1);
+    }
+    let [low, high] = [0, starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: Math.max(1, Math.min(offset, text.length) - (starts[low] ?? 0) + 1) };
+  };
 }
 
 export interface Located {

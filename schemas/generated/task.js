@@ -7,7 +7,7 @@ const schema8 = {"type":"object","properties":{"timeout":{"type":["integer","str
 const pattern0 = new RegExp("^[0-9]{1,9}(?:\\.[0-9]{1,3})?(?:ms|s|m|h|d)$", "u");
 const pattern6 = new RegExp("^[^\\u0000]+$", "u");
 const pattern7 = new RegExp("^[\\u0020-\\u007e]{1,200}$", "u");
-const schema10 = {"type":"object","propertyNames":{"$ref":"#/$defs/guestEnvName","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"},"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":131070,"x-allowed":"text of at most 131070 characters"},"x-allowed":"variables as NAME: value"};
+const schema10 = {"type":"object","maxProperties":500,"propertyNames":{"$ref":"#/$defs/guestEnvName","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"},"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":131070,"x-allowed":"text of at most 131070 characters"},"x-allowed":"variables as NAME: value"};
 const schema11 = {"type":"string","pattern":"^(?!VM_AGENT_)[A-Za-z_][A-Za-z0-9_]*$","x-allowed":"the name of an environment variable such as NODE_ENV: letters, digits and underscores, not beginning with a digit, nor with VM_AGENT_, which is reserved for vm-agent itself"};
 const pattern4 = new RegExp("^(?!VM_AGENT_)[A-Za-z_][A-Za-z0-9_]*$", "u");
 
@@ -34,6 +34,10 @@ function validate25(data, {instancePath="", parentData, parentDataProperty, root
 let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
+if(Object.keys(data).length > 500){
+(vErrors ??= []).push({instancePath,schemaPath:"#/maxProperties",keyword:"maxProperties",params:{limit: 500},parentSchema:schema10,data});
+errors++;
+}
 for(const key0 in data){
 const _errs1 = errors;
 if(!(validate26(key0, {instancePath,parentData:data,parentDataProperty,rootData}))){

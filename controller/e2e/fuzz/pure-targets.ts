@@ -91,7 +91,7 @@ const YAML_PIECES = [
 
 /** A fleet folder of one file that is nowhere; anything else that the file names is not there. */
 function folderOf(bytes: Uint8Array): FleetFiles {
-  const file = { path: "a.yaml", absolute: "/nowhere/fleet/a.yaml", stamp: "1" };
+  const file = { path: "a.yaml", absolute: "/nowhere/fleet/a.yaml", stamp: "1", size: bytes.length };
   return {
     list: () => ({ files: [file], errors: [] }),
     stamp: () => "1",
