@@ -2061,6 +2061,7 @@ export interface PlanChange {
    * Items: Name of a snapshot.
    */
   readonly keeps?: readonly string[];
+  readonly inside?: PlanInside;
   /**
    * A replacement that a person named, although it is not known whether its image is another one.
    */
@@ -2270,6 +2271,45 @@ export interface PlanSnapshot {
    * When its run was due, in milliseconds since 1970.
    */
   readonly at?: number;
+}
+/**
+ * Of a creation and a replacement: what the new instance gets inside, by name.
+ */
+export interface PlanInside {
+  /**
+   * Packages.
+   *
+   * Items: One of them.
+   */
+  readonly packages?: readonly string[];
+  /**
+   * Paths of files in the guest.
+   *
+   * Items: One of them.
+   */
+  readonly files?: readonly string[];
+  /**
+   * Lines that are run.
+   *
+   * Items: One of them.
+   */
+  readonly run?: readonly string[];
+  /**
+   * Names of variables.
+   *
+   * Items: One of them.
+   */
+  readonly env?: readonly string[];
+  /**
+   * Names of secrets.
+   *
+   * Items: One of them.
+   */
+  readonly secrets?: readonly string[];
+  /**
+   * The author's own cloud-init is merged underneath.
+   */
+  readonly cloudInit?: true;
 }
 /**
  * Going back to a snapshot.

@@ -4,7 +4,7 @@ import { type Is, type Ownership, cellOf } from "./actions.ts";
 import { driftHeld, existing } from "./diff-existing.ts";
 import type { Note } from "./diff.ts";
 import { desiredView } from "./drift.ts";
-import { at, remarks } from "./explain-change.ts";
+import { at, insideOf, laterSnapshots, remarks } from "./explain-change.ts";
 import { proves } from "./ownership.ts";
 import { startByHand } from "./start-by-hand.ts";
 import type {
@@ -141,8 +141,9 @@ function creation(c: AgentCase): Change {
     after,
     cause: c.vanished ? "drift" : c.claim ? "interrupted" : "new",
     why: [why],
-    consequences: [],
+    consequences: laterSnapshots(c),
     snapshots: [],
+    ...insideOf(c.agent),
     waitsFor: [],
     seen: null,
     source: c.agent.source,

@@ -14,7 +14,15 @@ import {
   sameMounts,
   withField,
 } from "./drift.ts";
-import { at, consequences, reasons, remarks, restoreReason } from "./explain-change.ts";
+import {
+  at,
+  consequences,
+  insideOf,
+  laterSnapshots,
+  reasons,
+  remarks,
+  restoreReason,
+} from "./explain-change.ts";
 import { bytes } from "./explain-values.ts";
 import { imageIs } from "./image-name.ts";
 import { proves } from "./ownership.ts";
@@ -93,10 +101,11 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
       : claim.converged && !isCut
         ? "edited"
         : "interrupted";
-  const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause);
+  const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause, action === "restart-update");
   const settling = cause === "interrupted" && c.is === "Running" && isOnline(c);
   const change: Change = {
-    ...build(c, action, before, after, cause, why),
+    // A new instance is made by the whole document: what was held of the former one does not matter to it.
+    ...build(c, action, before, action === "replace" ? target : after, cause, why),
     ...(settling && { settling }),
     snapshots: action === "replace" ? [] : work.take,
     ...(work.removes.length > 0 && action !== "replace" && { removes: work.removes, keeps: work.keeps }),
@@ -105,7 +114,8 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
     if (mode === "warn") held.push(driftHeld(change));
     return { held, notes: remarks(c) };
   }
-  return { change, held, notes: remarks(c) };
+  const moot = new Set(action === "replace" ? kept.map((k) => k.message) : []);
+  return { change, held: held.filter((h) => !moot.has(h.message)), notes: remarks(c) };
 }
 
 interface Kept extends Pick<Held, "reason" | "message" | "release"> {
@@ -278,7 +288,11 @@ function build(
     after,
     cause,
     why,
-    consequences: consequences(c, action, restore),
+    consequences: [
+      ...consequences(c, action, restore),
+      ...(action === "replace" || c.claim?.converged === null ? laterSnapshots(c) : []),
+    ],
+    ...(action === "replace" && insideOf(c.agent)),
     snapshots: [],
     waitsFor: [],
     seen: c.instance?.state ?? null,

@@ -3,9 +3,16 @@ import type { Cell } from "./actions.ts";
 import type { AgentCase } from "./diff-agent.ts";
 import { HOW, type Field } from "./drift.ts";
 import { keptNote } from "./renames.ts";
-import type { Action, Cause, DesiredAgent, Restore } from "./types.ts";
+import type { Action, Cause, DesiredAgent, Inside, Restore } from "./types.ts";
 
-export function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], cause: Cause): readonly string[] {
+/** `stops`: the instance is stopped on the way, so nothing is said to be done without a restart. */
+export function reasons(
+  c: AgentCase,
+  cell: Cell,
+  fields: readonly Field[],
+  cause: Cause,
+  stops = false,
+): readonly string[] {
   const lines: string[] = [];
   if (cause === "drift") {
     const what = [
@@ -23,6 +30,7 @@ export function reasons(c: AgentCase, cell: Cell, fields: readonly Field[], caus
     );
   for (const field of fields)
     lines.push(field === "provision" && c.agent.provision.onChange === "rerun" ? RERUN : HOW[field].why);
+  if (stops) return [...new Set(lines.map((line) => line.replace(", no restart", "")))];
   return [...new Set(lines)];
 }
 
@@ -50,6 +58,33 @@ export function consequences(c: AgentCase, action: Action, restore?: Restore): r
     lines.push(`snapshot "${restore.safety}" is taken first, and holds it`);
   }
   return lines;
+}
+
+/** What a new instance gets inside; nothing where that is nothing. */
+export function insideOf({ provision, env, secrets }: DesiredAgent): { readonly inside?: Inside } {
+  const lists = {
+    packages: provision.packages,
+    files: provision.files.map((f) => f.path),
+    run: provision.run,
+    env: Object.keys(env),
+    secrets: Object.keys(secrets),
+  };
+  const inside: Inside = {
+    ...Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)),
+    ...(provision.cloudInit !== undefined && { cloudInit: true as const }),
+  };
+  return Object.keys(inside).length > 0 ? { inside } : {};
+}
+
+/** Snapshots that a document wants of a new instance follow by themselves, and stop it. */
+export function laterSnapshots({ agent, snapshots }: AgentCase): readonly string[] {
+  if (agent.state === "suspended") return [];
+  const names = snapshots.filter((s) => s.schedule === undefined).map((s) => `"${s.name}"`);
+  if (names.length === 0) return [];
+  const [what, are] = names.length > 1 ? ["snapshots", "are"] : ["snapshot", "is"];
+  const when =
+    agent.state === "running" ? "once it is Ready, and stops it for about a minute" : "once it is stopped";
+  return [`${what} ${names.join(", ")} ${are} taken ${when}`];
 }
 
 type Remarks = readonly { readonly agent: string; readonly message: string }[];

@@ -3,7 +3,7 @@ import { compareText } from "./diff.ts";
 import { mountsBeyond } from "./drift.ts";
 import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
 import { bytes } from "./explain-values.ts";
-import type { Action, Change, ConvergedView, Held, Plan, Size } from "./types.ts";
+import type { Action, Change, ConvergedView, Held, Inside, Plan, Size } from "./types.ts";
 
 export { type Line, type Role, type Segment, lineText, toText } from "./explain-lines.ts";
 
@@ -196,7 +196,7 @@ function workBlock({ agent, action, doing }: Working, change: Change | undefined
 }
 
 /** Fields as old → new; of a creation, what it will be. */
-function fieldRows({ before, after, action }: Change): readonly Row[] {
+function fieldRows({ before, after, action, inside }: Change): readonly Row[] {
   if (after === null) return [];
   if (before === null) {
     const size = (["cpu", "memory", "disk"] as const)
@@ -207,6 +207,7 @@ function fieldRows({ before, after, action }: Change): readonly Row[] {
       ...(size.length > 0 ? [{ label: "size", text: size.join(", ") }] : []),
       ...(after.state === "running" ? [] : [{ label: "state", text: after.state }]),
       ...mountRows(before, after),
+      ...insideRows(inside),
     ];
   }
   const fields = ["state", "image", "cpu", "memory", "disk", "provision", "config"] as const;
@@ -215,6 +216,21 @@ function fieldRows({ before, after, action }: Change): readonly Row[] {
   rows.push(...mountRows(before, after));
   if (rows.length > 0 || action !== "update") return rows;
   return [{ label: "state", text: `${after.state}, as written` }];
+}
+
+/** What goes into a new instance. */
+function insideRows(inside: Inside = {}): readonly Row[] {
+  const { packages = [], files = [], run = [], cloudInit, env = [], secrets = [] } = inside;
+  const names = (label: string, texts: readonly string[]) =>
+    texts.length > 0 ? [{ label, text: texts.join(", ") }] : [];
+  return [
+    ...names("packages", packages),
+    ...names("files", files),
+    ...list("run", run),
+    ...(cloudInit ? [{ label: "cloudInit", text: "the document's own, merged underneath" }] : []),
+    ...names("env", env),
+    ...names("secrets", secrets),
+  ];
 }
 
 function mountRows(before: ConvergedView | null, after: ConvergedView): readonly Row[] {

@@ -44,6 +44,18 @@ export interface Restore extends RestoreWish {
   readonly safety: string;
 }
 
+/** What a new instance gets inside, by name; values of env and secrets are not in a plan. */
+export interface Inside {
+  readonly packages?: readonly string[];
+  /** Paths in the guest. */
+  readonly files?: readonly string[];
+  readonly run?: readonly string[];
+  /** The author's own cloud-init is merged underneath. */
+  readonly cloudInit?: true;
+  readonly env?: readonly string[];
+  readonly secrets?: readonly string[];
+}
+
 export interface Change {
   /** Instance name. */
   readonly agent: string;
@@ -65,6 +77,8 @@ export interface Change {
   readonly restore?: Restore;
   /** A creation that was interrupted: it runs and its runtime answers, so what provisions it may not be over. */
   readonly settling?: true;
+  /** Of a creation and a replacement, where the document gives it something. */
+  readonly inside?: Inside;
   /** A replacement that a person named, although it is not known whether its image is another one. */
   readonly imageUnverified?: true;
   /** Instances that must be Ready first. */

@@ -66,7 +66,8 @@ function unverified(found: Diff, allowDelete: readonly string[]): Diff {
   return {
     ...found,
     changes: [...found.changes.filter((c) => !names.has(c.agent)), ...released],
-    held: found.held.filter((h) => h.reason !== "image-unknown" || !names.has(h.agent)),
+    // The rest that is held of the former instance does not matter to the new one.
+    held: found.held.filter((h) => !names.has(h.agent)),
   };
 }
 

@@ -15,6 +15,7 @@ export type {
   Counts,
   Held,
   HoldReason,
+  Inside,
   Plan,
   PlannedSnapshot,
   Policy,

@@ -13,9 +13,9 @@ export interface FieldRow {
 const FIELDS = ["state", "image", "cpu", "memory", "disk", "provision", "config", "mounts"] as const;
 type Field = (typeof FIELDS)[number];
 
-export function fieldRows({ before, after }: ChangeView): readonly FieldRow[] {
+export function fieldRows({ before, after, inside }: ChangeView): readonly FieldRow[] {
   if (after === null) return [];
-  if (before === null) return chosen(after);
+  if (before === null) return [...chosen(after), ...insideRows(inside)];
   const differs = (f: Field): boolean =>
     f === "mounts"
       ? mountsText(before.mounts) !== mountsText(after.mounts)
@@ -38,6 +38,15 @@ function chosen(after: InstanceView): readonly FieldRow[] {
     ...(after.mounts?.length ? [{ field: "mounts", old: null, new: mountsText(after.mounts) }] : []),
     ...(after.state === "running" ? [] : [{ field: "state", old: null, new: after.state }]),
   ];
+}
+
+/** What goes into a new instance. */
+function insideRows(inside: ChangeView["inside"] = {}): readonly FieldRow[] {
+  const { cloudInit, ...lists } = inside;
+  const rows = (["packages", "files", "run", "env", "secrets"] as const).flatMap((field) =>
+    lists[field]?.length ? [{ field, old: null, new: lists[field].join(field === "run" ? "; " : ", ") }] : [],
+  );
+  return cloudInit ? [...rows, { field: "cloudInit", old: null, new: "the document's own" }] : rows;
 }
 
 function text(view: InstanceView, field: Field): string {

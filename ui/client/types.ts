@@ -1,5 +1,6 @@
 /** What the hub's API answers to those who look, as the faces see it. Instants are milliseconds since the epoch, sizes bytes. */
 
+import type { PlanInside } from "../../schemas/types.ts";
 import type { FleetCounts, TaskView as Task } from "../../schemas/types.ts";
 
 export type {
@@ -24,6 +25,7 @@ export interface ChangeView {
   readonly why: readonly string[];
   readonly consequences: readonly string[];
   readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
+  readonly inside?: PlanInside;
   readonly waitsFor: readonly string[];
   readonly source: { readonly file: string; readonly line: number; readonly column: number } | null;
 }
