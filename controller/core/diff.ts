@@ -4,7 +4,7 @@ import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts"
 import { desiredView, isDesiredView } from "./drift.ts";
 import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
-import { withKeptInstances } from "./renames.ts";
+import { renameHint, withKeptInstances } from "./renames.ts";
 import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
 import { startByHand } from "./start-by-hand.ts";
 import type {
@@ -118,6 +118,14 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     if (found.forget) result.forget.push(claim.name);
     if (found.change) result.changes.push(found.change);
     if (found.held) result.held.push(found.held);
+  }
+  const gone = observed.claims.filter((c) => wanted !== null && !wanted.has(c.name));
+  const created = new Set(
+    result.changes.flatMap((c) => (c.action === "create" && c.cause === "new" ? c.agent : [])),
+  );
+  for (const agent of gone.length > 0 ? desired.agents.filter((a) => created.has(a.name)) : []) {
+    const message = renameHint(agent, gone);
+    if (message !== null) result.notes.push({ agent: agent.name, message });
   }
   const byName = (a: { readonly agent: string | null }, b: { readonly agent: string | null }) =>
     compareText(a.agent ?? "", b.agent ?? "");

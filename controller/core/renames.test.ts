@@ -5,7 +5,17 @@ import fc from "fast-check";
 import { makePlan } from "./plan.ts";
 import { keptNote, livesAs, withKeptInstances, withKeptTargets } from "./renames.ts";
 import { copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
-import { claimOf, desiredOf, policyOf } from "./testdata/build.ts";
+import {
+  type ShortAgent,
+  NOW,
+  agentOf,
+  claimAsWritten,
+  claimOf,
+  desiredOf,
+  instanceOf,
+  observedOf,
+  policyOf,
+} from "./testdata/build.ts";
 import { observe } from "./testdata/world.ts";
 
 const fleet = desiredOf(
@@ -113,4 +123,22 @@ test("whatever there is: giving agents other names destroys and creates nothing 
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("a creation that is as a removed agent was says how a rename keeps the instance", () => {
+  const notes = (agents: readonly ShortAgent[], ...were: readonly ShortAgent[]) => {
+    const claims = were.map((w) => claimAsWritten(agentOf(w)));
+    const observed = observedOf(
+      were.map((w) => instanceOf(w.name, "Running")),
+      claims,
+    );
+    return makePlan(desiredOf(agents), observed, policyOf(), NOW).notes.map((n) => n.message);
+  };
+  const [hint, ...more] = notes([{ name: "b", cpu: 3 }], { name: "a", cpu: 3 });
+  assert.match(hint ?? "", /as "a" was, whose document is gone: .* write previousName: a,/);
+  assert.deepEqual(more, []);
+  // Another agent, one of two that it may be, and one whose former agent is still written.
+  assert.deepEqual(notes([{ name: "b", cpu: 4 }], { name: "a", cpu: 3 }), []);
+  assert.deepEqual(notes([{ name: "c" }], { name: "a" }, { name: "b" }), []);
+  assert.deepEqual(notes([{ name: "a" }, { name: "b" }], { name: "a" }), []);
 });

@@ -1,4 +1,5 @@
 /** An agent that was given another name keeps its instance under the old one, because Multipass cannot rename it. Pure. */
+import { isDesiredView } from "./drift.ts";
 import type { Claim, Desired, DesiredAgent, Policy } from "./types.ts";
 
 const isReplica = ({ name, document }: Pick<Claim, "name" | "document">): boolean =>
@@ -73,4 +74,14 @@ export function withKeptTargets(policy: Policy, desired: Desired, claims: readon
 export function keptNote(agent: DesiredAgent): string | null {
   if (agent.document === agent.name || isReplica(agent)) return null;
   return `written as "${agent.document}"; it keeps its instance and its name "${agent.name}", because Multipass cannot rename one`;
+}
+
+/** A new agent that is as one was whose document is gone may be that one under another name: who renames it keeps its instance. */
+export function renameHint(agent: DesiredAgent, gone: readonly Claim[]): string | null {
+  const alike = gone.filter(
+    (c) => c.phase === "launched" && c.converged && isDesiredView(agent, c.converged),
+  );
+  const [only, ...others] = alike;
+  if (only === undefined || others.length > 0 || agent.previousName !== undefined) return null;
+  return `it is new, and as "${only.name}" was, whose document is gone: if it is the same agent, write previousName: ${only.name}, and it keeps that instance and its disk`;
 }
