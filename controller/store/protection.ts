@@ -25,6 +25,11 @@ export class Protection {
   /** Closed after the database only: closing any descriptor of a file frees the locks that SQLite has on it. */
   #file: number | null = null;
   readonly #index: number;
+  /** The header of the index of the log; its eight bytes of salt. */
+  readonly #header = new Uint32Array(12);
+  readonly #salt = Buffer.from(this.#header.buffer, 32, 8);
+  /** The last frame when the header was read. */
+  #frame = 0;
   #next = CHECKPOINT_FRAMES;
   #isComplete: boolean;
   #onError: (error: unknown) => void = () => {};
@@ -52,7 +57,7 @@ export class Protection {
 
   /** Called when the writes of a commit are acknowledged. */
   checkpointIfDue(): void {
-    const { frame } = this.#position();
+    const frame = this.#frame;
     if (frame < this.#next) return;
     try {
       if (!this.checkpoint()) this.#next = frame + RETRY_FRAMES;
@@ -120,11 +125,11 @@ export class Protection {
 
   /** From the index of the log, which SQLite keeps beside it: https://sqlite.org/walformat.html#the_wal_index_file_format */
   #position(): WalPosition {
-    const header = Buffer.alloc(48);
-    readSync(this.#index, header, 0, 48, 0);
-    const words = new Uint32Array(header.buffer, header.byteOffset, 12);
+    const words = this.#header;
+    readSync(this.#index, words, 0, words.byteLength, 0);
+    this.#frame = words[4] ?? 0;
     return {
-      salt: header.toString("hex", 32, 40),
+      salt: this.#salt.toString("hex"),
       frame: words[4] ?? 0,
       sum: sumText(words[6] ?? 0, words[7] ?? 0),
     };

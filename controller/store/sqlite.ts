@@ -285,7 +285,8 @@ function withStoreErrors(db: DatabaseSync, path: string): Db {
     prepare(sql) {
       const statement = db.prepare(sql);
       return {
-        run: guarded((...values: SqlValue[]) => statement.run(...values)),
+        // Writes run within a group commit, which turns their errors into ours.
+        run: statement.run.bind(statement),
         get: guarded((...values: SqlValue[]) => statement.get(...values)),
         all: guarded((...values: SqlValue[]) => statement.all(...values)),
       };

@@ -94,7 +94,8 @@ function summed(lost: readonly CommitLine[]): Pick<Loss, "commits" | "tasks" | "
   let from = Number.POSITIVE_INFINITY;
   let to = 0;
   for (const line of lost) {
-    for (const [id, state] of Object.entries(line.tasks ?? {})) tasks.set(id, state);
+    const written = line.tasks ?? [];
+    for (let i = 0; i < written.length; i += 2) tasks.set(written[i] ?? "", written[i + 1] ?? "");
     for (const table of line.tables ?? []) tables.add(table);
     if (line.audit) {
       from = Math.min(from, line.audit[0]);

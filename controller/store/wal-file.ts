@@ -6,8 +6,9 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 
 const HEADER = 32;
 const FRAME_HEADER = 24;
-/** Frames read at a time. */
-const CHUNK = 4096;
+/** Frames read at a time, into one buffer for all. */
+const CHUNK = 256;
+let chunk: Buffer = Buffer.alloc(0);
 /** The last bit says in which byte order the checksums are computed: that of the machine which wrote the file. */
 const MAGIC = 0x377f0682;
 const BIG_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 0;
@@ -94,7 +95,7 @@ export function eachPage(
   const stride = FRAME_HEADER + pageSize;
   const file = openSync(path, "r");
   try {
-    const chunk = Buffer.allocUnsafe(Math.min(frames, CHUNK) * stride);
+    if (chunk.length < CHUNK * stride) chunk = Buffer.allocUnsafe(CHUNK * stride);
     for (let first = 0; first < frames; first += CHUNK) {
       const wanted = Math.min(CHUNK, frames - first) * stride;
       if (readSync(file, chunk, 0, wanted, HEADER + first * stride) < wanted)

@@ -58,7 +58,7 @@ async function undamaged(home: string, said: Omit<Acknowledged, "sequence">) {
   const store = openStore(databasePath(home));
   const sequence = new Map(store.audit.list(0, 1_000_000).map(({ subject, seq }) => [Number(subject), seq]));
   const missing = await missingOf(store, { ...said, sequence });
-  const wrong = [...store.losses().map((loss) => JSON.stringify(loss)), ...missing];
+  const wrong = [...store.losses().map((loss) => JSON.stringify(loss).slice(0, 500)), ...missing];
   await store.close();
   return { wrong, sequence };
 }
