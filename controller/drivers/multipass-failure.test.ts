@@ -29,6 +29,16 @@ test("every recorded failure has its code, and words for people", () => {
   }
 });
 
+test("a mount refused for want of sshfs says how it comes in, and asks for no snapd", () => {
+  const refused = all.filter((r) => r.name === "052_mount" || r.name === "052_mount_default_target");
+  assert.ok(refused.length > 0);
+  for (const r of refused)
+    assert.match(
+      classify(outcome(r))?.next ?? "",
+      /^the guest lacks sshfs: .*packages: \[sshfs\].*snapd is not needed/,
+    );
+});
+
 test("exit code 0 is success, whatever the daemon logged to standard error", () => {
   const noisy = all.filter((r) => r.rc === 0 && r.stderr !== "");
   assert.ok(noisy.length > 0);

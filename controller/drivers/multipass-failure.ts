@@ -176,9 +176,15 @@ const RULES: readonly Rule[] = [
   [/is already mounted/, "already-mounted", "unmount it first"],
   [/is not mounted/, "not-mounted", "nothing to do: it is not mounted"],
   [
+    /Snap support needs to be installed|install `sshfs`/,
+    "mount-refused",
+    "the guest lacks sshfs: install it there, by `provision: {packages: [sshfs]}` or by hand (snapd is not needed); then it is mounted by itself",
+    { only: ["mount"] },
+  ],
+  [
     /Source path .* does not exist|unable to mount to|error mounting|Invalid [UG]ID map/,
     "mount-refused",
-    "check the source folder (a snap sees what is below /home, in no hidden folder) and the target; the guest needs snapd for mounts, and / /dev /proc /sys /home cannot be targets",
+    "check the source folder (a snap sees what is below /home, in no hidden folder) and the target; / /dev /proc /sys /home cannot be targets",
     { only: ["mount"] },
   ],
   [

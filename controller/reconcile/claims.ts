@@ -2,6 +2,7 @@
 import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
+import { vanishedKey } from "./keys.ts";
 
 export interface ClaimDeps {
   readonly store: Store;
@@ -15,8 +16,11 @@ export function owned(deps: ClaimDeps, name: string): Claim {
   if (mine) return mine;
   throw new VmAgentError({
     code: "not-ours",
-    message: `"${name}" is not claimed by this fleet`,
-    next: "nothing to do, it is planned anew",
+    message:
+      deps.store.kv.get(vanishedKey(name)) === undefined
+        ? `"${name}" is not claimed by this fleet`
+        : `the instance "${name}" is gone: something else removed it while this step was under way`,
+    next: "nothing to do: it is planned again",
     transient: true,
   });
 }

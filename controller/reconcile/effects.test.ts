@@ -5,6 +5,7 @@ import { desiredView } from "../core/drift.ts";
 import type { VmAgentError } from "../base/errors.ts";
 import { agentOf, claimOf } from "../core/testdata/build.ts";
 import type { Step } from "../core/types.ts";
+import { owned } from "./claims.ts";
 import { runEffect } from "./effects.ts";
 import { SNAPSHOTS_KEY, type SizeRow, sizeKey, vanishedKey } from "./keys.ts";
 import { type Scene, changeOf, createScene } from "./testing/scene.ts";
@@ -69,6 +70,14 @@ describe("a launch", () => {
     const scene = await createScene([{ name: "a" }]);
     assert.equal(await run(scene, step("launch")), "not-ours");
     assert.deepEqual(scene.calls, []);
+  });
+
+  it("whose instance something else removed meanwhile says so", async () => {
+    const scene = await createScene([{ name: "a" }]);
+    await scene.store.kv.put(vanishedKey("a"), { at: 1 });
+    const gone = { code: "not-ours", message: /^the instance "a" is gone: something else removed it/ };
+    assert.throws(() => owned({ store: scene.store, fence: scene.deps.fence }, "a"), gone);
+    assert.equal(await run(scene, step("await-ready")), "not-ours");
   });
 
   for (const image of ["missing"])

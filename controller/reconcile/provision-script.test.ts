@@ -1,7 +1,18 @@
 /** provision-script.ts, run by a real shell in a folder that stands for the guest. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
@@ -23,7 +34,9 @@ function run(
   writeFileSync(join(root, "var/lib/cloud/data/instance-id"), `${name}\n`);
   const [, , ...argv] = RERUN_ARGV;
   const [file = "sh", ...rest] = argv;
-  const input = script.replaceAll("/var/lib", join(root, "var/lib"));
+  const input = script
+    .replaceAll("/var/lib", join(root, "var/lib"))
+    .replaceAll("/home/ubuntu", join(root, "home/ubuntu"));
   const { status, stdout, stderr } = spawnSync(file, rest, {
     input,
     encoding: "utf8",
@@ -65,6 +78,42 @@ it("writes files as they are, with their modes, over what was there; then runs t
     );
     assert.deepEqual(readdirSync(join(root, "new folder")), ["it's odd"]);
   }
+});
+
+it("below the task user's home folders and files are made as that user, elsewhere as root", (t) => {
+  const root = folder(t);
+  mkdirSync(join(root, "bin"));
+  // Becomes nobody where it may, so that owners show.
+  const sudo = `#!/bin/sh\n[ "$1 $2" = "-n -u" ] || exit 99\necho "$3" >> ${root}/became\nshift 3\n[ "$(id -u)" = 0 ] || exec "$@"\nexec setpriv --reuid 65534 --clear-groups "$@"\n`;
+  writeFileSync(join(root, "bin/sudo"), sudo, { mode: 0o755 });
+  const home = join(root, "home/ubuntu");
+  mkdirSync(home, { recursive: true });
+  const isRoot = process.getuid?.() === 0;
+  chmodSync(root, 0o755);
+  if (isRoot) chownSync(home, 65534, 0);
+  const files = [
+    { path: "/home/ubuntu/.config/app/settings", content: "a", mode: "0600" },
+    { path: join(root, "opt/app/settings"), content: "b" },
+  ];
+  for (const _time of ["first", "again"]) {
+    const { code, text } = run(root, { files });
+    assert.equal(code, 0, text);
+  }
+  assert.equal(readFileSync(join(home, ".config/app/settings"), "utf8"), "a");
+  assert.equal(readFileSync(join(root, "opt/app/settings"), "utf8"), "b");
+  assert.equal(readFileSync(join(root, "became"), "utf8"), "ubuntu\nubuntu\n");
+  if (!isRoot) return;
+  for (const path of [".config", ".config/app", ".config/app/settings"])
+    assert.equal(statSync(join(home, path)).uid, 65534, path);
+  assert.equal(statSync(join(root, "opt/app")).uid, 0);
+  // A link of the user's does not lead root out of the home folder.
+  symlinkSync(join(root, "opt"), join(home, "link"));
+  const led = run(root, { files: [{ path: "/home/ubuntu/link/evil", content: "x" }] });
+  assert.match(
+    led.text,
+    /provision\.files \/home\/ubuntu\/link\/evil exited with 1|link\/evil exited with 1/,
+  );
+  assert.ok(!readdirSync(join(root, "opt")).includes("evil"));
 });
 
 it("stops at the first failure, says which it was, and leaves a line for the runtime", (t) => {

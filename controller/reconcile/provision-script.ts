@@ -37,7 +37,7 @@ export function provisionScript({
     ...LOCK,
     `rm -f ${PROVISION_ERRORS_PATH}`,
     FAIL,
-    ...(files.length > 0 ? [PUT] : []),
+    ...(files.length > 0 ? [PUT, PUT_AS_USER] : []),
     ...(packages.length > 0 ? [install(packages)] : []),
     ...files.flatMap((file) => put(file, tasks.user)),
     ...run.map((line, i) => `sh -c ${quote(line)} || fail ${quote(`provision.run[${i}]`)} $?`),
@@ -62,9 +62,16 @@ const FAIL = `fail() {
 /** Beside the target and then in its place, so that nobody reads half a file. */
 const PUT = `put() {
   mkdir -p "$(dirname "$1")" && t=$(mktemp "$1.XXXXXX") || return 1
-  base64 -d > "$t" && chmod "$2" "$t" && { [ -z "$3" ] || chown "$3" "$t"; } && mv -fT "$t" "$1" && return 0
+  base64 -d > "$t" && chmod "$2" "$t" && mv -fT "$t" "$1" && return 0
   rm -f "$t"
   return 1
+}`;
+
+/** Below a user's home, as that user: folders and file are theirs, and no link of theirs leads root elsewhere. */
+const PUT_AS_USER = `put_as() {
+  sudo -n -u "$3" sh -c 'umask 022; mkdir -p "$(dirname "$1")" && t=$(mktemp "$1.XXXXXX") || exit 1
+    base64 -d > "$t" && chmod "$2" "$t" && mv -fT "$t" "$1" && exit 0
+    rm -f "$t"; exit 1' sh "$1" "$2"
 }`;
 
 function install(packages: readonly string[]): string {
@@ -74,11 +81,16 @@ function install(packages: readonly string[]): string {
 
 /** Below the task user's home the file is the user's, as at the first boot. */
 function put(file: DesiredAgent["provision"]["files"][number], user: string): readonly string[] {
-  const owner = file.path.startsWith(`/home/${user}/`) ? `${user}:${user}` : "";
-  const words = [file.path, (file.mode ?? "0644").padStart(4, "0"), owner].map(quote).join(" ");
+  const isUsers = file.path.startsWith(`/home/${user}/`);
+  const mode = (file.mode ?? "0644").padStart(4, "0");
+  const words = [file.path, mode, ...(isUsers ? [user] : [])].map(quote).join(" ");
   const content = Buffer.from(file.content, "utf8").toString("base64");
   const lines = content.match(/.{1,76}/g) ?? [];
-  return [`put ${words} <<'END' || fail ${quote(`provision.files ${file.path}`)} $?`, ...lines, "END"];
+  return [
+    `${isUsers ? "put_as" : "put"} ${words} <<'END' || fail ${quote(`provision.files ${file.path}`)} $?`,
+    ...lines,
+    "END",
+  ];
 }
 
 /** The last lines of what a failed run printed: enough to see why, little enough to read. */

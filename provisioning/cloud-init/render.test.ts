@@ -242,6 +242,24 @@ test("our files come first, the author's next, the runtime starts last", () => {
   assert.deepEqual(config.users, ["default", { name: "worker", shell: "/bin/bash" }]);
 });
 
+test("folders that are made for files below the task user's home become that user's, and no others", () => {
+  const files = [
+    "/home/ubuntu/.a/b/c",
+    "/home/ubuntu/.a/it's/d",
+    "/home/ubuntu/e",
+    "/home/other/f/g",
+    "/opt/h/i",
+  ];
+  const { runcmd } = parse(
+    renderUserData(input({ files: files.map((path) => ({ path, content: "x" })), run: ["true"] })),
+  );
+  assert.equal(
+    runcmd[1],
+    "chown -h --from=0:0 ubuntu:ubuntu '/home/ubuntu/.a' '/home/ubuntu/.a/b' '/home/ubuntu/.a/it'\\''s'",
+  );
+  assert.ok(!parse(renderUserData(ALL.packages!)).runcmd.join().includes("chown"));
+});
+
 test("what of the author's part cannot be carried is refused with its place", () => {
   const places = (config: Readonly<Record<string, unknown>>) =>
     authorProblems(config).map(({ pointer, message }) => `${pointer} ${message}`);
