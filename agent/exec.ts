@@ -74,6 +74,16 @@ export function execute(job: Job): Execution {
   const { pid } = child;
   child.stdout?.on("data", (bytes: Buffer) => job.output.write("stdout", bytes));
   child.stderr?.on("data", (bytes: Buffer) => job.output.write("stderr", bytes));
+  job.output.attach({
+    pause: () => {
+      child.stdout?.pause();
+      child.stderr?.pause();
+    },
+    resume: () => {
+      child.stdout?.resume();
+      child.stderr?.resume();
+    },
+  });
   // A program that ends without reading its input is not an error of ours.
   child.stdin?.on("error", () => {});
   child.stdin?.end(request.stdin);
@@ -87,6 +97,7 @@ export function execute(job: Job): Execution {
   const stop = (reason: StopReason): void => {
     if (stopped !== null || pid === undefined) return;
     stopped = reason;
+    job.output.release();
     ending = endGroup(pid, [TASK_MARK, job.mark], job.grace ?? GRACE);
     void ending.then((gone) => gone || giveUp());
   };
@@ -97,10 +108,11 @@ export function execute(job: Job): Execution {
   const givenUp = new Promise<End>((resolve) => {
     giveUp = () => resolve({ exitCode: null, signal: null, error: null });
   });
-  const done = Promise.race([ended(child), givenUp]).then(async (end): Promise<Outcome> => {
+  const done = Promise.race([ended(child, job.output), givenUp]).then(async (end): Promise<Outcome> => {
     if (timer !== null) clearTimeout(timer);
     const gone = ending === null ? true : await ending;
     job.output.end();
+    await job.output.allTaken();
     const error = gone
       ? end.error
       : { code: "still-alive", message: "processes of the task could not be ended" };
@@ -128,7 +140,7 @@ type End = Pick<Outcome, "exitCode" | "signal" | "error">;
  * Ended: the program has exited and its output has been read. A background process that inherited the pipes does not
  * hold the task up: after `PIPES_MS` we stop reading and let it live.
  */
-function ended(child: ChildProcess): Promise<End> {
+function ended(child: ChildProcess, output: Pick<TaskOutput, "isPaused">): Promise<End> {
   return new Promise((resolve) => {
     let end: End | null = null;
     let timer: NodeJS.Timeout | null = null;
@@ -138,10 +150,24 @@ function ended(child: ChildProcess): Promise<End> {
     });
     child.on("exit", (exitCode, signal) => {
       end = { exitCode, signal, error: null };
-      timer = setTimeout(() => {
+      let flowed = performance.now();
+      const flows = () => {
+        flowed = performance.now();
+      };
+      child.stdout?.on("data", flows);
+      child.stderr?.on("data", flows);
+      const look = () => {
+        // While a reader is waited for, there may be more in the pipes than has come.
+        if (output.isPaused) flows();
+        const rest = flowed + PIPES_MS - performance.now();
+        if (rest > 0) {
+          timer = setTimeout(look, rest);
+          return;
+        }
         child.stdout?.destroy();
         child.stderr?.destroy();
-      }, PIPES_MS);
+      };
+      timer = setTimeout(look, PIPES_MS);
     });
     child.on("close", (exitCode, signal) => {
       if (timer !== null) clearTimeout(timer);

@@ -105,7 +105,7 @@ async function run(settingsFile: string): Promise<number> {
     policy: () => session.policy(),
     active: () => session.active(),
     respond: (response) => session.respond(response),
-    output: (chunk) => session.output(chunk),
+    output: (chunk, paced) => session.output(chunk, paced),
   });
   const mailbox = createMailbox({
     dir: guest(MAIL_DIR),

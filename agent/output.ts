@@ -11,7 +11,18 @@ export interface OutputLimits {
   readonly streamBytes: number;
   /** Bytes of each stream that the result keeps. */
   readonly tailBytes: number;
+  /** Nothing is discarded: the program waits while this much is sent and not taken by a reader. Absent: not paced. */
+  readonly windowBytes?: number;
 }
+
+/** How the program is made to wait. */
+export interface Flow {
+  pause(): void;
+  resume(): void;
+}
+
+/** A paced program waits so long for a reader that takes nothing, or for the hub; then the cap counts again. */
+const READER_MS = 120_000;
 
 /** Small writes are gathered for so long or up to so much; a piece is never larger than `PIECE_BYTES`. */
 const GATHER_MS = 30;
@@ -69,9 +80,19 @@ export class TaskOutput {
   /** Streams whose last sent byte is not a line end. */
   readonly #midLine = new Set<StreamName>();
 
+  /** Paced: what was sent and not taken. */
+  #untaken: OutputPiece[] = [];
+  #untakenBytes = 0;
+  #isPaced: boolean;
+  #flow: Flow | null = null;
+  #isPaused = false;
+  #readerTimer: NodeJS.Timeout | null = null;
+  #onTaken: () => void = () => {};
+
   constructor(limits: OutputLimits, secrets: readonly string[], emit: (piece: OutputPiece) => void) {
     this.#limits = limits;
     this.#emit = emit;
+    this.#isPaced = limits.windowBytes !== undefined;
     const stream = (): Stream => ({
       redactor: createRedactor(secrets),
       gathered: [],
@@ -86,6 +107,62 @@ export class TaskOutput {
 
   write(name: StreamName, bytes: Buffer): void {
     this.#take(name, this.#streams[name].redactor.push(bytes));
+  }
+
+  get isPaced(): boolean {
+    return this.#isPaced;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** What the program is paused by. */
+  attach(flow: Flow): void {
+    this.#flow = flow;
+  }
+
+  /** What a new connection must be given again. */
+  untaken(): readonly OutputPiece[] {
+    return this.#untaken;
+  }
+
+  /** A reader has all pieces up to this one. */
+  taken(seq: number): void {
+    if (!this.#isPaced) return;
+    while (this.#untaken.length > 0 && this.#untaken[0]!.seq <= seq)
+      this.#untakenBytes -= size(this.#untaken.shift()!);
+    this.#awaitReader();
+    if (this.#untakenBytes <= (this.#limits.windowBytes ?? 0) / 2) this.#resume();
+    if (this.#untaken.length === 0) this.#onTaken();
+  }
+
+  /** No reader: the program goes on, and the cap counts. */
+  release(): void {
+    if (!this.#isPaced) return;
+    this.#isPaced = false;
+    if (this.#readerTimer !== null) clearTimeout(this.#readerTimer);
+    this.#untaken = [];
+    this.#untakenBytes = 0;
+    this.#resume();
+    this.#onTaken();
+  }
+
+  /** After `end`: resolves when a reader has everything, or none takes anything any more. */
+  async allTaken(): Promise<void> {
+    if (this.#untaken.length > 0) await new Promise<void>((resolve) => (this.#onTaken = resolve));
+    if (this.#readerTimer !== null) clearTimeout(this.#readerTimer);
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#flow?.resume();
+  }
+
+  #awaitReader(): void {
+    if (this.#readerTimer !== null) clearTimeout(this.#readerTimer);
+    this.#readerTimer = this.#untaken.length === 0 ? null : setTimeout(() => this.release(), READER_MS);
   }
 
   /** Flushes everything; nothing may be written afterwards. */
@@ -184,6 +261,10 @@ export class TaskOutput {
     const ends = lineEnds(bytes);
     this.#line += ends;
     this.#streams[stream].lines += ends;
+    if (this.#isPaced) {
+      this.#send(piece);
+      return;
+    }
     if (this.#headIsFull) {
       this.#keepLate(piece);
       return;
@@ -246,9 +327,22 @@ export class TaskOutput {
     this.#sent += bytes.length;
     if (bytes.at(-1) === NEWLINE) this.#midLine.delete(stream);
     else this.#midLine.add(stream);
-    this.#emit({ seq: this.#seq, stream, ...encodeBytes(bytes), offset, line });
+    const piece = { seq: this.#seq, stream, ...encodeBytes(bytes), offset, line };
+    if (this.#isPaced) this.#pace(piece);
+    this.#emit(piece);
+  }
+
+  #pace(piece: OutputPiece): void {
+    this.#untaken.push(piece);
+    this.#untakenBytes += size(piece);
+    if (this.#readerTimer === null) this.#awaitReader();
+    if (this.#isPaused || this.#untakenBytes < (this.#limits.windowBytes ?? 0)) return;
+    this.#isPaused = true;
+    this.#flow?.pause();
   }
 }
+
+const size = ({ data, encoding }: OutputPiece): number => Buffer.byteLength(data, encoding);
 
 function split({ stream, bytes, offset, line }: Placed, at: number): readonly [Placed, Placed] {
   const head = { stream, bytes: bytes.subarray(0, at), offset, line };

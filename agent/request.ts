@@ -17,6 +17,8 @@ export interface Request {
   readonly sudo: boolean;
   /** `file`: stdout is a file's content, neither streamed nor masked, and goes into the result as `content`. */
   readonly reads: { readonly filePath: string; readonly encoding: "utf8" | "base64" } | null;
+  /** Its output is taken whole by a reader, for whom it waits. */
+  readonly paced: boolean;
   /** Lines of standard error that begin with `warning: ` become the result's `warnings`. */
   readonly warns: boolean;
   /** Name of the secret that it cannot do without; null: none. */
@@ -231,6 +233,7 @@ function common(task: TaskPayload): { readonly request: Request } | { readonly e
       timeout: typeof limit === "number" ? Math.min(limit, LONGEST_TIMEOUT) : null,
       sudo: task.sudo === true,
       reads: null,
+      paced: task.output === "paced",
       warns: false,
       secret: null,
       notes: {},

@@ -8,6 +8,9 @@ import { emptyResult, type Policy, type ResponsePayload, type TaskError, type Ta
 /** Of each stream the result keeps the last 256 KiB; the whole, up to the cap, was streamed. */
 export const TAIL_BYTES = 262_144;
 
+/** Of paced output so much is on its way to a reader. */
+const WINDOW_BYTES = 1_048_576;
+
 /** For the envelope around a response. */
 const ENVELOPE_BYTES = 1_024;
 
@@ -19,7 +22,12 @@ export function outputFor(
   emit: (piece: OutputPiece) => void,
 ): TaskOutput {
   if (request.reads === null) {
-    return new TaskOutput({ streamBytes: policy.maxOutputBytes, tailBytes: TAIL_BYTES }, secrets, emit);
+    const window = request.paced ? { windowBytes: WINDOW_BYTES } : {};
+    return new TaskOutput(
+      { streamBytes: policy.maxOutputBytes, tailBytes: TAIL_BYTES, ...window },
+      secrets,
+      emit,
+    );
   }
   // One more shows that the file is too large.
   const tailBytes = fileBytes(policy) + 1;

@@ -102,6 +102,8 @@ export class Session {
         runner.cancel(taskId, epoch, typeof payload.reason === "string" ? payload.reason : "");
         return;
       case "ack":
+        if (typeof taskId === "string" && typeof payload.output === "number")
+          runner.outputTaken(taskId, epoch, payload.output);
         if (typeof taskId === "string" && payload.stored === true) runner.stored(taskId, epoch);
         if (typeof payload.messageId === "string") this.#messageAnswered(payload.messageId, payload);
         return;
@@ -167,6 +169,7 @@ export class Session {
     if (payload.config !== undefined && payload.config !== null) this.#configure(payload.config);
     this.#heartbeat();
     this.#sendLog();
+    this.#deps.runner().resendOutput();
     this.#flushOutput();
     void this.#deliver();
     const features = Array.isArray(payload.features) ? payload.features : [];
@@ -230,7 +233,11 @@ export class Session {
     if (this.#ready) this.#send("response", response);
   }
 
-  output(chunk: OutputPayload): void {
+  output(chunk: OutputPayload, paced: boolean): void {
+    if (paced) {
+      if (this.#ready) this.#send("output", chunk);
+      return;
+    }
     if (this.#outbox.empty && this.#sendChunk(chunk)) return;
     this.#outbox.add(chunk);
     this.#flushOutput();

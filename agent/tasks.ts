@@ -37,12 +37,14 @@ export interface RunnerDeps {
   readonly active: () => ActiveConfig;
   /** For answers that are not worth a record: the task was not taken. */
   readonly respond: (response: ResponsePayload) => void;
-  readonly output: (chunk: OutputPayload) => void;
+  /** `paced`: it must not be dropped; what is lost with a connection is sent again. */
+  readonly output: (chunk: OutputPayload, paced: boolean) => void;
   readonly grace?: Grace;
 }
 
 interface Running {
   readonly execution: Execution;
+  readonly output: TaskOutput;
   readonly finished: Promise<void>;
 }
 
@@ -122,6 +124,19 @@ export class TaskRunner {
 
   stored(taskId: string, epoch: number): void {
     this.#deps.ledger.stored(taskId, epoch);
+  }
+
+  /** A reader of paced output has everything up to this piece. */
+  outputTaken(taskId: string, epoch: number, seq: number): void {
+    if (this.#deps.ledger.get(taskId)?.epoch === epoch) this.#running.get(taskId)?.output.taken(seq);
+  }
+
+  /** To be called on a new connection: sends the paced output again that no reader has. */
+  resendOutput(): void {
+    for (const [taskId, { output }] of this.#running) {
+      const epoch = this.#deps.ledger.get(taskId)?.epoch ?? 0;
+      for (const piece of output.untaken()) this.#deps.output({ taskId, epoch, ...piece }, true);
+    }
   }
 
   retryDisk(): void {
@@ -204,7 +219,7 @@ export class TaskRunner {
       if (this.#running.size === 0) this.#onIdle?.();
       this.#pump();
     });
-    this.#running.set(taskId, { execution, finished });
+    this.#running.set(taskId, { execution, output, finished });
   }
 
   /** What to run, or why not. When it returns a request, the task is on disk as running. */
@@ -258,8 +273,9 @@ export class TaskRunner {
   #outputOf(taskId: string, request: Request): TaskOutput {
     const { policy, active, ledger, output } = this.#deps;
     const secrets = Object.values(active().config?.secrets ?? {});
-    return outputFor(request, policy(), secrets, (piece) =>
-      output({ taskId, epoch: ledger.get(taskId)?.epoch ?? 0, ...piece }),
+    const made: TaskOutput = outputFor(request, policy(), secrets, (piece) =>
+      output({ taskId, epoch: ledger.get(taskId)?.epoch ?? 0, ...piece }, made.isPaced),
     );
+    return made;
   }
 }

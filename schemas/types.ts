@@ -675,6 +675,10 @@ export interface ExecTask {
    * How stdin is written.
    */
   readonly stdinEncoding?: "utf8" | "base64";
+  /**
+   * What becomes of output over 1 MiB. capped: its middle is discarded. paced: nothing is, and the program waits for the reader of POST /tasks/{id}/output/take, at most two minutes at a time.
+   */
+  readonly output?: "capped" | "paced";
 }
 /**
  * Separate limits: milliseconds or durations.
@@ -753,6 +757,10 @@ export interface ScriptTask {
    * How stdin is written.
    */
   readonly stdinEncoding?: "utf8" | "base64";
+  /**
+   * What becomes of output over 1 MiB. capped: its middle is discarded. paced: nothing is, and the program waits for the reader of POST /tasks/{id}/output/take, at most two minutes at a time.
+   */
+  readonly output?: "capped" | "paced";
 }
 /**
  * Read a plain file of at most 2 MiB.
@@ -1087,6 +1095,10 @@ export interface BuildTask {
    * How stdin is written.
    */
   readonly stdinEncoding?: "utf8" | "base64";
+  /**
+   * What becomes of output over 1 MiB. capped: its middle is discarded. paced: nothing is, and the program waits for the reader of POST /tasks/{id}/output/take, at most two minutes at a time.
+   */
+  readonly output?: "capped" | "paced";
 }
 /**
  * Run a test command with a shell.
@@ -1138,6 +1150,10 @@ export interface TestTask {
    * How stdin is written.
    */
   readonly stdinEncoding?: "utf8" | "base64";
+  /**
+   * What becomes of output over 1 MiB. capped: its middle is discarded. paced: nothing is, and the program waits for the reader of POST /tasks/{id}/output/take, at most two minutes at a time.
+   */
+  readonly output?: "capped" | "paced";
 }
 /**
  * Run a deployment command with a shell.
@@ -1189,6 +1205,10 @@ export interface DeployTask {
    * How stdin is written.
    */
   readonly stdinEncoding?: "utf8" | "base64";
+  /**
+   * What becomes of output over 1 MiB. capped: its middle is discarded. paced: nothing is, and the program waits for the reader of POST /tasks/{id}/output/take, at most two minutes at a time.
+   */
+  readonly output?: "capped" | "paced";
 }
 /**
  * Version and identity.
@@ -2519,6 +2539,8 @@ export interface ApiBodies {
   readonly TasksAccepted?: TasksAccepted;
   readonly TaskTarget?: TaskTarget;
   readonly TaskView?: TaskView;
+  readonly TakeRequest?: TakeRequest;
+  readonly TakenOutput?: TakenOutput;
   readonly OutputRange?: OutputRange;
   readonly TaskAnswer?: TaskAnswer;
   readonly TaskPage?: TaskPage;
@@ -3022,6 +3044,73 @@ export interface TaskView {
   readonly idempotencyKey: string | null;
 }
 /**
+ * Take the next of a task's output.
+ */
+export interface TakeRequest {
+  /**
+   * What the reader has: next of the answer before. Empty or absent: nothing.
+   */
+  readonly after?: string;
+}
+/**
+ * The next of a task's output.
+ */
+export interface TakenOutput {
+  /**
+   * Chunks in order; none: nothing came yet, or this is the end.
+   */
+  readonly chunks: readonly TakenChunk[];
+  /**
+   * after of the next request.
+   */
+  readonly next: string;
+  /**
+   * The task is over and everything was taken: state, exitCode, error, droppedBytes. Else null.
+   */
+  readonly end: {
+    readonly [k: string]: unknown;
+  } | null;
+}
+/**
+ * A chunk of output.
+ */
+export interface TakenChunk {
+  /**
+   * Its number.
+   */
+  readonly seq: number;
+  /**
+   * Where it was written.
+   */
+  readonly stream: "stdout" | "stderr";
+  /**
+   * Text, or base64.
+   */
+  readonly data: string;
+  /**
+   * data is no text.
+   */
+  readonly encoding?: "base64";
+  /**
+   * When it came, in milliseconds since 1970.
+   */
+  readonly at: number;
+  readonly gap?: OutputGap;
+}
+/**
+ * Output that was discarded.
+ */
+export interface OutputGap {
+  /**
+   * Line ends before it, both streams together.
+   */
+  readonly afterLine: number;
+  /**
+   * Its size.
+   */
+  readonly bytes: number;
+}
+/**
  * Lines of a task's output.
  */
 export interface OutputRange {
@@ -3059,19 +3148,6 @@ export interface OutputLine {
    */
   readonly text?: string;
   readonly gap?: OutputGap;
-}
-/**
- * Output that was discarded.
- */
-export interface OutputGap {
-  /**
-   * Line ends before it, both streams together.
-   */
-  readonly afterLine: number;
-  /**
-   * Its size.
-   */
-  readonly bytes: number;
 }
 /**
  * One task.

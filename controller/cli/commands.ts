@@ -124,6 +124,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         "-i, --stdin",
         "wait for standard input as long as it takes, a terminal's too; else a pipe on which nothing comes for 10 s is refused",
       ],
+      [
+        "--output <file>",
+        "write all of standard output to a new file, without the cap of 1 MiB: the command waits for this disk",
+      ],
+      ["--force", "with --output: replace the file, once the new one is whole"],
       ["--no-stdin", "pass no standard input on; else that of a pipe or file is, at most 2 MiB"],
     ],
     example: [
@@ -144,6 +149,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         "-i, --stdin",
         "wait for standard input as long as it takes, a terminal's too; else a pipe on which nothing comes for 10 s is refused",
       ],
+      [
+        "--output <file>",
+        "write all of standard output to a new file, without the cap of 1 MiB: the command waits for this disk",
+      ],
+      ["--force", "with --output: replace the file, once the new one is whole"],
       ["--no-stdin", "pass no standard input on; else that of a pipe or file is, at most 2 MiB"],
       [
         "--direct",

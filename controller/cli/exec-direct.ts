@@ -14,6 +14,7 @@ export async function execDirect(
   const ofTasks = [
     ["--json", output.json],
     ["--timeout", options.timeout !== undefined],
+    ["--output", options.output !== undefined],
     [options.stdin ? "--stdin" : "--no-stdin", options.stdin !== undefined],
   ].find(([, isGiven]) => isGiven);
   if (ofTasks !== undefined)

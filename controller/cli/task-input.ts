@@ -13,7 +13,8 @@ const GLANCE_MS = 250;
 /** From then on a person is told what is waited for. */
 const TELL_MS = 3000;
 
-const TAKE_INPUT: ReadonlySet<unknown> = new Set(["exec", "script", "build", "test", "deploy"]);
+/** Types of task that run a program. */
+export const TAKE_INPUT: ReadonlySet<unknown> = new Set(["exec", "script", "build", "test", "deploy"]);
 
 export interface InputOptions {
   /** `--stdin` true, `--no-stdin` false. */

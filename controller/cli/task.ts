@@ -10,6 +10,7 @@ import { cancelOnSignal } from "./task-signals.ts";
 import { sayWhatItWaitsFor } from "./task-waits.ts";
 import { readTask } from "./given-task.ts";
 import { contentOf, stream, terminalSafe } from "./task-stream.ts";
+import { openOutputFile, paced } from "./task-to-file.ts";
 import { giveMany, readTarget } from "./task-many.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
@@ -17,6 +18,8 @@ export const task: CommandRun = async (invocation) => {
   const { options } = invocation;
   const target = readTarget(options);
   const { name, task: asGiven, isFromStdin } = readTask(invocation, target !== null);
+  if (target !== null && options.output !== undefined)
+    throw usage("--output takes the output of one task, and several agents may do it");
   const body = isFromStdin ? asGiven : await withInput(asGiven, options, invocation.output);
   if (target !== null) return giveMany(invocation, target, body, options.wait !== false);
   return give(invocation, name, body, options.wait !== false);
@@ -48,16 +51,29 @@ export const exec: CommandRun = async (invocation) => {
   return give(invocation, name, await withInput(body, invocation.options, invocation.output), true);
 };
 
+const usage = (message: string): VmAgentError =>
+  new VmAgentError({
+    code: "usage",
+    message,
+    next: "vm-agent exec --output FILE NAME -- CMD…",
+    exit: 64,
+  });
+
 const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 async function give(
   { settings, output, options }: Invocation,
   name: string,
-  body: unknown,
+  given: unknown,
   wait: boolean,
 ): Promise<number> {
   const { api } = await needHub(settings);
+  const path = options.output as string | undefined;
+  if (path !== undefined && !wait)
+    throw usage("--output takes the output as it comes, and --no-wait does not wait");
+  const body = path === undefined ? given : paced(given);
+  const file = path === undefined ? null : await openOutputFile(path, options.force === true);
   const key = options.idempotencyKey as string | undefined;
   const submit = () => asked(() => api.submitTask(name, body, key));
   if (!wait) {
@@ -70,16 +86,18 @@ async function give(
   signalled.watch(accepted.taskId);
   if (accepted.status === "queued")
     output.err(output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`));
+  let missing = 0;
   {
     const say = (line: string) => process.stderr.isTTY && output.err(output.paint("dim", line));
     using _waits = sayWhatItWaitsFor(api, accepted.taskId, say);
-    await stream(api, accepted.taskId, output.json);
+    if (file === null) await stream(api, accepted.taskId, output.json);
+    else missing = await file.receive(api, accepted.taskId);
   }
   const { task: done } = await api.getTask(accepted.taskId);
   const content = contentOf(done);
   if (output.json) output.out(JSON.stringify(done));
   else if (content !== null) terminalSafe().write(content, "stdout");
-  if (done.state === "succeeded") return 0;
+  if (done.state === "succeeded") return missing > 0 ? 1 : 0;
   if (!output.json && (done.state !== "failed" || done.exitCode === null)) {
     output.err(`${output.paint("bad", done.state)}${done.error ? `: ${done.error}` : ""}`);
   }

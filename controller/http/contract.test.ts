@@ -197,6 +197,7 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
   assert.deepEqual([at.length, shares], [1, { agent: "a", cpu: [7], memory: [61], disk: [null] }]);
   const open = await call("GET", `/tasks/${id}/output`);
   await call("GET", `/tasks/${id}/output?from=1&limit=5`);
+  await call("POST", `/tasks/${id}/output/take`, { after: "" });
   open.end();
   runtime.answer(await runtime.next("task"));
   await until("the result", () => store.tasks.get(id)?.state === "succeeded");
@@ -255,9 +256,13 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
   const many = newest.slice(0, 4);
   assert.equal(await code(call("GET", `/tasks/${many}`)), "id-ambiguous");
   assert.equal(await code(call("GET", `/tasks/${many}/output`)), "id-ambiguous");
+  assert.equal(await code(call("POST", `/tasks/${many}/output/take`, {})), "id-ambiguous");
   assert.equal(await code(call("POST", `/tasks/${many}/cancel`, {})), "id-ambiguous");
   assert.equal(await code(call("GET", "/tasks/none")), "task-unknown");
   assert.equal(await code(call("GET", "/tasks/none/output")), "task-unknown");
+  assert.equal(await code(call("POST", "/tasks/none/output/take", {})), "task-unknown");
+  assert.equal(await code(call("POST", "/tasks/none/output/take", "[]")), "body-not-json");
+  assert.equal(await code(call("POST", "/tasks/none/output/take", "x".repeat(20_000))), "body-too-large");
   assert.equal(await code(call("POST", "/tasks/none/cancel", {})), "task-unknown");
   assert.equal(await code(call("POST", "/tasks/none/cancel", "[]")), "body-not-json");
   assert.equal(await code(call("POST", "/tasks/none/cancel", "x".repeat(20_000))), "body-too-large");

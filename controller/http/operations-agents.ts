@@ -186,6 +186,18 @@ export const AGENT_OPERATIONS: readonly Operation[] = [
     codes: ["task-unknown", "id-ambiguous", "too-many-streams", "query-invalid"],
   },
   {
+    id: "takeOutput",
+    method: "post",
+    path: "/tasks/{id}/output/take",
+    summary:
+      "The next of its output, about 1 MiB at most, for a reader that misses nothing of a task with `output: paced`: `after` " +
+      "says what the reader has (`next` of the answer before), and the program goes on. Where there is nothing yet, the answer " +
+      "comes within 20 s. `end` comes alone, when the task is over and everything was taken",
+    body: "TakeRequest",
+    answer: json("TakenOutput"),
+    codes: [...BODY, "task-unknown", "id-ambiguous"],
+  },
+  {
     id: "cancelTask",
     method: "post",
     path: "/tasks/{id}/cancel",

@@ -6,6 +6,7 @@ import type { Context } from "koa";
 import {
   after,
   BEGIN,
+  bytesOf,
   type Gap,
   gapBefore,
   lineEndsOf,
@@ -13,9 +14,11 @@ import {
   placeId,
   readPlace,
 } from "../hub/output-places.ts";
+import { type Payload, word } from "../hub/frames.ts";
 import { findTask } from "../hub/ids.ts";
 import { isFinal } from "../hub/tasks.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
+import { readObject } from "./body.ts";
 import type { AddRoutes, RouteDeps } from "./deps.ts";
 import { outputLines } from "./output-lines.ts";
 import { whole } from "./query.ts";
@@ -23,6 +26,10 @@ import { lastEventId, type ServerEvent } from "./sse.ts";
 
 /** Lines of one answer. */
 const LINES = { fallback: 1000, most: 10_000 };
+/** Chunks that come together are given together. */
+const GATHER_MS = 5;
+/** Bytes of output in one answer to a reader that takes it; a chunk more. */
+const TAKEN_BYTES = 1_048_576;
 
 export const addOutputRoutes: AddRoutes = (router, deps) => {
   router.get("/tasks/:id/output", (ctx) => {
@@ -37,7 +44,63 @@ export const addOutputRoutes: AddRoutes = (router, deps) => {
       };
     }
   });
+
+  router.post("/tasks/:id/output/take", async (ctx) => {
+    ctx.body = await take(ctx, deps);
+  });
 };
+
+/** Waits until a task prints, ends, or so long. */
+function printsOrEnds(id: string, { hub }: RouteDeps, ctx: Context): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      unwatch();
+      clearTimeout(timer);
+      ctx.res.off("close", done);
+      resolve();
+    };
+    let isGathering = false;
+    const unwatch = hub.engine.watchers.watch(id, {
+      chunk: () => {
+        if (!isGathering) setTimeout(done, GATHER_MS);
+        isGathering = true;
+      },
+      state: (now) => {
+        if (isFinal(now.state)) done();
+      },
+    });
+    const timer = setTimeout(done, hub.limits.takeWait);
+    ctx.res.once("close", done);
+  });
+}
+
+/** The chunks behind a place, as many as one answer holds. */
+async function take(ctx: Context, deps: RouteDeps): Promise<Payload> {
+  const { hub } = deps;
+  const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+  const { id } = findTask(hub, ctx.params.id ?? "");
+  const from = readPlace(word(body.after) || null);
+  let chunks = hub.engine.take(id, from.seq);
+  if (chunks.length === 0 && !isFinal(findTask(hub, id).state)) {
+    await printsOrEnds(id, deps, ctx);
+    chunks = hub.engine.take(id, from.seq);
+  }
+  const record = findTask(hub, id);
+  let place = from;
+  let bytes = 0;
+  const events: unknown[] = [];
+  for (const chunk of chunks) {
+    if (bytes > TAKEN_BYTES) break;
+    bytes += bytesOf(chunk);
+    const gap = gapBefore(chunk, place);
+    place = after(chunk, place);
+    events.push(outputEvent(chunk, gap, place).data);
+  }
+  const { state, exitCode, error, droppedBytes } = record;
+  const isAll = events.length === chunks.length && isFinal(state);
+  const end = isAll && events.length === 0 ? { state, exitCode, error, droppedBytes } : null;
+  return { chunks: events, next: placeId(place), end };
+}
 
 function follow(ctx: Context, record: TaskRecord, deps: RouteDeps): void {
   const { hub, streams } = deps;

@@ -118,6 +118,8 @@ export const LIMITS = {
   maxStreamBuffer: 1024 * 1024,
   /** Comment lines that keep a live stream open. */
   streamKeepAlive: 15_000,
+  /** A reader that takes a task's output and finds nothing waits so long for the answer. */
+  takeWait: 20_000,
   /** A reader of a live stream that takes nothing of what lies ready for so long is cut */
   streamStall: 60_000,
 

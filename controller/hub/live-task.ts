@@ -33,6 +33,9 @@ export interface Printed {
   headIsFull: boolean;
   tail: OutputChunk[];
   tailBytes: number;
+  /** Paced output that its reader has not taken yet; null: the output is not paced. */
+  readonly window: OutputChunk[] | null;
+  windowBytes: number;
   /** What was discarded before the first of `tail` ended within a line. */
   tailIsMidLine: boolean;
 }
@@ -112,7 +115,7 @@ export function chunkSeq(epoch: number, seq: number): number {
 }
 
 /** What a run has printed so far, from the chunks that are on disk. */
-export function printedSoFar(chunks: readonly OutputChunk[], epoch: number): Printed {
+export function printedSoFar(chunks: readonly OutputChunk[], { epoch, spec }: TaskRecord): Printed {
   let place = BEGIN;
   let begin = BEGIN;
   let headBytes = 0;
@@ -121,7 +124,9 @@ export function printedSoFar(chunks: readonly OutputChunk[], epoch: number): Pri
     if (chunk.seq <= chunkSeq(epoch, 0)) begin = place;
     else headBytes += bytesOf(chunk);
   }
-  return { place, begin, headBytes, headIsFull: false, tail: [], tailBytes: 0, tailIsMidLine: false };
+  const window = spec.output === "paced" ? [] : null;
+  const tail = { tail: [], tailBytes: 0, tailIsMidLine: false, window, windowBytes: 0 };
+  return { place, begin, headBytes, headIsFull: false, ...tail };
 }
 
 /** A runtime's answer as the table's event, and what of it goes into the record. */

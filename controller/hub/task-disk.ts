@@ -94,7 +94,8 @@ export class TaskDisk {
       // A whole line more, or nothing of this chunk.
       const fits =
         bytesIn(chunk).lastIndexOf(NEWLINE, Math.max(0, maxOutputBytes - printed.headBytes - 1)) + 1;
-      if (fits > 0 && fits < bytes) {
+      // A reader of paced output may come for the rest of it.
+      if (fits > 0 && fits < bytes && printed.window === null) {
         this.#append(task, cutChunk(chunk, fits, "before"));
         printed.tailIsMidLine = bytesIn(chunk).at(-1) !== NEWLINE;
         return bytes - fits;

@@ -18,13 +18,16 @@ import {
   readAnswer,
 } from "./live-task.ts";
 import type { RuntimeChunk } from "./guest-input.ts";
-import { after, gapBefore } from "./output-places.ts";
+import { after, bytesOf, gapBefore } from "./output-places.ts";
 import { orderedId } from "./random.ts";
 import { isFinal, next, type TaskEvent } from "./tasks.ts";
 import { TaskDisk } from "./task-disk.ts";
 import type { EngineDeps, Submission } from "./task-ports.ts";
 import { assertRoom, unsupported } from "./task-room.ts";
 import { TaskWatchers } from "./task-watchers.ts";
+
+/** Paced output of a task that is kept for its reader; a runtime sends 1 MiB ahead of him. */
+const MOST_WINDOW = 4 * 1024 * 1024;
 
 export class TaskEngine {
   readonly watchers = new TaskWatchers();
@@ -71,6 +74,22 @@ export class TaskEngine {
     const task = this.#live.get(id);
     const coming = [...(task?.unwritten ?? []), ...(task?.printed?.tail ?? [])];
     return [...stored, ...coming.filter((chunk) => chunk.seq > last)];
+  }
+
+  /** The same with the paced output that its reader has not taken: `after` is what he has, and the program goes on. */
+  take(id: string, after: number): readonly OutputChunk[] {
+    const task = this.#live.get(id);
+    const window = task?.printed?.window ?? null;
+    if (task === undefined || task.record.spec.output !== "paced") return this.printed(id, after);
+    if (window !== null && task.printed !== null) {
+      while (window[0] !== undefined && window[0].seq <= after)
+        task.printed.windowBytes -= bytesOf(window.shift()!);
+    }
+    const { epoch } = task.record;
+    const output = Math.max(0, after - chunkSeq(epoch, 0));
+    this.#deps.registry.get(task.record.agent)?.ready?.send("ack", { taskId: id, epoch, output });
+    const first = window?.[0]?.seq ?? Number.POSITIVE_INFINITY;
+    return [...this.printed(id, after).filter(({ seq }) => seq < first), ...(window ?? [])];
   }
 
   current(record: TaskRecord): TaskRecord {
@@ -158,7 +177,7 @@ export class TaskEngine {
 
   #printed(task: LiveTask, { seq: nth, dropped, offset, line, ...text }: RuntimeChunk): void {
     const { id, epoch } = task.record;
-    task.printed ??= printedSoFar(this.#deps.store.tasks.output(id, -1), epoch);
+    task.printed ??= printedSoFar(this.#deps.store.tasks.output(id, -1), task.record);
     const { printed } = task;
     const seq = chunkSeq(epoch, nth);
     if (seq <= printed.place.seq) return;
@@ -175,6 +194,12 @@ export class TaskEngine {
     };
     const gap = gapBefore(chunk, place)?.bytes ?? 0;
     printed.place = after(chunk, place);
+    if (printed.window !== null) {
+      printed.window.push(chunk);
+      printed.windowBytes += bytesOf(chunk);
+      // A runtime that does not pace, or a task without a reader.
+      while (printed.windowBytes > MOST_WINDOW) printed.windowBytes -= bytesOf(printed.window.shift()!);
+    }
     this.#lost(task, gap + this.#disk.output(task, printed, chunk));
     this.watchers.chunk(chunk);
   }

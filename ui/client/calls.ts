@@ -27,6 +27,7 @@ import type {
   Registered,
   Removed,
   Requeued,
+  TakenOutput,
   TaskAccepted,
   TaskAnswer,
   TaskCancelled,
@@ -114,6 +115,8 @@ export function createCalls({ get, post, remove }: Transport) {
       post<TaskCancelled>(`${taskAt(id)}/cancel`, reason === undefined ? {} : { reason }),
     readOutput: (id: string, range: { readonly from?: number; readonly limit?: number } = {}) =>
       get<OutputRange>(`${taskAt(id)}/output${queryOf({ from: 1, ...range })}`),
+    /** `after`: `next` of the answer before; empty: from the beginning. */
+    takeOutput: (id: string, after = "") => post<TakenOutput>(`${taskAt(id)}/output/take`, { after }),
     /** For `events`: the stream of a task's output. */
     outputPath: (id: string) => `${taskAt(id)}/output`,
 
