@@ -270,6 +270,7 @@ export class Session {
     this.#deps.mailbox.heartbeat();
     if (this.#unstored !== null) this.#storeCredential(this.#unstored);
     const { problems, warnings, running } = this.#deps.provisioning();
+    const soon = running && this.#beats++ < BEATS_WHILE_PROVISIONED;
     const unsaved =
       this.#deps.spool.unsaved > 0 ? [`${this.#deps.spool.unsaved} results only in memory: disk full?`] : [];
     this.#send("health", {
@@ -280,9 +281,10 @@ export class Session {
       inboxFull: this.#deps.mailbox.full,
       problems: [...unsaved, ...problems],
       warnings,
+      // A cloud-init that hangs is not waited for without end.
+      provisioning: soon,
     });
     this.#flushOutput();
-    const soon = running && this.#beats++ < BEATS_WHILE_PROVISIONED;
     const usual = this.#policy.heartbeatMs;
     const period = jittered(
       soon ? Math.min(usual, PROVISIONED_MS) : usual,

@@ -3720,6 +3720,10 @@ export interface Reading {
    */
   readonly problems?: readonly string[];
   /**
+   * The provisioning of its first boot is not over.
+   */
+  readonly provisioning?: boolean;
+  /**
    * What cloud-init went on after.
    *
    * Items: One line.

@@ -40,7 +40,12 @@ export interface EventMap {
     readonly retryInMs: number | null;
   };
   /** An agent reached its desired state after having differed; `action`: of the change that led to it. */
-  "agent.converged": { readonly agent: string; readonly action?: string };
+  "agent.converged": {
+    readonly agent: string;
+    readonly action?: string;
+    /** What failed of its provisioning; absent: nothing did. */
+    readonly failed?: string;
+  };
   "agent.drifted": { readonly agent: string; readonly message: string };
   /** An instance of ours that the store had forgotten has proven itself. */
   "agent.adopted": { readonly agent: string; readonly message: string };
@@ -59,6 +64,8 @@ export interface EventMap {
   "runtime.online": { readonly agent: string; readonly version: string };
   /** Its runtime has taken the configuration that it should have. */
   "runtime.configured": { readonly agent: string };
+  /** The provisioning of its first boot has ended, failed or not. */
+  "runtime.provisioned": { readonly agent: string };
   /** `expected`: its instance is being stopped by us, or is meant to be down. */
   "runtime.suspect": { readonly agent: string; readonly expected: boolean };
   /** A newer runtime on its way into an instance: sent, staged, done, or why not. */

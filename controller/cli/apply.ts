@@ -7,7 +7,16 @@ import type { Output } from "./output.ts";
 import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
-import { type Order, type Outcome, byOurselves, exitOf, isSame, throughHub } from "./carry-out.ts";
+import {
+  NOTHING,
+  type Order,
+  type Outcome,
+  byOurselves,
+  exitOf,
+  isSame,
+  provisionFailures,
+  throughHub,
+} from "./carry-out.ts";
 import { openWorld } from "./world.ts";
 
 export const apply: CommandRun = async (invocation) => {
@@ -28,13 +37,15 @@ export const apply: CommandRun = async (invocation) => {
   }
   const { plan, scope } = found;
   if (found.observed.instances.kind === "unobservable") {
-    if (output.json) asValue(output, { held: plan.held, failed: [], undone: [] }, plan);
+    if (output.json) asValue(output, { ...NOTHING, held: plan.held }, plan);
     return EXIT.unreachable;
   }
   // What the loop is at work on is waited for, too.
   if (plan.changes.length === 0 && found.working.length === 0) {
     const held = plan.held.filter((h) => h.reason !== "waiting");
-    return finish(invocation, { held, failed: [], undone: [] }, plan);
+    const failed = provisionFailures(found.observed, found.desired, scope);
+    const outcome = { ...NOTHING, held, failed: [...failed.keys()], why: Object.fromEntries(failed) };
+    return finish(invocation, outcome, plan);
   }
   if (!flags.yes && plan.changes.length > 0)
     await confirm(output, "Do this?", `vm-agent apply${file === null ? "" : ` ${file}`}`);
@@ -66,8 +77,10 @@ function finish(invocation: Invocation, outcome: Outcome, plan: Plan): number {
   if (output.json) asValue(output, outcome, plan);
   const exit = exitOf(invocation, outcome);
   if (output.json || options.quiet || plan.changes.length === 0) return exit;
+  const { failed } = outcome;
+  const counts = `${failed.length > 0 ? `${failed.length} failed, ` : ""}${held.length} held`;
   output.out(
-    `\nApplied ${applied(outcome, plan)} of ${plan.changes.length} changes, ${held.length} held. ${next(outcome)}`,
+    `\nApplied ${applied(outcome, plan)} of ${plan.changes.length} changes, ${counts}. ${next(outcome)}`,
   );
   return exit;
 }

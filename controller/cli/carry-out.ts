@@ -4,14 +4,17 @@ import { systemClock } from "../base/clock.ts";
 import { isDumb, type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { endProcess, onSignals } from "../base/process-end.ts";
-import type { Action, Change, Plan } from "../core/types.ts";
+import { provisionFailure } from "../core/provisioning.ts";
+import type { Action, Change, Desired, Observed, Plan } from "../core/types.ts";
+import type { Turn } from "../reconcile/reconcile.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import type { Api } from "../../ui/client/api.ts";
 import { asked } from "./asked.ts";
 import type { Output } from "./output.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { type Progress, createProgress } from "./progress.ts";
-import { createSystem } from "./system.ts";
+import { Patience, patienceMs } from "./patience.ts";
+import { type System, createSystem } from "./system.ts";
 import { waiting } from "./waiting.ts";
 
 export interface Order {
@@ -33,9 +36,13 @@ export interface HeldItem {
 export interface Outcome {
   readonly held: readonly HeldItem[];
   readonly failed: readonly string[];
-  /** What still waits for something that does not come by itself. */
+  /** What still waits for something that does not come by itself, or did not come in time. */
   readonly undone: readonly string[];
+  /** By agent: what failed, or what is waited for. */
+  readonly why: Readonly<Record<string, string>>;
 }
+
+export const NOTHING: Outcome = { held: [], failed: [], undone: [], why: {} };
 
 interface Options {
   readonly settings: Settings;
@@ -90,7 +97,8 @@ export async function throughHub(
     await untilRead(settings, api);
     const before = await api.getFleet();
     await asked(() => api.apply(order as Order));
-    return await untilDone(api, order, before.turns, said);
+    const patience = new Patience(patienceMs(process.env), progress.note);
+    return await untilDone(api, order, before.turns, said, patience);
   } finally {
     watching.abort();
     await watch;
@@ -98,7 +106,7 @@ export async function throughHub(
   }
 }
 
-const concerns = ({ targets }: Order, agent: string): boolean =>
+const concerns = ({ targets }: Pick<Order, "targets">, agent: string): boolean =>
   targets.length === 0 || agent === "" || targets.includes(agent);
 
 async function untilRead(settings: Settings, api: Api): Promise<void> {
@@ -124,24 +132,65 @@ async function untilRead(settings: Settings, api: Api): Promise<void> {
   }
 }
 
-async function untilDone(api: Api, order: Order, turns: number, said: Map<string, string>): Promise<Outcome> {
+async function untilDone(
+  api: Api,
+  order: Order,
+  turns: number,
+  said: Map<string, string>,
+  patience: Patience,
+): Promise<Outcome> {
   for (;;) {
     const now = await asked(() => api.getFleet());
     for (const { name, work } of now.agents) said.set(name, work?.progress ?? "");
     if (now.turns > turns + 1) {
       const { targets } = order;
-      const failed = Object.keys(now.failures).filter((name) => concerns(order, name));
+      const mine = now.agents.filter((a) => concerns(order, a.name));
+      const failures = Object.entries(now.failures).filter(([name]) => concerns(order, name));
+      const failed = failures.map(([name]) => name);
       // Of some agents, the others need not be waited for.
       const working = now.agents.some((a) => targets.includes(a.name) && a.work !== null);
-      if (now.settled || (targets.length > 0 && !working)) {
-        const plan = await asked(() => api.getPlan());
-        const open = left(plan, order).filter((name) => !failed.includes(name));
-        const waits = (plan?.held ?? []).some((h) => h.reason === "waiting" && concerns(order, h.agent));
-        const held = heldOf(plan, order);
+      const plan = await asked(() => api.getPlan());
+      const open = left(plan, order).filter((name) => !failed.includes(name));
+      const waits = (plan?.held ?? []).filter((h) => h.reason === "waiting" && concerns(order, h.agent));
+      const held = heldOf(plan, order);
+      const isGiveUp = patience.isOver(
+        {
+          fresh: mine.some((a) => a.work !== null && !failed.includes(a.name)),
+          open: new Map([
+            ...open.map((name) => [name, "not begun"] as const),
+            ...waits.map((h) => [h.agent, h.message] as const),
+            ...failures.flatMap(([name, f]) =>
+              f.retryAt === null ? [] : [[name, `it is tried again: ${f.message}`] as const],
+            ),
+          ]),
+        },
+        systemClock.now(),
+      );
+      if (isGiveUp || now.settled || (targets.length > 0 && !working)) {
         // What a yes was given to and the loop has not come to yet is held in a plan that knows of no yes.
         const isGiven = held.some((h) => order.changes.some((c) => isSame(c, h)));
-        const isOver = now.settled || (open.length === 0 && !waits && !isGiven && failed.length === 0);
-        if (isOver) return { held, failed, undone: open };
+        const isOver =
+          isGiveUp ||
+          now.settled ||
+          (open.length === 0 &&
+            waits.length === 0 &&
+            !isGiven &&
+            failures.every(([, { retryAt }]) => retryAt === null));
+        const unprovisioned = mine.flatMap(({ name, wanted, conditions }) => {
+          const found = conditions.find((c) => c.type === "Ready" && c.reason === "ProvisionFailed");
+          return found && wanted === "running" ? [[name, found.message] as const] : [];
+        });
+        if (isOver)
+          return {
+            held,
+            failed: [...new Set([...failed, ...unprovisioned.map(([name]) => name)])],
+            undone: [...new Set([...open, ...waits.map((h) => h.agent)])],
+            why: Object.fromEntries([
+              ...waits.map((h) => [h.agent, h.message]),
+              ...failures.map(([name, f]) => [name, f.message]),
+              ...unprovisioned,
+            ]),
+          };
       }
     }
     await systemClock.sleep(POLL_MS);
@@ -201,13 +250,25 @@ export async function byOurselves(
     // Before it begins, or its first turn would tell what was said yes to as held.
     await system.loop.approve(order.changes, order.allowDelete);
     system.loop.start();
-    const { plan } = await system.loop.settled(stop.signal);
-    const failed = [...system.loop.queue.failures().keys()].filter((name) => concerns(order, name));
+    const { plan, observed } = await settledInTime(system, order, stop.signal, progress.note);
+    const failures = [...system.loop.queue.failures()].filter(([name]) => concerns(order, name));
+    const failed = failures.map(([name]) => name);
+    const unprovisioned = provisionFailures(observed, system.source.current().desired, order);
     const moved = system.loop.scope.undone.filter((name) => !failed.includes(name));
     for (const name of moved)
       output.err(`${name}: not done, because something else than what was saved is to be done now`);
     const undone = exactly ? [] : left(plan, order).filter((name) => !failed.includes(name));
-    return { held: heldOf(plan, order), failed: [...failed, ...moved], undone };
+    const waits = plan.held.filter((h) => h.reason === "waiting" && concerns(order, h.agent));
+    return {
+      held: heldOf(plan, order),
+      failed: [...new Set([...failed, ...moved, ...unprovisioned.keys()])],
+      undone: [...new Set([...undone, ...waits.map((h) => h.agent)])],
+      why: Object.fromEntries([
+        ...waits.map((h) => [h.agent, h.message]),
+        ...failures.map(([name, f]) => [name, f.message]),
+        ...unprovisioned,
+      ]),
+    };
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     // The running steps end first: what they bring about is done, too.
@@ -221,6 +282,57 @@ export async function byOurselves(
     await system.stop();
     progress.close();
   }
+}
+
+/** The turn at which the loop came to rest, or the last one when nothing but waiting was left for as long as a command waits. */
+async function settledInTime(
+  { loop }: System,
+  order: Order,
+  stop: AbortSignal,
+  note: (text: string) => void,
+): Promise<Turn> {
+  const patience = new Patience(patienceMs(process.env), note);
+  const late = new AbortController();
+  const look = () => {
+    const failures = [...loop.queue.failures()].filter(([name]) => concerns(order, name));
+    const working = [...loop.working.keys()].filter((name) => concerns(order, name));
+    const fresh = working.some((name) => loop.queue.failure(name) === undefined);
+    const plan = loop.last?.plan;
+    const waits = (plan?.held ?? []).filter((h) => h.reason === "waiting" && concerns(order, h.agent));
+    const open = new Map([
+      ...left(plan ?? null, order).map((name) => [name, "not begun"] as const),
+      ...waits.map((h) => [h.agent, h.message] as const),
+      ...failures.flatMap(([name, f]) =>
+        Number.isFinite(f.retryAt) ? [[name, `it is tried again: ${f.message}`] as const] : [],
+      ),
+    ]);
+    if (patience.isOver({ fresh: fresh || plan === undefined, open }, systemClock.now())) late.abort();
+  };
+  const timer = setInterval(look, POLL_MS);
+  try {
+    return await loop.settled(AbortSignal.any([stop, late.signal]));
+  } catch (error) {
+    if (!late.signal.aborted || !loop.last || stop.aborted) throw error;
+    return loop.last;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** What failed of the provisioning of agents that are meant to run. */
+export function provisionFailures(
+  { runtimes }: Pick<Observed, "runtimes">,
+  desired: Desired | null,
+  order: Pick<Order, "targets">,
+): ReadonlyMap<string, string> {
+  const readings = new Map(runtimes.map((r) => [r.agent, r]));
+  const failed = new Map<string, string>();
+  for (const agent of desired?.agents ?? []) {
+    const line = provisionFailure(readings.get(agent.name), agent);
+    if (line !== null && agent.state === "running" && concerns(order, agent.name))
+      failed.set(agent.name, line);
+  }
+  return failed;
 }
 
 /** What was done and what was not, by name. */
@@ -261,14 +373,14 @@ function progressOf(
 }
 
 /** Says what is left and why, and what that means for the exit code. */
-export function exitOf({ output }: Pick<Options, "output">, { failed, held, undone }: Outcome): number {
-  if (failed.length > 0) {
-    output.err(`${output.paint("bad", "failed:")} ${failed.join(", ")}`);
-    return EXIT.failed;
-  }
+export function exitOf({ output }: Pick<Options, "output">, { failed, held, undone, why }: Outcome): number {
+  const lines = (names: readonly string[]) =>
+    names.map((name) => (why[name] === undefined ? name : `${name} (${why[name]})`)).join(", ");
+  if (failed.length > 0) output.err(`${output.paint("bad", "failed:")} ${lines(failed)}`);
   if (undone.length > 0)
     output.err(
-      `${output.paint("warn", "waits:")} ${undone.join(", ")}; ${undone.length === 1 ? `vm-agent why ${undone[0]} says` : "vm-agent plan says"} for what`,
+      `${output.paint("warn", "waits:")} ${lines(undone)}; ${undone.length === 1 ? `vm-agent why ${undone[0]} says` : "vm-agent plan says"} for what`,
     );
+  if (failed.length > 0) return EXIT.failed;
   return held.length + undone.length > 0 ? EXIT.held : EXIT.done;
 }

@@ -124,7 +124,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
       if (name === "agent.converged" || name === "step.failed") {
         const row = rows.get(data.agent);
         rows.delete(data.agent);
-        if (name === "agent.converged") {
+        if (name === "agent.converged" && data.failed === undefined) {
           finished++;
           const parts =
             row && row.done.length > 0 ? row.done.join("  ") : `${output.paint("good", "✓")} done`;

@@ -72,6 +72,11 @@ export function createProgress(
           const began = since.get(data.agent);
           since.delete(data.agent);
           const took = began === undefined ? "" : ` (${age(at - began)})`;
+          if (data.failed !== undefined)
+            return say(
+              data.agent,
+              `${output.paint("bad", "✗ its provisioning failed")}: ${data.failed}${took}`,
+            );
           return say(data.agent, `${output.paint("good", "✓ done")}${took}`);
         }
         case "step.failed": {

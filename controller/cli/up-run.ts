@@ -6,11 +6,14 @@ import { makeHome } from "../base/home.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
 import { Streams } from "../http/sse.ts";
+import { counted } from "../core/explain-values.ts";
 import type { Desired } from "../core/types.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { createLogger, logOptions } from "../base/log.ts";
 import { createApi } from "../../ui/client/api.ts";
+import type { FleetView } from "../../ui/client/types.ts";
+import { provisionFailures } from "./carry-out.ts";
 import { controllerPort } from "./controller-port.ts";
 import { type Faults, hasTerminal, openDashboard } from "./dash.ts";
 import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
@@ -56,7 +59,7 @@ export const runUp: CommandRun = async (invocation) => {
     for (const { message, next } of system.alerts())
       output.err(`${output.paint("bad", "error:")} ${message}\nnext: ${next}`);
     servers = await listen(system, version);
-    const { http, dashboard, urls } = servers;
+    const { http, dashboard, urls, view } = servers;
     const tellWhere = () =>
       writeHubFile(settings.home, {
         pid: process.pid,
@@ -73,8 +76,12 @@ export const runUp: CommandRun = async (invocation) => {
     if (!picture) system.bus.onAny((event) => progress.event(event));
     tellFleet(system, output);
     system.loop.start();
+    const unprovisioned = () =>
+      provisionFailures({ runtimes: system.hub.readings() }, system.source.current().desired, {
+        targets: [],
+      });
     void system.loop.settled(ended.signal).then(
-      () => output.out(ready(system, urls, output, Date.now() - started)),
+      () => output.out(readyLine(view(), unprovisioned(), urls, output, Date.now() - started)),
       () => {},
     );
     if (picture)
@@ -135,6 +142,8 @@ async function showDashboard(
 }
 
 interface Servers {
+  /** How the fleet is now. */
+  readonly view: () => FleetView;
   readonly http: HttpServer;
   readonly dashboard: HttpServer;
   readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
@@ -172,7 +181,7 @@ async function listen(system: System, version: string): Promise<Servers> {
     agent: `${hub.settings.tls ? "wss" : "ws"}://${host}:${hub.agentPort}`,
     dashboard: `${scheme}://${host}:${dashboard.port}`,
   };
-  return { http, dashboard, urls };
+  return { view: () => controller.fleet() as FleetView, http, dashboard, urls };
 }
 
 function heading(output: Output, system: System): void {
@@ -232,18 +241,38 @@ function staysWords(desired: Desired | null, git: GitState | null): string {
   return `${broken}${shortRevision(desired.revision)}, the last good one, stays in force.`;
 }
 
-function ready(system: System, urls: Servers["urls"], output: Output, ms: number): string {
-  const desired = system.source.current().desired;
-  const held = system.loop.last?.plan.counts.held ?? 0;
-  const agents = desired?.agents.length ?? 0;
-  const state =
-    held > 0
-      ? output.paint("warn", `${held} held (vm-agent plan says why)`)
-      : output.paint("good", "as written");
-  return (
-    `\n${agents} agents, ${state}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ` +
-    `Next, in a second terminal: ${firstTask(system)}   (Ctrl-C stops; agents stay)`
+/** Counts what is in sync and what is not, by name, so that an absent or failed agent is never one of those in sync. */
+export function readyLine(
+  view: FleetView,
+  unprovisioned: ReadonlyMap<string, string>,
+  urls: Servers["urls"],
+  output: Output,
+  ms: number,
+): string {
+  const failed = view.agents.flatMap((a) => {
+    const why = a.failure?.message ?? unprovisioned.get(a.name);
+    return why === undefined ? [] : [{ name: a.name, why }];
+  });
+  const isFailed = (name: string) => failed.some((f) => f.name === name);
+  const inSync = view.agents.filter((a) => a.sync === "Synced" && !isFailed(a.name)).length;
+  const other = view.agents.length - inSync - failed.length;
+  const parts = [
+    inSync === view.agents.length
+      ? output.paint("good", `${counted(inSync, "agent")} in sync`)
+      : `${counted(view.agents.length, "agent")}: ${inSync} in sync`,
+    ...(failed.length > 0 ? [output.paint("bad", `${failed.length} failed`)] : []),
+    ...(other > 0 ? [output.paint("warn", `${other} held or waiting (vm-agent plan says why)`)] : []),
+  ].join(", ");
+  const lines = failed.map(
+    ({ name, why }) =>
+      `\n${output.paint("strong", name)}: ${output.paint("bad", "failed")}: ${why}; vm-agent why ${name}`,
   );
+  const first = view.agents.find((a) => a.runtime?.status === "online" && !isFailed(a.name))?.name;
+  const next =
+    first === undefined
+      ? `Next: ${nextCommand("list")}`
+      : `Next, in a second terminal: ${nextCommand(`exec ${first} -- echo hello`)}`;
+  return `${lines.join("")}\n${parts}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ${next}   (Ctrl-C stops; agents stay)`;
 }
 
 const nextCommand = (words: string): string => `npx vm-agent ${words}`;

@@ -6,6 +6,7 @@ import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
 import { renameHint, withKeptInstances } from "./renames.ts";
 import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
+import { provisionFailure } from "./provisioning.ts";
 import { startByHand } from "./start-by-hand.ts";
 import type {
   Change,
@@ -108,8 +109,25 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   }
   result.notes.push(...scheduleNotes(desired.snapshots, observed.timeZone));
   const withWaits = waits(desired, observed);
-  result.changes = result.changes.map(withWaits);
+  const agentOf = new Map(desired.agents.map((a) => [a.name, a]));
   result.held = result.held.map((h) => (h.would ? { ...h, would: withWaits(h.would) } : h));
+  const changes = result.changes;
+  result.changes = [];
+  for (const change of changes.map(withWaits)) {
+    const blocked = change.waitsFor.flatMap((name) => {
+      const why = provisionFailure(runtimeOf(name), agentOf.get(name));
+      return why === null ? [] : { name, why };
+    })[0];
+    if (!blocked) result.changes.push(change);
+    else
+      result.held.push({
+        agent: change.agent,
+        reason: "dependency",
+        would: change,
+        message: `it depends on ${blocked.name}, whose provisioning failed: ${blocked.why}`,
+        release: `mend the provisioning of ${blocked.name} (vm-agent why ${blocked.name}), and have it run again: provision.onChange: rerun or replace`,
+      });
+  }
 
   const wanted = matched === observed.claims.length ? null : new Set(desired.agents.map((a) => a.name));
   for (const claim of wanted === null ? [] : observed.claims) {
@@ -184,7 +202,7 @@ function toRemember(
 /** Code-unit order: the same on every machine, whatever its locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Ready: running with its own runtime online; an agent that is not meant to run is ready when it is as written. */
+/** Ready for those that depend on it: running and provisioned, with its own runtime online; an agent that is not meant to run is ready when it is as written. */
 export function readyAgents(
   desired: Desired,
   instances: ReadonlyMap<string, ObservedInstance>,
@@ -198,7 +216,8 @@ export function readyAgents(
     const runtime = runtimes.get(agent.name);
     if (!claim || state === undefined) continue;
     const answers = isEmptyInside(claim, runtime) || (runtime?.status === "online" && proves(claim, runtime));
-    const up = state === "Running" && answers;
+    const provisioned = !runtime?.provisioning && provisionFailure(runtime) === null;
+    const up = state === "Running" && answers && provisioned;
     const down =
       (agent.state === "stopped" && state === "Stopped") ||
       (agent.state === "suspended" && state === "Suspended");

@@ -273,6 +273,8 @@ export interface RuntimeReading {
   readonly problems?: readonly string[];
   /** What cloud-init went on after. */
   readonly warnings?: readonly string[];
+  /** The provisioning of its first boot is not over. */
+  readonly provisioning?: boolean;
   /** Until when tasks that it took may still be running there, by their own timeouts; absent: none is. */
   readonly tasksUntil?: Instant;
   /** The last one that came with this agent's credential and was refused for what it said of itself. */

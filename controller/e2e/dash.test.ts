@@ -75,7 +75,7 @@ test("vm-agent up on a terminal: Ready agents, a filter, a description, a destro
   keys("-l", "echo back-$((40+2))");
   keys("Enter");
   await sees(/back-42/);
-  assert.match(readFileSync(join(fixture.home, "up.log"), "utf8"), /2 agents, as written/);
+  assert.match(readFileSync(join(fixture.home, "up.log"), "utf8"), /2 agents in sync/);
 });
 
 test("a snapshot is chosen and gone back to; two agents are marked, and stopped and started by one yes", {

@@ -89,4 +89,44 @@ describe("a launch that goes wrong", () => {
       assert.equal((await fixture.states())[NAME], "Running");
       await up.end();
     }));
+
+  it("in its provisioning: apply exits 1 and names the line, its dependent is held with the reason, up counts it", async () => {
+    const fixture = await createFixture({
+      "fleet.yaml": settings(),
+      "builder.yaml": `${BUILDER}provision: {run: ["exit 7"]}\n`,
+      "tester.yaml":
+        "kind: Agent\nname: agent-tester\ncpu: 1\nmemory: 256M\ndisk: 1G\ndependsOn: [agent-builder]\n",
+    });
+    try {
+      const applied = await fixture.cli("apply", "--yes");
+      assert.equal(applied.code, 1, text(applied));
+      assert.match(applied.stderr, /failed: agent-builder \(provision\.run\[0\] exited with 7: exit 7\)/);
+      assert.match(applied.stdout, /agent-builder: ✗ its provisioning failed: provision\.run\[0\]/);
+      assert.doesNotMatch(applied.stdout, /✓ done/);
+      assert.match(applied.stdout, /Applied 0 of 2 changes, 1 failed, 1 held/);
+      assert.deepEqual(await fixture.states(), { [NAME]: "Running" });
+      const plan = await fixture.cli("plan");
+      assert.match(plan.stdout, /depends on agent-builder, whose provisioning failed: provision\.run\[0\]/);
+      assert.equal((await fixture.cli("apply", "--yes")).code, 1);
+      const up = await fixture.up();
+      await until("it says how the fleet is", () => / after .*Hub http/.test(up.output()), 90_000);
+      assert.match(up.output(), /2 agents: 0 in sync, 1 failed, 1 held or waiting/);
+      await up.end();
+    } finally {
+      await fixture.close();
+    }
+  });
+
+  it("that is tried again and again: apply says until when it waits, and ends then", () =>
+    withFaults([{ command: "launch", fault: "no-node" }], async (fixture, faults) => {
+      const env = {
+        VM_AGENT_SANDBOX_FAULTS: faults,
+        VM_AGENT_READY_TIMEOUT: "2",
+        VM_AGENT_APPLY_TIMEOUT: "8",
+      };
+      const applied = await fixture.cliWith(env, "apply", "--yes");
+      assert.equal(applied.code, 1, text(applied));
+      assert.match(text(applied), /waiting for agent-builder \(.*\), until \d\d:\d\d:\d\d at the latest/);
+      assert.match(applied.stderr, /failed: agent-builder \(.*has not said hello/);
+    }));
 });

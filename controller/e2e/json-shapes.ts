@@ -38,7 +38,7 @@ const agent = object({
   health: text,
   conditions: list(object({ type: text, status: text, since: number, reason: text, message: text })),
 });
-const done = { held, failed: texts, undone: texts };
+const done = { held, failed: texts, undone: texts, why: { type: "object" } as const };
 const edited = object({ agents: texts, changed: yes, files: texts, ...done });
 const paused = object({ agent: text, paused: yes, changed: yes, file: text, inForce: text });
 const fleet = object({

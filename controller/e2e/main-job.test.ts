@@ -46,7 +46,7 @@ describe("the main job", () => {
     await until("all agents are as written", synced);
     assert.deepEqual(await fixture.states(), Object.fromEntries(NAMES.map((n) => [n, "Running"])));
     await until("the line that says so", () =>
-      /3 agents, as written.*Hub http:.*dashboard http:.*vm-agent exec/s.test(up.output()),
+      /3 agents in sync.*Hub http:.*dashboard http:.*vm-agent exec/s.test(up.output()),
     );
     assert.match(up.output(), /sandbox/);
   });

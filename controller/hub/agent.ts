@@ -174,6 +174,7 @@ export class Agent {
       configHash: writtenPart(this.configHash),
       ...said("problems", this.health.problems),
       ...said("warnings", this.health.warnings),
+      ...(this.health.provisioning === true && { provisioning: true }),
       ...(this.refused && { refused: this.refused }),
       ...(this.upgrade && { upgrade: this.upgrade }),
     };

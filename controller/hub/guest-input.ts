@@ -46,6 +46,8 @@ export interface Health {
   readonly inboxFull?: boolean;
   readonly problems?: readonly string[];
   readonly warnings?: readonly string[];
+  /** The provisioning of its first boot is not over. */
+  readonly provisioning?: boolean;
   readonly hostname?: string;
   readonly platform?: string;
   readonly arch?: string;
@@ -69,6 +71,7 @@ export function readHealth(given: Payload): Health {
     inboxFull: typeof given.inboxFull === "boolean" ? given.inboxFull : null,
     problems: lines(given.problems),
     warnings: lines(given.warnings),
+    provisioning: typeof given.provisioning === "boolean" ? given.provisioning : null,
     hostname: word(given.hostname, 64) || null,
     platform: word(given.platform, 64) || null,
     arch: word(given.arch, 64) || null,

@@ -190,6 +190,7 @@ describe("the loop's side of the hub", () => {
       "runtime.online",
       "runtime.suspect",
       "runtime.online",
+      "runtime.provisioned",
       "runtime.suspect",
       "runtime.offline",
     ]);

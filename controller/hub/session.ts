@@ -99,6 +99,11 @@ export class Session {
     if (!this.connection.open) return false;
     this.#takeOver();
     this.connection.firstGeneration = false;
+    if (agent.facts?.bootId !== facts.bootId) {
+      // What it said of another boot says nothing of this one; its first heartbeat follows its hello.
+      const { problems: _, warnings: __, ...health } = agent.health;
+      agent.health = { ...health, provisioning: true };
+    }
     agent.facts = facts;
     agent.configHash = word(payload.configHash) || null;
     const config = agent.config !== null && agent.config.hash !== agent.configHash ? pushed(agent) : null;
@@ -149,7 +154,10 @@ export class Session {
       }
       case "health": {
         const health = readHealth(payload);
+        const wasProvisioning = this.#agent.health.provisioning === true;
         this.#agent.health = health;
+        if (wasProvisioning && health.provisioning !== true)
+          this.#deps.bus.emit("runtime.provisioned", { agent: this.#agent.id });
         this.#agent.lastHealthCheck = this.#deps.clock.now();
         this.#agent.healthHistory.note(health, this.#agent.lastHealthCheck);
         registry.save(this.#agent);

@@ -218,18 +218,22 @@ async function launchFailed(deps: EffectDeps, name: string, code: string): Promi
   await runtime.revoke(name);
 }
 
-/** Ready is the runtime's own hello with the right nonce and name, not the end of `launch` (CONTRACT section 8). */
+/** Ready is the runtime's own hello with the right nonce and name, and the end of what provisions it, not the end of `launch` (CONTRACT section 8). */
 async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): Promise<void> {
   const mine = owned(deps, name);
   // Nothing inside an imported instance says hello before its runtime is installed, so nothing waits for it.
   if (mine.adopted && !deps.runtime.readings().some((r) => r.agent === name && proves(mine, r)))
     return putClaim(deps, name, { phase: "launched" });
   const isReady = () =>
-    deps.runtime.readings().some((r) => r.agent === name && r.status === "online" && proves(mine, r));
+    deps.runtime
+      .readings()
+      .some((r) => r.agent === name && r.status === "online" && proves(mine, r) && !r.provisioning);
   if (!isReady()) {
     const { promise, resolve } = Promise.withResolvers<void>();
     const done = new AbortController();
-    const off = deps.bus.on("runtime.online", () => isReady() && resolve());
+    const offs = (["runtime.online", "runtime.provisioned"] as const).map((event) =>
+      deps.bus.on(event, () => isReady() && resolve()),
+    );
     const onAbort = () => done.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     const wait = (ms: number) => Promise.race([promise, deps.clock.sleep(ms, done.signal)]);
@@ -247,7 +251,7 @@ async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): 
         if (!isReady()) why = (await deps.whySilent?.(name, done.signal)) ?? why;
       }
     } finally {
-      off();
+      for (const off of offs) off();
       signal.removeEventListener("abort", onAbort);
       done.abort();
     }

@@ -6,6 +6,7 @@ import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { Holds } from "../core/holds.ts";
+import { provisionFailure } from "../core/provisioning.ts";
 import type { NextTry } from "../core/conditions.ts";
 import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
 import { applyChange } from "./apply.ts";
@@ -29,6 +30,8 @@ import { type Working, wantedKey } from "./work.ts";
 export type { LoopDeps } from "./loop-deps.ts";
 
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
+/** Actions after which provisioning is over, well or not. */
+const PROVISIONING: readonly Change["action"][] = ["create", "replace", "start", "update", "restart-update"];
 const ENDING: readonly Change["action"][] = ["destroy", "stop", "suspend"];
 
 export class Loop {
@@ -73,7 +76,12 @@ export class Loop {
     // What was read is in force once all listeners have heard of it.
     deps.bus.on("fleet.read", () => setImmediate(() => this.#cutUnwanted()));
     // What is Ready hangs on these too.
-    for (const event of ["runtime.online", "runtime.configured", "runtime.upgrade"] as const)
+    for (const event of [
+      "runtime.online",
+      "runtime.configured",
+      "runtime.provisioned",
+      "runtime.upgrade",
+    ] as const)
       deps.bus.on(event, () => this.#wakes.news());
   }
 
@@ -298,7 +306,17 @@ export class Loop {
       this.queue.done(name);
       this.#approvals.done(name);
       this.scope.done(name);
-      if (begin.kind === "change") bus.emit("agent.converged", { agent: name, action: change.action });
+      if (begin.kind === "change") {
+        const reading = this.#deps.readings().find((r) => r.agent === name);
+        const failed = PROVISIONING.includes(change.action)
+          ? provisionFailure(reading, begin.agent ?? undefined)
+          : null;
+        bus.emit("agent.converged", {
+          agent: name,
+          action: change.action,
+          ...(failed !== null && { failed }),
+        });
+      }
     } catch (error) {
       const known = toVmAgentError(cut.signal.aborted ? cut.signal.reason : error);
       // An approval was for what was wanted then; one that was given since is for something else.

@@ -93,12 +93,10 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
     "bad",
     `${word(d, "step")} failed: ${word(d, "message")}${typeof d.retryInMs === "number" ? `; tried again in ${duration(d.retryInMs)}` : ""}`,
   ],
-  "agent.converged": (d) => [
-    "agent",
-    "✓",
-    "good",
-    d.action === "destroy" ? "is gone, as its document is" : "is as written",
-  ],
+  "agent.converged": (d) =>
+    word(d, "failed") !== ""
+      ? ["agent", "✗", "bad", `its provisioning failed: ${word(d, "failed")}`]
+      : ["agent", "✓", "good", d.action === "destroy" ? "is gone, as its document is" : "is as written"],
   "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
   "secret.rotated": (d) => [
@@ -109,6 +107,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   ],
   "runtime.online": (d) => ["agent", "●", "good", `its runtime ${word(d, "version")} is online`],
   "runtime.configured": () => ["agent", "·", "dim", "its runtime works by what is written", true],
+  "runtime.provisioned": () => ["agent", "·", "dim", "its provisioning has ended", true],
   "runtime.suspect": (d) =>
     d.expected === true
       ? ["agent", "·", "dim", "its runtime fell silent, as its instance is stopped", true]
