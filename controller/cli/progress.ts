@@ -28,6 +28,7 @@ export function createProgress(
 ): Progress {
   if (output.json) return { ...SILENT, note: (text) => output.err(text) };
   const since = new Map<string, number>();
+  let outageSince: number | null = null;
   const timers = new Map<string, NodeJS.Timeout>();
   const say = (agent: string, text: string) => output.out(`${output.paint("strong", agent)}: ${text}`);
   const clear = (agent: string) => {
@@ -91,6 +92,18 @@ export function createProgress(
           if (data.next) output.out(`    ${data.next}`);
           return;
         }
+        case "observed":
+          if (data.reason !== null && outageSince === null) {
+            outageSince = at;
+            say(
+              "Multipass",
+              `${output.paint("bad", "cannot be seen")}: ${data.reason}; nothing is changed until it can`,
+            );
+          } else if (data.reason === null && outageSince !== null) {
+            say("Multipass", `${output.paint("good", "is seen again")} after ${age(at - outageSince)}`);
+            outageSince = null;
+          }
+          return;
         case "agent.adopted":
           return say(data.agent, `${output.paint("good", "taken back")}: ${data.message}`);
         case "clock.jumped":

@@ -9,6 +9,14 @@ export const noLongerWanted = (agent: string, step: string): VmAgentError =>
     transient: true,
   });
 
+export const hasAnswered = (agent: string, remedy: string): VmAgentError =>
+  new VmAgentError({
+    code: "no-longer-wanted",
+    message: `"${agent}" is left as it is: its runtime has answered before its ${remedy}`,
+    next: "nothing to do",
+    transient: true,
+  });
+
 export const stopped = (): VmAgentError =>
   new VmAgentError({
     code: "stopped",

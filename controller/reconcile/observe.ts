@@ -62,7 +62,7 @@ export async function observe(
   // Claims are read before the list: one made after it must not be judged by it.
   const before = deps.store.claims.list();
   const desired = written && withKeptInstances(written, before);
-  const runtimes = deps.readings();
+  const heardBefore = deps.readings();
   const wantsSnapshots = needsSnapshots(deps.store, desired, before);
   const hasSchedule = desired?.snapshots.some((s) => s.schedule !== undefined) ?? false;
   // Asking for the machine's own takes 17 ms the first time, most of it reading tables of languages.
@@ -73,6 +73,8 @@ export async function observe(
     wantsSnapshots ? readSnapshots(deps, options, started) : null,
   ]);
   const at = deps.clock.now();
+  // After the list, which may take long: who has spoken meanwhile is not silent.
+  const runtimes = deps.readings();
   if (list.kind === "unobservable") {
     deps.bus.emit("observed", { instances: 0, durationMs: at - started, reason: list.reason });
     const instances = { kind: "unobservable" as const, reason: list.reason, next: list.next };
@@ -80,7 +82,7 @@ export async function observe(
     return { at, instances, claims: before, runtimes, vanished, host: deps.host, ...zone };
   }
   const names = new Set(list.instances.map((i) => i.name));
-  const { alive, vanished } = await bury(deps, { claims: before, runtimes, names }, options);
+  const { alive, vanished } = await bury(deps, { claims: before, runtimes: heardBefore, names }, options);
   const claims = new Map(alive.map((c) => [c.name, c]));
   const running = new Map(runtimes.map((r) => [r.agent, r]));
   const sizes = deps.store.kv.all("size/");

@@ -67,3 +67,57 @@ for (const when of ["while it is tried", "after it was tried"] as const)
     assert.equal(tries() > before, when === "after it was tried");
     await scene.loop.stop();
   });
+
+test("a runtime that speaks while its instance is asked whose it is, is not restarted", async () => {
+  const agents = [{ name: "a", remediate: ["restart-runtime"] as const }];
+  const scene = await start(agents);
+  const instance = await scene.running({ name: "a" });
+  instance.helloAt = Number.POSITIVE_INFINITY;
+  edit(scene, agents);
+  const ownership = { isOurs: () => true, hubPort: () => 9090 };
+  let asked = false;
+  const exec: typeof scene.driver.exec = (...args) => {
+    if (loop.working.has("a")) {
+      asked = true;
+      instance.helloAt = 0;
+    }
+    return scene.driver.exec(...args);
+  };
+  const loop = new Loop({ ...scene.deps, driver: { ...scene.driver, exec }, ownership });
+  loop.start();
+  await scene.clock.until("it is asked", () => asked, 3_600_000);
+  await scene.clock.advance(60_000);
+  const restarts = scene.events.filter((e) => e.name === "step.started" && e.data.step === "restart-runtime");
+  assert.deepEqual(restarts, []);
+  assert.equal(loop.queue.failure("a"), undefined);
+  await loop.stop();
+});
+
+test("guests that become visible again after an outage get their grace: silence begins when they could speak", async () => {
+  const agents = [{ name: "a", remediate: ["restart-runtime"] as const }];
+  const scene = await start(agents);
+  const instance = await scene.running({ name: "a" });
+  edit(scene, agents);
+  scene.loop.start();
+  await scene.clock.advance(1_000);
+  // The daemon is stopped and suspends its guests; a list fails for ten minutes.
+  instance.helloAt = Number.POSITIVE_INFINITY;
+  const list = scene.driver.list;
+  Object.assign(scene.driver, {
+    list: async () => ({ kind: "unobservable", reason: "cannot connect", next: "wait" }),
+  });
+  await scene.clock.advance(600_000);
+  Object.assign(scene.driver, { list });
+  scene.loop.wake();
+  await scene.clock.until("it sees again", () => scene.loop.last?.observed.instances.kind === "seen");
+  const seenAt = scene.clock.now();
+  const startedAt = () =>
+    scene.events.find((e) => e.name === "step.started" && e.data.step === "restart-runtime")?.at;
+  await scene.clock.until("it is helped", () => startedAt() !== undefined, 600_000);
+  // health.offlineAfter is 90 s.
+  assert.ok(
+    (startedAt() ?? 0) - seenAt >= 89_000,
+    `${(startedAt() ?? 0) - seenAt} ms after it was seen again`,
+  );
+  await scene.loop.stop();
+});

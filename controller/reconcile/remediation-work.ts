@@ -6,7 +6,7 @@ import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
 import { type ApplyDeps, applyChange, stateOf } from "./apply.ts";
-import { noLongerWanted } from "./interruptions.ts";
+import { hasAnswered, noLongerWanted } from "./interruptions.ts";
 import { reaffirm } from "./claims.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import { episodeKey } from "./remediation-key.ts";
@@ -41,6 +41,8 @@ export class Remedies {
   readonly #since: Instant;
   #planned: ReadonlyMap<string, PlannedRemedy> = new Map();
   readonly #trying = new Set<string>();
+  /** Since when each is seen Running without a break: before that its guest could not speak, or we could not know. */
+  readonly #runningSince = new Map<string, Instant>();
 
   constructor(deps: RemedyDeps, proofs: Proofs) {
     this.#deps = deps;
@@ -68,9 +70,11 @@ export class Remedies {
     const { observed, plan } = turn;
     const { store, clock, bootGrace } = this.#deps;
     this.#planned = new Map();
-    if (observed.instances.kind === "unobservable") return;
+    if (observed.instances.kind === "unobservable") return this.#runningSince.clear();
     const now = clock.now();
     const running = new Set(observed.instances.list.flatMap((i) => (i.state === "Running" ? i.name : [])));
+    for (const name of this.#runningSince.keys()) if (!running.has(name)) this.#runningSince.delete(name);
+    for (const name of running) if (!this.#runningSince.has(name)) this.#runningSince.set(name, now);
     const readings = new Map(observed.runtimes.map((r) => [r.agent, r]));
     const claims = new Map(observed.claims.map((c) => [c.name, c]));
     const changing = new Set(plan.changes.map((c) => c.agent));
@@ -99,7 +103,7 @@ export class Remedies {
         running: running.has(name),
         occupied: changing.has(name) || busy.has(name),
         runtime,
-        silentSince: Math.max(heard, claim.bootAt, this.#since),
+        silentSince: Math.max(heard, claim.bootAt, this.#since, this.#runningSince.get(name) ?? 0),
         bootUntil: heard > claim.bootAt ? 0 : claim.bootAt + bootGrace,
         tasksUntil: reading?.tasksUntil ?? null,
         allSilent,
@@ -150,7 +154,9 @@ export class Remedies {
     const { agent, remedy } = planned;
     const { name } = agent;
     const before = (this.#deps.store.kv.get(episodeKey(name)) as Episode | undefined) ?? null;
+    this.#stillSilent(name, remedy.rung);
     await this.#proofs.prove(name, null);
+    this.#stillSilent(name, remedy.rung);
     if (!isWanted()) throw noLongerWanted(name, remedy.rung);
     await this.#remember(name, tried(before, remedy.rung, this.#deps.clock.now()));
     this.#trying.add(name);
@@ -159,6 +165,13 @@ export class Remedies {
     } finally {
       this.#trying.delete(name);
     }
+  }
+
+  /** Rejects where its runtime has spoken since it was decided: there is nothing to remedy any more. */
+  #stillSilent(name: string, rung: string): void {
+    const claim = this.#deps.store.claims.list().find((c) => c.name === name);
+    const reading = this.#deps.runtime.readings().find((r) => r.agent === name);
+    if (claim && proves(claim, reading) && reading?.status !== "offline") throw hasAnswered(name, rung);
   }
 
   async #carryOut(
@@ -187,6 +200,7 @@ export class Remedies {
   async #restartRuntime(name: string, signal: AbortSignal): Promise<void> {
     const { driver, runtime, hubPort, install } = this.#deps;
     const inside = await lookInside(this.#deps, name, signal);
+    this.#stillSilent(name, "restart-runtime");
     // It refuses a writer whose time is over: a new join token would take the place of another's.
     await reaffirm(this.#deps, name);
     const claim = this.#deps.store.claims.list().find((c) => c.name === name);
@@ -196,6 +210,7 @@ export class Remedies {
     if (inside.kind === "seen" && hubPort)
       await enrolAgain({ ...this.#deps, driver, runtime, hubPort }, name, inside, signal);
     await reaffirm(this.#deps, name);
+    this.#stillSilent(name, "restart-runtime");
     const argv = ["sudo", "-n", "systemctl", "restart", "vm-agent"];
     const { exitCode, stderr } = await runInside(this.#deps, name, argv, {
       signal,
