@@ -44,7 +44,7 @@ describe("an approval", () => {
     const scene = await start([{ name: "a", image: "24.04" }]);
     await scene.running({ name: "a" });
     await scene.loop.approve([{ agent: "a", action: "replace" }], []);
-    scene.write([{ name: "a", image: "25.10" }]);
+    scene.write([{ name: "a", image: "26.04" }]);
     const after = restarted(scene);
     await settle(after);
     assert.deepEqual(scene.calls, []);
