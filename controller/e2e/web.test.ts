@@ -94,10 +94,21 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const agents = [anAgent("agent-builder"), anAgent("agent-tester"), anAgent("agent-cache")];
     const driver = { name: "multipass", version: "1.16.3", sandbox: true };
     const errors = ["agents/builder.yaml:7:3 /memroy is not a field of an Agent"];
-    stage.show(aFleet(agents, { driver, errors, stale: true, unobservable: "no answer within 10 s" }));
+    const alerts = [
+      {
+        level: "bad" as const,
+        message: "Stored data is lost or damaged: audit entries 12 to 13",
+        next: "vm-agent audit verify",
+      },
+    ];
+    stage.show(
+      aFleet(agents, { driver, errors, alerts, stale: true, unobservable: "no answer within 10 s" }),
+    );
     stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 3, errors });
     await page.getByText("The last good fleet stays in force.").waitFor();
     await page.getByText("Multipass cannot be observed: no answer within 10 s.").waitFor();
+    await page.getByText("Stored data is lost or damaged: audit entries 12 to 13.").waitFor();
+    await page.getByText("Next: vm-agent audit verify.").waitFor();
     await page.locator("strong.sandbox", { hasText: "SANDBOX" }).waitFor();
     stage.show(aFleet(agents));
     stage.bus().emit("fleet.read", { hash: "h", revision: null, agents: 3, errors: [] });
