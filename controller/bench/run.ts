@@ -13,6 +13,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   idle: async () => (await import("./idle.ts")).row,
   reconnect: async () => (await import("./reconnect.ts")).row,
   flood: async () => (await import("./flood.ts")).row,
+  hostile: async () => (await import("./hostile.ts")).row,
   startup: async () => (await import("./startup.ts")).row,
   firstline: async () => (await import("./first-line.ts")).row,
   runtime: async () => (await import("./runtime.ts")).row,

@@ -7,6 +7,7 @@ import { count, instant, isRecord, line, type Payload, word, words } from "./fra
 import { type Health, readHealth, readMetadata } from "./guest-input.ts";
 import { HealthHistory } from "./health-history.ts";
 import { AgentQueue } from "./queue.ts";
+import { Throttle } from "./throttle.ts";
 
 /** What an agent should have; pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface AgentConfig {
@@ -88,6 +89,8 @@ export class Agent {
   /** Hash that the runtime acknowledged. */
   configHash: string | null = null;
   config: AgentConfig | null = null;
+  /** Over all its connections, or one that is closed for a bad frame would come back with new credit. */
+  readonly throttle = new Throttle();
   connection: Connection | null = null;
   /** Its last connection ended with a closing handshake: it is gone, and not merely silent. */
   hasLeft = false;

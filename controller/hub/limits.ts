@@ -21,11 +21,11 @@ export const LIMITS = {
   maxPreAuthPerAddress: 1000,
   /** Connections of one agent that owe their hello; the oldest is closed for a newer one. */
   maxWaitingPerAgent: 4,
-  /** What one connection may take of the hub: so many frames a second, and so many bytes; beyond it the connection is read more slowly. */
+  /** What one agent may take of the hub: so many frames a second, and so many bytes; beyond it its connection is read more slowly. */
   framesPerSecond: 2000,
   frameBytesPerSecond: 32 * 1024 * 1024,
-  /** How far a connection may be ahead of that. */
-  frameCredit: 2000,
+  /** How far an agent may be ahead of that. */
+  frameCredit: 1000,
   /** From the upgrade to hello. */
   helloDeadline: 10_000,
   /** TLS handshake, from the connection on. */

@@ -11,7 +11,6 @@ import { CLOSE, type Frame, readFrame } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
-import { Throttle } from "./throttle.ts";
 
 export interface VisitDeps {
   readonly bus: Bus;
@@ -38,7 +37,6 @@ export class Visit {
   readonly connection: Connection;
   readonly #session: Session;
   readonly #deps: VisitDeps;
-  readonly #throttle = new Throttle();
   #state: "waiting" | "handshake" | "ready" = "waiting";
   #refused = false;
   /** Frames that came while the handshake writes to the disk. */
@@ -102,7 +100,7 @@ export class Visit {
   /** Counts what came. Who sends more than its share is read more slowly, so that the others are served; nothing is lost by it. */
   heard(bytes: number): void {
     const { socket } = this;
-    const wait = this.#throttle.take(bytes, performance.now(), this.#deps.limits);
+    const wait = this.agent.throttle.take(bytes, performance.now(), this.#deps.limits);
     // What had been read with it still arrives, and makes the next pause longer.
     if (wait === 0 || socket.isPaused) return;
     socket.pause();

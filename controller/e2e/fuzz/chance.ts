@@ -112,3 +112,64 @@ export function mutateText(chance: Chance, text: string): string {
   }
   return result;
 }
+
+const EXTREME_NUMBERS = [
+  "1e308",
+  "-1e308",
+  "1e999",
+  "-0",
+  "1e-999",
+  "9007199254740993",
+  "8.64e15",
+  `${"9".repeat(5000)}`,
+];
+
+/** An object as JSON text that is deep, wide, long or full of extreme numbers; of at most so many characters. */
+export function extremeJson(chance: Chance, most: number): string {
+  // Mostly small: the bounds themselves are met by a few.
+  const size = chance.below(chance.oneIn(10) ? most : 5000);
+  const keys = ["x", "tasks", "problems", "memory", "result", "seq", "at", "lines", "payload", "taskId"];
+  const repeated = (part: string, between: string) =>
+    Array.from({ length: Math.ceil(size / (part.length + between.length)) }, () => part).join(between);
+  const half = Math.floor(size / 2);
+  const value = () => {
+    switch (chance.below(7)) {
+      case 0:
+        return "[".repeat(half) + "]".repeat(half);
+      case 1:
+        return `${'{"a":'.repeat(Math.floor(size / 6))}1${"}".repeat(Math.floor(size / 6))}`;
+      case 2:
+        return `[${repeated(chance.pick(["1", "{}", "[]", "null"]), ",")}]`;
+      case 3:
+        return `{${Array.from({ length: Math.floor(size / 10) }, (_, i) => `"${i}k":1`).join(",")}}`;
+      case 4:
+        return `"${repeated(chance.pick(["a", '\\"', "\\u001b", "é", "[{,"]), "")}"`;
+      case 5:
+        return " ".repeat(size);
+      default:
+        return chance.pick(EXTREME_NUMBERS);
+    }
+  };
+  const members = Array.from({ length: 1 + chance.below(3) }, () => `"${chance.pick(keys)}":${value()}`);
+  return `{${members.join(",")}}`;
+}
+
+const PIECES = [
+  "\u001b",
+  "[",
+  "]",
+  "52;c;eA==",
+  "0;t",
+  "31m",
+  "2J",
+  "?1049h",
+  "\u0007",
+  "\u009b",
+  "\u009d",
+  "\u009c",
+];
+const MORE = ["\\", "text", "é", "\n", "\r", "\t", "P", "(0", "\u202e", "\u0000", "\u007f", "|", '"'];
+
+/** Text made of what terminals obey. */
+export const steeringText = (chance: Chance): string =>
+  Array.from({ length: 1 + chance.below(20) }, () => chance.pick([...PIECES, ...MORE])).join("");

@@ -5,6 +5,7 @@ import { fuzz, type TargetName } from "./fuzz.ts";
 const COUNTS: Readonly<Record<TargetName, number>> = {
   frames: 700,
   bodies: 500,
+  screens: 3,
   redactor: 1000,
   yaml: 200,
   multipass: 300,

@@ -1,6 +1,7 @@
 /** Runs fuzz targets over numbered inputs of one seed, watches the memory, and says how to have a failure again. */
 import { type Chance, chanceOf } from "./chance.ts";
 import { multipass, redactor, yaml } from "./pure-targets.ts";
+import { screens } from "./screen-target.ts";
 import { bodies, frames, type Target } from "./server-targets.ts";
 
 const pure = (check: Target["check"]) => async (): Promise<Target> => ({ check, close: async () => {} });
@@ -9,6 +10,7 @@ const pure = (check: Target["check"]) => async (): Promise<Target> => ({ check, 
 export const TARGETS = {
   frames: [frames, 50_000],
   bodies: [bodies, 10_000],
+  screens: [screens, 200],
   redactor: [pure(redactor), 100_000],
   yaml: [pure(yaml), 10_000],
   multipass: [pure(multipass), 50_000],
