@@ -183,3 +183,15 @@ describe("why", () => {
     assert.deepEqual(say({ agent: { work } })("Next"), ["as written, when this is done"]);
   });
 });
+
+it("an instance in sync whose runtime is silent says what its condition says, as list and status do", () => {
+  const message =
+    "it runs; its runtime is silent: nothing listens at 10.0.0.1:9090; restart-runtime (try 2) comes later";
+  const conditions = [{ type: "Ready", reason: "RuntimeOffline", message }];
+  for (const health of ["Offline", "Degraded"])
+    assert.deepEqual(say({ agent: { sync: "Synced", health, conditions } })("Next"), [
+      `its instance is in sync, and its runtime is not well: ${message}`,
+    ]);
+  const [well] = say({ agent: { sync: "Synced", health: "Healthy", conditions } })("Next");
+  assert.match(well ?? "", /nothing to do/);
+});

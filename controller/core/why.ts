@@ -215,6 +215,10 @@ function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
   if (waits) return `looked at again by itself: ${waits.message}`;
   if (agent.held.length > 0) return "nothing until it is released";
   if (agent.seen === "?") return "nothing until Multipass can be seen again";
+  // In sync is the instance alone; what is wrong with its runtime, and what is tried, is in its condition.
+  const ready = agent.conditions.find((c) => c.type === "Ready");
+  if (ready && (agent.health === "Offline" || agent.health === "Degraded"))
+    return `its instance is in sync, and its runtime is not well: ${ready.message}`;
   return live ? "nothing to do: it is as written, and kept so" : "nothing to do: it is as written";
 }
 
