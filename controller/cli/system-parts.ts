@@ -14,9 +14,8 @@ import type { RuntimeBundle } from "../hub/upgrades.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import { createFleetSource, type FleetSource } from "../reconcile/fleet-source.ts";
 import type { Store } from "../store/store.ts";
+import { AGENT_PORT_KEY } from "./world.ts";
 
-/** kv key: the agent port of the last run; instances remember it, so a port that was picked is picked again. */
-export const AGENT_PORT_KEY = "agent-port";
 const LAST_GOOD_KEY = "fleet/last-good";
 
 /** Who answers. One that does not is worked with all the same: nothing is done until it can be seen. */

@@ -21,6 +21,7 @@ import { adopt } from "../reconcile/adopt.ts";
 import type { FleetSource } from "../reconcile/fleet-source.ts";
 import { type Applied, recordHistory } from "../reconcile/history.ts";
 import { keepJournal } from "../reconcile/journal.ts";
+import { reachedKey } from "../reconcile/keys.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { createSender } from "../reconcile/notify-send.ts";
 import { watchForNotices } from "../reconcile/notify-watch.ts";
@@ -36,8 +37,8 @@ import { databasePath } from "./home.ts";
 import { heldBy } from "./loss-hold.ts";
 import { clockAlerts } from "./clock-alerts.ts";
 import { stopAt } from "./stop-at.ts";
-import { aboutDriver, AGENT_PORT_KEY, openFleet, startHub } from "./system-parts.ts";
-import { DRIVER_KEY, readHost } from "./world.ts";
+import { aboutDriver, openFleet, startHub } from "./system-parts.ts";
+import { AGENT_PORT_KEY, DRIVER_KEY, readHost } from "./world.ts";
 
 export interface System {
   readonly bus: Bus;
@@ -182,6 +183,12 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     return trail.close();
   });
   await hub.audit.record("operator", "begin", options.command, { driver: driver.name, pid: process.pid });
+  undo.defer(
+    bus.on("runtime.online", ({ agent }) => {
+      if (store.kv.get(reachedKey(agent)) === hub.agentPort) return;
+      void store.kv.put(reachedKey(agent), hub.agentPort).catch(onError);
+    }),
+  );
   const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
   undo.defer(() => journal.close());
   const fleet = () => source.current();

@@ -29,6 +29,8 @@ import type { Api } from "../../ui/client/api.ts";
 
 /** kv key: the kind of driver in which this store's instances live. */
 export const DRIVER_KEY = "driver";
+/** kv key: the agent port of the last hub; instances remember it, so a port that was picked is picked again. */
+export const AGENT_PORT_KEY = "agent-port";
 
 export interface LoopKnows {
   readonly holds: Holds;

@@ -62,6 +62,8 @@ export interface ScheduleRow {
   readonly since: number;
 }
 
+/** The agent port by which the runtime of this name last reached the hub: its instance knows that one. */
+export const reachedKey = (name: string): string => `reached/${name}`;
 export const imageKey = (name: string): string => `image/${name}`;
 export const mountsKey = (name: string): string => `mounts/${name}`;
 export const mountingKey = (name: string): string => `mounting/${name}`;

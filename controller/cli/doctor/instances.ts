@@ -18,13 +18,31 @@ export const instances: Check<Patient> = {
       return [
         { level: "skip", found: "whose instances these are is not known: the database cannot be read" },
       ];
-    return nameFindings(
+    const names = nameFindings(
       look.seen.instances,
       read.ok ? read.desired.agents : [],
       stored.kind === "open" ? stored.claims : [],
     );
+    return stored.kind === "open" ? [...portFindings(stored.agentPort, stored.reached), ...names] : names;
   },
 };
+
+/** Instances know the port that they last reached; under another one no runtime comes back by itself. */
+export function portFindings(inUse: number | null, reached: ReadonlyMap<string, number>): readonly Finding[] {
+  const elsewhere = [...reached].filter(([, port]) => inUse !== null && port !== inUse);
+  const [first] = elsewhere;
+  if (first === undefined) return [];
+  const names = elsewhere.map(([name]) => name).sort();
+  const shown =
+    names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
+  return [
+    {
+      level: "warn",
+      found: `the hub's agent port is ${inUse}, and ${shown} know${names.length === 1 ? "s" : ""} it at ${first[1]}: their runtimes stay offline`,
+      next: `write hub: {agentPort: ${first[1]}} in kind: Fleet (or VM_AGENT_WS_PORT=${first[1]}) and start vm-agent up again; vm-agent why ${names[0]} says what is tried meanwhile`,
+    },
+  ];
+}
 
 export function nameFindings(
   seen: readonly ObservedInstance[],

@@ -17,7 +17,8 @@ import { findLosses } from "../../store/find-losses.ts";
 import type { Loss } from "../../store/loss.ts";
 import { openStore } from "../../store/sqlite.ts";
 import { type HubFile, databasePath, findHub, readHubFile } from "../home.ts";
-import { DRIVER_KEY } from "../world.ts";
+import { reachedKey } from "../../reconcile/keys.ts";
+import { AGENT_PORT_KEY, DRIVER_KEY } from "../world.ts";
 
 export interface DriverLook {
   readonly selection: Selection;
@@ -34,6 +35,10 @@ export type Stored =
       readonly losses: readonly Loss[];
       readonly claims: readonly Claim[];
       readonly driver: Selection["kind"] | null;
+      /** The agent port of the last hub; null: none was started. */
+      readonly agentPort: number | null;
+      /** Name to the agent port by which its runtime last came in. */
+      readonly reached: ReadonlyMap<string, number>;
       /** By how many milliseconds the clock jumped, where that makes ages uncertain; null: it is trusted. */
       readonly clockJumped: number | null;
     }
@@ -128,7 +133,15 @@ function lookAtStore(home: string): Stored {
         clock: systemClock,
         bus: createBus(systemClock.now),
       }).distrusted();
-      return { kind: "open", losses, claims: store.claims.list(), driver, clockJumped };
+      const claims = store.claims.list();
+      const agentPort = (store.kv.get(AGENT_PORT_KEY) as number | undefined) ?? null;
+      const reached = new Map(
+        claims.flatMap(({ name }) => {
+          const port = store.kv.get(reachedKey(name));
+          return typeof port === "number" ? [[name, port] as const] : [];
+        }),
+      );
+      return { kind: "open", losses, claims, driver, agentPort, reached, clockJumped };
     } finally {
       // A store that only reads has nothing to wait for.
       void store.close();

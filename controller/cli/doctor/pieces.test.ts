@@ -9,7 +9,7 @@ import { run } from "../../base/exec.ts";
 import { type Check, runChecks } from "./check.ts";
 import { clockFinding } from "./clock.ts";
 import { shown } from "./doctor.ts";
-import { nameFindings } from "./instances.ts";
+import { nameFindings, portFindings } from "./instances.ts";
 import { multipassFindings } from "./multipass.ts";
 import { listeningInodes, parseLsof, portHolders } from "./port-holders.ts";
 import { portsWanted } from "./ports-wanted.ts";
@@ -296,4 +296,19 @@ describe("how it is printed", () => {
 – room`,
     );
   });
+});
+
+it("instances that know the hub at another agent port are named, with the way back", () => {
+  const reached = new Map([
+    ["b", 9090],
+    ["a", 9090],
+    ["c", 9191],
+  ]);
+  const [finding, ...more] = portFindings(9191, reached);
+  assert.deepEqual(more, []);
+  assert.equal(finding?.level, "warn");
+  assert.match(finding?.found ?? "", /agent port is 9191, and a, b know it at 9090/);
+  assert.match(finding?.next ?? "", /hub: \{agentPort: 9090\}.*vm-agent why a/);
+  assert.deepEqual(portFindings(9090, new Map([["a", 9090]])), []);
+  assert.deepEqual(portFindings(null, reached), []);
 });
