@@ -2982,7 +2982,7 @@ export interface TaskView {
    */
   readonly type: string;
   /**
-   * The task as it was accepted.
+   * The task as it was accepted; in lists its texts are cut after 1000 characters.
    */
   readonly spec: {
     readonly [k: string]: unknown;

@@ -123,6 +123,18 @@ describe("tasks over HTTP", () => {
     );
   });
 
+  it("are listed with long texts cut, and read whole one by one", async () => {
+    await connected(api.world.hub, "a");
+    const long = exec({ stdin: "x".repeat(1001), env: { A: "y".repeat(1500) } });
+    const { body } = await api.call("POST", "/agents/a/task", long);
+    const [task] = (await api.call("GET", "/tasks?limit=1")).body.tasks as { id: string; spec: unknown }[];
+    assert.equal(task?.id, String(body.taskId));
+    const cut = exec({ stdin: `${"x".repeat(1000)}…`, env: { A: `${"y".repeat(1000)}…` } });
+    assert.deepEqual(task?.spec, cut);
+    const one = (await api.call("GET", `/tasks/${String(body.taskId)}`)).body.task as { spec: unknown };
+    assert.deepEqual(one.spec, long);
+  });
+
   it("stream their output, resume by its number, and end the stream when they end", async () => {
     const runtime = await connected(api.world.hub, "a");
     const { body } = await api.call("POST", "/agents/a/task", exec());

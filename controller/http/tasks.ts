@@ -46,7 +46,7 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
       ...(states.length === 0 ? {} : { states: states as TaskState[] }),
     });
     const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
-    ctx.body = { tasks: items.map((record) => view(hub.engine.current(record))), next };
+    ctx.body = { tasks: items.map((record) => listed(hub.engine.current(record))), next };
   });
 
   router.get("/tasks/:id", (ctx) => {
@@ -88,6 +88,21 @@ function answer({ task }: Accepted): {
 export function view(record: TaskRecord): Payload {
   const { bodyHash: _, result, ...rest } = record;
   return { ...rest, result: result && readResult(result) };
+}
+
+/** Characters of each text of a task in a list: scripts, contents and input may have megabytes. */
+const LISTED_TEXT = 1000;
+
+function listed(record: TaskRecord): Payload {
+  const cut = (value: unknown): unknown => {
+    if (typeof value === "string")
+      return value.length > LISTED_TEXT ? `${value.slice(0, LISTED_TEXT)}…` : value;
+    if (Array.isArray(value)) return value.map(cut);
+    return isRecord(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cut(one)]))
+      : value;
+  };
+  return view({ ...record, spec: cut(record.spec) as Payload });
 }
 
 function readKey(ctx: Context): string | null {
