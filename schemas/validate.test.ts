@@ -135,8 +135,8 @@ test("tasks that are refused, and the words", () => {
   assert.deepEqual(words({ type: "git:clone", repo: "--upload-pack=x", destination: "/d" }), [
     '/repo is "--upload-pack=x"; allowed: the address of a repository such as https://github.com/user/repo',
   ]);
-  assert.deepEqual(words({ type: "exec", command: "ls", timeout: "30s" }), [
-    '/timeout is "30s"; allowed: milliseconds, a whole number from 1 to 604800000',
+  assert.deepEqual(words({ type: "exec", command: "ls", timeout: "soon" }), [
+    '/timeout is "soon"; allowed: milliseconds from 1 to 604800000, or a duration such as 90s, 10m or 1h',
   ]);
 });
 
