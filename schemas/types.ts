@@ -3783,6 +3783,10 @@ export interface ReconcileRequest {
    * Items: One of them.
    */
   readonly names?: readonly string[];
+  /**
+   * Answer when the fleet files as they are now have been read.
+   */
+  readonly wait?: boolean;
   readonly [k: string]: unknown;
 }
 /**

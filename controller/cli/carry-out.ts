@@ -51,12 +51,10 @@ interface Options {
   readonly command: string;
 }
 
-/** How long the loop may take to read what was just written. Milliseconds. */
-const READ_MS = 20_000;
+/** How long the fleet files may go on changing between two readings of the loop and of this command. Milliseconds. */
+const READ_MS = 60_000;
 const POLL_MS = 200;
 const EXIT_INTERRUPTED = 130;
-/** The folder is read again this often while it is waited for: somebody else may edit it, too. Milliseconds. */
-const REREAD_MS = 2000;
 
 /**
  * A loop runs already: it does the work, we watch. `prepare` is called when the stream stands, so that not even the first
@@ -111,21 +109,17 @@ const concerns = ({ targets }: Pick<Order, "targets">, agent: string): boolean =
 
 async function untilRead(settings: Settings, api: Api): Promise<void> {
   const end = systemClock.now() + READ_MS;
-  let written: string | null = null;
-  let readAt = 0;
-  await asked(() => api.reconcile());
   for (;;) {
-    if (systemClock.now() - readAt > REREAD_MS) {
-      const { read } = await readFleetInGit(settings.fleet, trustOf(settings));
-      written = read.ok ? read.desired.hash : null;
-      readAt = systemClock.now();
-    }
+    // The loop reads the files because it is asked to: a watcher may be late, or lose a change.
+    await asked(() => api.reconcile([], true));
+    const { read } = await readFleetInGit(settings.fleet, trustOf(settings));
     const plan = await asked(() => api.getPlan());
-    if (plan !== null && plan.desiredHash === written) return;
+    // Different: another person edits them just now.
+    if (plan !== null && read.ok && plan.desiredHash === read.desired.hash) return;
     if (systemClock.now() > end)
       throw new VmAgentError({
         code: "not-seen",
-        message: `it is written, but the loop that runs has not read ${settings.fleet} yet`,
+        message: `it is written, but the loop that runs works on another fleet than what ${settings.fleet} says`,
         next: "vm-agent list shows which fleet it works on, and what is wrong with it",
       });
     await systemClock.sleep(POLL_MS);

@@ -41,10 +41,10 @@ export function controllerPort(system: System, version: string): ControllerPort 
       const { beside, known } = loop.holds();
       return { held: beside, known, inFlight: [...loop.unjudged], endedAt: Object.fromEntries(loop.endedAt) };
     },
-    reconcile(names) {
+    async reconcile(names) {
       loop.nudge(names);
       // What is followed may have moved; whatever that brings wakes the loop again.
-      void source.refresh().catch(system.onError);
+      await source.refresh().catch(system.onError);
     },
     async apply(request) {
       const changes = Array.isArray(request.changes) ? request.changes.flatMap(orderOf) : [];
@@ -61,31 +61,15 @@ export function controllerPort(system: System, version: string): ControllerPort 
   };
 }
 
-/** How long a document that was just written may take to be read by the loop. Milliseconds. */
-const READ_MS = 10_000;
-
-/** The agent as the loop wants it; the document may have been written a moment ago. */
-async function inForce({ source, bus, settings }: System, name: string): Promise<DesiredAgent> {
-  const find = () => {
-    const { desired, stale } = source.current();
-    return stale ? undefined : desired?.agents.find((a) => a.name === name);
-  };
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const done = new AbortController();
-  // What the event tells of is in force only after all of its listeners.
-  const off = bus.on("fleet.read", () => setImmediate(() => find() && resolve()));
-  try {
-    if (!find()) await Promise.race([promise, systemClock.sleep(READ_MS, done.signal)]);
-  } finally {
-    off();
-    done.abort();
-  }
-  const agent = find();
+/** The agent as the loop wants it. The document may have been written a moment ago, so the files are read for it. */
+async function inForce({ source, settings }: System, name: string): Promise<DesiredAgent> {
+  const { desired, stale } = await source.refresh();
+  const agent = stale ? undefined : desired?.agents.find((a) => a.name === name);
   if (agent) return agent;
   throw new VmAgentError({
     code: "not-declared",
     message: `the loop that runs does not know a document of "${name}"`,
-    next: source.current().desired?.settings.git.follow
+    next: desired?.settings.git.follow
       ? `commit it, since the fleet follows git; then vm-agent import ${name} again`
       : `see that it is in ${settings.fleet}; then vm-agent import ${name} again`,
   });

@@ -5,6 +5,7 @@ import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Desired, DesiredAgent } from "../core/types.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
+import { asked } from "./asked.ts";
 import type { DocumentKey } from "./edit-yaml.ts";
 import { findHub } from "./home.ts";
 import { unknownAgent } from "./names.ts";
@@ -66,9 +67,13 @@ export async function findDocument(
   };
 }
 
-/** When an edit of the fleet comes into force. */
-export async function whenInForce(settings: Settings, desired: Desired["settings"]): Promise<string> {
+/** Has the loop that runs read an edit now, instead of when its watcher reports it; says when the edit comes into force. */
+export async function readByLoop(settings: Settings, desired: Desired["settings"]): Promise<string> {
   if (desired.git.follow) return "The fleet follows git (git.follow): this counts once it is committed.";
-  if (await findHub(settings)) return "The running loop sees it at once.";
+  const hub = await findHub(settings);
+  if (hub) {
+    await asked(() => hub.api.reconcile([], true));
+    return "The running loop has read it.";
+  }
   return "No loop runs; the next vm-agent up or vm-agent apply heeds it.";
 }

@@ -29,8 +29,17 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
   const edits = createFleetEdits(settings, look);
   /** As everywhere on the screen: below the fleet folder. */
   const inFleet = (path: string): string => relative(settings.fleet, path);
-  const words = ({ changed, files, document, settings: { git } }: Edited, what: string): string => {
+  /** What was done, once the loop has read it. */
+  const words = async (edited: Edited, what: string): Promise<string> => {
+    const {
+      changed,
+      files,
+      document,
+      settings: { git },
+    } = edited;
     if (!changed) return `${what} already; nothing was written.`;
+    // It is written either way: a loop that cannot be asked finds it by its watcher.
+    if (!git.follow) await api.reconcile([], true).catch(() => {});
     const where = files.length > 0 ? files.map(inFleet) : [inFleet(document)];
     const when = git.follow ? " The fleet follows git: it counts once it is committed." : "";
     return `${what}; written to ${where.join(", ")}.${when}`;
@@ -57,7 +66,8 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
     async destroy(agent: string): Promise<string> {
       const edited = await edits.removeAgent(agent);
       if (edited.settings.git.follow)
-        return `${words(edited, `${agent} is removed`)} Then the plan shows its instance, and apply removes it.`;
+        return `${await words(edited, `${agent} is removed`)} Then the plan shows its instance, and apply removes it.`;
+      await api.reconcile([], true).catch(() => {});
       const gone = await release(api, edited.instances);
       return `The document of ${agent} is gone from ${inFleet(edited.document)}; ${gone ? "no instance was left" : "its instance is being destroyed"}.`;
     },

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { makeHome } from "../base/home.ts";
 import type { Settings } from "../base/env.ts";
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { readPlainFile } from "../base/plain-file.ts";
 import type { DesiredAgent, Mount } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
@@ -20,7 +20,9 @@ import { type Reading, importedYaml } from "./import-yaml.ts";
 import { shownPath } from "./output.ts";
 import { planNow } from "./plan-now.ts";
 import type { CommandRun, Invocation } from "./run.ts";
+import type { Api } from "../../ui/client/api.ts";
 import { asked } from "./asked.ts";
+import { waiting } from "./waiting.ts";
 import { DRIVER_KEY, openWorld } from "./world.ts";
 
 export const importInstance: CommandRun = async (invocation) => {
@@ -41,8 +43,10 @@ export const importInstance: CommandRun = async (invocation) => {
     throw error;
   });
   const hub = await world.hub();
-  if (hub) await asked(() => hub.api.importInstance(name));
-  else await claimOurselves(settings, driver, kind, agent);
+  const claim = () => (hub ? claimThroughHub(hub.api, name) : claimOurselves(settings, driver, kind, agent));
+  await claim().catch((error: unknown) =>
+    notClaimed(invocation, error, { name, path, isNew: written === null }),
+  );
   // The first look read the files and the claims as they were before.
   await using after = await openWorld(settings, { color: output.color, width: output.width });
   const { changes, held } = (await planNow(after, { targets: [name], allowDelete: [] })).plan;
@@ -111,6 +115,58 @@ async function wanted({ settings, output }: Invocation, name: string): Promise<D
     code: "not-declared",
     message: `the fleet files do not declare "${name}", although its document was written`,
     next: "vm-agent validate tells what is in the fleet folder",
+  });
+}
+
+/** How long the loop may take to read the document, look at the instance and claim it. Milliseconds. */
+const CLAIM_MS = 120_000;
+
+async function claimThroughHub(api: Api, name: string): Promise<void> {
+  const seconds = CLAIM_MS / 1000;
+  try {
+    await waiting(process.stderr, `the loop to claim ${name}, ${seconds} s at most`, () =>
+      asked(() => api.importInstance(name, CLAIM_MS)),
+    );
+  } catch (error) {
+    if (error instanceof VmAgentError) throw error;
+    throw new VmAgentError({
+      code: "no-answer",
+      message: `the loop that runs did not answer within ${seconds} s, or the connection to it broke`,
+      next: `vm-agent why ${name} says whether it is claimed; vm-agent import ${name} goes on where this one stopped`,
+      exit: EXIT.unreachable,
+      cause: error,
+    });
+  }
+}
+
+/** Takes back what was written for a claim that was refused, and says what is left where that is not known. */
+async function notClaimed(
+  { settings, output }: Invocation,
+  error: unknown,
+  { name, path, isNew }: { readonly name: string; readonly path: string; readonly isNew: boolean },
+): Promise<void> {
+  const known = toVmAgentError(error);
+  await using after = await openWorld(settings, { color: output.color, width: output.width });
+  // The answer was lost, and the claim is there.
+  if (
+    after
+      .store()
+      .claims.list()
+      .some((c) => c.name === name)
+  )
+    return;
+  const follows = (await readFolder(settings, output).catch(() => null))?.settings.git.follow ?? false;
+  // A loop that has not answered may claim it yet, and then needs the document. So does a commit that is still to be made.
+  const isKept = !isNew || follows || known.code === "no-answer";
+  if (!isKept) rmSync(path, { force: true });
+  const { code, exit, transient } = known;
+  throw new VmAgentError({
+    code,
+    message: `"${name}" was not imported: ${known.message}; its document ${shownPath(path)} ${isKept ? "is left" : "was removed again"}`,
+    next: known.next,
+    exit,
+    transient,
+    cause: error,
   });
 }
 

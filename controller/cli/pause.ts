@@ -1,7 +1,7 @@
 /** `vm-agent pause NAME` and `resume NAME`: `paused:` in the agent's own document; everything else in the file stays as it is. */
 import { EXIT } from "../base/errors.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
-import { whenInForce } from "./fleet-file.ts";
+import { readByLoop } from "./fleet-file.ts";
 import { shownPath } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 
@@ -13,7 +13,7 @@ async function write({ settings, output, args }: Invocation, paused: boolean): P
   const name = args[0] ?? "";
   const edited = await createFleetEdits(settings, output).setPaused(name, paused);
   const { changed, document } = edited;
-  const inForce = await whenInForce(settings, edited.settings);
+  const inForce = await readByLoop(settings, edited.settings);
   if (output.json) {
     output.out(JSON.stringify({ agent: name, paused, changed, file: document, inForce }));
     return EXIT.done;

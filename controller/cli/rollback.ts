@@ -98,7 +98,7 @@ const refused = (code: string, message: string, next: string): VmAgentError =>
 
 async function untilTaken(api: Api, commit: string): Promise<void> {
   const end = systemClock.now() + TAKEN_DEADLINE_MS;
-  await asked(() => api.reconcile());
+  await asked(() => api.reconcile([], true));
   for (;;) {
     const { revision } = await asked(() => api.getFleet());
     if (revision === commit) return;

@@ -103,7 +103,7 @@ export function diffAgent(c: AgentCase): AgentDiff {
       return hold(
         "foreign",
         `an instance "${agent.name}" exists that vm-agent did not create (${c.is})`,
-        "choose another name in the document, or delete that instance yourself",
+        `choose another name in the document; or remove the document and run vm-agent import ${agent.name}, which takes the instance over as it is`,
       );
     case "hold-deleted":
       return hold(

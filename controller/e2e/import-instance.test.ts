@@ -1,9 +1,13 @@
 /** An instance of somebody else, from outside: not touched, also where a document names it, and imported, beside a loop and without one. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
+import { acquireLock } from "../store/lock.ts";
 import { BUILDER, settings } from "./fleets.ts";
 import { type CommandResult, type Fixture, type Up, createFixture, until } from "./harness.ts";
 
@@ -55,6 +59,7 @@ describe("import beside a loop", () => {
       agents: readonly { name: string; note: string | null }[];
     };
     assert.match(agents.find((a) => a.name === "pet")?.note ?? "", /vm-agent did not create/);
+    assert.match((await agent("pet"))?.held[0]?.release ?? "", /vm-agent import pet/);
     const declared = await fixture.cli("import", "pet", "--yes");
     assert.equal(declared.code, 1, all(declared));
     assert.match(declared.stderr, /pet\.yaml:1 declares "pet" already/);
@@ -140,5 +145,62 @@ describe("import without a loop", () => {
     const plan = await fixture.cli("plan", "--detailed-exitcode");
     assert.equal(plan.code, 0, all(plan));
     assert.deepEqual(await fixture.states(), { pet: "Stopped" });
+  });
+});
+
+describe("an import that is not carried out", () => {
+  let fixture: Fixture;
+  const document = () => join(fixture.fleet, "agents", "pet.yaml");
+  before(async () => {
+    fixture = await createFixture({ "fleet.yaml": settings() });
+    const launched = await fixture.multipass("launch", "--name", "pet", "--memory", "512M", "--disk", "3G");
+    assert.equal(launched.code, 0, all(launched));
+  });
+  after(() => fixture.close());
+
+  /** `vm-agent import pet` with a hub that answers so. */
+  const importWith = async (answer: RequestListener): Promise<CommandResult> => {
+    const server = createServer((request, response) =>
+      request.url === "/health" ? response.end("{}") : answer(request, response),
+    );
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      return await fixture.cliWith({ VM_AGENT_URL: url, VM_AGENT_TOKEN: "t" }, "import", "pet", "--yes");
+    } finally {
+      server.close();
+    }
+  };
+
+  it("that the loop refuses leaves no document behind", async () => {
+    const refused = await importWith((_, response) => {
+      const problem = { code: "world-moved", detail: '"pet" is Stopped now', next: "import it again" };
+      response.writeHead(409, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
+    });
+    assert.equal(refused.code, 1, all(refused));
+    assert.match(
+      refused.stderr,
+      /"pet" was not imported: "pet" is Stopped now; its document .* was removed again/,
+    );
+    assert.equal(existsSync(document()), false);
+  });
+
+  it("that another vm-agent keeps from the lock leaves no document behind", async () => {
+    const lock = acquireLock(fixture.home, { pid: process.pid, command: "vm-agent apply", since: 0 });
+    const refused = await fixture.cli("import", "pet", "--yes");
+    lock.release();
+    assert.equal(refused.code, 1, all(refused));
+    assert.match(refused.stderr, /"vm-agent apply" .* has controlled this fleet .* was removed again/);
+    assert.equal(existsSync(document()), false);
+  });
+
+  it("whose answer is lost says what is left, and goes on from there", async () => {
+    const lost = await importWith((_, response) => response.destroy());
+    assert.equal(lost.code, 69, all(lost));
+    assert.match(lost.stderr, /did not answer within 120 s.* is left/);
+    assert.match(lost.stderr, /vm-agent why pet .*vm-agent import pet goes on/s);
+    assert.equal(existsSync(document()), true);
+    const again = await fixture.cli("import", "pet", "--yes");
+    assert.equal(again.code, 0, all(again));
   });
 });

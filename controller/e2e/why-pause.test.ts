@@ -68,7 +68,7 @@ describe("why, pause and a saved plan beside a loop", () => {
     const original = await readFile(path, "utf8");
     const paused = await fixture.cli("pause", "agent-builder");
     assert.equal(paused.code, 0, all(paused));
-    assert.match(paused.stdout, /agent-builder is paused.*\nThe running loop sees it at once\./);
+    assert.match(paused.stdout, /agent-builder is paused.*\nThe running loop has read it\./);
     assert.equal(
       await readFile(path, "utf8"),
       original.replace("name: agent-builder\n", "name: agent-builder\npaused: true\n"),

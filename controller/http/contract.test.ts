@@ -36,7 +36,7 @@ let importError: VmAgentError | null = null;
 const controller: ControllerPort = {
   fleet: () => EMPTY_FLEET,
   plan: async () => null,
-  reconcile: () => {},
+  reconcile: async () => {},
   apply: async () => ({ accepted: 0 }),
   import: async (name) => {
     if (importError) throw importError;

@@ -31,7 +31,8 @@ export const addControllerRoutes: AddRoutes = (router, { hub, controller }) => {
   router.post("/reconcile", async (ctx) => {
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
     const names = words(body.names, 10_000);
-    loop().reconcile(names);
+    const read = loop().reconcile(names);
+    if (body.wait === true) await read;
     await hub.audit.record("operator", "reconcile", names.join(" ") || "*", {});
     ctx.status = 202;
     ctx.body = { accepted: true, names };

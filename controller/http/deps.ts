@@ -10,8 +10,8 @@ export interface ControllerPort {
   plan(): Promise<unknown>;
   /** What no look at the instances shows: what is held beside it, what is known of names, and what is in flight. */
   known?(): Readonly<Record<string, unknown>>;
-  /** Empty: all. */
-  reconcile(names: readonly string[]): void;
+  /** Empty: all. Resolves when the fleet files as they are now have been read. */
+  reconcile(names: readonly string[]): Promise<void>;
   /** Applies what the loop would hold, because a person saw it and said yes. */
   apply?(request: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Claims a foreign instance that a document names, because a person asked for it. */

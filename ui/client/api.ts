@@ -46,7 +46,13 @@ export interface ServerEvent {
 /** What the calls are made of. */
 export interface Transport {
   get<T>(path: string): Promise<T>;
-  post<T>(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
+  /** `deadline`: milliseconds for this call. */
+  post<T>(
+    path: string,
+    body: unknown,
+    headers?: Readonly<Record<string, string>>,
+    deadline?: number,
+  ): Promise<T>;
   remove<T>(path: string): Promise<T>;
   /** Server-sent events from `path`; ends when the server ends them. */
   events(
@@ -91,9 +97,15 @@ export function createApi(given: ApiOptions): Api {
   };
   const transport: Transport = {
     get: given.get ?? (async <T>(path: string) => (await (await call("GET", path)).json()) as T),
-    post: async <T>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+    post: async <T>(
+      path: string,
+      body: unknown,
+      headers: Readonly<Record<string, string>> = {},
+      within?: number,
+    ) =>
       (await (
         await call("POST", path, {
+          ...(within !== undefined && { signal: AbortSignal.timeout(within) }),
           body: JSON.stringify(body),
           headers: { "content-type": "application/json", ...headers },
         })

@@ -128,13 +128,16 @@ export function createCalls({ get, post, remove }: Transport) {
     getReadings: () => get<Readings>("/fleet/readings"),
     /** null: there is no good fleet yet. */
     getPlan: () => get<Plan | null>("/plan"),
-    reconcile: (names: readonly string[] = []) => post<ReconcileAccepted>("/reconcile", { names }),
+    /** `wait`: answered when the fleet files have been read. */
+    reconcile: (names: readonly string[] = [], wait = false) =>
+      post<ReconcileAccepted>("/reconcile", { names, ...(wait && { wait }) }),
     apply: (order: Known<ApplyRequest>) => post<ApplyAccepted>("/apply", order),
     readLog: (id: string, query: LogQuery & { readonly after?: number } = {}) =>
       get<LogPage>(`/agents/${encodeURIComponent(id)}/logs${queryOf(query)}`),
     logPath: (id: string, query: LogQuery = {}) =>
       `/agents/${encodeURIComponent(id)}/logs/follow${queryOf(query)}`,
-    importInstance: (name: string) => post<Imported>("/import", { name }),
+    importInstance: (name: string, deadline?: number) =>
+      post<Imported>("/import", { name }, undefined, deadline),
 
     listAudit: (query: AuditQuery = {}) => get<AuditPage>(`/audit${queryOf(query)}`),
     /** `known`: a link that was noted earlier and must be there still. */

@@ -52,7 +52,7 @@ export async function aHub() {
   const controller = {
     fleet: () => ({}) as never,
     plan: async () => null,
-    reconcile: () => {},
+    reconcile: async () => {},
     apply: async () => ({ accepted: 0 }) as never,
     import: async (name: string) => ({ imported: name }),
   };

@@ -33,7 +33,7 @@ const hub = createHub({
 });
 await hub.start();
 /** There is no fleet: runtimes are enrolled one by one. */
-const controller = { fleet: () => ({}), plan: async () => null, reconcile: () => {} };
+const controller = { fleet: () => ({}), plan: async () => null, reconcile: async () => {} };
 const http = await listenHttp({ app: createApp({ hub, controller }), hub, bind, port: 0 });
 process.on("message", ({ enrol, nonce }: Enrol) => {
   void hub.enrol(enrol, nonce).then((token) => process.send?.({ token }));

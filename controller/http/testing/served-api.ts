@@ -59,7 +59,7 @@ export function servedApi(): ServedApi {
   const controller: ControllerPort = {
     fleet: () => EMPTY_FLEET,
     plan: async () => null,
-    reconcile: (names) => void nudged.push(names),
+    reconcile: async (names) => void nudged.push(names),
   };
   const api = {
     nudged,

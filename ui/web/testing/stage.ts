@@ -67,7 +67,7 @@ export async function createStage(first: FleetView): Promise<Stage> {
       controller: {
         fleet: () => ({ ...fleet, at: Date.now() }),
         plan: async () => stage.plan,
-        reconcile: (names) => void stage.reconciled.push(names),
+        reconcile: async (names) => void stage.reconciled.push(names),
         apply: async (body) => {
           applied.push(body);
           return { accepted: true };
