@@ -14,7 +14,7 @@ import type { RuntimeBundle } from "../hub/upgrades.ts";
 import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
 import { createFleetSource, type FleetSource } from "../reconcile/fleet-source.ts";
 import type { Store } from "../store/store.ts";
-import { AGENT_PORT_KEY } from "./world.ts";
+import { agentPortsToTry, knownPortTaken, portChoice, rememberPort } from "./hub-ports.ts";
 
 const LAST_GOOD_KEY = "fleet/last-good";
 
@@ -67,34 +67,33 @@ export interface HubParts {
 }
 
 export async function startHub(settings: Settings, desired: Desired | null, parts: HubParts): Promise<Hub> {
-  const wanted = settings.wsPort ?? desired?.settings.hub.agentPort ?? 9090;
+  const choice = portChoice("agents", settings, desired?.settings.hub, parts.store.kv);
+  const hasInstances = parts.store.claims.list().length > 0;
   // The sandbox is on this machine; virtual machines come in by a bridge that need not exist before the first launch.
   const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : BIND_BRIDGES;
-  const make = async (agentPort: number) => {
-    const hub = createHub({
-      store: parts.store,
-      bus: parts.bus,
-      clock: systemClock,
-      settings: {
-        home: settings.home,
-        bind,
-        agentPort,
-        advertise: desired?.settings.hub.advertise ?? "auto",
-        hostNames: [],
-        tls: parts.tls,
-      },
-      limits: {
-        reconnectShortest: positiveNumber(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
-        reconnectLongest: positiveNumber(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
-        ...parts.limits,
-      },
-      runtime: parts.runtime,
-      onError: parts.onError,
-    });
-    await hub.start();
-    return hub;
-  };
-  const before = parts.store.kv.get(AGENT_PORT_KEY);
-  if (wanted !== 0 || typeof before !== "number") return make(wanted);
-  return make(before).catch(() => make(0));
+  const hub = createHub({
+    store: parts.store,
+    bus: parts.bus,
+    clock: systemClock,
+    settings: {
+      home: settings.home,
+      bind,
+      agentPort: agentPortsToTry(choice, hasInstances),
+      advertise: desired?.settings.hub.advertise ?? "auto",
+      hostNames: [],
+      tls: parts.tls,
+    },
+    limits: {
+      reconnectShortest: positiveNumber(process.env, "VM_AGENT_RECONNECT_SHORTEST", 1) * 1000,
+      reconnectLongest: positiveNumber(process.env, "VM_AGENT_RECONNECT_LONGEST", 30) * 1000,
+      ...parts.limits,
+    },
+    runtime: parts.runtime,
+    onError: parts.onError,
+  });
+  await hub.start().catch((error: unknown) => {
+    throw knownPortTaken(error, choice, hasInstances);
+  });
+  await rememberPort(parts.store, "agents", hub.agentPort);
+  return hub;
 }

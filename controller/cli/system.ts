@@ -38,7 +38,7 @@ import { heldBy } from "./loss-hold.ts";
 import { clockAlerts } from "./clock-alerts.ts";
 import { stopAt } from "./stop-at.ts";
 import { aboutDriver, openFleet, startHub } from "./system-parts.ts";
-import { AGENT_PORT_KEY, DRIVER_KEY, readHost } from "./world.ts";
+import { DRIVER_KEY, readHost } from "./world.ts";
 
 export interface System {
   readonly bus: Bus;
@@ -126,7 +126,6 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     tls,
   });
   undo.defer(() => hub.stop());
-  await store.kv.put(AGENT_PORT_KEY, hub.agentPort);
 
   const fleetKey = readOrCreateFleetKey(settings.home);
   const nonce = (name: string) => makeNonce(fleetKey, name);

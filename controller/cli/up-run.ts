@@ -7,6 +7,7 @@ import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
 import { Streams } from "../http/sse.ts";
 import { counted } from "../core/explain-values.ts";
+import { firstFree } from "../hub/listen.ts";
 import type { Desired } from "../core/types.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
 import { reportErrors } from "../reconcile/fleet-report.ts";
@@ -17,6 +18,7 @@ import { provisionFailures } from "./carry-out.ts";
 import { controllerPort } from "./controller-port.ts";
 import { type Faults, hasTerminal, openDashboard } from "./dash.ts";
 import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
+import { portChoice, portsToTry, rememberPort } from "./hub-ports.ts";
 import { outputTo } from "./output-file.ts";
 import { type Output, age, painted, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -72,6 +74,8 @@ export const runUp: CommandRun = async (invocation) => {
         ...(system.hub.settings.tls && { fingerprint: system.hub.settings.tls.fingerprint }),
       });
     tellWhere();
+    const moved = portsMoved(system, servers);
+    if (moved !== "") output.out(moved);
     system.bus.on("hub.listening", tellWhere);
     if (!picture) system.bus.onAny((event) => progress.event(event));
     tellFleet(system, output);
@@ -151,27 +155,29 @@ interface Servers {
 
 /** The API on its own port, and the dashboard's page with the same API on another. */
 async function listen(system: System, version: string): Promise<Servers> {
-  const { hub, settings } = system;
-  const ports = system.source.current().desired?.settings.hub;
+  const { hub, settings, store } = system;
+  const written = system.source.current().desired?.settings.hub;
   const bind = settings.bind;
   const host = bind.includes(":") ? `[${bind}]` : bind;
   const controller = controllerPort(system, version);
+  const listenOn = async (
+    use: "API" | "dashboard",
+    app: ReturnType<typeof createApp>,
+  ): Promise<HttpServer> => {
+    const ports = portsToTry(portChoice(use, settings, written, store.kv));
+    const server = await firstFree(ports, (port) => listenHttp({ app, hub, bind, port }));
+    await rememberPort(store, use, server.port);
+    return server;
+  };
   // One number of live streams for both.
   const streams = new Streams(hub.limits);
-  const http = await listenHttp({
-    app: createApp({ hub, controller, streams }),
-    hub,
-    bind,
-    port: settings.httpPort ?? ports?.httpPort ?? 9091,
-  });
+  const http = await listenOn("API", createApp({ hub, controller, streams }));
   const origins: string[] = [];
   const { page } = await import("../http/web.ts");
-  const dashboard = await listenHttp({
-    app: createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
-    hub,
-    bind,
-    port: settings.dashboardPort ?? ports?.dashboardPort ?? 9092,
-  });
+  const dashboard = await listenOn(
+    "dashboard",
+    createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
+  );
   // The same page under each name that this machine's own browser has for it.
   const names = [host, "localhost", "127.0.0.1", "[::1]"];
   const scheme = hub.settings.tls ? "https" : "http";
@@ -182,6 +188,24 @@ async function listen(system: System, version: string): Promise<Servers> {
     dashboard: `${scheme}://${host}:${dashboard.port}`,
   };
   return { view: () => controller.fleet() as FleetView, http, dashboard, urls };
+}
+
+/** Which ports are not the usual ones although none were written; empty: all are as usual. */
+function portsMoved({ hub, settings, source }: System, { http, dashboard }: Servers): string {
+  const written = source.current().desired?.settings.hub;
+  const moved = (
+    [
+      ["agents", hub.agentPort],
+      ["API", http.port],
+      ["dashboard", dashboard.port],
+    ] as const
+  ).filter(([use, port]) => {
+    const choice = portChoice(use, settings, written, null);
+    return choice.written === null && port !== choice.usual;
+  });
+  if (moved.length === 0) return "";
+  const list = moved.map(([use, port]) => `${use} ${port}`).join(", ");
+  return `another program has the usual ports; this fleet keeps its own from now on: ${list}`;
 }
 
 function heading(output: Output, system: System): void {

@@ -84,7 +84,12 @@ export function resolveSettings(fleet: FleetDocument | undefined): FleetSettings
       ...(disk === undefined ? {} : { disk: parseSize(disk) }),
     },
     git: { follow: FLEET_DEFAULTS.git.follow, ...git, interval: parseDuration(interval) },
-    hub: { ...FLEET_DEFAULTS.hub, ...fleet?.hub },
+    hub: {
+      advertise: fleet?.hub?.advertise ?? FLEET_DEFAULTS.hub.advertise,
+      agentPort: fleet?.hub?.agentPort ?? null,
+      httpPort: fleet?.hub?.httpPort ?? null,
+      dashboardPort: fleet?.hub?.dashboardPort ?? null,
+    },
     notify: fleet?.notify ?? [],
   };
 }

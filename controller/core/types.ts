@@ -126,9 +126,10 @@ export interface FleetSettings {
   readonly hub: {
     /** `auto`, or host[:port] that instances reach. */
     readonly advertise: string;
-    readonly agentPort: number;
-    readonly httpPort: number;
-    readonly dashboardPort: number;
+    /** null: not written, so the usual one or, where that is busy, a free one that is remembered. 0: any. */
+    readonly agentPort: number | null;
+    readonly httpPort: number | null;
+    readonly dashboardPort: number | null;
   };
   readonly notify: readonly { readonly url: string; readonly on: readonly string[] }[];
 }

@@ -128,7 +128,7 @@ describe("import without a loop", () => {
   it("writes the snapshots and the mounts of a stopped instance, and claims it under the lock", async () => {
     for (const args of [
       ["launch", "--name", "pet", "--cpus", "2", "--memory", "1G", "--disk", "4G"],
-      ["mount", fixture.folder, "pet:/mnt/work"],
+      ["mount", fixture.fleet, "pet:/mnt/work"],
       ["stop", "pet"],
       ["snapshot", "pet", "--name", "first", "--comment", "as it was: good"],
     ]) {

@@ -19,6 +19,7 @@ import { createClockWatch } from "./clock-watch.ts";
 import { hostName } from "./hosts.ts";
 import { createHubAgents } from "./hub-agents.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { firstFree } from "./listen.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Lockout } from "./lockout.ts";
 import { createMessages } from "./messages.ts";
@@ -40,8 +41,8 @@ export interface HubSettings {
   readonly home: string;
   /** Address that the agent port binds, or BIND_BRIDGES: loopback, and the bridges that lead to virtual machines. */
   readonly bind: string;
-  /** 0 picks one. */
-  readonly agentPort: number;
+  /** Tried in this order; 0 picks one. */
+  readonly agentPort: number | readonly number[];
   /** `auto`, or host[:port] that instances reach. */
   readonly advertise: string;
   /** Names (addresses need no entry) under which hub and HTTP may be called besides `localhost`. */
@@ -161,7 +162,8 @@ export function createHub(deps: HubDeps) {
   const requests = createTaskRequests({ engine, registry, store, limits });
 
   let door: AgentPort | null = null;
-  let port = settings.agentPort;
+  const ports = [settings.agentPort].flat();
+  let port = ports[0] ?? 0;
   let sweeping: NodeJS.Timeout | null = null;
   let lastPrune = Number.NEGATIVE_INFINITY;
   let pruning: Promise<unknown> | null = null;
@@ -262,20 +264,22 @@ export function createHub(deps: HubDeps) {
         server.on("upgrade", sockets.handleUpgrade);
         return server;
       };
-      const { bind, agentPort, advertise } = settings;
+      const { bind, advertise } = settings;
       const changed = (problem: string | null) => {
         if (door) bus.emit("hub.listening", { addresses: listening(), problem });
         else if (problem !== null) onError(new Error(problem));
       };
-      door = await openAgentPort({
-        make,
-        bind,
-        port: agentPort,
-        advertise,
-        interfaces,
-        every: limits.interfacesInterval,
-        changed,
-      });
+      door = await firstFree(ports, (each) =>
+        openAgentPort({
+          make,
+          bind,
+          port: each,
+          advertise,
+          interfaces,
+          every: limits.interfacesInterval,
+          changed,
+        }),
+      );
       port = door.port;
       sweeping = setInterval(sweep, limits.sweep);
     },

@@ -14,6 +14,17 @@ export async function listen(server: Server, port: number, host: string): Promis
   return (server.address() as AddressInfo).port;
 }
 
+/** What `open` gives for the first of these ports that no other program has. Rejects with the error of the last one. */
+export async function firstFree<T>(ports: readonly number[], open: (port: number) => Promise<T>): Promise<T> {
+  const [port = 0, ...others] = ports;
+  try {
+    return await open(port);
+  } catch (error) {
+    if (others.length === 0 || (error as { code?: string }).code !== "port-in-use") throw error;
+    return firstFree(others, open);
+  }
+}
+
 export function listenError(error: NodeJS.ErrnoException, port: number, host: string): VmAgentError {
   const used = error.code === "EADDRINUSE";
   return new VmAgentError({

@@ -210,8 +210,8 @@ test("bounded, and without what looks like a secret", () => {
 });
 
 test("the hub's addresses are read as the runtime reads them", () => {
-  const read = (hub: readonly string[], port = 9090) => hubAddresses({ hub, port });
-  assert.deepEqual(read([]), { hub: [], gateway: 9090 });
+  const read = (hub: readonly string[], port?: number) => hubAddresses({ hub, port }, 19_090);
+  assert.deepEqual(read([]), { hub: [], gateway: 19_090 }, "nothing is inside: the port in use");
   assert.deepEqual(read(["10.0.0.1", "hub.example:1", "wss://[fe80::1]:443/agent#sha256:ab"], 7), {
     hub: [
       { host: "10.0.0.1", port: 7 },

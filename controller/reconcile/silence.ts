@@ -158,13 +158,16 @@ function redact(text: string, hide: readonly string[]): string {
     .replace(/\b(?=[A-Za-z0-9_+=-]*\d)(?=[A-Za-z0-9_+=-]*[A-Za-z])[A-Za-z0-9_+=-]{32,}/g, "***");
 }
 
-/** Where the settings inside say that the hub is; as the runtime itself reads them. */
-export function hubAddresses(settings: Readonly<Record<string, unknown>>): {
+/** Where the settings inside say that the hub is, as the runtime itself reads them; without a port inside: the hub's own. */
+export function hubAddresses(
+  settings: Readonly<Record<string, unknown>>,
+  hubPort: number,
+): {
   readonly hub: readonly HubAddress[];
   /** The port at which the gateway is asked, too; null: it is not, because hub and runtime share a machine. */
   readonly gateway: number | null;
 } {
-  const port = typeof settings.port === "number" ? settings.port : 9090;
+  const port = typeof settings.port === "number" ? settings.port : hubPort;
   const all = Array.isArray(settings.hub) ? settings.hub.filter((a) => typeof a === "string") : [];
   const hub = all.flatMap((address) => {
     const [, bracketed, plain, given] =

@@ -1,6 +1,7 @@
 /** Looks into Running instances whose runtime is silent, so that their condition says why; changes nothing in them. */
 import { INSTALL_ARGV } from "../../provisioning/install-script.ts";
 import { silenceScript } from "../../provisioning/silence-script.ts";
+import { FLEET_DEFAULTS } from "../core/desired-values.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import type { Claim, Instant, RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
@@ -15,6 +16,8 @@ export interface SilencesDeps extends InsideDeps {
   readonly store: Store;
   readonly fence: number;
   readonly runtime: RuntimePort;
+  /** The agent port in use. */
+  readonly ownership?: { readonly hubPort: () => number };
 }
 
 /** All that the script waits for, and a guest that is slow. Milliseconds. */
@@ -130,7 +133,10 @@ export class Silences {
     const stranger = strangerInside(name, inside, isClaimed(claim));
     if (inside.kind === "seen" && stranger !== null) return blind(name, stranger);
     const settings = inside.kind === "seen" ? inside.settings : {};
-    const { hub, gateway } = hubAddresses(settings);
+    const { hub, gateway } = hubAddresses(
+      settings,
+      this.#deps.ownership?.hubPort() ?? FLEET_DEFAULTS.hub.agentPort,
+    );
     // Once more: the look took its time.
     await reaffirm(this.#deps, name);
     try {

@@ -18,6 +18,8 @@ import type { Loss } from "../../store/loss.ts";
 import { openStore } from "../../store/sqlite.ts";
 import { type HubFile, databasePath, findHub, readHubFile } from "../home.ts";
 import { reachedKey } from "../../reconcile/keys.ts";
+import type { Store } from "../../store/store.ts";
+import { PORT_KEYS } from "../hub-ports.ts";
 import { AGENT_PORT_KEY, DRIVER_KEY } from "../world.ts";
 
 export interface DriverLook {
@@ -41,6 +43,8 @@ export type Stored =
       readonly reached: ReadonlyMap<string, number>;
       /** By how many milliseconds the clock jumped, where that makes ages uncertain; null: it is trusted. */
       readonly clockJumped: number | null;
+      /** Of the last run. */
+      readonly ports: Pick<Store["kv"], "get">;
     }
   | { readonly kind: "refused"; readonly losses: readonly Loss[]; readonly error: VmAgentError };
 
@@ -141,7 +145,17 @@ function lookAtStore(home: string): Stored {
           return typeof port === "number" ? [[name, port] as const] : [];
         }),
       );
-      return { kind: "open", losses, claims, driver, agentPort, reached, clockJumped };
+      const ports = new Map(PORT_KEYS.map((key) => [key, store.kv.get(key)]));
+      return {
+        kind: "open",
+        losses,
+        claims,
+        driver,
+        agentPort,
+        reached,
+        clockJumped,
+        ports: { get: (key) => ports.get(key) ?? null },
+      };
     } finally {
       // A store that only reads has nothing to wait for.
       void store.close();

@@ -129,9 +129,13 @@ describe("checks", () => {
     const hub = { advertise: "auto", agentPort: 2, httpPort: 3, dashboardPort: 4 };
     const short = (...args: Parameters<typeof portsWanted>) =>
       portsWanted(...args).map((w) => `${w.bind}:${w.port}`);
-    assert.deepEqual(short(settings, hub, false, false), ["bridges:2", "127.0.0.1:1", "127.0.0.1:4"]);
-    assert.deepEqual(short(settings, null, true, false), ["127.0.0.1:9090", "127.0.0.1:1", "127.0.0.1:9092"]);
-    assert.deepEqual(short(settings, null, false, true)[0], "127.0.0.1:9090");
+    assert.deepEqual(short(settings, hub, false, false, null), ["bridges:2", "127.0.0.1:1", "127.0.0.1:4"]);
+    assert.deepEqual(short(settings, null, true, false, null), [
+      "127.0.0.1:9090",
+      "127.0.0.1:1",
+      "127.0.0.1:9092",
+    ]);
+    assert.deepEqual(short(settings, null, false, true, null)[0], "127.0.0.1:9090");
   });
 });
 

@@ -2,38 +2,45 @@
 import type { Settings } from "../../base/env.ts";
 import type { FleetSettings } from "../../core/types.ts";
 import { BIND_BRIDGES } from "../../hub/addresses.ts";
+import type { Store } from "../../store/store.ts";
+import { agentPortsToTry, type PortUse, portChoice, portsToTry } from "../hub-ports.ts";
 
 export interface PortWanted {
-  readonly what: "agents" | "API" | "dashboard";
+  readonly what: PortUse;
   /** 0: any free one. */
   readonly port: number;
+  /** False: where it is busy, the hub takes another. */
+  readonly isOnly: boolean;
   /** An address, or BIND_BRIDGES. */
   readonly bind: string;
   readonly variable: string;
 }
 
-/** As `up` decides: this invocation's settings, then `kind: Fleet`, then the defaults. */
+/** What the last run left in the database. */
+export interface PortMemory {
+  readonly kv: Pick<Store["kv"], "get">;
+  readonly hasInstances: boolean;
+}
+
+/** As `up` decides: this invocation's settings, then `kind: Fleet`, then those of the last run, then the usual ones. */
 export function portsWanted(
   settings: Pick<Settings, "httpPort" | "wsPort" | "dashboardPort" | "bind">,
   hub: FleetSettings["hub"] | null,
   sandbox: boolean,
   bindIsSet: boolean,
+  memory: PortMemory | null,
 ): readonly PortWanted[] {
   const { bind } = settings;
+  const wanted = (what: PortWanted["what"], variable: string, at = bind): PortWanted => {
+    const choice = portChoice(what, settings, hub, memory?.kv ?? null);
+    const ports =
+      what === "agents" ? agentPortsToTry(choice, memory?.hasInstances ?? false) : portsToTry(choice);
+    return { what, port: ports[0] ?? 0, isOnly: ports.length === 1, bind: at, variable };
+  };
   return [
-    {
-      what: "agents",
-      port: settings.wsPort ?? hub?.agentPort ?? 9090,
-      // Virtual machines come in by a bridge that need not be there before the first launch.
-      bind: sandbox || bindIsSet ? bind : BIND_BRIDGES,
-      variable: "VM_AGENT_WS_PORT",
-    },
-    { what: "API", port: settings.httpPort ?? hub?.httpPort ?? 9091, bind, variable: "VM_AGENT_HTTP_PORT" },
-    {
-      what: "dashboard",
-      port: settings.dashboardPort ?? hub?.dashboardPort ?? 9092,
-      bind,
-      variable: "VM_AGENT_DASHBOARD_PORT",
-    },
+    // Virtual machines come in by a bridge that need not be there before the first launch.
+    wanted("agents", "VM_AGENT_WS_PORT", sandbox || bindIsSet ? bind : BIND_BRIDGES),
+    wanted("API", "VM_AGENT_HTTP_PORT"),
+    wanted("dashboard", "VM_AGENT_DASHBOARD_PORT"),
   ];
 }

@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { BIND_BRIDGES, bridgeAddresses } from "../../hub/addresses.ts";
+import { STEP } from "../hub-ports.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
 import type { Patient, RunningHub } from "./patient.ts";
@@ -37,7 +38,10 @@ export async function wantedPorts(patient: Patient): Promise<readonly PortWanted
   const read = await patient.fleet();
   const look = await patient.driver().catch(() => null);
   const hub = read.ok ? read.desired.settings.hub : null;
-  return portsWanted(patient.settings, hub, look?.info.sandbox ?? false, Boolean(patient.env.VM_AGENT_BIND));
+  const stored = patient.stored();
+  const memory = stored.kind === "open" ? { kv: stored.ports, hasInstances: stored.claims.length > 0 } : null;
+  const bindIsSet = Boolean(patient.env.VM_AGENT_BIND);
+  return portsWanted(patient.settings, hub, look?.info.sandbox ?? false, bindIsSet, memory);
 }
 
 const portsOf = ({ file }: RunningHub): string =>
@@ -52,11 +56,17 @@ async function portFinding(wanted: PortWanted, patient: Patient): Promise<Findin
   if (code === "EADDRINUSE") {
     const [holder] = await portHolders(port, patient);
     const who = holder ? `pid ${holder.pid} (${shorten(holder.command)})` : "a program of another user";
+    if (!wanted.isOnly)
+      return {
+        level: "warn",
+        found: `port ${port} for ${forWhom(what)} is taken by ${who}`,
+        next: `nothing has to be done: the next start takes another port and keeps it; ${variable}=${port + STEP} chooses one`,
+      };
     const stop = holder ? "stop it" : `find it as root (lsof -i :${port}) and stop it`;
     return {
       level: "bad",
       found: `port ${port} for ${forWhom(what)} is taken by ${who}`,
-      next: `${stop}, or choose another: ${variable}=${port + 100}`,
+      next: `${stop}, or choose another: ${variable}=${port + STEP}`,
     };
   }
   if (code === "EACCES")

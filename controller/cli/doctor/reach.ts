@@ -24,7 +24,7 @@ export const reach: Check<Patient> = {
     return reachFindings({
       advertise: read.ok ? read.desired.settings.hub.advertise : "auto",
       bind: agents?.bind ?? patient.settings.bind,
-      port: agents?.port ?? 9090,
+      port: agents?.port ?? 0,
       sandbox: look.info.sandbox,
       instancesRun: some,
       interfaces: networkInterfaces(),

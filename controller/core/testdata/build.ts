@@ -98,7 +98,7 @@ export const SETTINGS: FleetSettings = {
   drift: { mode: "correct" },
   limits: {},
   git: { follow: false, interval: 60_000 },
-  hub: { advertise: "auto", agentPort: 9090, httpPort: 9091, dashboardPort: 9092 },
+  hub: { advertise: "auto", agentPort: null, httpPort: null, dashboardPort: null },
   notify: [],
 };
 
