@@ -7,7 +7,7 @@ import type { Invocation } from "./run.ts";
 import { asked } from "./asked.ts";
 import { cancelOnSignal } from "./task-signals.ts";
 import { type Sink, contentOf, stream } from "./task-stream.ts";
-import { sayWhatItWaitsFor } from "./task-waits.ts";
+import { queuedText, sayWhatItWaitsFor } from "./task-waits.ts";
 
 export interface Chosen {
   readonly capability?: string;
@@ -72,7 +72,7 @@ export async function giveMany(
   const ended = await Promise.all(
     tasks.map(async ({ taskId, agent, status }) => {
       const lines = prefixed(agent, output);
-      if (status === "queued") lines.note("queued: it is busy or offline; waiting (Ctrl-C cancels it)");
+      if (status === "queued") lines.note(await queuedText(api, agent));
       {
         using _waits = sayWhatItWaitsFor(api, taskId, (line) => process.stderr.isTTY && lines.note(line));
         await stream(api, taskId, output.json, lines.sink);

@@ -1,7 +1,8 @@
 /** task-waits.ts: a queue and an offline agent are told apart, and what is not queued any more says nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sayWhatItWaitsFor, waitsText } from "./task-waits.ts";
+import type { FleetView } from "../../ui/client/types.ts";
+import { queuedText, sayWhatItWaitsFor, waitsText } from "./task-waits.ts";
 
 type Asked = Parameters<typeof sayWhatItWaitsFor>[0];
 
@@ -32,3 +33,13 @@ test("nothing of what has begun, or is over by then", async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(lines, []);
 });
+
+for (const [wanted, words] of [
+  ["stopped", /a is stopped by its document.*vm-agent start a /],
+  ["suspended", /a is suspended by its document.*vm-agent start a /],
+  ["running", /a is busy or offline/],
+] as const)
+  test(`a queued task of an agent that is to be ${wanted} says what it waits for`, async () => {
+    const getFleet = async () => ({ agents: [{ name: "a", wanted }] }) as unknown as FleetView;
+    assert.match(await queuedText({ getFleet }, "a"), words);
+  });

@@ -7,7 +7,7 @@ import { numberOption, timeOption } from "./number-option.ts";
 import { age, table } from "./output.ts";
 import { withInput } from "./task-input.ts";
 import { cancelOnSignal } from "./task-signals.ts";
-import { sayWhatItWaitsFor } from "./task-waits.ts";
+import { queuedText, sayWhatItWaitsFor } from "./task-waits.ts";
 import { readTask } from "./given-task.ts";
 import { contentOf, stream, terminalSafe } from "./task-stream.ts";
 import { openOutputFile, paced } from "./task-to-file.ts";
@@ -84,8 +84,7 @@ async function give(
   using signalled = cancelOnSignal(api, output);
   const accepted = await submit();
   signalled.watch(accepted.taskId);
-  if (accepted.status === "queued")
-    output.err(output.paint("dim", `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`));
+  if (accepted.status === "queued") output.err(output.paint("dim", await queuedText(api, name)));
   let missing = 0;
   {
     const say = (line: string) => process.stderr.isTTY && output.err(output.paint("dim", line));

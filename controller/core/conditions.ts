@@ -190,8 +190,13 @@ export function agentStatus(
     size: agent?.size ?? null,
     seenSize: mine?.size ?? null,
     ipv4: mine?.ipv4 ?? [],
+    // The heartbeats of an instance that is down are of the time before.
     runtime: runtime
-      ? { status: runtime.status, version: runtime.version, lastSeen: runtime.lastSeen }
+      ? {
+          status: isDown(facts) ? "offline" : runtime.status,
+          version: runtime.version,
+          lastSeen: runtime.lastSeen,
+        }
       : null,
     tasks: { running: runtime?.runningTasks ?? 0, queued: runtime?.queuedTasks ?? 0 },
     snapshots: mine?.snapshots?.map((s) => s.name) ?? null,
@@ -208,6 +213,10 @@ export function agentStatus(
     notes: notesOf(facts),
   };
 }
+
+const DOWN: readonly string[] = ["Stopped", "Suspended", "Deleted"];
+const isDown = ({ unobservable, instance }: AgentFacts): boolean =>
+  unobservable === null && (instance === undefined || DOWN.includes(instance.state));
 
 const withoutName = ({ agent: _, ...next }: NextTry): Omit<NextTry, "agent"> => next;
 

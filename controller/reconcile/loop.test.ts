@@ -66,6 +66,26 @@ describe("turns", () => {
     assert.ok(scene.world.get("a"));
   });
 
+  it("while only its own step waits it does not look each second; what others began it looks at less and less often", async () => {
+    const scene = await start([{ name: "a" }, { name: "b" }]);
+    const instance = await scene.running({ name: "b" });
+    scene.loop.start();
+    await scene.clock.until("it is launching", () => scene.loop.working.get("a")?.step === "launch");
+    await scene.clock.advance(4_000);
+    scene.lists = 0;
+    await scene.clock.advance(10_000);
+    assert.equal(scene.loop.working.get("a")?.step, "launch");
+    assert.ok(scene.lists <= 2, `${scene.lists} lists in 10 s of a launch`);
+    await settle(scene);
+    // Somebody restarts it, and that takes minutes.
+    instance.state = "Restarting";
+    instance.coming = [];
+    scene.loop.wake();
+    scene.lists = 0;
+    await scene.clock.advance(120_000);
+    assert.ok(scene.lists >= 5 && scene.lists <= 12, `${scene.lists} lists in two minutes of a restart`);
+  });
+
   it("a wedged daemon does not wedge it", async () => {
     const scene = await start([{ name: "a" }]);
     await scene.running({ name: "a" });

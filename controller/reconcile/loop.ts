@@ -21,7 +21,7 @@ import { revokeNobodies } from "./nobodies.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { Scope } from "./scope.ts";
 import { isStillWanted } from "./still-wanted.ts";
-import { isSettled, openAgents, untilNext } from "./settled.ts";
+import { isSettled, isSettling, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
 import { Waiters } from "./waiters.ts";
 import { Wakes } from "./wakes.ts";
@@ -55,6 +55,8 @@ export class Loop {
   #turns = 0;
   /** For each agent in flight: ends its waits when its change is no longer wanted. */
   readonly #cuts = new Map<string, () => void>();
+  /** For how many looks in a row something has been on its way. */
+  #settling = 0;
   /** The last look found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
@@ -183,7 +185,8 @@ export class Loop {
   #untilNext({ settings }: Desired): number {
     const { clock, random } = this.#deps;
     const retry = this.#care.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
-    return untilNext(this.#turn, jittered(settings.interval, random()), retry);
+    this.#settling = this.#turn && isSettling(this.#turn) ? this.#settling + 1 : 0;
+    return untilNext(jittered(settings.interval, random()), retry, this.#settling);
   }
 
   async #look(desired: Desired): Promise<Turn | null> {

@@ -50,11 +50,17 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
 export const openAgents = ({ changes, held }: Plan): ReadonlySet<string> =>
   new Set([...changes, ...held.flatMap((h) => h.would ?? [])].map((c) => c.agent));
 
-/** How long until the next look. `retry`: milliseconds until something may be tried again; null: nothing is to be. */
-export function untilNext(turn: Turn | null, interval: number, retry: number | null): number {
-  // What is on its way is looked at again soon; nobody tells us when a boot or a shutdown is over.
-  const settling = turn?.plan.held.some((h) => h.reason === "waiting") ? SETTLING_MS : interval;
-  return Math.max(0, Math.min(interval, settling, retry ?? interval));
+/** Something is on its way of which no event tells. Work in flight looks for itself, and its end wakes the loop. */
+export const isSettling = ({ plan, busy }: Turn): boolean =>
+  plan.held.some((h) => h.reason === "waiting" && !busy?.has(h.agent));
+
+/**
+ * How long until the next look. `retry`: milliseconds until something may be tried again; null: nothing is to be. `settling`:
+ * for how many looks in a row something has been on its way; each doubles the pause.
+ */
+export function untilNext(interval: number, retry: number | null, settling: number): number {
+  const soon = settling > 0 ? SETTLING_MS * 2 ** Math.min(settling - 1, 20) : interval;
+  return Math.max(0, Math.min(interval, soon, retry ?? interval));
 }
 
 const SETTLING_MS = 1000;
