@@ -60,9 +60,12 @@ function explainOne(error: RawError): Problem {
       const name = String(params.additionalProperty);
       const fields = Object.keys((parentSchema.properties as object | undefined) ?? {});
       const owner = typeof parentSchema["x-word"] === "string" ? parentSchema["x-word"] : "this object";
+      const isMerge = name === "<<";
       return {
         pointer: `${instancePath}/${escapePointer(name)}`,
-        message: `is not a field of ${owner}`,
+        message: isMerge
+          ? "is a merge key of YAML 1.1, which is not supported; write what is shared as a kind: Profile, and name it with profile:"
+          : `is not a field of ${owner}`,
         found: quote(name),
         allowed: fields.join(", "),
         suggestion: didYouMean(name, fields),
@@ -212,6 +215,12 @@ function hint(value: unknown, schema: Readonly<Record<string, unknown>>): string
   }
   if (typeof value === "number" && schema["x-min-ms"] !== undefined)
     return `write its unit, such as ${value}s`;
+  if (schema["x-min-bytes"] !== undefined) {
+    const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)\s*([tp])(?:i?b)?$/i.exec(String(value)) ?? [];
+    const factor = unit.toLowerCase() === "p" ? 1024 ** 2 : 1024;
+    if (amount !== undefined)
+      return `Multipass has no unit ${unit}; write ${Math.round(Number(amount) * factor)}G`;
+  }
   const bare = typeof value === "number" || typeof value === "boolean";
   const pattern = typeof schema.pattern === "string" ? new RegExp(schema.pattern, "u") : /(?:)/;
   if (bare && types.includes("string") && !numeric && pattern.test(String(value)))

@@ -135,8 +135,9 @@ test("tasks that are refused, and the words", () => {
   assert.deepEqual(words({ type: "git:clone", repo: "--upload-pack=x", destination: "/d" }), [
     '/repo is "--upload-pack=x"; allowed: the address of a repository such as https://github.com/user/repo',
   ]);
-  assert.deepEqual(words({ type: "exec", command: "ls", timeout: "soon" }), [
-    '/timeout is "soon"; allowed: milliseconds from 1 to 604800000, or a duration such as 90s, 10m or 1h',
+  assert.deepEqual(words({ type: "exec", command: "ls", timeout: "30s" }), []);
+  assert.deepEqual(words({ type: "exec", command: "ls", timeout: "30 s" }), [
+    '/timeout is "30 s"; allowed: milliseconds from 1 to 604800000, or a duration such as 90s, 10m or 1h',
   ]);
 });
 
@@ -215,4 +216,13 @@ test("did you mean", () => {
   assert.equal(didYouMean("stauts", ["start", "status"]), 'did you mean "status"?');
   assert.equal(didYouMean("xyz", ["memory", "cpu"]), null);
   assert.equal(describeValue("x".repeat(100)).length, 62);
+});
+
+test("what Multipass or YAML 1.2 does not know is named, with what to write instead", () => {
+  const agent = { kind: "Agent", name: "a", "<<": { cpu: 1 }, memory: "1T", disk: "1.5 TiB" };
+  const problems = new Map(validateDocument(agent).map((p) => [p.pointer, p]));
+  assert.match(problems.get("/<<")?.message ?? "", /merge key.*not supported.*kind: Profile/);
+  assert.match(problems.get("/memory")?.message ?? "", /a size in K, M or G/);
+  assert.equal(problems.get("/memory")?.suggestion, "Multipass has no unit T; write 1024G");
+  assert.equal(problems.get("/disk")?.suggestion, "Multipass has no unit T; write 1536G");
 });

@@ -1,6 +1,6 @@
 /** `vm-agent backup FILE`: everything that must be remembered in one file; with `--restore`: back again. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { makeHome } from "../base/home.ts";
 import { bytes } from "../core/explain-values.ts";
@@ -16,11 +16,16 @@ const FLEET_KEY = "fleet-key";
 const OPERATOR_TOKEN = "operator-token";
 
 export const backup: CommandRun = async (invocation) => {
-  const file = resolve(invocation.args[0] ?? "");
-  return invocation.options.restore === true ? restore(invocation, file) : write(invocation, file);
+  const [given = ""] = invocation.args;
+  const file = resolve(given);
+  // As it was typed: relative or absolute.
+  const shown = isAbsolute(given) ? file : shownPath(file);
+  return invocation.options.restore === true
+    ? restore(invocation, file, shown)
+    : write(invocation, file, shown);
 };
 
-function write({ settings, options, output, version }: Invocation, target: string): number {
+function write({ settings, options, output, version }: Invocation, target: string, shown: string): number {
   const database = databasePath(settings.home);
   if (!existsSync(database)) {
     throw new VmAgentError({
@@ -42,7 +47,7 @@ function write({ settings, options, output, version }: Invocation, target: strin
     output.out(JSON.stringify({ file: target, ...about }));
     return EXIT.done;
   }
-  output.out(`${shownPath(target)}: ${bytes(about.bytes)}, readable by you alone`);
+  output.out(`${shown}: ${bytes(about.bytes)}, readable by you alone`);
   output.out("  in it: claims, tasks with output, audit, hashes of credentials, history");
   if (about.keys.includes(FLEET_KEY))
     output.out(`  and ${about.keys.join(" and ")}: keep the file as you keep a key`);
@@ -54,7 +59,7 @@ function write({ settings, options, output, version }: Invocation, target: strin
   return EXIT.done;
 }
 
-function restore({ settings, output }: Invocation, file: string): number {
+function restore({ settings, output }: Invocation, file: string, shown: string): number {
   makeHome(settings.home);
   const lock = acquireLock(settings.home, {
     pid: process.pid,
@@ -72,7 +77,7 @@ function restore({ settings, output }: Invocation, file: string): number {
       output.out(JSON.stringify({ restored: file, madeAt: about.madeAt, kept, auditBrokenAt: broken }));
       return EXIT.done;
     }
-    tell(output, { madeAt: about.madeAt, file, kept, keys, broken });
+    tell(output, { madeAt: about.madeAt, file: shown, kept, keys, broken });
     return EXIT.done;
   } finally {
     lock.release();
@@ -95,7 +100,7 @@ function tell(
     broken: number | null;
   }>,
 ): void {
-  output.out(`restored from ${shownPath(file)}, made ${new Date(madeAt).toISOString()}`);
+  output.out(`restored from ${file}, made ${new Date(madeAt).toISOString()}`);
   if (kept) output.out(`  the database that was there is now ${shownPath(kept)}`);
   for (const line of keys) output.out(`  ${line}`);
   if (broken !== null)

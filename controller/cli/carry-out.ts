@@ -73,12 +73,18 @@ export async function throughHub(
     said: (agent) => said.get(agent) ?? "",
     hint: "Ctrl-C: leave; the loop goes on with it",
   });
+  // An agent whose document was just removed is held until its approval arrives; what is held at the end is printed then.
+  const held = new Map<string, AnyEvent>();
+  const isToGo = (name: string) =>
+    order?.changes.some(({ agent, action }) => agent === name && action === "destroy") ?? false;
   const watching = new AbortController();
   const { promise: watched, resolve: isWatched } = Promise.withResolvers<void>();
   const watch = (async () => {
     for await (const { event, data } of api.events(api.eventsPath(), null, watching.signal)) {
       isWatched();
-      progress.event({ name: event, at: (data as { readonly at: number }).at, data } as AnyEvent);
+      const told = { name: event, at: (data as { readonly at: number }).at, data } as AnyEvent;
+      if (told.name === "agent.held" && isToGo(told.data.agent)) held.set(told.data.agent, told);
+      else progress.event(told);
     }
   })()
     .catch(() => {})
@@ -96,7 +102,12 @@ export async function throughHub(
     const before = await api.getFleet();
     await asked(() => api.apply(order as Order));
     const patience = new Patience(patienceMs(process.env), progress.note);
-    return await untilDone(api, order, before.turns, said, patience);
+    const outcome = await untilDone(api, order, before.turns, said, patience);
+    for (const { agent } of outcome.held) {
+      const event = held.get(agent);
+      if (event) progress.event(event);
+    }
+    return outcome;
   } finally {
     watching.abort();
     await watch;

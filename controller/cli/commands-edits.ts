@@ -71,9 +71,10 @@ export const EDITS: readonly CommandSpec[] = [
     load: async () => (await import("./snapshot.ts")).restore,
   },
   {
-    usage: "destroy <names...>",
+    usage: "destroy [names...]",
     summary: "remove the documents, and have the instances destroyed with their disks and snapshots",
     options: [
+      ["--all", "every agent of the fleet, and every instance of it whose document is gone"],
       ["--force", "do not ask for the name; what is protected needs --allow-delete NAME then"],
       ALLOW,
       COMMIT,

@@ -5,16 +5,36 @@ import { converge, type Written } from "./converge.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { unknownAgent } from "./names.ts";
-import type { Output } from "./output.ts";
+import { type Output, counted } from "./output.ts";
 import { list } from "./plan-now.ts";
 import type { CommandRun } from "./run.ts";
 import { openWorld } from "./world.ts";
 
 export const destroy: CommandRun = async (invocation) => {
-  const { settings, output, args, options } = invocation;
+  const { settings, output, options } = invocation;
   const { agents } = await readFolder(settings, output);
   const claims = await claimsOf(invocation);
   const documents = new Set(agents.map((a) => a.document));
+  const all = options.all === true;
+  if (all === invocation.args.length > 0)
+    throw new VmAgentError({
+      code: "usage",
+      message: all ? "names and --all are given" : "NAME is missing",
+      next: "vm-agent destroy NAME…, or vm-agent destroy --all",
+      exit: EXIT.usage,
+    });
+  const declaredAs = new Set(agents.flatMap((a) => [a.name, a.previousName]));
+  const args = all
+    ? [...documents, ...[...claims.keys()].filter((name) => !declaredAs.has(name))].sort()
+    : invocation.args;
+  if (args.length === 0) {
+    output.out(
+      output.json
+        ? JSON.stringify({ agents: [], changed: false, files: [], held: [], failed: [], undone: [] })
+        : "There is nothing to destroy: the fleet has no agent and no instance.",
+    );
+    return EXIT.done;
+  }
   const instances = new Set(agents.map((a) => a.name));
   for (const name of args)
     if (!documents.has(name) && !instances.has(name) && !claims.has(name))
@@ -30,15 +50,15 @@ export const destroy: CommandRun = async (invocation) => {
       throw new VmAgentError({
         code: "protected",
         message: `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} protected (protect: true)`,
-        next: `vm-agent destroy ${args.join(" ")} --force ${missing.map((n) => `--allow-delete ${n}`).join(" ")}; nothing was written`,
+        next: `vm-agent destroy ${all ? "--all" : args.join(" ")} --force ${missing.map((n) => `--allow-delete ${n}`).join(" ")}; nothing was written`,
         exit: EXIT.held,
       });
-  } else await confirmByName(output, args, guarded);
+  } else await confirmByName(output, args, guarded, all);
   // One whose document is gone already, and whose removal is held, has nothing to be written.
   const declared = args.filter((name) => documents.has(name) || instances.has(name));
   const undeclared = args.filter((name) => !declared.includes(name));
   return converge(invocation, {
-    command: `destroy ${args.join(" ")}`,
+    command: `destroy ${all ? "--all" : args.join(" ")}`,
     edit: async (): Promise<Written> => {
       if (declared.length === 0) return { changed: false, files: [], instances: undeclared };
       const edited = await createFleetEdits(settings, output).removeAgent(declared);
@@ -66,8 +86,9 @@ async function confirmByName(
   output: Output,
   names: readonly string[],
   guarded: readonly string[],
+  all: boolean,
 ): Promise<void> {
-  const again = `vm-agent destroy ${names.join(" ")}`;
+  const again = `vm-agent destroy ${all ? "--all" : names.join(" ")}`;
   if (!process.stdin.isTTY || !output.isTTY)
     throw new VmAgentError({
       code: "not-confirmed",
@@ -76,6 +97,21 @@ async function confirmByName(
     });
   const questions = createInterface({ input: process.stdin, output: process.stdout });
   try {
+    if (all) {
+      const which = names
+        .map((name) => `  ${name}${guarded.includes(name) ? " (protected)" : ""}\n`)
+        .join("");
+      const many = counted(names.length, "agent");
+      const answer = await questions.question(
+        `This destroys all of the fleet, with its disks and its snapshots:\n${which}Type "${many}" to do it: `,
+      );
+      if (answer.trim() === many) return;
+      throw new VmAgentError({
+        code: "not-confirmed",
+        message: `that is not "${many}"; nothing was written`,
+        next: `run ${again} again when you want it`,
+      });
+    }
     for (const name of names) {
       const note = guarded.includes(name) ? " It is protected." : "";
       const answer = await questions.question(

@@ -17,7 +17,7 @@ export function importedYaml({ instance, size, snapshots, mounts }: Reading, dat
   const image = imageOf(release);
   const lines = [
     `# Imported on ${date} from the Multipass instance "${name}" (${release || "unknown image"}), as it was then.`,
-    "# No runtime of vm-agent is inside: it is kept as written here, and tasks cannot run in it.",
+    "# vm-agent installs its runtime as soon as the instance runs, and keeps it as this document says.",
     ...(mounts === null
       ? ["# Its mounts were not read; import it while it is stopped to have them here."]
       : []),

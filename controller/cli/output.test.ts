@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { styleText } from "node:util";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import { age, createOutput, reportError, table } from "./output.ts";
+import { age, createOutput, programName, reportError, table } from "./output.ts";
 import { captured } from "./testing/captured.ts";
 
 test("columns are as wide as their widest cell, the last one unpadded", () => {
@@ -87,4 +87,13 @@ test("no colour into a pipe", () => {
   const output = createOutput({ color: false, json: false });
   assert.equal(output.paint("bad", "x"), "x");
   assert.ok(output.width > 0);
+});
+
+test("hints name the program as it was called", () => {
+  const npm = { npm_execpath: "/usr/lib/npm-cli.js" };
+  assert.equal(programName({}), "vm-agent");
+  assert.equal(programName({ ...npm, npm_lifecycle_event: "npx" }), "npx vm-agent");
+  assert.equal(programName({ ...npm, npm_lifecycle_event: "start" }), "npx vm-agent");
+  // A script of another package that runs the installed command.
+  assert.equal(programName({ ...npm, npm_lifecycle_event: "deploy" }), "vm-agent");
 });

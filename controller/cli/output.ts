@@ -92,6 +92,10 @@ export function reportError(error: unknown, output: Output, debug: boolean): num
   return known.exit;
 }
 
+/** What a person called the program: what npm ran is run by npx again. */
+export const programName = (env: Readonly<Record<string, string | undefined>>): string =>
+  env.npm_execpath && ["npx", "start"].includes(env.npm_lifecycle_event ?? "") ? "npx vm-agent" : "vm-agent";
+
 /** A path as a person would type it here: relative where that is shorter. */
 export function shownPath(path: string): string {
   const here = relative(process.cwd(), path) || ".";

@@ -70,8 +70,8 @@ function usable(reader: GitFleetReader, fleet: string) {
     const files = counted(uncommitted.length, "file");
     throw refused(
       "not-committed",
-      `${files} of the fleet folder are not committed: ${uncommitted.slice(0, 5).join(", ")}`,
-      "commit or discard them first, so that nothing is lost",
+      `${files} of the fleet folder ${uncommitted.length === 1 ? "is" : "are"} not committed: ${uncommitted.slice(0, 5).join(", ")}`,
+      "commit or discard the edits first, so that nothing is lost",
     );
   }
   if (problem && ["rewritten", "unreachable", "in-progress"].includes(problem.kind))

@@ -20,7 +20,7 @@ import { type Faults, hasTerminal, openDashboard } from "./dash.ts";
 import { fetchOf, operatorToken, removeHubFile, writeHubFile } from "./home.ts";
 import { portChoice, portsToTry, rememberPort } from "./hub-ports.ts";
 import { outputTo } from "./output-file.ts";
-import { type Output, age, painted, shownPath } from "./output.ts";
+import { type Output, age, painted, programName, shownPath } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { gitLines, revisionWords } from "./revision.ts";
 import type { CommandRun, Invocation } from "./run.ts";
@@ -299,7 +299,7 @@ export function readyLine(
   return `${lines.join("")}\n${parts}, after ${age(ms)}. Hub ${urls.http}, dashboard ${urls.dashboard}. ${next}   (Ctrl-C stops; agents stay)`;
 }
 
-const nextCommand = (words: string): string => `npx vm-agent ${words}`;
+const nextCommand = (words: string): string => `${programName(process.env)} ${words}`;
 
 function firstTask(system: System): string {
   const agents = system.source.current().desired?.agents ?? [];

@@ -23,7 +23,12 @@ async function main(): Promise<number> {
   try {
     return await dispatch();
   } catch (error) {
-    if (!(error instanceof Exit)) throw error;
+    if (!(error instanceof Exit)) {
+      // A fault of the sandbox itself, such as a state folder that cannot be read: in one line, without Node's internals.
+      write(2, `${argv[0] ?? "multipass"} failed: the sandbox failed: ${(error as Error).message}\n`);
+      if (process.env.VM_AGENT_DEBUG) write(2, `${(error as Error).stack}\n`);
+      return 2;
+    }
     write(1, error.stdout);
     write(2, error.stderr);
     return error.code;

@@ -71,7 +71,7 @@ validate29.errors = vErrors;
 return errors === 0;
 }
 
-const schema11 = {"type":["string","integer"],"pattern":"^[0-9]+(?:(?:\\.[0-9]+)?[kKmMgG][iI]?[bB]?|[bB])?$","x-min-bytes":134217728,"x-allowed":"a size such as 512M or 4G, at least 128M"};
+const schema11 = {"type":["string","integer"],"pattern":"^[0-9]+(?:(?:\\.[0-9]+)?[kKmMgG][iI]?[bB]?|[bB])?$","x-min-bytes":134217728,"x-allowed":"a size in K, M or G such as 512M or 4G, at least 128M"};
 const pattern6 = new RegExp("^[0-9]+(?:(?:\\.[0-9]+)?[kKmMgG][iI]?[bB]?|[bB])?$", "u");
 
 function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -101,7 +101,7 @@ validate31.errors = vErrors;
 return errors === 0;
 }
 
-const schema12 = {"type":["string","integer"],"pattern":"^[0-9]+(?:(?:\\.[0-9]+)?[kKmMgG][iI]?[bB]?|[bB])?$","x-min-bytes":536870912,"x-allowed":"a size such as 512M or 20G, at least 512M"};
+const schema12 = {"type":["string","integer"],"pattern":"^[0-9]+(?:(?:\\.[0-9]+)?[kKmMgG][iI]?[bB]?|[bB])?$","x-min-bytes":536870912,"x-allowed":"a size in K, M or G such as 512M or 20G, at least 512M"};
 
 function validate33(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
