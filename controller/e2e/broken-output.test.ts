@@ -23,7 +23,7 @@ describe("output that goes nowhere", () => {
 
   /** A line of bash, in which `vm` is the command; gives its output and the exit codes of the pipe. */
   const bash = (line: string): Promise<{ readonly stdout: string; readonly stderr: string }> => {
-    const text = `vm() { '${process.execPath}' '${MAIN}' "$@"; }; ${line}; echo "codes \${PIPESTATUS[*]}"`;
+    const text = `exec </dev/null; vm() { '${process.execPath}' '${MAIN}' "$@"; }; ${line}; echo "codes \${PIPESTATUS[*]}"`;
     const options = { cwd: fixture.folder, env: fixture.env as NodeJS.ProcessEnv, timeout: 90_000 };
     return promisify(execFile)("bash", ["-c", text], options);
   };

@@ -6,7 +6,7 @@ export async function runtimesOf(home: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (!line.includes("guest/init")) continue;
+    if (!/\/(?:guest|sandbox)\/init\.m?js/.test(line)) continue;
     const surroundings = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
     if (`${line}${surroundings}`.includes(home)) found.push(pid);
   }

@@ -28,7 +28,7 @@ export function launchingNothing(): string {
     if (process.argv[1]?.endsWith("vm-agent.cjs")) {
       childProcess.spawn = (file, args, options) => {
         if (!args.includes("launch")) return spawn(file, args, options);
-        const words = args.slice(args.findIndex((word) => word.endsWith("main.js")) - 1);
+        const words = args.slice(args.findIndex((word) => /main.m?js$/.test(word)) - 1);
         const child = spawn(words[0], words.slice(1), { ...options, stdio: "ignore" });
         child.once("close", () => process.kill(process.pid, "SIGKILL"));
         return child;
