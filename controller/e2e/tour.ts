@@ -47,9 +47,15 @@ export async function runTour(
     VM_AGENT_DASHBOARD_PORT: "0",
     NO_COLOR: "1",
   };
-  const bash = spawn("bash", ["--norc"], { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"] });
+  const stdio = ["pipe", "pipe", "pipe"] as const;
+  const bash = spawn("bash", ["--norc"], { cwd: folder, env, stdio: [...stdio], detached: true });
   t.after(async () => {
-    bash.kill("SIGKILL");
+    // With the hub in its background, which a tour that failed has not ended.
+    try {
+      process.kill(-(bash.pid ?? 0), "SIGKILL");
+    } catch {
+      // All of it has ended.
+    }
     const names = ["agent-hello", "agent-docs"];
     spawnSync("vm-agent", ["multipass", "delete", "--purge", ...names], { cwd: folder, env });
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -85,7 +91,8 @@ export async function runTour(
     }
     await t.test(command, async () => {
       const from = printed.length;
-      bash.stdin.write(`${command}\necho "::${i} $?::"\n`);
+      // exec and task would take the lines that follow for their own standard input.
+      bash.stdin.write(`{ ${command}\n} < /dev/null\necho "::${i} $?::"\n`);
       const code = await until(
         `"${command}" ends`,
         () => new RegExp(`::${i} (\\d+)::`).exec(printed.slice(from))?.[1],
