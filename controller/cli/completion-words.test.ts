@@ -64,7 +64,7 @@ for (const [line, expected] of [
   ["tasks --agent bu", ["builder"]],
   ["cancel ", ["0b6f1c1e", "7f3a"]],
   ["rollback ", ["3f2c1ab"]],
-  ["audit ", ["verify"]],
+  ["audit ", ["verify", "acknowledge"]],
   ["audit --kind task", ["task", "task.submit"]],
   ["token ", ["show", "rotate", "join"]],
   ["token join ", ["agent-a", "agent-b", "builder"]],

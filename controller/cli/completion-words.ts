@@ -52,7 +52,10 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "--profile": "profiles",
   "--selector": "pairs",
   "--type": "types",
-  "audit verify": [["verify", "whether anybody changed the record"]],
+  "audit verb": [
+    ["verify", "whether the record is whole"],
+    ["acknowledge", "go on without what is lost"],
+  ],
   "cancel id": "open-tasks",
   "create name": [],
   "import name": "foreign",
