@@ -78,7 +78,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
     runtime.send("output", {
       taskId: task,
       epoch: given.payload.epoch,
-      seq: 0,
+      seq: 1,
       stream: "stderr",
       data: "words\n",
     });

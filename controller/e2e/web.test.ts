@@ -135,10 +135,10 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     const { taskId, epoch } = task.payload;
     const print = (seq: number, data: string, stream = "stdout") =>
       runtime.send("output", { taskId, epoch, seq, stream, data });
-    print(0, "first line\n");
+    print(1, "first line\n");
     const output = page.getByRole("log", { name: "Output" });
     await output.getByText("first line").waitFor();
-    print(1, "\u001b[31msecond\u001b[0m line\n", "stderr");
+    print(2, "\u001b[31msecond\u001b[0m line\n", "stderr");
     await output.getByText("second line").waitFor();
     const result = { stdout: "", stderr: "", exitCode: 3, signal: null, timedOut: false, cancelled: false };
     runtime.answer(task, { success: false, error: "exit code 3", result });
