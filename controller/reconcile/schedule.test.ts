@@ -77,6 +77,60 @@ describe("where the clock is changed", () => {
     assert.equal(scheduledName("clean", due ?? 0, VIENNA), "clean-20260329-0300");
   });
 
+  /** All runs of a stretch, taken as they become due minute by minute, and found again from each to the next. */
+  const runs = (cron: string, timeZone: string, from: string, to: string): readonly string[] => {
+    const schedule = { cron, timeZone };
+    const taken: number[] = [];
+    let last = at(from);
+    for (let now = last; now <= at(to); now += MINUTE) {
+      const due = dueInstant(schedule, last, now);
+      if (due === null) continue;
+      assert.equal(due, now, "late");
+      assert.equal(due, nextInstant(schedule, last), "not the one that was announced");
+      taken.push(due);
+      last = due;
+    }
+    return taken.map((instant) => new Date(instant).toISOString().slice(11, 16));
+  };
+
+  for (const [what, cron, spring, autumn] of [
+    ["a single value", "30 2 * * *", ["01:00"], ["00:30"]],
+    ["a list of hours", "0 2,14 * * *", ["01:00", "12:00"], ["00:00", "13:00"]],
+    ["a step of minutes", "*/30 2 * * *", ["01:00"], ["00:00", "00:30"]],
+    ["a list of minutes", "15,45 2 * * *", ["01:00"], ["00:15", "00:45"]],
+    ["a range of hours", "0 1-3 * * *", ["00:00", "01:00"], ["23:00", "00:00", "02:00"]],
+    ["a range and minutes", "30 2-3 * * *", ["01:00", "01:30"], ["00:30", "02:30"]],
+    ["a step of hours", "0 2-20/6 * * *", ["01:00", "06:00", "12:00"], ["00:00", "07:00", "13:00"]],
+    ["a step of a range", "20 0-4/2 * * *", ["23:20", "01:00", "02:20"], ["22:20", "00:20", "03:20"]],
+  ] as const)
+    it(`no run of ${what} is lost in spring and none comes twice in autumn: ${cron}`, () => {
+      assert.deepEqual(runs(cron, VIENNA, "2026-03-28T22:30:00Z", "2026-03-29T14:00:00Z"), spring);
+      assert.deepEqual(runs(cron, VIENNA, "2026-10-24T22:10:00Z", "2026-10-25T14:00:00Z"), autumn);
+    });
+
+  it("in zones that change at midnight, by half an hour, and south of the equator", () => {
+    const zones = [
+      ["0,30 0 * * *", "America/Santiago", "2026-09-06T03:00:00Z", "2026-09-06T12:00:00Z", ["04:00"]],
+      [
+        "10 2,3 * * *",
+        "Australia/Lord_Howe",
+        "2026-10-03T15:00:00Z",
+        "2026-10-03T20:00:00Z",
+        ["15:30", "16:10"],
+      ],
+      [
+        "45 1,2 * * *",
+        "Australia/Lord_Howe",
+        "2026-04-04T14:00:00Z",
+        "2026-04-04T20:00:00Z",
+        ["14:45", "16:15"],
+      ],
+      ["30 2 * * 0", "America/New_York", "2026-03-08T05:00:00Z", "2026-03-08T20:00:00Z", ["07:00"]],
+    ] as const;
+    for (const [cron, zone, from, to, wanted] of zones)
+      assert.deepEqual(runs(cron, zone, from, to), wanted, zone);
+  });
+
   it("a run in the hour that comes twice comes once", () => {
     const first = dueInstant(daily, at("2026-10-24T12:00:00Z"), at("2026-10-25T00:45:00Z"));
     assert.equal(iso(first), "2026-10-25T00:30:00.000Z");
@@ -105,7 +159,16 @@ describe("where the clock is changed", () => {
 });
 
 it("however the machine sleeps: never twice, never before its time, and the newest is never missed", () => {
-  const crons = ["0 3 * * *", "*/20 * * * *", "30 2 * * 0", "0 0 1 * *", "15 4,16 * * 1-5"];
+  const crons = [
+    "0 2,14 * * *",
+    "*/30 2 * * *",
+    "0 1-3 * * *",
+    "0 3 * * *",
+    "*/20 * * * *",
+    "30 2 * * 0",
+    "0 0 1 * *",
+    "15 4,16 * * 1-5",
+  ];
   fc.assert(
     fc.property(
       fc.constantFrom(...crons),

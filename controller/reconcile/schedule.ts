@@ -9,14 +9,27 @@ export interface Schedule {
 }
 
 /**
- * The newest run at or before `now`; null: there was none. In the hour that a change to summer time leaves out, a run comes as
- * soon as it is over; in the hour that comes twice, a run whose hour is written comes once, and one of every hour each time.
+ * The newest run at or before `now`; null: there was none. Where the hour field names hours (`2`, `2,14`, `1-3`), the clock on
+ * the wall decides: a run in the hour that a change to summer time leaves out comes once, right after it; a run in the hour that
+ * comes twice comes once. Runs of every hour follow elapsed time: each of the two hours has its runs.
  */
 export function latestInstant({ cron, timeZone }: Schedule, now: number): number | null {
-  const job = new Cron(cron, { timezone: timeZone, paused: true });
-  // The reference itself is not among the former runs.
-  const reference = new Date(Math.floor(now / 1000) * 1000 + 1000);
-  return job.previousRuns(1, reference)[0]?.getTime() ?? null;
+  if (isOfEveryHour(cron)) {
+    // The reference itself is not among the former runs.
+    const job = new Cron(cron, { timezone: timeZone, paused: true });
+    return job.previousRuns(1, new Date(floor(now, SECOND) + SECOND))[0]?.getTime() ?? null;
+  }
+  const job = new Cron(cron, { timezone: "UTC", paused: true });
+  // The second time through a repeated hour, wall times that are later than this one are over already.
+  const offset = Math.max(offsetAt(now, timeZone), offsetAt(now - DAY, timeZone));
+  let wall = floor(now, SECOND) + offset + SECOND;
+  for (;;) {
+    const run = job.previousRuns(1, new Date(wall))[0]?.getTime();
+    if (run === undefined) return null;
+    const at = instantOf(run, timeZone);
+    if (at <= now) return at;
+    wall = run;
+  }
 }
 
 /** The run that is due: however many there were after `last`, while the machine slept, the newest of them is made up for. */
@@ -28,7 +41,51 @@ export function dueInstant(schedule: Schedule, last: number, now: number): numbe
 
 /** The next run after `now`; null: never. */
 export function nextInstant({ cron, timeZone }: Schedule, now: number): number | null {
-  return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(now))?.getTime() ?? null;
+  if (isOfEveryHour(cron))
+    return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(now))?.getTime() ?? null;
+  const job = new Cron(cron, { timezone: "UTC", paused: true });
+  for (let wall = now + offsetAt(now, timeZone); ; ) {
+    const run = job.nextRun(new Date(wall))?.getTime();
+    if (run === undefined) return null;
+    const at = instantOf(run, timeZone);
+    if (at > now) return at;
+    wall = run;
+  }
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+const floor = (at: number, unit: number): number => Math.floor(at / unit) * unit;
+
+function isOfEveryHour(cron: string): boolean {
+  const hour = cron.trim().split(/\s+/)[1];
+  return hour === undefined || /^(\*(\/1)?|0-23)$/.test(hour);
+}
+
+/** Milliseconds by which the clock on the wall is ahead of UTC. */
+function offsetAt(at: number, timeZone: string): number {
+  const { year, month, day, hour, minute } = wallParts(at, timeZone);
+  return (
+    Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute)) - floor(at, MINUTE)
+  );
+}
+
+/** The first instant at which the clock on the wall shows `wall` (written as if it were UTC); left out: the first one after the gap. */
+function instantOf(wall: number, timeZone: string): number {
+  const offsets = [offsetAt(wall - DAY, timeZone), offsetAt(wall + DAY, timeZone)];
+  let before = wall - Math.max(...offsets);
+  let after = wall - Math.min(...offsets);
+  const shows = (at: number) => at + offsetAt(at, timeZone);
+  if (shows(before) >= wall) return before;
+  // `before` shows less than `wall`, `after` shows it or more.
+  while (after - before > MINUTE) {
+    const middle = floor((before + after) / 2, MINUTE);
+    if (shows(middle) >= wall) after = middle;
+    else before = middle;
+  }
+  return after;
 }
 
 /** `clean-20261122-0300`; where the clock shows the same time twice, the second has `-2` at its end. */
@@ -41,6 +98,11 @@ export function scheduledName(stem: string, at: number, timeZone: string): strin
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function wallTime(at: number, timeZone: string): string {
+  const { year, month, day, hour, minute } = wallParts(at, timeZone);
+  return `${year}${month}${day}-${hour}${minute}`;
+}
+
+function wallParts(at: number, timeZone: string): Readonly<Record<string, string>> {
   let format = FORMATS.get(timeZone);
   if (!format) {
     format = new Intl.DateTimeFormat("en-GB", {
@@ -54,8 +116,7 @@ function wallTime(at: number, timeZone: string): string {
     });
     FORMATS.set(timeZone, format);
   }
-  const part = Object.fromEntries(format.formatToParts(at).map((p) => [p.type, p.value]));
-  return `${part.year}${part.month}${part.day}-${part.hour}${part.minute}`;
+  return Object.fromEntries(format.formatToParts(at).map((p) => [p.type, p.value]));
 }
 
 /** The time zone of this process: the environment variable TZ, else the machine's. One that nobody knows is UTC for the clock too. */
