@@ -58,6 +58,8 @@ export interface CallOptions {
   readonly onStdout?: ((text: string) => void) | undefined;
   /** Codes that mean that the wanted state is there already. */
   readonly settled?: readonly string[];
+  /** What messages and the `command` event say instead of arguments that are internal. */
+  readonly shown?: { readonly words: string; readonly argv: readonly string[] };
 }
 
 export type Call = (args: readonly [string, ...string[]], options: CallOptions) => Promise<ExecResult>;
@@ -99,13 +101,13 @@ export function createCall(deps: CallDeps): Call {
     const failure = failureOf(executable, args[0], result, others);
     // Standard input, where user data goes, is no part of the event.
     bus.emit("command", {
-      argv: ["multipass", ...args],
+      argv: ["multipass", ...(options.shown?.argv ?? args)],
       durationMs: result.durationMs,
       exitCode: result.exitCode,
       failure: failure === null ? null : failure.code,
     });
     if (failure === null || options.settled?.includes(failure.code)) return result;
-    throw toError(shown, failure);
+    throw toError(options.shown?.words ?? `multipass ${shown}`, failure);
   };
 }
 
@@ -175,7 +177,7 @@ const UNREACHABLE: readonly string[] = [
 function toError(shown: string, failure: Failure): VmAgentError {
   return new VmAgentError({
     code: failure.code,
-    message: `multipass ${shown}: ${failure.message}`,
+    message: `${shown}: ${failure.message}`,
     next: failure.next,
     transient: failure.transient,
     exit: UNREACHABLE.includes(failure.code) ? EXIT.unreachable : EXIT.failed,

@@ -36,3 +36,18 @@ test("exec: what is Multipass's own failure is not taken for the guest's", async
     assert.equal(events.length, 0);
   }
 });
+
+test("exec: neither the message nor the event quotes the wrapper, its marker or an inline script", async (t) => {
+  const { driver, events } = fake(t, {
+    FAKE_EXIT: "2",
+    FAKE_ERR: "exec failed: ssh connection failed: 'Connection refused'\\n",
+  });
+  const argv = ["sudo", "-n", "sh", "-c", "printf secret-script", "sh", "/etc/x"];
+  await assert.rejects(driver.exec("a", "Running", argv), {
+    message: "a command inside a: ssh connection failed: 'Connection refused'",
+  });
+  assert.deepEqual(
+    events.map((event) => event.argv),
+    [["multipass", "exec", "a", "--", "sudo", "-n", "sh", "-c", "(script)", "sh", "/etc/x"]],
+  );
+});

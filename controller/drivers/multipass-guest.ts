@@ -18,6 +18,13 @@ export function wrapGuest(argv: readonly string[], marker: string): readonly str
   return ["sh", "-c", script, "sh", ...argv];
 }
 
+/** The command as a person reads it: without the wrapper, its random marker and inline scripts. */
+export function shownGuest(name: string, argv: readonly string[]) {
+  const isScript = (word: string, index: number) => argv[index - 1] === "-c" || word.includes("\n");
+  const words = argv.map((word, index) => (isScript(word, index) ? "(script)" : word));
+  return { words: `a command inside ${name}`, argv: ["exec", name, "--", ...words] };
+}
+
 /** The last characters of a stream; the closing marker stands there even when the output in between was cut. */
 export function createTail(length = 4096): {
   readonly add: (text: string) => void;
@@ -42,7 +49,7 @@ export function unwrapGuest(result: ExecResult, tail: string, marker: string): G
   if (begin < 0 || code === undefined) {
     throw new VmAgentError({
       code: "driver-failed",
-      message: "multipass exec: the connection to the guest ended before the command did",
+      message: "the connection to the guest ended before the command did",
       next: "the command may still run in the guest; look there before running it again",
       transient: true,
     });

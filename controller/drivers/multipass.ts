@@ -4,7 +4,7 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { toVmAgentError, VmAgentError } from "../base/errors.ts";
 import type { Size } from "../core/types.ts";
 import type { Driver, Observation } from "./driver.ts";
-import { createTail, unwrapGuest, wrapGuest } from "./multipass-guest.ts";
+import { createTail, shownGuest, unwrapGuest, wrapGuest } from "./multipass-guest.ts";
 import { type CallDeps, createCall, DEADLINES, type Deadlines } from "./multipass-call.ts";
 import {
   NAME,
@@ -227,7 +227,13 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
       const result = await call(
         ["exec", name, "--no-map-working-directory", "--", ...wrapGuest(argv, marker)],
-        { deadlineMs: exec, signal, onStdout: tail.add, ...(input !== undefined && { input }) },
+        {
+          deadlineMs: exec,
+          signal,
+          onStdout: tail.add,
+          shown: shownGuest(name, argv),
+          ...(input !== undefined && { input }),
+        },
       );
       return unwrapGuest(result, tail.text(), marker);
     },

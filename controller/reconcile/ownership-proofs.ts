@@ -39,6 +39,8 @@ const FIRST_RETRY_MS = 30_000;
 const LAST_RETRY_MS = 15 * 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
+const NO_REMEDIATION = "the steps of health.remediate apply only after that proof";
+
 /** Steps that touch what is there in a way that a stranger would mind. */
 const TOUCHING: readonly Step["kind"][] = [
   "drain",
@@ -98,7 +100,9 @@ export class Proofs {
       const hold = { agent, message, release: unprovenRelease(agent) };
       return [
         ...(this.waits(agent, now) ? [{ ...hold, kind: "unproven" as const }] : []),
-        ...(remedied.has(agent) ? [{ ...hold, kind: "silent" as const }] : []),
+        ...(remedied.has(agent)
+          ? [{ ...hold, kind: "silent" as const, message: `${message}; ${NO_REMEDIATION}` }]
+          : []),
       ];
     });
     const strangers = [...this.#found.keys()].flatMap((agent): readonly KnownHold[] => {

@@ -121,3 +121,25 @@ test("guests that become visible again after an outage get their grace: silence 
   );
   await scene.loop.stop();
 });
+
+test("the hold of a guest that does not answer says that the steps of health.remediate do not apply to it", async () => {
+  const agents = [{ name: "a", remediate: ["restart-instance"] as const }];
+  const scene = await start(agents);
+  const instance = await scene.running({ name: "a" });
+  edit(scene, agents);
+  const exec = () => Promise.reject(new Error("ssh connection failed"));
+  const driver = { ...scene.deps.driver, exec };
+  const loop = new Loop({ ...scene.deps, driver, ownership: { isOurs: () => true, hubPort: () => 9090 } });
+  loop.start();
+  await scene.clock.advance(1_000);
+  instance.helloAt = Number.POSITIVE_INFINITY;
+  const held = () => loop.last?.plan.held.find((h) => h.agent === "a");
+  await scene.clock.until("it is held", () => held() !== undefined, 3_600_000);
+  assert.match(
+    held()?.message ?? "",
+    /cannot be asked: .*ssh connection failed; the steps of health\.remediate apply only after that proof$/,
+  );
+  assert.match(held()?.release ?? "", /multipass stop --force a/);
+  assert.deepEqual([...scene.calls], []);
+  await loop.stop();
+});
