@@ -2770,7 +2770,7 @@ export interface Agent {
   };
   readonly stats: AgentStats;
   /**
-   * Its last heartbeat: cpu in percent; memory and disk in megabytes, with percent and, of the same value, usagePercent; uptime in seconds; loadAverage.
+   * Its last heartbeat: cpu in percent; memory and disk in megabytes, with percent and, of the same value, usagePercent; uptime in seconds; loadAverage. Before the first one (lastHealthCheck 0) every figure is 0.
    */
   readonly health: {
     readonly [k: string]: unknown;

@@ -13,6 +13,8 @@ import type { CommandRun } from "./run.ts";
 import { type World, openWorld } from "./world.ts";
 
 interface HubAgent {
+  /** 0: no heartbeat yet, and every figure of `health` is 0. */
+  readonly lastHealthCheck?: number;
   readonly health?: {
     readonly cpu?: number;
     readonly memory?: { readonly total: number; readonly used: number; readonly percent: number };
@@ -103,7 +105,7 @@ function rows(agent: AgentView, hub: HubAgent | null, isLive: boolean): readonly
     ],
     ["  Tasks", `${agent.tasks.running} running, ${agent.tasks.queued} queued`],
   ];
-  if (health?.memory) {
+  if (hub?.lastHealthCheck && health?.memory) {
     const load = health.loadAverage ? `, load ${health.loadAverage.map((l) => l.toFixed(2)).join(" ")}` : "";
     found.push([
       "  Health",

@@ -18,6 +18,9 @@ describe("the seed's clients", () => {
 
     const client = new TestRuntime(wsUrl, "agent-1");
     assert.equal((await client.next("status")).to, "agent-1");
+    const [silent] = (await api.call("GET", "/agents")).body.agents as { health: Payload }[];
+    const none = { total: 0, used: 0, free: 0, percent: 0, usagePercent: 0 };
+    assert.deepEqual([silent?.health.cpu, silent?.health.memory, silent?.health.disk], [0, none, none]);
     client.send("health", { cpu: 12, memory: { total: 1, used: 1, free: 0, percent: 100 } }, "host");
     const given = await api.call("POST", "/agents/agent-1/task", { ...exec(), timeout: 30_000, sudo: false });
     assert.deepEqual(given.body, { taskId: given.body.taskId, status: "sent" });

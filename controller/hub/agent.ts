@@ -4,7 +4,7 @@ import type { Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import { count, instant, isRecord, line, type Payload, word, words } from "./frames.ts";
-import { type Health, readHealth, readMetadata } from "./guest-input.ts";
+import { type Health, NO_HEALTH, readHealth, readMetadata } from "./guest-input.ts";
 import { HealthHistory } from "./health-history.ts";
 import { AgentQueue } from "./queue.ts";
 import { Throttle } from "./throttle.ts";
@@ -194,7 +194,7 @@ export class Agent {
       lastHealthCheck: this.lastHealthCheck,
       metadata: this.metadata,
       stats: { ...this.stats },
-      health: this.health,
+      health: Object.keys(this.health).length > 0 ? this.health : NO_HEALTH,
       currentTasks: [...this.queue.inFlight],
       queuedTasks: this.queue.waiting,
       draining: this.queue.draining,

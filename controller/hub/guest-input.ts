@@ -78,6 +78,20 @@ export function readHealth(given: Payload): Health {
   });
 }
 
+const NO_USAGE: Usage = { total: 0, used: 0, free: 0, percent: 0, usagePercent: 0 };
+
+/**
+ * Shown before the first heartbeat: first-generation clients read these figures without a check. `lastHealthCheck` is 0 then.
+ */
+export const NO_HEALTH: Health = {
+  cpu: 0,
+  memory: NO_USAGE,
+  disk: NO_USAGE,
+  uptime: 0,
+  systemUptime: 0,
+  loadAverage: [0, 0, 0],
+};
+
 /** Both spellings of the percentage are given, whichever came. */
 function readUsage(given: unknown): Usage | null {
   const of = isRecord(given) ? given : { percent: given };
