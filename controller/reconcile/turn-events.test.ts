@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { createBus } from "../base/events.ts";
 import type { Change, Held } from "../core/types.ts";
 import type { Turn } from "./reconcile.ts";
+import { edit, settle, start } from "./testing/running-loop.ts";
 import { createTurnEvents, driftOf } from "./turn-events.ts";
 
 test("an instance that we stopped ourselves has not drifted", () => {
@@ -30,3 +31,28 @@ test("what is held is told once, and what somebody said yes to is not told as he
   events.planned(turn);
   assert.deepEqual(told, ["b", "a"], "a yes that is over releases nothing");
 });
+
+for (const launch of ["succeeds", "fails first"] as const)
+  test(`a vanished instance is announced as drifted once, and again when it vanishes again: its launch ${launch}`, async () => {
+    const agents = [{ name: "a" }];
+    const scene = await start(agents);
+    await scene.running({ name: "a" });
+    edit(scene, agents);
+    const drifted = () =>
+      scene.events
+        .filter((e) => e.name === "agent.drifted")
+        .map((e) => (e.data as { readonly message: string }).message);
+    scene.loop.start();
+    await settle(scene);
+    assert.deepEqual(drifted(), []);
+    for (const times of [1, 2]) {
+      if (launch === "fails first") scene.faults.set("launch", ["refuse"]);
+      scene.world.erase("a");
+      scene.loop.wake();
+      await scene.clock.until("it is announced", () => drifted().length >= times);
+      await scene.clock.until("it runs again", () => scene.world.get("a")?.state === "Running", 3_600_000);
+      await settle(scene, 3_600_000);
+      assert.deepEqual(drifted(), Array(times).fill("its instance is gone"));
+    }
+    await scene.loop.stop();
+  });

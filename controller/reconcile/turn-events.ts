@@ -39,6 +39,9 @@ export interface TurnEvents {
 export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): TurnEvents {
   let drifting: ReadonlySet<string> = new Set();
   let stuck: ReadonlySet<string> = new Set();
+  // Announced where it was found, before the plan shows the same: an instance that is gone or replaced.
+  const announced = new Set<string>();
+  bus.on("agent.drifted", ({ agent }) => void announced.add(agent));
   return {
     planned(turn) {
       const { observed, plan } = turn;
@@ -47,11 +50,14 @@ export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): Tu
       // What cannot be seen has not ended: nothing is forgotten, and nothing told twice.
       if (observed.instances.kind === "seen") {
         for (const [agent, message] of drift)
-          if (!drifting.has(agent)) bus.emit("agent.drifted", { agent, message });
+          if (!drifting.has(agent) && !announced.has(agent)) bus.emit("agent.drifted", { agent, message });
+        announced.clear();
         const now = stuckOf(plan).filter((held) => !isGiven(held));
         for (const { agent, reason, message, release } of now)
           if (!stuck.has(`${agent} ${reason}`)) bus.emit("agent.held", { agent, reason, message, release });
-        drifting = new Set(drift.keys());
+        // While work is in flight its end is open: a repair that fails continues the same drift.
+        const open = [...drifting].filter((agent) => turn.busy?.has(agent));
+        drifting = new Set([...drift.keys(), ...open]);
         stuck = new Set(now.map((h) => `${h.agent} ${h.reason}`));
       }
       bus.emit("planned", { create, change, destroy, held, drifted: drift.size });
