@@ -3042,6 +3042,10 @@ export interface TaskView {
    * Of the request that made it.
    */
   readonly idempotencyKey: string | null;
+  /**
+   * Why a queued task waits, such as an agent that its document keeps stopped, with the command that starts it; null when it is not queued.
+   */
+  readonly waits: string | null;
 }
 /**
  * Take the next of a task's output.

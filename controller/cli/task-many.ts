@@ -72,7 +72,7 @@ export async function giveMany(
   const ended = await Promise.all(
     tasks.map(async ({ taskId, agent, status }) => {
       const lines = prefixed(agent, output);
-      if (status === "queued") lines.note(await queuedText(api, agent));
+      if (status === "queued") lines.note(await queuedText(api, taskId));
       {
         using _waits = sayWhatItWaitsFor(api, taskId, (line) => process.stderr.isTTY && lines.note(line));
         await stream(api, taskId, output.json, lines.sink);

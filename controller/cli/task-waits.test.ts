@@ -1,7 +1,8 @@
 /** task-waits.ts: a queue and an offline agent are told apart, and what is not queued any more says nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FleetView } from "../../ui/client/types.ts";
+import type { TaskAnswer } from "../../schemas/types.ts";
+import { taskWaits } from "../core/task-waits.ts";
 import { queuedText, sayWhatItWaitsFor, waitsText } from "./task-waits.ts";
 
 type Asked = Parameters<typeof sayWhatItWaitsFor>[0];
@@ -34,12 +35,26 @@ test("nothing of what has begun, or is over by then", async () => {
   assert.deepEqual(lines, []);
 });
 
-for (const [wanted, words] of [
-  ["stopped", /a is stopped by its document.*vm-agent start a /],
-  ["suspended", /a is suspended by its document.*vm-agent start a /],
-  ["running", /a is busy or offline/],
+test("a queued task says why it waits, in the hub's words", async () => {
+  const waits = taskWaits({ agent: "a", state: "stopped", paused: false, online: false, draining: false });
+  const getTask = async () => ({ task: { waits } }) as unknown as TaskAnswer;
+  assert.match(
+    await queuedText({ getTask }, "t"),
+    /^queued: a is stopped by its document.*vm-agent start a \(Ctrl-C/,
+  );
+  const silent = () => Promise.reject(new Error("the hub is gone"));
+  assert.equal(await queuedText({ getTask: silent }, "t"), "queued (Ctrl-C cancels the task)");
+});
+
+for (const [more, words] of [
+  [{ state: "suspended" }, /^a is suspended by its document.*vm-agent start a$/],
+  [{ state: "stopped", online: true }, /^a is stopped by its document/],
+  [{ paused: true }, /^a is offline, and paused by its document.*vm-agent resume a$/],
+  [{ paused: true, online: true }, /^a is busy$/],
+  [{ online: true, draining: true }, /^a finishes its tasks/],
+  [{ state: undefined }, /^a is offline$/],
 ] as const)
-  test(`a queued task of an agent that is to be ${wanted} says what it waits for`, async () => {
-    const getFleet = async () => ({ agents: [{ name: "a", wanted }] }) as unknown as FleetView;
-    assert.match(await queuedText({ getFleet }, "a"), words);
+  test(`a task waits because of ${JSON.stringify(more)}`, () => {
+    const facts = { agent: "a", state: "running", paused: false, online: false, draining: false } as const;
+    assert.match(taskWaits({ ...facts, ...more }), words);
   });

@@ -23,13 +23,10 @@ export function waitsText({ agent, condition, lastSeen, running, before }: Waits
   return `waits: ${agent} does ${counted(running, "task")}, ${before} before this one`;
 }
 
-/** What a task that was just queued waits for: an agent that its document keeps down does not come by itself. */
-export async function queuedText(api: Pick<Api, "getFleet">, name: string): Promise<string> {
-  const fleet = await api.getFleet().catch(() => null);
-  const wanted = fleet?.agents.find((a) => a.name === name)?.wanted;
-  return wanted === "stopped" || wanted === "suspended"
-    ? `queued: ${name} is ${wanted} by its document, and the task waits until it runs: vm-agent start ${name} (Ctrl-C cancels the task)`
-    : `queued: ${name} is busy or offline; waiting (Ctrl-C cancels it)`;
+/** Why a task that was just queued waits. */
+export async function queuedText(api: Pick<Api, "getTask">, id: string): Promise<string> {
+  const waits = (await api.getTask(id).catch(() => null))?.task.waits;
+  return waits ? `queued: ${waits} (Ctrl-C cancels the task)` : "queued (Ctrl-C cancels the task)";
 }
 
 /** Says it once, if the task is queued still by then; until it is disposed of. A hub that does not answer says nothing. */

@@ -84,7 +84,7 @@ async function give(
   using signalled = cancelOnSignal(api, output);
   const accepted = await submit();
   signalled.watch(accepted.taskId);
-  if (accepted.status === "queued") output.err(output.paint("dim", await queuedText(api, name)));
+  if (accepted.status === "queued") output.err(output.paint("dim", await queuedText(api, accepted.taskId)));
   let missing = 0;
   {
     const say = (line: string) => process.stderr.isTTY && output.err(output.paint("dim", line));
@@ -127,8 +127,10 @@ export const tasks: CommandRun = async ({ settings, output, options }) => {
     t.state,
     t.exitCode === null ? "–" : String(t.exitCode),
     `${age(now - t.createdAt)} ago`,
+    ...(t.waits ? [t.waits] : []),
   ]);
-  output.out(table([["ID", "AGENT", "TYPE", "STATE", "EXIT", "CREATED"], ...rows]));
+  const heads = ["ID", "AGENT", "TYPE", "STATE", "EXIT", "CREATED"];
+  output.out(table([all.some((t) => t.waits) ? [...heads, "WAITS FOR"] : heads, ...rows]));
   return 0;
 };
 

@@ -1,6 +1,8 @@
 /** Tasks over real HTTP: refusals, repeats, whom they go to, and their output as a stream. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Payload } from "../hub/frames.ts";
+import type { AgentConfig } from "../hub/agent.ts";
 import { aConfig, connected } from "../hub/testing.ts";
 import { exec, type SseEvent, servedApi } from "./testing/served-api.ts";
 
@@ -157,5 +159,29 @@ describe("tasks over HTTP", () => {
     assert.equal((await api.call("GET", `/tasks/${id}`)).body.task?.state, "succeeded");
     assert.equal((await api.call("POST", `/tasks/${id}/cancel`, {})).body.status, "succeeded");
     assert.equal((await api.call("GET", "/tasks/none")).body.code, "task-unknown");
+  });
+
+  it("that are queued for an agent that its document keeps down say why they wait, and with which command it starts", async () => {
+    await api.world.hub.enrol("a", "n");
+    const waits = async (config: Partial<AgentConfig>) => {
+      api.world.hub.configure("a", aConfig(config));
+      const { tasks } = (await api.call("GET", "/tasks?agent=a")).body;
+      const [{ id, ...listed } = {}] = tasks as readonly Payload[];
+      const one = (await api.call("GET", `/tasks/${id}`)).body.task;
+      assert.equal(one?.waits, listed.waits);
+      return listed.waits;
+    };
+    const { body } = await api.call("POST", "/agents/a/task", exec());
+    assert.equal(body.status, "queued");
+    const start = "by its document, and the task waits until it runs: vm-agent start a";
+    assert.equal(await waits({ state: "stopped", down: true }), `a is stopped ${start}`);
+    assert.equal(await waits({ state: "suspended", down: true }), `a is suspended ${start}`);
+    assert.match(
+      String(await waits({ state: "running", paused: true })),
+      /paused by its document.*vm-agent resume a/,
+    );
+    assert.equal(await waits({ state: "running" }), "a is offline");
+    await api.call("POST", `/tasks/${body.taskId}/cancel`, {});
+    assert.equal(await waits({ state: "stopped" }), null);
   });
 });

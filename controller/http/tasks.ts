@@ -1,5 +1,7 @@
 /** /tasks and /agents/:id/task: submission, the list, one task, its cancel. */
 import type { Context } from "koa";
+import { taskWaits } from "../core/task-waits.ts";
+import type { Hub } from "../hub/hub.ts";
 import { isRecord, type Payload, word, words } from "../hub/frames.ts";
 import { readResult } from "../hub/guest-input.ts";
 import { findTask } from "../hub/ids.ts";
@@ -46,11 +48,11 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
       ...(states.length === 0 ? {} : { states: states as TaskState[] }),
     });
     const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
-    ctx.body = { tasks: items.map((record) => listed(hub.engine.current(record))), next };
+    ctx.body = { tasks: items.map((record) => listed(hub, hub.engine.current(record))), next };
   });
 
   router.get("/tasks/:id", (ctx) => {
-    ctx.body = { task: view(findTask(hub, ctx.params.id ?? "")) };
+    ctx.body = { task: view(hub, findTask(hub, ctx.params.id ?? "")) };
   });
 
   router.post("/tasks/:id/cancel", async (ctx) => {
@@ -59,7 +61,7 @@ export const addTaskRoutes: AddRoutes = (router, deps) => {
     const { id } = findTask(hub, ctx.params.id ?? "");
     const record = await hub.engine.cancel(id, reason, "operator");
     if (!record) throw refuse.unknownTask(id);
-    ctx.body = { taskId: record.id, status: record.state, task: view(record) };
+    ctx.body = { taskId: record.id, status: record.state, task: view(hub, record) };
   });
 };
 
@@ -85,15 +87,28 @@ function answer({ task }: Accepted): {
 }
 
 /** A task as the API shows it: the record without what only the hub needs. */
-export function view(record: TaskRecord): Payload {
+function view(hub: Hub, record: TaskRecord): Payload {
   const { bodyHash: _, result, ...rest } = record;
-  return { ...rest, result: result && readResult(result) };
+  return { ...rest, waits: waitsOf(hub, record), result: result && readResult(result) };
+}
+
+function waitsOf({ registry }: Hub, { state, agent: id }: TaskRecord): string | null {
+  const agent = state === "queued" ? registry.get(id) : undefined;
+  if (!agent) return null;
+  const { config, queue } = agent;
+  return taskWaits({
+    agent: id,
+    state: config?.state,
+    paused: config?.paused === true,
+    online: agent.isOnline,
+    draining: queue.draining,
+  });
 }
 
 /** Characters of each text of a task in a list: scripts, contents and input may have megabytes. */
 const LISTED_TEXT = 1000;
 
-function listed(record: TaskRecord): Payload {
+function listed(hub: Hub, record: TaskRecord): Payload {
   const cut = (value: unknown): unknown => {
     if (typeof value === "string")
       return value.length > LISTED_TEXT ? `${value.slice(0, LISTED_TEXT)}…` : value;
@@ -102,7 +117,7 @@ function listed(record: TaskRecord): Payload {
       ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cut(one)]))
       : value;
   };
-  return view({ ...record, spec: cut(record.spec) as Payload });
+  return view(hub, { ...record, spec: cut(record.spec) as Payload });
 }
 
 function readKey(ctx: Context): string | null {

@@ -1,6 +1,6 @@
 /** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
 import { bytes } from "../core/explain-values.ts";
-import type { Refused, RuntimeReading } from "../core/types.ts";
+import type { PowerState, Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import { count, instant, isRecord, line, type Payload, word, words } from "./frames.ts";
@@ -24,6 +24,8 @@ export interface AgentConfig {
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
+  /** Its power state by its document. */
+  readonly state?: PowerState;
   /** It is not meant to run: that nothing is heard of it is no news. */
   readonly down?: boolean;
   /** Observed and shown, never acted on. */

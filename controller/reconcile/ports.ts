@@ -1,5 +1,5 @@
 /** What the loop needs of the hub. `hub` implements it, `cli/up-run.ts` joins the two. */
-import type { RuntimeReading } from "../core/types.ts";
+import type { PowerState, RuntimeReading } from "../core/types.ts";
 
 /** What is pushed live to a runtime. `hash`: that of the document's part, then, with secrets, `.` and a seal of their values. */
 export interface RuntimeConfig {
@@ -16,6 +16,8 @@ export interface RuntimeConfig {
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
+  /** Its power state by its document. */
+  readonly state?: PowerState;
   /** It is not meant to run: that nothing is heard of it is no news. */
   readonly down?: boolean;
   /** Its runtime is left as it is. */

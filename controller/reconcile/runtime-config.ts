@@ -167,6 +167,7 @@ function configOf(agent: DesiredAgent, { values, refused }: Secrets, key: Buffer
     ...(keepSecrets.length > 0 && { keepSecrets }),
     tasks,
     offlineAfter: health.offlineAfter,
+    state: agent.state,
     down: agent.state !== "running",
     paused: agent.paused,
     size,

@@ -179,7 +179,7 @@ function taskChanged(tasks: readonly TaskView[], { data }: ServerEvent, at: numb
     Record<"taskId" | "agent" | "state" | "type", string>
   >;
   const known = tasks.find((t) => t.id === taskId);
-  if (known) return merge(tasks, [{ ...known, state }]);
+  if (known) return merge(tasks, [{ ...known, state, ...(state !== "queued" && { waits: null }) }]);
   const task: TaskView = {
     id: taskId,
     agent,

@@ -77,4 +77,4 @@ export type TaskView = Pick<
   | "exitCode"
   | "error"
   | "droppedBytes"
-> & { readonly state: string };
+> & { readonly state: string; readonly waits?: string | null };

@@ -102,7 +102,9 @@ async function give(
     const { taskId, status } = await api.submitTask(only, body);
     live.refresh();
     open({ kind: "task", id: taskId });
-    return say("good", status === "queued" ? "Queued: it is busy or offline." : "Given.");
+    if (status !== "queued") return say("good", "Given.");
+    const { task } = await api.getTask(taskId);
+    return say("good", task.waits ? `Queued: ${task.waits}.` : "Queued.");
   }
   await api.submitWhereFits({ agents }, body);
   live.refresh();

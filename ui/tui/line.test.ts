@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { taskLine } from "./list-bodies.ts";
+import { tasks } from "./testing/scene.ts";
 import { block, gauge, spark } from "./bars.ts";
 import {
   clean,
@@ -86,4 +88,13 @@ test("figures as blocks", () => {
   assert.deepEqual([0, 12.5, 50, 99, 100, 140].map(block).join(""), "▁▂▅███");
   assert.equal(spark([0, null, 100], 5), "  ▁·█");
   assert.deepEqual([null, 4, 38, 100].map(gauge), [" – ", "▁ 4", "▄38", "100"]);
+});
+
+test("the row of a queued task says why it waits", () => {
+  const [task] = tasks;
+  if (!task) throw new Error("the scene has a task");
+  const waits = "a is stopped by its document, and the task waits until it runs: vm-agent start a";
+  const row = taskLine({ ...task, state: "queued", waits }, 10, false, task.createdAt);
+  assert.ok(textOf(row).includes(waits));
+  assert.ok(!textOf(taskLine(task, 10, false, task.createdAt)).includes("waits"));
 });

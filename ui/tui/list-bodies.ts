@@ -66,6 +66,7 @@ export function taskLine(task: TaskView, name: number, wide: boolean, now: numbe
     "  ",
     span(task.type, "dim"),
     ` ${taskText(task.spec)}`,
+    ...(task.waits ? [span(`  ${task.waits}`, "warn")] : []),
     ...(task.error ? [span(`  ${task.error}`, "bad")] : []),
   );
 }

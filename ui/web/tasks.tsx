@@ -59,6 +59,7 @@ export function TaskTable({ tasks, agent, first = null }: TaskTableProps) {
             </td>
             <td data-label="what" class="what">
               <b>{t.type}</b> <span class="mono">{taskText(t.spec)}</span>
+              {t.waits && <small class="tone-warn">{t.waits}</small>}
             </td>
             <td data-label="began">
               <Ago at={t.startedAt ?? t.createdAt} />

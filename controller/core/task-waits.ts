@@ -1,0 +1,21 @@
+/** Why a queued task waits, in words that the API, the command line and both dashboards share. Pure. */
+import type { PowerState } from "./types.ts";
+
+export interface TaskWaitFacts {
+  readonly agent: string;
+  /** By its document; undefined: no document describes it. */
+  readonly state: PowerState | undefined;
+  readonly paused: boolean;
+  readonly online: boolean;
+  readonly draining: boolean;
+}
+
+/** An agent that its document keeps down does not come by itself, so the command is named. */
+export function taskWaits({ agent, state, paused, online, draining }: TaskWaitFacts): string {
+  if (state === "stopped" || state === "suspended")
+    return `${agent} is ${state} by its document, and the task waits until it runs: vm-agent start ${agent}`;
+  if (online) return draining ? `${agent} finishes its tasks before a change` : `${agent} is busy`;
+  return paused
+    ? `${agent} is offline, and paused by its document, so it is not repaired: vm-agent resume ${agent}`
+    : `${agent} is offline`;
+}
