@@ -70,6 +70,15 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
     }, AGAIN_MS).unref();
   };
 
+  /** Where the guest's limit of file watches is reached, the looks at each heartbeat are left. */
+  const watchOutbox = (): void => {
+    try {
+      watch(outbox, { persistent: false }, scan).on("error", () => {});
+    } catch (error) {
+      log.warn(`messages are found at each heartbeat only: ${errorMessage(error)}`);
+    }
+  };
+
   const scan = (): void => {
     if (!open || underway !== null) return;
     for (const name of namesIn(outbox, ".json").names) {
@@ -144,7 +153,7 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
           chmodSync(folder, 0o700);
           if (user !== null) chownSync(folder, user.uid, user.gid);
         }
-        if (!watched) watch(outbox, { persistent: false }, scan).on("error", () => {});
+        if (!watched) watchOutbox();
         watched = true;
       } catch (error) {
         log.warn(`the folders for messages cannot be made: ${errorMessage(error)}`);

@@ -1,4 +1,5 @@
 /** What the composition root begins: the fleet that is read, the hub on its ports, and who answers for the driver. */
+import type { WatchLimit } from "../reconcile/watch-files.ts";
 import { systemClock } from "../base/clock.ts";
 import { positiveNumber, type Settings, trustOf } from "../base/env.ts";
 import { toVmAgentError } from "../base/errors.ts";
@@ -40,13 +41,21 @@ export async function openFleet(
   watch: boolean,
   store: Store,
   bus: Bus,
+  polling: (code: WatchLimit) => void,
 ): Promise<FleetSource> {
   if (watch) {
     const lastGood = {
       load: () => store.kv.get(LAST_GOOD_KEY),
       save: (value: unknown) => store.kv.put(LAST_GOOD_KEY, value),
     };
-    return createFleetSource({ ...trustOf(settings), folder: settings.fleet, bus, lastGood, git: true });
+    return createFleetSource({
+      ...trustOf(settings),
+      folder: settings.fleet,
+      bus,
+      lastGood,
+      git: true,
+      polling,
+    });
   }
   // The command that asked has shown a plan of what is fetched by now; nothing newer is taken.
   const { read, git } = await readFleetInGit(settings.fleet, trustOf(settings));

@@ -36,6 +36,8 @@ import type { Store } from "../store/store.ts";
 import { databasePath } from "./home.ts";
 import { heldBy } from "./loss-hold.ts";
 import { clockAlerts } from "./clock-alerts.ts";
+import { watchAlerts } from "./watch-alerts.ts";
+import type { WatchLimit } from "../reconcile/watch-files.ts";
 import { stopAt } from "./stop-at.ts";
 import { aboutDriver, openFleet, startHub } from "./system-parts.ts";
 import { DRIVER_KEY, readHost } from "./world.ts";
@@ -87,7 +89,11 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   undo.defer(() => store.close());
   const fence = await store.nextFence();
 
-  const source = await openFleet(settings, options.watch, store, bus);
+  let watchLimit: WatchLimit | null = null;
+  const polling = (code: WatchLimit) => {
+    watchLimit ??= code;
+  };
+  const source = await openFleet(settings, options.watch, store, bus, polling);
   undo.defer(() => source.close());
   const desired = () => source.current().desired;
 
@@ -217,7 +223,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   );
 
   const files = options.watch
-    ? watchSecretFiles(() => void config.readSecrets().catch(onError), onError)
+    ? watchSecretFiles(() => void config.readSecrets().catch(onError), onError, polling)
     : null;
   const config: LiveConfig = createLiveConfig({
     desired,
@@ -249,7 +255,11 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     settings,
     bootGrace,
     onError: options.onError,
-    alerts: () => [...lossAlerts(store.losses()), ...clockAlerts(hub.clockJumped())],
+    alerts: () => [
+      ...lossAlerts(store.losses()),
+      ...clockAlerts(hub.clockJumped()),
+      ...watchAlerts(watchLimit),
+    ],
     applied: history.applied,
     config,
     adopt: async (agent) => {

@@ -1,10 +1,11 @@
 /** Wakes whoever reads the fleet when a commit was made or a branch moved, and fetches what is followed from time to time. */
-import type { FSWatcher } from "chokidar";
+import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { jittered } from "../core/backoff.ts";
 import type { Repository } from "./fleet-git.ts";
 import { PROGRESS_NAMES } from "./fleet-git-progress.ts";
 import type { GitFleetReader } from "./fleet-git-reader.ts";
+import { type FileWatch, type WatchLimit, watchFiles } from "./watch-files.ts";
 
 export interface Following {
   /** Fetches now, where something is fetched at all. */
@@ -15,7 +16,12 @@ export interface Following {
 }
 
 /** `changed` reads the fleet again; it is called a little after the last of many events. */
-export function startFollowing(reader: GitFleetReader, changed: () => void, debounceMs: number): Following {
+export function startFollowing(
+  reader: GitFleetReader,
+  changed: () => void,
+  debounceMs: number,
+  polling: (code: WatchLimit) => void,
+): Following {
   const abort = new AbortController();
   let watcher: { readonly of: string; readonly closing: () => Promise<void> } | null = null;
   let timer: { readonly of: number; readonly handle: NodeJS.Timeout } | null = null;
@@ -58,7 +64,7 @@ export function startFollowing(reader: GitFleetReader, changed: () => void, debo
       const of = JSON.stringify(places);
       if (places === null || watcher?.of === of) return;
       void watcher?.closing();
-      const started = watchPlaces(places, soon);
+      const started = watchPlaces(places, soon, polling);
       watcher = { of, closing: async () => void (await (await started).close()) };
     },
     async close() {
@@ -95,20 +101,19 @@ function placesOf(repository: Repository, branch: string | null): Places {
   };
 }
 
-async function watchPlaces({ folders, names }: Places, changed: () => void): Promise<FSWatcher> {
-  const { watch } = await import("chokidar");
-  const { existsSync } = await import("node:fs");
+async function watchPlaces(
+  { folders, names }: Places,
+  changed: () => void,
+  polling: (code: WatchLimit) => void,
+): Promise<FileWatch> {
   const known = new Set(names);
   const roots = new Set(folders.filter((folder) => existsSync(folder)));
-  const watcher = watch([...roots], {
-    depth: 0,
-    ignoreInitial: true,
-    ignorePermissionErrors: true,
-    ignored: (path) => !roots.has(path) && !known.has(basename(path)),
-  });
-  watcher.on("all", changed);
+  const watch = await watchFiles(
+    [...roots],
+    { depth: 0, ignored: (path) => !roots.has(path) && !known.has(basename(path)) },
+    { changed, failed: () => {}, polling },
+  );
   // What happened since the look that asked for this watch.
-  watcher.once("ready", changed);
-  watcher.on("error", () => {});
-  return watcher;
+  changed();
+  return watch;
 }

@@ -1,5 +1,5 @@
 /** The fleet folder, watched: what it says now, or the last good version of it while it is broken. */
-import type { FSWatcher } from "chokidar";
+import { basename, resolve } from "node:path";
 import type { Bus } from "../base/events.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Desired } from "../core/types.ts";
@@ -7,6 +7,7 @@ import { errorLine, fileError, type FleetError } from "./fleet-errors.ts";
 import { isIgnoredName } from "./fleet-files.ts";
 import { type GitState, shortRevision } from "./fleet-git.ts";
 import { startFollowing } from "./fleet-git-follow.ts";
+import { type FileWatch, type WatchLimit, watchFiles } from "./watch-files.ts";
 import { createGitReader } from "./fleet-git-reader.ts";
 import { createFleetReader, type FleetRead, type LoadOptions } from "./fleet-load.ts";
 
@@ -31,6 +32,8 @@ export interface FleetSourceOptions extends LoadOptions {
   readonly resyncMs?: number;
   /** Called after everything that changes `current()`. */
   readonly onChange?: (state: FleetState) => void;
+  /** The limit of file watches is reached: edits are found by polling from now on. */
+  readonly polling?: (code: WatchLimit) => void;
 }
 
 export interface FleetState {
@@ -58,6 +61,7 @@ const MAX_WAITS = 10;
 /** Resolves after the first read, with the watch in place. */
 export async function createFleetSource(options: FleetSourceOptions): Promise<FleetSource> {
   const { folder, bus, clock = systemClock, lastGood, debounceMs = 100, resyncMs = 30_000 } = options;
+  const polling = options.polling ?? (() => {});
   const abort = new AbortController();
   let good: Desired | null = loadLastGood(lastGood);
   const inGit = options.git
@@ -131,10 +135,10 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
     return working;
   };
 
-  const following = inGit && startFollowing(inGit, () => void enqueue(null), debounceMs);
+  const following = inGit && startFollowing(inGit, () => void enqueue(null), debounceMs, polling);
   const debounce = createDebounce(debounceMs, (paths) => void enqueue(paths));
   await enqueue(null);
-  const watcher = await startWatch(folder, () => reader.needs(), debounce.add);
+  const watcher = await startWatch(folder, () => reader.needs(), debounce.add, polling);
   // What changed between the first read and the watch.
   await enqueue(null);
   const resync = resyncMs === 0 ? null : setInterval(() => void enqueue(null), resyncMs);
@@ -238,27 +242,27 @@ function createDebounce(ms: number, fire: (paths: readonly string[] | null) => v
   };
 }
 
-/** chokidar is loaded here, so that commands which only read the fleet once do not pay for it. */
 async function startWatch(
   folder: string,
   needs: () => readonly string[],
   changed: Debounce["add"],
-): Promise<FSWatcher> {
-  const { watch } = await import("chokidar");
-  const { basename, resolve } = await import("node:path");
+  polling: (code: WatchLimit) => void,
+): Promise<FileWatch> {
   const root = resolve(folder);
   const outside = () => needs().filter((path) => !path.startsWith(`${root}/`));
-  const watcher = watch([root, ...outside()], {
-    ignoreInitial: true,
-    ignorePermissionErrors: true,
-    ignored: (path) => path !== root && path.startsWith(`${root}/`) && isIgnoredName(basename(path)),
-  });
-  watcher.on("all", (event, path) => {
-    changed(event === "change" ? path : null);
-    const extra = outside();
-    if (extra.length > 0) watcher.add(extra);
-  });
-  watcher.on("error", () => changed(null));
-  await new Promise<void>((done) => watcher.once("ready", done));
-  return watcher;
+  let watch: FileWatch | null = null;
+  watch = await watchFiles(
+    [root, ...outside()],
+    { ignored: (path) => path !== root && path.startsWith(`${root}/`) && isIgnoredName(basename(path)) },
+    {
+      changed: (event, path) => {
+        changed(event === "change" ? path : null);
+        const extra = outside();
+        if (extra.length > 0) watch?.add(extra);
+      },
+      failed: () => changed(null),
+      polling,
+    },
+  );
+  return watch;
 }

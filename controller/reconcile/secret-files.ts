@@ -1,5 +1,5 @@
 /** Tells when one of the files that secrets come from was written, replaced, made or taken away. */
-import type { FSWatcher } from "chokidar";
+import { type FileWatch, type WatchLimit, watchFiles } from "./watch-files.ts";
 
 export interface SecretFiles {
   /** These from now on, and no others. */
@@ -10,9 +10,13 @@ export interface SecretFiles {
 /** A file is written in several pieces, and replaced in several steps. Milliseconds of quiet before it is told. */
 const QUIET_MS = 200;
 
-export function watchSecretFiles(changed: () => void, onError: (error: unknown) => void): SecretFiles {
+export function watchSecretFiles(
+  changed: () => void,
+  onError: (error: unknown) => void,
+  polling: (code: WatchLimit) => void,
+): SecretFiles {
   const followed = new Set<string>();
-  let watcher: Promise<FSWatcher> | null = null;
+  let watcher: Promise<FileWatch> | null = null;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -20,14 +24,7 @@ export function watchSecretFiles(changed: () => void, onError: (error: unknown) 
     clearTimeout(timer);
     if (!closed) timer = setTimeout(changed, QUIET_MS);
   };
-  const start = async () => {
-    // Loaded here: most fleets have no secret in a file.
-    const { watch } = await import("chokidar");
-    const made = watch([...followed], { ignoreInitial: true, ignorePermissionErrors: true });
-    made.on("all", tell);
-    made.on("error", onError);
-    return made;
-  };
+  const start = () => watchFiles([...followed], {}, { changed: tell, failed: onError, polling });
   return {
     follow(paths) {
       const wanted = new Set(paths);

@@ -18,6 +18,7 @@ import { reach } from "./reach.ts";
 import { room } from "./room.ts";
 import { sandbox } from "./sandbox.ts";
 import { service } from "./service.ts";
+import { watches } from "./watches.ts";
 
 /** In the order in which they are printed. */
 export const CHECKS: readonly Check<Patient>[] = [
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check<Patient>[] = [
   multipass,
   sandbox,
   fleet,
+  watches,
   instances,
   room,
   home,

@@ -1,5 +1,5 @@
 // The verbs of systemctl that make sense here, and how they are asked for from inside the guest.
-import { type FSWatcher, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../files.ts";
 import type { ServiceState } from "./service.ts";
@@ -122,8 +122,11 @@ function describe(services: Services, unit: string, names: readonly string[] | n
   return `${lines.join("\n")}\n`;
 }
 
-/** Answers the requests that the guest's `systemctl` leaves in a folder, until closed. */
-export function answerRequests(root: string, services: Services): FSWatcher {
+/** Between two looks where the kernel does not report changes. */
+const POLL_MS = 200;
+
+/** Answers the requests that the guest's `systemctl` leaves in a folder, until this process ends. */
+export function answerRequests(root: string, services: Services): void {
   const box = join(root, "run/sandbox/requests");
   rmSync(box, { recursive: true, force: true });
   mkdirSync(box, { recursive: true });
@@ -142,7 +145,16 @@ export function answerRequests(root: string, services: Services): FSWatcher {
       writeAtomically(path.replace(/ready$/, "answer"), `${code}\n${text}`);
     }
   };
-  return watch(box, () => {
+  const look = (): void => {
     serve().catch((error: Error) => console.error(`systemctl: ${error.message}`));
-  });
+  };
+  try {
+    watch(box, look);
+  } catch (error) {
+    // This machine's limit of inotify instances (EMFILE) or watches (ENOSPC) is reached.
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "EMFILE" && code !== "ENOSPC") throw error;
+    console.error(`systemctl: ${message}; requests are found by polling`);
+    setInterval(look, POLL_MS);
+  }
 }

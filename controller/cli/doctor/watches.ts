@@ -1,0 +1,19 @@
+/** Whether the kernel reports changes of files to this user, which a limit shared by all programs may prevent. */
+import { watch } from "node:fs";
+import { isWatchLimit } from "../../reconcile/watch-files.ts";
+import { watchNext, watchWords } from "../watch-alerts.ts";
+import type { Check } from "./check.ts";
+import type { Patient } from "./patient.ts";
+
+export const watches: Check<Patient> = {
+  name: "watches",
+  async run({ settings }) {
+    try {
+      watch(settings.fleet).close();
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      if (isWatchLimit(code)) return [{ level: "warn", found: watchWords(code), next: watchNext(code) }];
+    }
+    return [];
+  },
+};
