@@ -4161,6 +4161,10 @@ export interface GitView {
    * Items: One of them.
    */
   readonly uncommitted: readonly string[];
+  /**
+   * Commits of the fleet folder at HEAD that the followed remote branch does not have; absent: none.
+   */
+  readonly unpushed?: number;
   readonly problem: GitProblemView;
 }
 /**

@@ -27,6 +27,10 @@ test("the revision, what is followed, and how much is not committed", () => {
     revisionWords(REVISION.slice(0, 40), state({ follows: "origin/main", uncommitted: ["a.yaml"] })),
     " at 3f2c1ab (follows origin/main; 1 file not committed, not applied)",
   );
+  assert.equal(
+    revisionWords(REVISION.slice(0, 40), state({ follows: "origin/main", unpushed: 2 })),
+    " at 3f2c1ab (follows origin/main; 2 local commits not pushed, not applied)",
+  );
 });
 
 test("a few files by name, a problem with what to do about it", () => {

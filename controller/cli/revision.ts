@@ -9,7 +9,7 @@ const NAMED = 5;
 /** ` at 3f2c1ab (2 files not committed)`; empty outside a repository. */
 export function revisionWords(revision: string | null, git: GitState | null): string {
   if (revision === null) return "";
-  const notes = [...followWords(git), ...uncommittedWords(git)];
+  const notes = [...followWords(git), ...uncommittedWords(git), ...unpushedWords(git)];
   return ` at ${shortRevision(revision)}${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`;
 }
 
@@ -21,6 +21,11 @@ function uncommittedWords(git: GitState | null): readonly string[] {
   if (count === 0) return [];
   const files = counted(count, "file");
   return [`${files} not committed${git?.follows ? ", not applied" : ""}`];
+}
+
+function unpushedWords(git: GitState | null): readonly string[] {
+  const { unpushed = 0 } = git ?? {};
+  return unpushed === 0 ? [] : [`${counted(unpushed, "local commit")} not pushed, not applied`];
 }
 
 /** Lines below the heading: the files that are not committed, and a problem with what is done about it. */

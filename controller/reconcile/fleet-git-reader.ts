@@ -5,6 +5,7 @@
 import type { FleetSettings } from "../core/types.ts";
 import { fileError } from "./fleet-errors.ts";
 import {
+  commitsBetween,
   findRepository,
   hasFolder,
   type FoundRepository,
@@ -131,7 +132,14 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     }
     const target = { remote, branch: branch ?? DEFAULT_BRANCH };
     const { tip, problem } = await remoteTip(at, target);
-    state = { follows: branchName(target), tip, uncommitted: seen.uncommitted, problem };
+    const unpushed = tip === null || tip === seen.head ? 0 : await commitsBetween(at, tip, seen.head);
+    state = {
+      follows: branchName(target),
+      tip,
+      uncommitted: seen.uncommitted,
+      ...(unpushed > 0 && { unpushed }),
+      problem,
+    };
     if (tip !== null) return readRemote(at, tip);
     return failed(`${branchName(target)} was never fetched: ${fetchFailure}`, problem?.next ?? "");
   };

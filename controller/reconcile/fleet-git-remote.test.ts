@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { resolveCommit } from "./fleet-git.ts";
+import { createGitReader } from "./fleet-git-reader.ts";
 import { acceptRewrite, advance, fetchBranch } from "./fleet-git-remote.ts";
 import { commitRollback, isSameFleet } from "./fleet-git-rollback.ts";
 import { loadFleet } from "./fleet-load.ts";
@@ -43,6 +44,35 @@ test("a branch of a remote goes forward only, and a rewritten one waits for a ye
   );
   // The user's own branches of the remote were not touched by any of this.
   assert.equal(await w.git("for-each-ref", "--format=%(objectname)", "refs/remotes/origin/main"), other);
+});
+
+test("local commits of the fleet that the followed remote does not have are counted", async (t) => {
+  const w = repositoryOf(t);
+  await w.init();
+  w.write("fleet/a.yaml", agent("a"));
+  w.write("fleet/fleet.yaml", "kind: Fleet\ngit: {follow: true, remote: origin, branch: main}\n");
+  await w.commit();
+  w.write(".git/info/exclude", "bare.git\n");
+  await w.git("clone", "--quiet", "--bare", ".", "bare.git");
+  await w.git("remote", "add", "origin", join(w.top, "bare.git"));
+  const reader = createGitReader(w.fleet);
+  assert.ok((await reader.read()).ok);
+  assert.equal(reader.state()?.unpushed, undefined);
+  w.write("app.txt", "no part of the fleet");
+  await w.commit();
+  w.write("fleet/b.yaml", agent("b"));
+  await w.commit();
+  const read = await reader.read();
+  assert.ok(read.ok);
+  assert.deepEqual(
+    read.desired.agents.map(({ name }) => name),
+    ["a"],
+  );
+  assert.equal(reader.state()?.unpushed, 1);
+  await w.git("push", "--quiet", "origin", "main");
+  await reader.fetch();
+  await reader.read();
+  assert.equal(reader.state()?.unpushed, undefined);
 });
 
 test("a rollback is a new commit of the fleet folder alone, here and onto a branch that is not checked out", async (t) => {

@@ -11,6 +11,8 @@ export interface GitState {
   /** Full hash of the commit that was read last; what is in force may be older. */
   readonly tip: string | null;
   readonly uncommitted: readonly string[];
+  /** Commits of the fleet folder at HEAD that the followed remote branch does not have; absent: none. */
+  readonly unpushed?: number;
   /** Why what is written is not, or may not be, what counts. */
   readonly problem: GitProblem | null;
 }
@@ -174,6 +176,13 @@ export async function resolveCommit(repository: Repository, revision: string): P
 export async function hasFolder(repository: Repository, commit: string): Promise<boolean> {
   const result = await git(repository.top, ["cat-file", "-e", `${commit}:${repository.prefix}`]);
   return result.exitCode === 0;
+}
+
+/** How many commits below `head` and not below `base` change the fleet folder; 0 where git does not say. */
+export async function commitsBetween(repository: Repository, base: string, head: string): Promise<number> {
+  const scope = repository.prefix === "" ? [] : ["--", `:(top,literal)${repository.prefix}`];
+  const result = await git(repository.top, ["rev-list", "--count", `${base}..${head}`, ...scope]);
+  return result.exitCode === 0 ? Number(result.stdout.trim()) : 0;
 }
 
 /** Seven characters of a hash, as people quote it. */

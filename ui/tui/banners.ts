@@ -77,6 +77,13 @@ export function banners({ model, planError, refused }: World, now: number): read
     });
   if (fleet.git?.problem)
     found.push({ glyph: "▲", tone: "warn", text: `${fleet.git.problem.message}; ${fleet.git.problem.next}` });
+  const { unpushed = 0, follows = "" } = fleet.git ?? {};
+  if (unpushed > 0)
+    found.push({
+      glyph: "?",
+      tone: "warn",
+      text: `${count(unpushed, "local commit")} not pushed to ${follows}, so not applied.`,
+    });
   if (fleet.git?.follows && fleet.git.uncommitted.length > 0)
     found.push({
       glyph: "?",
