@@ -33,7 +33,17 @@ export interface CommandLineBundle {
 }
 
 /** Packages that a short command may load: each of them costs every one of these commands its loading time. */
-const IN_SHORT: ReadonlySet<string> = new Set(["commander", "croner", "fast-json-patch", "leven", "yaml"]);
+const IN_SHORT: ReadonlySet<string> = new Set([
+  "ansi-regex",
+  "commander",
+  "croner",
+  "fast-json-patch",
+  "get-east-asian-width",
+  "leven",
+  "string-width",
+  "strip-ansi",
+  "yaml",
+]);
 
 /** Native add-ons that ws loads only where they are installed. */
 const OPTIONAL = ["bufferutil", "utf-8-validate"];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentView } from "../../ui/client/types.ts";
 import type { AgentStatus, Condition } from "../core/conditions.ts";
+import { textWidth } from "../core/text-width.ts";
 import { noteOf, unheard, withNotes } from "./list.ts";
 
 const view = (more: Partial<AgentView>): AgentView =>
@@ -55,6 +56,9 @@ test("the column is there when there is something to say and room to say it, and
     ["NOTE", "it is protected, and stays as it is", ""],
   );
   assert.equal(shown(40)[1]?.[2]?.length, 40 - "NAME  Synced  ".length);
+  const wide = shown(40, ["受け付けられませんでした、もう一度試してください", null])[1]?.[2] ?? "";
+  assert.match(wide, /…$/);
+  assert.ok(textWidth(wide) <= 40 - "NAME  Synced  ".length);
 });
 
 test("without a hub, what runs is neither healthy nor booting: nobody hears it, and nothing is noted of it", () => {

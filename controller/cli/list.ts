@@ -1,5 +1,5 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
-import { stripVTControlCharacters } from "node:util";
+import { textWidth, truncate } from "../core/text-width.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { bootGraceOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
@@ -136,14 +136,11 @@ export function withNotes(
     Math.max(
       ...table(rows)
         .split("\n")
-        .map((line) => stripVTControlCharacters(line).length),
+        .map((line) => textWidth(line)),
     ) + 2;
   const room = output.width - used;
   if (notes.every((n) => n === null) || room < LEAST_NOTE) return rows;
-  const short = (note: string) => {
-    const line = note.replaceAll(/\s+/g, " ");
-    return line.length > room ? `${line.slice(0, room - 1)}…` : line;
-  };
+  const short = (note: string) => truncate(note.replaceAll(/\s+/g, " "), room);
   return rows.map((cells, i) => [
     ...cells,
     i === 0 ? output.paint("dim", "NOTE") : short(notes[i - 1] ?? ""),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { AnyEvent, EventMap, EventName } from "../base/events.ts";
+import { textWidth } from "../core/text-width.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { captured } from "./testing/captured.ts";
 
@@ -102,4 +103,13 @@ test("no line is longer than the terminal, whatever the names", (t) => {
   begin("a".repeat(60), "launch");
   tick(500);
   assert.ok(shown.lines().length === 2 && shown.lines().every((l) => l.length < 30));
+});
+
+test("a line with wide characters is cut at the terminal's last column", (t) => {
+  const { shown, begin, said } = scene(t, 40);
+  said.set("a", "");
+  begin("a", "launch", "イメージを取得しています、しばらくお待ちください");
+  assert.ok(shown.lines().length > 0);
+  for (const line of shown.lines()) assert.ok(textWidth(line) <= 39, line);
+  assert.match(shown.lines()[0] ?? "", /…$/);
 });

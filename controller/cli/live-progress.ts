@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../base/events.ts";
 import { terminalText } from "../core/printable.ts";
+import { padEnd, textWidth, truncate } from "../core/text-width.ts";
 import { DOING } from "../core/doing.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
@@ -65,7 +66,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
   const draw = () => {
     erase();
     if (rows.size === 0 || closed) return;
-    const names = Math.max(...[...rows.keys()].map((name) => name.length));
+    const names = Math.max(...[...rows.keys()].map((name) => textWidth(name)));
     const spinner = SPINNER[frame % SPINNER.length] ?? "";
     const lines = [...rows].map(([agent, row]) => {
       const percent = percentOf(said(agent));
@@ -73,7 +74,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
         row.doing === ""
           ? ""
           : `${spinner} ${row.doing} ${age(now() - row.since)}${percent === null ? "" : ` ${percent}%`}`;
-      return `  ${agent.padEnd(names)}  ${[...row.done, doing].filter((t) => t !== "").join("  ")}`;
+      return `  ${padEnd(agent, names)}  ${[...row.done, doing].filter((t) => t !== "").join("  ")}`;
     });
     const counts = `  ${finished} done, ${rows.size} in work, ${age(now() - began)}`;
     const all = [...lines, `${counts}   ${hint}`].map((line) => clip(terminalText(line), columns() - 1));
@@ -145,6 +146,5 @@ export function createLiveProgress(options: LiveOptions): Progress {
 
 /** A line that is longer than the terminal would be two, and spoil the redrawing. */
 function clip(line: string, width: number): string {
-  const plain = stripVTControlCharacters(line);
-  return plain.length <= width ? line : `${plain.slice(0, Math.max(0, width - 1))}…`;
+  return textWidth(line) <= width ? line : truncate(stripVTControlCharacters(line), width);
 }

@@ -19,6 +19,17 @@ test("columns are as wide as their widest cell, the last one unpadded", () => {
   assert.equal(table([["a"], ["b", "c"]]), "a\nb  c");
 });
 
+test("what stands behind wide characters lines up too", () => {
+  assert.equal(
+    table([
+      ["日本語", "x"],
+      ["agent", "y"],
+      ["e\u0301🚀", "z"],
+    ]),
+    "日本語  x\nagent   y\ne\u0301🚀     z",
+  );
+});
+
 test("colour takes no room", () => {
   const red = styleText("red", "bad", { validateStream: false });
   assert.equal(

@@ -4,6 +4,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
 import type { Line } from "../core/explain-lines.ts";
 import { jsonText, printableText, terminalText } from "../core/printable.ts";
+import { textWidth } from "../core/text-width.ts";
 import { besideWaiting, waitNoMore } from "./waiting.ts";
 
 export { age, counted } from "../core/explain-values.ts";
@@ -60,22 +61,20 @@ export function table(rows: readonly (readonly string[])[], gap = 2): string {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, visible(cell));
+      widths[i] = Math.max(widths[i] ?? 0, textWidth(cell));
     });
   }
   return rows
     .map((row) =>
       row
         .map((cell, i) =>
-          i === row.length - 1 ? cell : cell + " ".repeat((widths[i] ?? 0) - visible(cell) + gap),
+          i === row.length - 1 ? cell : cell + " ".repeat((widths[i] ?? 0) - textWidth(cell) + gap),
         )
         .join("")
         .trimEnd(),
     )
     .join("\n");
 }
-
-const visible = (text: string): number => stripVTControlCharacters(text).length;
 
 /** Prints what failed, why, and what to do next; returns the exit code. */
 export function reportError(error: unknown, output: Output, debug: boolean): number {

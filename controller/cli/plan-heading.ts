@@ -1,6 +1,7 @@
 /** The heading of a plan: which fleet at which revision, where the instances live, how many are not ours. Pure. */
 import { EMPTY, type Line, type Segment, sentence } from "../core/explain-lines.ts";
 import { counted } from "../core/explain-values.ts";
+import { textWidth } from "../core/text-width.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
 import { gitLines, marked, moved, revisionWords } from "./revision.ts";
 
@@ -33,7 +34,7 @@ export function planHeading(looked: Looked, width: number): readonly Line[] {
   ];
   const gap: Segment = { text: GAP, role: "plain" };
   const line = parts.flatMap((part, i) => (i === 0 ? [part] : [gap, part]));
-  const fits = line.reduce((sum, s) => sum + s.text.length, 0) <= width;
+  const fits = line.reduce((sum, s) => sum + textWidth(s.text), 0) <= width;
   return [
     ...(fits ? [line] : parts.flatMap((part, i) => below(part, width, i === 0 ? "" : INDENT))),
     ...gitLines(git, width),

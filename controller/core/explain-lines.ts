@@ -1,6 +1,7 @@
 /** Lines of text with meaning instead of colour, wrapped to a width: what a terminal, a pipe and a page can all show. */
 
 import { printable } from "./printable.ts";
+import { characters, padEnd, prefix, textWidth } from "./text-width.ts";
 
 /** What a piece of text means. A face may colour it; the words alone say the same. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
@@ -24,12 +25,14 @@ export const clampWidth = (width: number): number => Math.min(200, Math.max(60, 
 
 /** How much of a word goes on a line: all, or up to the last mark at which a path or a name may be broken. */
 function pieceOf(word: string, width: number): string {
-  if (word.length <= width) return word;
-  const mark = word.slice(0, width).search(/[-/.,_=:][^-/.,_=:]*$/) + 1;
-  return word.slice(0, mark > width / 2 ? mark : width);
+  if (textWidth(word) <= width) return word;
+  // Always something, or there would be no end: a wide character may have more columns than a line has.
+  const most = prefix(word, width) || (characters(word)[0] ?? "");
+  const mark = most.search(/[-/.,_=:][^-/.,_=:]*$/) + 1;
+  return textWidth(most.slice(0, mark)) > width / 2 ? most.slice(0, mark) : most;
 }
 
-/** Words in lines of at most `width` characters, further ones shorter by `hang`; a word that is longer is cut. */
+/** Words in lines of at most `width` columns, further ones shorter by `hang`; a word that is longer is cut. */
 export function wrap(text: string, width: number, hang = 0): readonly string[] {
   const lines: string[] = [];
   let line = "";
@@ -37,7 +40,7 @@ export function wrap(text: string, width: number, hang = 0): readonly string[] {
     while (word !== "") {
       const room = lines.length === 0 ? width : width - hang;
       const piece = pieceOf(word, room);
-      if (line !== "" && line.length + 1 + piece.length > room) {
+      if (line !== "" && textWidth(line) + 1 + textWidth(piece) > room) {
         lines.push(line);
         line = "";
         continue;
@@ -56,9 +59,9 @@ export function row(
   role: Role = "plain",
   hang = 0,
 ): readonly Line[] {
-  const head = " ".repeat(INDENT) + label.padEnd(Math.max(LABEL, label.length + 1));
-  return wrap(text, width - head.length, hang).map((part, i) => [
-    { text: i === 0 ? head : " ".repeat(head.length + hang), role: "dim" },
+  const head = " ".repeat(INDENT) + padEnd(label, Math.max(LABEL, textWidth(label) + 1));
+  return wrap(text, width - textWidth(head), hang).map((part, i) => [
+    { text: i === 0 ? head : " ".repeat(textWidth(head) + hang), role: "dim" },
     { text: part, role },
   ]);
 }
@@ -73,10 +76,10 @@ export function header(
 ): readonly Line[] {
   const mark = { text: `${glyph.text.padEnd(3)} `, role: glyph.role };
   const [shown = "", ...more] = wrap(name, width - INDENT);
-  const from = 4 + Math.max(Math.min(names, NAMES, Math.floor(width / 2) - 8), shown.length) + 3;
-  const isBeside = more.length === 0 && (what.length <= width - from || width - from >= LEAST);
+  const from = 4 + Math.max(Math.min(names, NAMES, Math.floor(width / 2) - 8), textWidth(shown)) + 3;
+  const isBeside = more.length === 0 && (textWidth(what) <= width - from || width - from >= LEAST);
   const [first = "", ...rest] = isBeside ? wrap(what, width - from) : ["", ...wrap(what, width - INDENT)];
-  const opening: Line = [mark, { text: first === "" ? shown : shown.padEnd(from - 4), role: "strong" }];
+  const opening: Line = [mark, { text: first === "" ? shown : padEnd(shown, from - 4), role: "strong" }];
   return [
     first === "" ? opening : [...opening, { text: first, role: glyph.role }],
     ...more.map((part): Line => [{ text: " ".repeat(INDENT) + part, role: "strong" }]),

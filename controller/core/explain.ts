@@ -3,6 +3,7 @@ import { compareText } from "./diff.ts";
 import { mountsBeyond } from "./drift.ts";
 import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
 import { bytes } from "./explain-values.ts";
+import { textWidth } from "./text-width.ts";
 import type { Action, Change, ConvergedView, Held, Inside, Plan, Size } from "./types.ts";
 
 export { type Line, type Role, type Segment, lineText, toText } from "./explain-lines.ts";
@@ -64,7 +65,7 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
     ),
     ...groups.map((group) => heldBlock(group)),
   ].sort((a, b) => compareText(a.agent, b.agent) || a.order - b.order);
-  const names = Math.max(0, ...blocks.map((b) => b.title.length));
+  const names = Math.max(0, ...blocks.map((b) => textWidth(b.title)));
   const lines: Line[] = [];
   for (const block of blocks) {
     lines.push(...header(block.mark, block.title, block.what, names, width));
@@ -83,7 +84,7 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
   }
   if (blocks.length === 0) return [...lines, ...sentence(nothing(options.agents), width, "good")];
   const counts = summary(plan);
-  if (counts.length <= width) return [...lines, [{ text: counts, role: "strong" }]];
+  if (textWidth(counts) <= width) return [...lines, [{ text: counts, role: "strong" }]];
   // A number stays beside what it counts.
   const bound = counts.replaceAll(/(?<!,) /g, "\u00a0");
   const last = sentence(bound, width, "strong", "Plan: ".length);

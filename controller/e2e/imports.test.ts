@@ -25,6 +25,7 @@ interface Rule {
 const TYPES = "schemas/types.ts";
 const CORE_TYPES = "controller/core/types.ts";
 const PRINTABLE = "controller/core/printable.ts";
+const TEXT_WIDTH = "controller/core/text-width.ts";
 const STORE = "controller/store/store.ts";
 const DRIVER = "controller/drivers/driver.ts";
 
@@ -38,7 +39,12 @@ const TABLE: readonly Rule[] = [
     packages: ["ajv", "json-schema-to-typescript"],
   },
   { files: "controller/base/", from: [PRINTABLE], node: true },
-  { files: "controller/core/", from: [], types: [TYPES], packages: ["fast-json-patch"] },
+  {
+    files: "controller/core/",
+    from: [],
+    types: [TYPES],
+    packages: ["fast-json-patch", "string-width @ controller/core/text-width.ts"],
+  },
   // The parser needs the list of state words itself, not only its type.
   { files: "controller/drivers/", from: ["controller/base/", CORE_TYPES], node: true },
   { files: "controller/sandbox/", from: [], node: true, packages: ["yaml"] },
@@ -86,7 +92,12 @@ const TABLE: readonly Rule[] = [
   },
   { files: "provisioning/", from: [], types: [TYPES, CORE_TYPES], node: true, packages: ["yaml"] },
   { files: "ui/client/", from: [TYPES, PRINTABLE] },
-  { files: "ui/tui/", from: ["ui/client/", TYPES, PRINTABLE], node: true, packages: ["ink", "react"] },
+  {
+    files: "ui/tui/",
+    from: ["ui/client/", TYPES, PRINTABLE, TEXT_WIDTH],
+    node: true,
+    packages: ["ink", "react"],
+  },
   { files: "ui/web/", from: ["ui/client/", TYPES], packages: ["preact", "@preact/signals", "uplot"] },
   { files: "ui/web/build.ts", from: [], node: true, packages: ["esbuild"] },
 ];

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "node:test";
 import { excerptOf, type FleetError } from "./fleet-errors.ts";
-import { displayWidth, errorsAsJson, reportErrors } from "./fleet-report.ts";
+import { textWidth } from "../core/text-width.ts";
+import { errorsAsJson, reportErrors } from "./fleet-report.ts";
 
 const text = "kind: Agent\nname: agent-builder\n# why\n\ntype: builder\ncpu: 2\nmemroy: 8G\n";
 const error: FleetError = {
@@ -37,7 +38,7 @@ test("narrow terminals: words wrap, a long line is shown where the caret is", ()
   const column = long.indexOf("mdoe") + 1;
   const narrow = { ...error, line: 1, column, excerpt: excerptOf(long, { line: 1, column, length: 4 }) };
   const lines = reportErrors([narrow], { color: false, width: 48 }).split("\n");
-  for (const line of lines) assert.ok(displayWidth(line) <= 48, line);
+  for (const line of lines) assert.ok(textWidth(line) <= 48, line);
   const caret = lines.findIndex((line) => line.includes("^"));
   assert.equal(lines[caret]?.indexOf("^^^^"), lines[caret - 1]?.indexOf("mdoe"));
 });
@@ -46,7 +47,7 @@ test("the caret stands under wide characters and tabs", () => {
   const wide = excerptOf("名前:\té漢x: 1\n", { line: 1, column: 6, length: 1 });
   const lines = reportErrors([{ ...error, excerpt: wide, suggestion: null }], { color: false }).split("\n");
   const before = lines.at(-2)?.split("漢")[0] ?? "";
-  assert.equal(displayWidth(lines.at(-1)?.split("^")[0] ?? ""), displayWidth(before));
+  assert.equal(textWidth(lines.at(-1)?.split("^")[0] ?? ""), textWidth(before));
 });
 
 test("for programs", () => {

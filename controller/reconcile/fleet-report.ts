@@ -1,5 +1,6 @@
 /** Errors of fleet files as text for people: place, code frame, caret, what was probably meant. */
 import { styleText } from "node:util";
+import { characters, textWidth } from "../core/text-width.ts";
 import { type Excerpt, type FleetError, subjectOf } from "./fleet-errors.ts";
 
 export interface ReportOptions {
@@ -65,7 +66,7 @@ function wrap(
   let line = "";
   let room = width - used;
   for (const word of words) {
-    if (line !== "" && displayWidth(line) + 1 + displayWidth(word) > room) {
+    if (line !== "" && textWidth(line) + 1 + textWidth(word) > room) {
       lines.push(line);
       line = `  ${word}`;
       room = width;
@@ -81,7 +82,7 @@ function frame(excerpt: Excerpt, suggestion: string | null, paint: Paint, width:
   const room = Math.max(20, width - digits - 7);
   const target = excerpt.lines[caret.line - firstLine] ?? "";
   // A long line is shown from where the caret is in view.
-  const before = displayWidth(expand(target.slice(0, caret.column - 1)));
+  const before = textWidth(expand(target.slice(0, caret.column - 1)));
   const shift = before + 8 > room ? before - Math.floor(room / 3) : 0;
   const result: string[] = [];
   for (const [index, line] of excerpt.lines.entries()) {
@@ -91,10 +92,10 @@ function frame(excerpt: Excerpt, suggestion: string | null, paint: Paint, width:
     const gutter = `${String(number).padStart(digits)} |`;
     result.push(`${here ? paint("red", "  >") : "   "} ${paint("dim", gutter)} ${text}`.trimEnd());
     if (!here) continue;
-    const marked = displayWidth(expand(line.slice(caret.column - 1, caret.column - 1 + caret.length)));
+    const marked = textWidth(expand(line.slice(caret.column - 1, caret.column - 1 + caret.length)));
     const carets = "^".repeat(Math.max(1, Math.min(marked, room - (before - shift))));
     const start = `    ${" ".repeat(digits)} ${paint("dim", "|")} `;
-    const fits = suggestion !== null && before - shift + carets.length + 1 + displayWidth(suggestion) <= room;
+    const fits = suggestion !== null && before - shift + carets.length + 1 + textWidth(suggestion) <= room;
     result.push(
       `${start}${" ".repeat(before - shift)}${paint("red", carets)}${fits ? ` ${paint("cyan", suggestion)}` : ""}`,
     );
@@ -111,27 +112,11 @@ function expand(text: string): string {
 function cut(text: string, start: number, room: number): string {
   let column = 0;
   let result = "";
-  for (const character of text) {
-    const wide = displayWidth(character);
+  for (const character of characters(text)) {
+    const wide = textWidth(character);
     if (column >= start && column + wide <= start + room) result += character;
     column += wide;
   }
   if (start > 0) result = `…${result.slice(1)}`;
   return column > start + room ? `${result.slice(0, -1)}…` : result;
-}
-
-/** Columns on a terminal: East Asian wide characters and emoji take two, marks that combine take none. */
-export function displayWidth(text: string): number {
-  if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const character of text) {
-    if (/\p{Mark}|\p{Default_Ignorable_Code_Point}/u.test(character)) continue;
-    width +=
-      /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
-  return width;
 }

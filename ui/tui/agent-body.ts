@@ -1,4 +1,5 @@
 /** One agent in full: now, wanted beside seen, the plan for it, conditions, health, snapshots, tasks, events, its YAML. Pure. */
+import { textWidth } from "../../controller/core/text-width.ts";
 import { nextWords, workWords } from "../client/agent-words.ts";
 import { compare, holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead, ago, count } from "../client/format.ts";
@@ -7,7 +8,7 @@ import { conditionMark, DRIFTED, healthMark, syncMark } from "../client/tones.ts
 import type { AgentView } from "../client/types.ts";
 import { spark } from "./bars.ts";
 import { type Body, hasWords, MARGIN, textBody } from "./body.ts";
-import { columns, fit, type Line, line, lineColumns, span, textOf, wrap } from "./line.ts";
+import { fit, type Line, line, lineColumns, span, textOf, wrap } from "./line.ts";
 import { taskLine, wrapped } from "./list-bodies.ts";
 import { changeLines, heldLines } from "./plan-body.ts";
 import { hubTime, type World } from "./world.ts";
@@ -123,7 +124,7 @@ function present(agent: AgentView, width: number, now: number): readonly Line[] 
 
 function compared(agent: AgentView): readonly Line[] {
   const rows = compare(agent);
-  const size = Math.min(40, Math.max(12, ...rows.map((r) => columns(r.wanted) + 2)));
+  const size = Math.min(40, Math.max(12, ...rows.map((r) => textWidth(r.wanted) + 2)));
   return rows.map(({ what, wanted, seen, differs }) =>
     line(
       span(`  ${fit(what, 9)}`, "dim"),

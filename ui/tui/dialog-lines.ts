@@ -1,6 +1,7 @@
 /** What is asked or typed, as lines above the last one. Pure. */
+import { characters, textWidth, truncate } from "../../controller/core/text-width.ts";
 import { completions } from "./commands.ts";
-import { columns, cut, highlighted, type Line, line, type Span, span, wrap } from "./line.ts";
+import { highlighted, type Line, line, type Span, span, wrap } from "./line.ts";
 import type { Dialog, Typing, Ui } from "./state.ts";
 
 const STOPPED = "The instance is stopped for it and started again, if it runs.";
@@ -75,7 +76,7 @@ const problemLines = (problem: string, width: number): readonly Line[] =>
 
 /** What is typed has at least half of a line: below a question that takes more. */
 function fieldLines(prompt: Span, typing: Typing, width: number): readonly Line[] {
-  const size = columns(prompt.text);
+  const size = textWidth(prompt.text);
   if (size <= width / 2) return [line(prompt, ...typingSpans(typing, width - size - 1))];
   const asked = wrap(prompt.text.trim(), width - 2).map((t) => line({ ...prompt, text: ` ${t}` }));
   return [...asked, line(" ", ...typingSpans(typing, width - 2))];
@@ -83,20 +84,20 @@ function fieldLines(prompt: Span, typing: Typing, width: number): readonly Line[
 
 /** The end of a long line is what is being typed. What is only proposed is marked as a whole, as it is replaced as a whole. */
 function typingSpans({ text, cursor, isOffer }: Typing, width: number): readonly Span[] {
-  if (isOffer && text !== "") return [span(cut(text, width), { inverse: true }), span(" ")];
+  if (isOffer && text !== "") return [span(truncate(text, width), { inverse: true }), span(" ")];
   const before = tail(text.slice(0, cursor), Math.max(4, width) - 1);
-  const [under = " "] = text.slice(cursor);
+  const [under = " "] = characters(text.slice(cursor));
   const after = text.slice(cursor + (cursor < text.length ? under.length : 0));
   return [span(before), span(under, { inverse: true }), span(after)];
 }
 
 /** The last letters, in at most `width` columns; that there are more before them is told by a dot. */
 function tail(text: string, width: number): string {
-  if (columns(text) <= width) return text;
-  const letters = [...text];
+  if (textWidth(text) <= width) return text;
+  const letters = characters(text);
   let from = letters.length;
   for (let left = width - 1; from > 0; from--) {
-    left -= columns(letters[from - 1] ?? "");
+    left -= textWidth(letters[from - 1] ?? "");
     if (left < 0) break;
   }
   return `…${letters.slice(from).join("")}`;

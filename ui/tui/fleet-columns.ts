@@ -1,4 +1,5 @@
 /** The columns of the fleet table: what each says of an agent, and which of them fit into how many columns. Pure. */
+import { textWidth } from "../../controller/core/text-width.ts";
 import { lastChange } from "../client/agent-times.ts";
 import { workWords } from "../client/agent-words.ts";
 import { holds, isDrifted } from "../client/fleet-filter.ts";
@@ -7,7 +8,7 @@ import type { HealthSample } from "../client/health.ts";
 import { DRIFTED, healthMark, type Mark, syncMark } from "../client/tones.ts";
 import type { AgentView } from "../client/types.ts";
 import { gauge, spark } from "./bars.ts";
-import { columns, fit, fitName, type Line, type Span, span } from "./line.ts";
+import { fit, fitName, type Line, type Span, span } from "./line.ts";
 
 export interface Facts {
   readonly agent: AgentView;
@@ -203,4 +204,4 @@ export function agentLine(all: readonly Column[], facts: Facts): Line {
 }
 
 export const longestName = (agents: readonly AgentView[]): number =>
-  agents.reduce((most, a) => Math.max(most, columns(a.name)), 0);
+  agents.reduce((most, a) => Math.max(most, textWidth(a.name)), 0);

@@ -1,10 +1,11 @@
 /** The last lines: what was just said, in full, and which keys there are here. Pure. */
+import { textWidth } from "../../controller/core/text-width.ts";
 import { findAgent } from "../client/model.ts";
 import type { ActionId } from "./actions.ts";
 import { agentAt, openTaskAt } from "./bodies.ts";
 import type { Body } from "./body.ts";
 import { isThere, KEYS, type KeyRow, type Where } from "./keys.ts";
-import { columns, type Line, line, type Span, span, wrap } from "./line.ts";
+import { type Line, line, type Span, span, wrap } from "./line.ts";
 import { targetsOf } from "./marks.ts";
 import { NEEDS_AGENT, toggled } from "./agent-orders.ts";
 import { type Dialog, type Notice, placeOf, type Ui } from "./state.ts";
@@ -54,7 +55,7 @@ export interface Hint {
   readonly word: string;
 }
 
-const sizeOf = ({ key, word }: Hint): number => columns(key) + columns(word) + 3;
+const sizeOf = ({ key, word }: Hint): number => textWidth(key) + textWidth(word) + 3;
 const spansOf = ({ key, word }: Hint): readonly Span[] => [
   span(key, { bold: true }),
   span(` ${word}  `, "dim"),

@@ -1,6 +1,7 @@
 /** Whole screens as Ink draws them, at fixed widths, as golden files; `VM_AGENT_UPDATE_GOLDEN=1` writes them anew. */
 /** @jsxImportSource react */
 process.env.TZ = "UTC";
+import { textWidth } from "../../controller/core/text-width.ts";
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,7 +11,7 @@ import { renderToString } from "ink";
 import { reduce } from "../client/model.ts";
 import { emptyOutput, withChunk, withEnd } from "../client/output-text.ts";
 import { askApply, askDestroy } from "./asks.ts";
-import { columns, type Line, textOf } from "./line.ts";
+import { type Line, textOf } from "./line.ts";
 import { hintsAt } from "./foot-lines.ts";
 import { KEYS } from "./keys.ts";
 import { settled } from "./moves.ts";
@@ -31,7 +32,7 @@ function linesOf(ui: Ui, world: World): readonly Line[] {
   const frame = frameOf(ui, world, AT);
   const lines = drawScreen(settled(ui, frame.body, frame.height), frame);
   assert.equal(lines.length, ui.rows);
-  for (const line of lines) assert.ok(columns(textOf(line)) <= ui.columns, textOf(line));
+  for (const line of lines) assert.ok(textWidth(textOf(line)) <= ui.columns, textOf(line));
   return lines;
 }
 

@@ -1,4 +1,5 @@
 /** Columns: what fits, what is cut, what must never reach a terminal. */
+import { textWidth, truncate } from "../../controller/core/text-width.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -7,8 +8,6 @@ import { tasks } from "./testing/scene.ts";
 import { block, gauge, spark } from "./bars.ts";
 import {
   clean,
-  columns,
-  cut,
   cutLine,
   cutName,
   fit,
@@ -23,12 +22,12 @@ import {
 } from "./line.ts";
 
 test("letters that are two columns wide, and those that are none", () => {
-  assert.equal(columns("abc"), 3);
-  assert.equal(columns("日本"), 4);
-  assert.equal(columns("e\u0301"), 1);
-  assert.equal(columns("🚀"), 2);
+  assert.equal(textWidth("abc"), 3);
+  assert.equal(textWidth("日本"), 4);
+  assert.equal(textWidth("e\u0301"), 1);
+  assert.equal(textWidth("🚀"), 2);
   assert.equal(fit("日本語", 4), "日… ");
-  assert.equal(cut("abc", 0), "");
+  assert.equal(truncate("abc", 0), "");
 });
 
 test("nothing that moves the cursor, rings or turns the writing is left", () => {
@@ -55,7 +54,7 @@ test("of a name that is too long the middle is left out, so that replicas can be
   assert.equal(cutName("agent-one", 5), "agen…");
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 30 }), (name, width) =>
-      assert.equal(columns(fitName(name, width)), width),
+      assert.equal(textWidth(fitName(name, width)), width),
     ),
   );
 });
@@ -67,7 +66,7 @@ test("wrapped text loses no word and exceeds no line", () => {
   fc.assert(
     fc.property(text, fc.integer({ min: 8, max: 30 }), (words, width) => {
       const lines = wrap(words.join(" "), width);
-      for (const l of lines) assert.ok(columns(l) <= width);
+      for (const l of lines) assert.ok(textWidth(l) <= width);
       assert.equal(lines.join("").replaceAll(" ", ""), words.join(""));
     }),
   );

@@ -1,5 +1,6 @@
 /** A line of the screen as spans of text with a meaning, cut and padded to columns. Pure; no colour is decided here. */
 import { printable } from "../../controller/core/printable.ts";
+import { characters, prefix, textWidth, truncate } from "../../controller/core/text-width.ts";
 import type { Tone } from "../client/tones.ts";
 
 export interface Span {
@@ -24,44 +25,16 @@ export const EMPTY: Line = [];
 /** Nothing that a program printed may move the cursor, ring, or turn the direction of writing. */
 export const clean = (text: string): string => printable(text.replaceAll("\t", "    "));
 
-const ZERO = /^(?:\p{Mn}|\p{Me}|[\u200b-\u200d])$/u;
-/** East Asian wide and full-width letters, and pictures. */
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$|^\p{Emoji_Presentation}$/u;
-
-const widthOf = (letter: string): number =>
-  letter < "\u0300" ? 1 : ZERO.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
-
-/** Columns on the screen. */
-export function columns(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  let sum = 0;
-  for (const letter of text) sum += widthOf(letter);
-  return sum;
-}
-
-export const lineColumns = (spans: Line): number => spans.reduce((sum, s) => sum + columns(s.text), 0);
-
-/** Not more than `width` columns; what is cut is told by a dot. */
-export function cut(text: string, width: number): string {
-  if (width <= 0) return "";
-  if (columns(text) <= width) return text;
-  let kept = "";
-  let sum = 0;
-  for (const letter of text) {
-    sum += widthOf(letter);
-    if (sum > width - 1) break;
-    kept += letter;
-  }
-  return `${kept}…`;
-}
+export const lineColumns = (spans: Line): number => spans.reduce((sum, s) => sum + textWidth(s.text), 0);
 
 /** A name: its end is what it differs by from its neighbours, so its middle is what is left out. */
 export function cutName(text: string, width: number): string {
-  if (columns(text) <= width) return text;
-  if (width < 8) return cut(text, width);
-  const end = [...text].slice(-Math.floor((width - 1) / 3)).join("");
-  return `${cut(text, width - columns(end))}${end}`;
+  if (textWidth(text) <= width) return text;
+  if (width < 8) return truncate(text, width);
+  const end = characters(text)
+    .slice(-Math.floor((width - 1) / 3))
+    .join("");
+  return `${truncate(text, width - textWidth(end))}${end}`;
 }
 
 /** Exactly `width` columns. */
@@ -69,8 +42,8 @@ export const fitName = (text: string, width: number): string => fit(cutName(clea
 
 /** Exactly `width` columns. */
 export function fit(text: string, width: number, align: "left" | "right" = "left"): string {
-  const short = cut(clean(text), width);
-  const space = " ".repeat(Math.max(0, width - columns(short)));
+  const short = truncate(clean(text), width);
+  const space = " ".repeat(Math.max(0, width - textWidth(short)));
   return align === "left" ? short + space : space + short;
 }
 
@@ -87,11 +60,11 @@ export function cutLine(spans: Line, width: number): Line {
   let left = width;
   for (const part of spans) {
     const text = clean(part.text);
-    const size = columns(text);
+    const size = textWidth(text);
     if (size > left) {
-      const short = cut(text, left);
+      const short = truncate(text, left);
       out.push({ ...part, text: short });
-      left -= columns(short);
+      left -= textWidth(short);
       break;
     }
     if (size > 0) out.push(text === part.text ? part : { ...part, text });
@@ -123,8 +96,8 @@ export function wrap(text: string, width: number): readonly string[] {
 function wrapOne(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let rest = text;
-  while (columns(rest) > width) {
-    const head = [...cutExactly(rest, width)].join("");
+  while (textWidth(rest) > width) {
+    const head = prefix(rest, width);
     const space = head.lastIndexOf(" ");
     const end = space > width / 2 ? space : head.length;
     lines.push(rest.slice(0, end));
@@ -132,17 +105,6 @@ function wrapOne(text: string, width: number): readonly string[] {
   }
   lines.push(rest);
   return lines;
-}
-
-function cutExactly(text: string, width: number): string {
-  let kept = "";
-  let sum = 0;
-  for (const letter of text) {
-    sum += widthOf(letter);
-    if (sum > width) break;
-    kept += letter;
-  }
-  return kept;
 }
 
 export const sameLine = (a: Line, b: Line): boolean =>

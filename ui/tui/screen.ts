@@ -1,4 +1,5 @@
 /** The whole screen as lines: header, banners, views, rows, latest events, what is asked, hints. Pure. */
+import { textWidth, truncate } from "../../controller/core/text-width.ts";
 import { findAgent } from "../client/model.ts";
 import type { EventLine } from "../client/event-lines.ts";
 import { bannerLines } from "./banners.ts";
@@ -8,7 +9,7 @@ import { dialogLines } from "./dialog-lines.ts";
 import { remark } from "./fleet-columns.ts";
 import { footLine, noticeLines } from "./foot-lines.ts";
 import { headerLine } from "./header-line.ts";
-import { columns, cut, cutLine, highlighted, type Line, line, span, wrap } from "./line.ts";
+import { cutLine, highlighted, type Line, line, span, wrap } from "./line.ts";
 import { eventSpans } from "./list-bodies.ts";
 import { placeOf, spotOf, type Ui } from "./state.ts";
 import { tabsLines } from "./tabs-lines.ts";
@@ -104,6 +105,6 @@ function ruleLine(ui: Ui, body: Body, world: World, width: number): Line {
   const agent = name === null ? undefined : findAgent(world.model, name);
   const { text, tone } = agent ? remark({ agent }) : { text: "", tone: undefined };
   if (text === "" || tone === "dim" || body.hasRemarks === true) return line(rule(width));
-  const told = cut(text, width - 6);
-  return line(rule(2), " ", span(told, tone ?? {}), " ", rule(width - columns(told) - 4));
+  const told = truncate(text, width - 6);
+  return line(rule(2), " ", span(told, tone ?? {}), " ", rule(width - textWidth(told) - 4));
 }

@@ -1,7 +1,8 @@
 /** Where somebody is: the views, always the same in one width, and below them the page that is open on top of one. Pure. */
+import { truncate } from "../../controller/core/text-width.ts";
 import { markedIn } from "./marks.ts";
 import type { Body } from "./body.ts";
-import { cut, cutLine, type Line, line, lineColumns, type Span, span, spread } from "./line.ts";
+import { cutLine, type Line, line, lineColumns, type Span, span, spread } from "./line.ts";
 import { placeOf, spotOf, type Ui, VIEWS, type View, viewOf } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -34,7 +35,7 @@ function withFacts(left: Line, ui: Ui, body: Body, world: World): Line {
   const size = () => others.join("  ").length + (filter === "" ? 0 : 9);
   while (others.length > 1 && kept + size() + 2 > width) others = others.slice(1);
   const room = Math.max(6, width - kept - others.join("  ").length - 4);
-  const all = [...(filter === "" ? [] : [cut(`/${filter}`, room)]), ...others];
+  const all = [...(filter === "" ? [] : [truncate(`/${filter}`, room)]), ...others];
   const right = line(span(`${all.join("  ")} `, filter === "" ? "dim" : "accent"));
   return spread(cutLine(left, Math.max(10, width - lineColumns(right) - 1)), right, width);
 }

@@ -1,5 +1,5 @@
 /** `vm-agent doctor`: what this machine, Multipass and the fleet need, each with what was found and what to do. Changes nothing. */
-import { stripVTControlCharacters } from "node:util";
+import { textWidth } from "../../core/text-width.ts";
 import { EXIT } from "../../base/errors.ts";
 import { type Output, type Role, table, counted } from "../output.ts";
 import type { CommandRun } from "../run.ts";
@@ -72,16 +72,16 @@ export function shown(findings: readonly Finding[], output: Pick<Output, "width"
     const head = `${output.paint(role, glyph)} ${found}`;
     return next === undefined ? [head] : [head, next];
   });
-  const width = (text: string) => stripVTControlCharacters(text).length;
   const beside = rows.filter(
-    ([head = "", next]) => next !== undefined && width(head) + 2 + width(next) <= output.width,
+    ([head = "", next]) => next !== undefined && textWidth(head) + 2 + textWidth(next) <= output.width,
   );
-  const column = Math.max(0, ...beside.map(([head = ""]) => width(head)));
+  const column = Math.max(0, ...beside.map(([head = ""]) => textWidth(head)));
   return rows
     .map(([head = "", next]) => {
       if (next === undefined) return head;
-      const fits = beside.length > 0 && column + 2 + width(next) <= output.width && width(head) <= column;
-      return fits ? table([[head + " ".repeat(column - width(head)), next]]) : `${head}\n    ${next}`;
+      const fits =
+        beside.length > 0 && column + 2 + textWidth(next) <= output.width && textWidth(head) <= column;
+      return fits ? table([[head + " ".repeat(column - textWidth(head)), next]]) : `${head}\n    ${next}`;
     })
     .join("\n");
 }

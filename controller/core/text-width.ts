@@ -1,0 +1,40 @@
+/** How many columns of a terminal a text takes, and texts cut and padded to columns: the one place that knows. Pure. */
+import stringWidth from "string-width";
+
+/** Characters of one column each: letters of Latin script, arrows, lines and blocks. Nearly all that is printed. */
+const NARROW = /^[ -~\u00a0-\u00a8\u00aa-\u00ac\u00af-\u02ff\u2010-\u2027\u2190-\u2193\u2500-\u259f…●○✓✗]*$/;
+
+let segmenter: Intl.Segmenter | undefined;
+
+/** What a person sees as one character: a letter with its accents, a flag, a family. */
+export function characters(text: string): readonly string[] {
+  if (NARROW.test(text)) return [...text];
+  segmenter ??= new Intl.Segmenter();
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+/** Columns on a terminal, after Unicode's East Asian Width (UAX #11); escape sequences take none. */
+export const textWidth = (text: string): number => (NARROW.test(text) ? text.length : stringWidth(text));
+
+/** The longest beginning that takes at most `width` columns. */
+export function prefix(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let kept = "";
+  let used = 0;
+  for (const character of characters(text)) {
+    used += textWidth(character);
+    if (used > width) break;
+    kept += character;
+  }
+  return kept;
+}
+
+/** At most `width` columns; `…` stands for what was cut off. */
+export function truncate(text: string, width: number): string {
+  if (width <= 0) return "";
+  return textWidth(text) <= width ? text : `${prefix(text, width - 1)}…`;
+}
+
+/** At least `width` columns, with blanks at the end. */
+export const padEnd = (text: string, width: number): string =>
+  text + " ".repeat(Math.max(0, width - textWidth(text)));
