@@ -77,6 +77,20 @@ const onlyEntry: Plugin = {
   },
 };
 
+/** string-width reads Unicode's tables when it is loaded, 27 ms: only once a text has characters that need them. */
+const lazyWidth: Plugin = {
+  name: "lazy-width",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^string-width$/ }, ({ namespace }) =>
+      namespace === "lazy-width" ? undefined : { path: "string-width", namespace: "lazy-width" },
+    );
+    onLoad({ filter: /./, namespace: "lazy-width" }, () => ({
+      contents: `let width; export default (...args) => (width ??= require("string-width").default)(...args);`,
+      resolveDir: packageRoot(),
+    }));
+  },
+};
+
 /** Ink's debugger asks for a package that is not bundled, for anyone who has DEV=true in the environment: an empty module instead. */
 const noDebugger: Plugin = {
   name: "no-debugger",
@@ -126,11 +140,15 @@ export async function buildCommandLine(): Promise<CommandLineBundle> {
       entryPoints: { "vm-agent": "controller/main.ts" },
       plugins: [onlyEntry],
     }),
-    build({ ...commonJs, entryPoints: { short: "controller/cli/short.ts" }, plugins: [onlyShort] }),
+    build({
+      ...commonJs,
+      entryPoints: { short: "controller/cli/short.ts" },
+      plugins: [lazyWidth, onlyShort],
+    }),
     build({
       ...modules,
       entryPoints: { commands: "controller/cli/run.ts" },
-      plugins: [noDebugger],
+      plugins: [lazyWidth, noDebugger],
     }),
     build({
       ...modules,

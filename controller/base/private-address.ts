@@ -21,22 +21,36 @@ const PRIVATE: readonly (readonly [address: string, bits: number, family: "ipv4"
   ["ff00::", 8, "ipv6"],
 ];
 
-const privates = new BlockList();
-for (const [address, bits, family] of PRIVATE) privates.addSubnet(address, bits, family);
-
 /** IPv4 inside of IPv6: mapped, compatible, NAT64 and 6to4 addresses reach the IPv4 network. */
-const EMBEDDED = new BlockList();
-EMBEDDED.addSubnet("::ffff:0:0", 96, "ipv6");
-EMBEDDED.addSubnet("::", 96, "ipv6");
-EMBEDDED.addSubnet("64:ff9b::", 96, "ipv6");
-EMBEDDED.addSubnet("2002::", 16, "ipv6");
+const EMBEDDED: typeof PRIVATE = [
+  ["::ffff:0:0", 96, "ipv6"],
+  ["::", 96, "ipv6"],
+  ["64:ff9b::", 96, "ipv6"],
+  ["2002::", 16, "ipv6"],
+];
+
+let known: { readonly addresses: BlockList; readonly embedded: BlockList } | undefined;
+
+/** Made when they are first asked: most commands never do, and loading BlockList takes a millisecond. */
+function privateLists() {
+  // Two lists: Node finds every IPv4 address in a list that has the mapped ones.
+  known ??= { addresses: listOf(PRIVATE), embedded: listOf(EMBEDDED) };
+  return known;
+}
+
+function listOf(subnets: typeof PRIVATE): BlockList {
+  const list = new BlockList();
+  for (const [address, bits, family] of subnets) list.addSubnet(address, bits, family);
+  return list;
+}
 
 /** What is no address counts as private. An IPv6 form of an IPv4 address is not looked through, and counts as private too. */
 export function isPrivate(address: string): boolean {
   const family = isIP(address);
-  if (family === 4) return privates.check(address, "ipv4");
-  if (family === 6) return privates.check(address, "ipv6") || EMBEDDED.check(address, "ipv6");
-  return true;
+  if (family === 0) return true;
+  const { addresses, embedded } = privateLists();
+  if (family === 4) return addresses.check(address, "ipv4");
+  return addresses.check(address, "ipv6") || embedded.check(address, "ipv6");
 }
 
 /** `URL.hostname` has brackets around an IPv6 address, and perhaps a dot at the end of a name. */
