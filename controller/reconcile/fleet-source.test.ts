@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createBus } from "../base/events.ts";
-import { createFleetSource, type FleetSource, type FleetState } from "./fleet-source.ts";
+import {
+  createFleetSource,
+  type FleetSource,
+  type FleetSourceOptions,
+  type FleetState,
+} from "./fleet-source.ts";
 
 const root = mkdtempSync(join(tmpdir(), "vm-agent-source-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -26,6 +31,7 @@ interface World {
 async function watched(
   files: Readonly<Record<string, string>>,
   saved: { value: unknown } = { value: null },
+  more: Partial<FleetSourceOptions> = {},
 ): Promise<World> {
   const folder = join(root, `w${count++}`);
   const write = (name: string, text: string) => {
@@ -42,6 +48,7 @@ async function watched(
     bus,
     debounceMs: 20,
     resyncMs: 0,
+    ...more,
     onChange: () => {
       for (const listener of listeners) listener();
     },
@@ -98,6 +105,31 @@ test("saved, broken, mended, deleted and made again", async () => {
     await until((state) => namesOf(state)?.join() === "d");
   } finally {
     await source.close();
+  }
+});
+
+test("a read that fails as a whole says so, keeps the last good fleet, and keeps no later read from being made", async () => {
+  const failures: Error[] = [];
+  const revision = async () => {
+    const failure = failures.pop();
+    if (failure) throw failure;
+    return null;
+  };
+  const w = await watched({ "a.yaml": agent("a") }, undefined, { revision });
+  try {
+    failures.push(new Error("EIO: i/o error, read"));
+    w.write("b.yaml", agent("b"));
+    const failed = await w.until((s) => s.stale);
+    assert.equal(failures.length, 0);
+    assert.deepEqual(namesOf(failed), ["a"]);
+    assert.match(failed.desired?.guard?.message ?? "", /the fleet folder cannot be read: EIO: i\/o error/);
+    w.write("c.yaml", agent("c"));
+    await w.until((s) => !s.stale && namesOf(s)?.join() === "a,b,c");
+    failures.push(new Error("EMFILE: too many open files"));
+    assert.equal((await w.source.refresh()).stale, true);
+    assert.equal((await w.source.refresh()).stale, false);
+  } finally {
+    await w.source.close();
   }
 });
 
