@@ -1,7 +1,7 @@
 /** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { mustBePlain, PlainFileError, readPlainFile } from "../base/plain-file.ts";
+import { MAX_FILE_BYTES, mustBePlain, PlainFileError, readPlainFile } from "../base/plain-file.ts";
 import { type FleetError, fileError } from "./fleet-errors.ts";
 import { isBelow, realOf } from "./fleet-trust.ts";
 
@@ -25,8 +25,8 @@ export interface FleetFiles {
   list(): Listing;
   /** Changes when the file changes; null: it cannot be read. */
   stamp(absolute: string): string | null;
-  /** Throws as `readPlainFile` does. */
-  read(absolute: string): Uint8Array;
+  /** Throws as `readPlainFile` does. `isListed`: it is of a listing that was made just now. */
+  read(absolute: string, isListed?: boolean): Uint8Array;
   /** Whether that is a file of the host; absent: all are. */
   isOnHost?(absolute: string): boolean;
 }
@@ -36,7 +36,7 @@ export function filesOnDisk(folder: string, except?: string): FleetFiles {
   return {
     list: () => listFleetFiles(folder, except),
     stamp: stampAt,
-    read: (absolute) => readPlainFile(absolute),
+    read: (absolute, isListed) => readPlainFile(absolute, MAX_FILE_BYTES, isListed),
   };
 }
 

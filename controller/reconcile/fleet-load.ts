@@ -102,7 +102,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
     await inBatches(listing.files, (file) => {
       const known = entries.get(file.path);
       const fresh = known?.file.stamp === file.stamp && needsUnchanged(known, source);
-      const entry = fresh && known !== undefined ? known : readFleetFile(file, context);
+      const entry = fresh && known !== undefined ? known : readFleetFile(file, context, true);
       if (entry !== null) next.set(file.path, entry);
     });
     entries = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));

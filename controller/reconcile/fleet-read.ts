@@ -57,8 +57,8 @@ export interface ReadContext {
   readonly trust: Trust;
 }
 
-/** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. */
-export function readFleetFile(file: FoundFile, context: ReadContext): FileEntry | null {
+/** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. `isListed`: as for `FleetFiles.read`. */
+export function readFleetFile(file: FoundFile, context: ReadContext, isListed = false): FileEntry | null {
   const failed = (error: FleetError): FileEntry => ({
     file,
     text: "",
@@ -69,7 +69,7 @@ export function readFleetFile(file: FoundFile, context: ReadContext): FileEntry 
   });
   let bytes: Uint8Array;
   try {
-    bytes = context.files.read(file.absolute);
+    bytes = context.files.read(file.absolute, isListed);
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? null : failed(unreadable(file.path, error));
   }
