@@ -1,8 +1,9 @@
 /** How many columns of a terminal a text takes, and texts cut and padded to columns: the one place that knows. Pure. */
 import stringWidth from "string-width";
 
-/** Characters of one column each: letters of Latin script, arrows, lines and blocks. Nearly all that is printed. */
-const NARROW = /^[ -~\u00a0-\u00a8\u00aa-\u00ac\u00af-\u02ff\u2010-\u2027\u2190-\u2193\u2500-\u259f…●○✓✗]*$/;
+/** Characters of one column each: Latin letters, arrows, lines, blocks, Braille patterns. Nearly all that is printed. */
+const NARROW =
+  /^[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u231c-\u2328\u232b-\u23e8\u2500-\u25fc\u2713-\u2717\u2800-\u28ff]*$/;
 
 let segmenter: Intl.Segmenter | undefined;
 
