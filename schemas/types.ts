@@ -2092,11 +2092,15 @@ export interface PlanChange {
    */
   readonly settling?: true;
   /**
-   * Instances that must be Ready first.
+   * Instances that must be as wanted first: Ready, or Stopped or Suspended.
    *
    * Items: Name of an instance.
    */
   readonly waitsFor: readonly string[];
+  /**
+   * The same in words, such as `db is Ready and cache is Stopped`.
+   */
+  readonly waitsUntil?: string;
   /**
    * State at the time of the decision; null: absent.
    */

@@ -162,7 +162,7 @@ async function untilDone(
         {
           fresh: mine.some((a) => a.work !== null && !failed.includes(a.name)),
           open: new Map([
-            ...open.map((name) => [name, "not begun"] as const),
+            ...open.map((name) => [name, notBegun(plan, name)] as const),
             ...waits.map((h) => [h.agent, h.message] as const),
             ...failures.flatMap(([name, f]) =>
               f.retryAt === null ? [] : [[name, `it is tried again: ${f.message}`] as const],
@@ -211,6 +211,11 @@ export const isSame = (change: Order["changes"][number], { agent, would }: HeldI
 
 const left = (plan: Plan | null, order: Order): readonly string[] =>
   (plan?.changes ?? []).map((c) => c.agent).filter((name) => concerns(order, name));
+
+function notBegun(plan: Plan | null, name: string): string {
+  const until = plan?.changes.find((c) => c.agent === name)?.waitsUntil;
+  return until === undefined ? "not begun" : `begun once ${until}`;
+}
 
 /** No hub runs: bring one up, converge, and close it again. `exactly`: these changes and nothing beside them. */
 export async function byOurselves(
@@ -305,7 +310,7 @@ async function settledInTime(
     const plan = loop.last?.plan;
     const waits = (plan?.held ?? []).filter((h) => h.reason === "waiting" && concerns(order, h.agent));
     const open = new Map([
-      ...left(plan ?? null, order).map((name) => [name, "not begun"] as const),
+      ...left(plan ?? null, order).map((name) => [name, notBegun(plan ?? null, name)] as const),
       ...waits.map((h) => [h.agent, h.message] as const),
       ...failures.flatMap(([name, f]) =>
         Number.isFinite(f.retryAt) ? [[name, `it is tried again: ${f.message}`] as const] : [],

@@ -124,6 +124,7 @@ function essence(change: Change): unknown {
     why: _why,
     consequences: _costs,
     waitsFor: _waits,
+    waitsUntil: _until,
     cause: _cause,
     source: _source,
     ...done

@@ -273,10 +273,9 @@ function reconciling(f: AgentFacts): Finding {
   if (f.failure && !f.failure.terminal)
     return is("True", "Retrying", `${f.failure.message}; it is tried again`);
   if (f.change && !f.failure?.terminal) {
-    const { action, why, waitsFor } = f.change;
+    const { action, why, waitsUntil } = f.change;
     if (f.next?.kind === "drift") return is("True", "Damped", `${why.join("; ")}; ${nextWords(f.next)}`);
-    if (waitsFor.length > 0)
-      return is("True", "WaitsForDependency", `${action} after ${waitsFor.join(", ")} is Ready`);
+    if (waitsUntil !== undefined) return is("True", "WaitsForDependency", `${action} after ${waitsUntil}`);
     return is("True", camel(action), why.join("; "));
   }
   if (f.unplanned) return is("True", "Edited", "the fleet was edited; the next plan says what is done");

@@ -1,11 +1,12 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
 import { type Want, cellOf } from "./actions.ts";
+import { satisfied, waitText } from "./dependencies.ts";
 import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./drift.ts";
 import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
 import { renameHint, withKeptInstances } from "./renames.ts";
-import { EMPTY_INSIDE, isEmptyInside, ownershipOf, proves } from "./ownership.ts";
+import { EMPTY_INSIDE, isEmptyInside, ownershipOf } from "./ownership.ts";
 import { provisionFailure } from "./provisioning.ts";
 import { startByHand } from "./start-by-hand.ts";
 import type {
@@ -21,7 +22,6 @@ import type {
   MadeSnapshot,
   Observed,
   ObservedInstance,
-  RuntimeReading,
 } from "./types.ts";
 
 export { ownershipOf, proves } from "./ownership.ts";
@@ -161,17 +161,19 @@ function waits(desired: Desired, observed: Observed): (change: Change) => Change
   const dependent = desired.agents.filter((a) => a.dependsOn.length > 0);
   if (dependent.length === 0) return (change) => change;
   const seen = observed.instances;
-  const ready = readyAgents(
+  const ready = satisfied(
     desired,
     new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : []),
     new Map(observed.claims.map((c) => [c.name, c])),
     new Map(observed.runtimes.map((r) => [r.agent, r])),
   );
   const waiting = new Map(dependent.map((a) => [a.name, a.dependsOn.filter((d) => !ready.has(d))]));
+  const agents = new Map(desired.agents.map((a) => [a.name, a]));
   return (change) => {
     const waitsFor =
       change.action === "create" || change.action === "start" ? (waiting.get(change.agent) ?? []) : [];
-    return waitsFor.length > 0 ? { ...change, waitsFor } : change;
+    if (waitsFor.length === 0) return change;
+    return { ...change, waitsFor, waitsUntil: waitText(waitsFor.flatMap((name) => agents.get(name) ?? [])) };
   };
 }
 
@@ -201,30 +203,6 @@ function toRemember(
 
 /** Code-unit order: the same on every machine, whatever its locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Ready for those that depend on it: running and provisioned, with its own runtime online; an agent that is not meant to run is ready when it is as written. */
-export function readyAgents(
-  desired: Desired,
-  instances: ReadonlyMap<string, ObservedInstance>,
-  claims: ReadonlyMap<string, Claim>,
-  runtimes: ReadonlyMap<string, RuntimeReading>,
-): ReadonlySet<string> {
-  const ready = new Set<string>();
-  for (const agent of desired.agents) {
-    const state = instances.get(agent.name)?.state;
-    const claim = claims.get(agent.name);
-    const runtime = runtimes.get(agent.name);
-    if (!claim || state === undefined) continue;
-    const answers = isEmptyInside(claim, runtime) || (runtime?.status === "online" && proves(claim, runtime));
-    const provisioned = !runtime?.provisioning && provisionFailure(runtime) === null;
-    const up = state === "Running" && answers && provisioned;
-    const down =
-      (agent.state === "stopped" && state === "Stopped") ||
-      (agent.state === "suspended" && state === "Suspended");
-    if (agent.state === "running" ? up : down) ready.add(agent.name);
-  }
-  return ready;
-}
 
 const NONE: readonly DesiredSnapshot[] = [];
 const NONE_MADE: readonly MadeSnapshot[] = [];

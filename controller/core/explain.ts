@@ -1,4 +1,5 @@
 /** A plan as lines for people: what changes, why, what it costs; what is held and what releases it. Pure. */
+import { conjoin } from "./dependencies.ts";
 import { compareText } from "./diff.ts";
 import { mountsBeyond } from "./drift.ts";
 import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
@@ -143,10 +144,7 @@ function changeBlocks(change: Change): readonly Block[] {
   const opening = alone ? SNAPSHOT_STOPS : GLYPHS[action].words;
   const costs = change.consequences.filter((c) => !opening.includes(c));
   const reasons = [...list("why", change.why), ...list("cost", costs, "warn")];
-  const waits =
-    change.waitsFor.length > 0
-      ? [`${conjoin(change.waitsFor)} ${change.waitsFor.length > 1 ? "are" : "is"} Ready`]
-      : [];
+  const waits = change.waitsUntil === undefined ? [] : [change.waitsUntil];
   const mark = GLYPHS[action];
   const main: Block = {
     agent,
@@ -303,6 +301,3 @@ function hostRow(wanted: Size, host: Size, width: number): readonly Line[] {
   const more = over.length > 0 ? `: more ${conjoin(over)} than the host has` : "";
   return row("host after this     ", text + more, width, over.length > 0 ? "warn" : "plain");
 }
-
-const conjoin = (words: readonly string[]): string =>
-  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;

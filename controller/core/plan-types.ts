@@ -81,8 +81,10 @@ export interface Change {
   readonly inside?: Inside;
   /** A replacement that a person named, although it is not known whether its image is another one. */
   readonly imageUnverified?: true;
-  /** Instances that must be Ready first. */
+  /** Instances that must be as wanted first: Ready, or Stopped or Suspended. */
   readonly waitsFor: readonly string[];
+  /** The same in words: `db is Ready and cache is Stopped`. */
+  readonly waitsUntil?: string;
   /** The state in which the instance was seen when this was decided; null: absent. Steps re-check it. */
   readonly seen: InstanceState | null;
   readonly source: SourceRef | null;

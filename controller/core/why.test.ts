@@ -26,7 +26,6 @@ const agent: WhyFacts["agent"] = {
 const change: NonNullable<WhyFacts["change"]> = {
   action: "restart-update",
   why: ["agents/builder.yaml:6 was edited"],
-  waitsFor: [],
   snapshots: [],
   before: { cpu: 2, memory: 4 * G },
   after: { cpu: 4, memory: 8 * G },
@@ -150,7 +149,7 @@ describe("why", () => {
       [{ live: false }, "nothing to do: it is as written"],
       [{ change }, `as soon as it is its turn: ${what}`],
       [{ change, live: false }, `when somebody runs vm-agent apply or vm-agent up: ${what}`],
-      [{ change: { ...change, waitsFor: ["b", "c"] } }, `as soon as b and c are Ready: ${what}`],
+      [{ change: { ...change, waitsUntil: "b and c are Ready" } }, `as soon as b and c are Ready: ${what}`],
       [
         { change, tasks: [task] },
         `as soon as task 7f3a0000 (npm test, running 3 min) ends, or 10 min after it is begun at the latest: ${what}`,

@@ -68,7 +68,7 @@ export interface WhyFacts {
   readonly change: {
     readonly action: string;
     readonly why: readonly string[];
-    readonly waitsFor: readonly string[];
+    readonly waitsUntil?: string;
     readonly snapshots: readonly { readonly name: string }[];
     readonly before: { readonly cpu?: number; readonly memory?: number; readonly disk?: number } | null;
     readonly after: { readonly cpu?: number; readonly memory?: number; readonly disk?: number } | null;
@@ -204,8 +204,7 @@ function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
     return `attempt ${failure.count + 1} at ${time(failure.retryAt ?? facts.now)}; ${failure.next}`;
   if (change) {
     const what = changeText(change);
-    if (change.waitsFor.length > 0)
-      return `as soon as ${change.waitsFor.join(" and ")} ${change.waitsFor.length > 1 ? "are" : "is"} Ready: ${what}`;
+    if (change.waitsUntil !== undefined) return `as soon as ${change.waitsUntil}: ${what}`;
     if (!live) return `when somebody runs vm-agent apply or vm-agent up: ${what}`;
     if (facts.tasks.length > 0 && STOPS.has(change.action))
       return `as soon as ${tasksText(facts)} ends, or ${age(facts.drainMs)} after it is begun at the latest: ${what}`;

@@ -95,8 +95,10 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     await page.reload();
     await rows.getByText("the oldest of all").waitFor();
     assert.equal(await rows.count(), 1);
+    await rows.getByText("agent-builder is offline", { exact: true }).waitFor();
     await page.getByRole("link", { name: oldest.slice(-8) }).click();
     await page.getByText("The task as it was accepted").waitFor();
+    await page.getByText("agent-builder is offline", { exact: true }).waitFor();
   });
 
   test("tasks are gone through with the keys, and who comes back finds the task again", async () => {

@@ -1,6 +1,7 @@
 /** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles, user data. */
 import { didYouMean, type Problem } from "../../schemas/explain.ts";
 import type { SnapshotDocument } from "../../schemas/types.ts";
+import { goalOf } from "../core/dependencies.ts";
 import { instanceNames, type PreparedAgent, type PreparedProfile, type Resolution } from "../core/desired.ts";
 import { snapshotTargets } from "../core/desired-snapshots.ts";
 import { findCycles } from "./fleet-cycles.ts";
@@ -252,7 +253,7 @@ function warnOfStopped(state: State, document: EntryDocument, agent: PreparedAge
     if (!other) continue;
     const power = other.state ?? profileOf(state, other)?.state ?? "running";
     if (power === "running") continue;
-    const message = `is "${name}", which is to be ${power}; this agent waits until it is Ready`;
+    const message = `is "${name}", which is to be ${power}; this agent is started once it is ${goalOf(power)}, not Ready`;
     report(state, document, `/dependsOn/${index}`, { message, found: `"${name}"`, severity: "warning" });
   }
 }

@@ -156,7 +156,7 @@ test("warnings do not stand in the way", async () => {
   const read = await loadFleet(folder);
   assert.ok(read.ok);
   assert.deepEqual(read.warnings.map(errorLine), [
-    'a.yaml:3:13 /dependsOn/0 is "b", which is to be stopped; this agent waits until it is Ready',
+    'a.yaml:3:13 /dependsOn/0 is "b", which is to be stopped; this agent is started once it is Stopped, not Ready',
     'a.yaml:4:21 /restore/snapshot is "cleen"; no Snapshot of that name is declared for this agent, so it must exist already; did you mean "clean"?',
     "s.yaml:7:11 /selector matches no agent",
   ]);

@@ -27,6 +27,7 @@ export interface ChangeView {
   readonly snapshots: readonly { readonly name: string; readonly comment: string }[];
   readonly inside?: PlanInside;
   readonly waitsFor: readonly string[];
+  readonly waitsUntil?: string;
   readonly source: { readonly file: string; readonly line: number; readonly column: number } | null;
 }
 

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { taskLine } from "./list-bodies.ts";
-import { tasks } from "./testing/scene.ts";
+import { emptyOutput } from "../client/output-text.ts";
+import { taskBody } from "./output-body.ts";
+import { initialUi, spotOf } from "./state.ts";
+import { modelAt, tasks, worldAt } from "./testing/scene.ts";
 import { block, gauge, spark } from "./bars.ts";
 import {
   clean,
@@ -89,11 +92,15 @@ test("figures as blocks", () => {
   assert.deepEqual([null, 4, 38, 100].map(gauge), [" – ", "▁ 4", "▄38", "100"]);
 });
 
-test("the row of a queued task says why it waits", () => {
+test("the row and the page of a queued task say why it waits", () => {
   const [task] = tasks;
   if (!task) throw new Error("the scene has a task");
   const waits = "a is stopped by its document, and the task waits until it runs: vm-agent start a";
   const row = taskLine({ ...task, state: "queued", waits }, 10, false, task.createdAt);
   assert.ok(textOf(row).includes(waits));
   assert.ok(!textOf(taskLine(task, 10, false, task.createdAt)).includes("waits"));
+  const model = { ...modelAt(), tasks: [{ ...task, state: "queued", waits }] };
+  const world = worldAt({ model, output: { id: task.id, text: emptyOutput, lost: "" } });
+  const page = taskBody(world, task.id, { width: 200, spot: spotOf(initialUi(80, 24)) });
+  assert.ok(textOf(page.head ?? []).includes(waits));
 });

@@ -25,6 +25,7 @@ export function taskBody(
   const { end } = output.text;
   const head = line(
     span(`${mark.glyph} ${mark.word}`, mark.tone),
+    ...(task?.waits && !end ? [span(`  ${task.waits}`, "warn")] : []),
     ...(end?.exitCode !== null && end?.exitCode !== undefined ? [`  exit code ${end.exitCode}`] : []),
     ...(end?.error ? [span(`  ${end.error}`, "bad")] : []),
     ...(end && end.droppedBytes > 0

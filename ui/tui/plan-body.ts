@@ -98,11 +98,11 @@ function heading(action: string, agent: string, ...more: readonly Span[]): Line 
 }
 
 export function changeLines(change: ChangeView, width: number): readonly Line[] {
-  const { agent, action, why, consequences, waitsFor, snapshots, source } = change;
+  const { agent, action, why, consequences, waitsUntil, snapshots, source } = change;
   const lines: Line[] = [heading(action, agent)];
   for (const { field, old, new: fresh } of fieldRows(change))
     lines.push(...detail(field, old === null ? fresh : `${old} → ${fresh}`, width));
-  if (waitsFor.length > 0) lines.push(...detail("after", `${waitsFor.join(", ")} Ready`, width));
+  if (waitsUntil !== undefined) lines.push(...detail("after", waitsUntil, width));
   if (why.length > 0) lines.push(...detail("why", why.join("; "), width));
   if (consequences.length > 0) lines.push(...detail("cost", consequences.join("; "), width, "warn"));
   for (const s of snapshots)

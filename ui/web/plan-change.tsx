@@ -39,7 +39,7 @@ function Row({ word, children }: { readonly word: string; readonly children: Com
 }
 
 export function Change({ change }: { readonly change: ChangeView }) {
-  const { agent, action, why, consequences, waitsFor, snapshots, source, patch } = change;
+  const { agent, action, why, consequences, waitsUntil, snapshots, source, patch } = change;
   // `GET /plan` says what an apply does; what the loop does not do by itself is said by the fleet.
   const waits = useModel((m) => findAgent(m, agent))?.held.find((h) => h.reason !== "waiting");
   return (
@@ -55,7 +55,7 @@ export function Change({ change }: { readonly change: ChangeView }) {
             <ins>{fresh}</ins>
           </Row>
         ))}
-        {waitsFor.length > 0 && <Row word="after">{waitsFor.join(", ")} Ready</Row>}
+        {waitsUntil !== undefined && <Row word="after">{waitsUntil}</Row>}
         {why.length > 0 && <Row word="why">{why.join("; ")}</Row>}
         {consequences.length > 0 && (
           <Row word="cost">

@@ -215,6 +215,7 @@ export function TaskPage({ id }: { readonly id: string }) {
               given <Ago at={task.createdAt} />
             </span>
           </p>
+          {task.waits && <p class="tone-warn">{task.waits}</p>}
           <Output taskId={id} />
           <details>
             <summary>The task as it was accepted</summary>

@@ -192,6 +192,7 @@ export function aPlan(): PlanView {
         cause: "new",
         why: ["agents/researcher.yaml:1 is new"],
         waitsFor: ["agent-builder"],
+        waitsUntil: "agent-builder is Ready",
         source: { file: "agents/researcher.yaml", line: 1, column: 1 },
       }),
       aChange("agent-cache", "replace", {
