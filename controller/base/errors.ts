@@ -1,6 +1,6 @@
 /** The one error shape: a code, a cause, whether trying again can help, and what to do next. */
 
-import { terminalText } from "../core/printable.ts";
+import { terminalText } from "./printable.ts";
 
 /** Exit codes of the command line (SPEC section 4). */
 export const EXIT = {

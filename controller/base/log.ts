@@ -1,5 +1,5 @@
 /** A levelled logger to standard error: plain lines, or one JSON object a line when VM_AGENT_LOG=json. Callers keep secrets out. */
-import { jsonText, printable } from "../core/printable.ts";
+import { jsonText, printable } from "./printable.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

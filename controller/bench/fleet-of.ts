@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { createBus } from "../base/events.ts";
-import { desiredView } from "../core/drift.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import type { Claim, Desired, DesiredAgent, RuntimeReading } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { parseList } from "../drivers/multipass-parse.ts";

@@ -1,7 +1,7 @@
 /** `vm-agent audit`: who did what to what; `audit verify`: whether the record is whole. */
 import { existsSync } from "node:fs";
 import type { Settings } from "../base/env.ts";
-import { printable } from "../core/printable.ts";
+import { printable } from "../base/printable.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { trustClock } from "../hub/clock-watch.ts";
 import { acquireLock } from "../store/lock.ts";

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { makeHome } from "../base/home.ts";
-import { bytes } from "../core/explain-values.ts";
+import { bytes } from "../core/units.ts";
 import { readBackup, restoreDatabase, writeBackup, type KeyFile } from "../store/backup.ts";
 import { acquireLock } from "../store/lock.ts";
 import { openStore } from "../store/sqlite.ts";

@@ -1,5 +1,5 @@
 /** What is said of a clock that jumped. */
-import { age } from "../core/explain-values.ts";
+import { age } from "../core/units.ts";
 import type { Alert } from "../store/loss.ts";
 
 export const CLOCK_NEXT =

@@ -1,7 +1,7 @@
 /** What completion knows of the fleet, its hub and its instances; nothing where they cannot be read, since a person who types wants no error then. */
 import { type Settings, trustOf } from "../base/env.ts";
 import type { Desired } from "../core/types.ts";
-import { counted } from "../core/explain-values.ts";
+import { counted } from "../core/units.ts";
 import type { Ask, Candidate, Kind } from "./completion-words.ts";
 
 /** Whoever presses Tab waits no longer than this. Milliseconds. */

@@ -1,6 +1,6 @@
 /** `vm-agent drift`: what differs that nobody wrote; reports, and never changes or writes anything. */
 import { EXIT } from "../base/errors.ts";
-import { bytes } from "../core/explain-values.ts";
+import { bytes } from "../core/units.ts";
 import type { Change, Held, Plan } from "../core/types.ts";
 import { takeEarly } from "./early-world.ts";
 import { type Output, table } from "./output.ts";

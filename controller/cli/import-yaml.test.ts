@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { instanceOf } from "../core/testdata/build.ts";
+import { instanceOf } from "../core/testing/build.ts";
 import { loadFleet } from "../reconcile/fleet-source.ts";
 import { type Reading, importedYaml } from "./import-yaml.ts";
 

@@ -1,6 +1,6 @@
 /** A foreign instance as the documents that describe it: what was read, and nothing that was not. */
-import { bytes } from "../core/explain-values.ts";
-import { powerOf } from "../core/drift.ts";
+import { bytes } from "../core/units.ts";
+import { powerOf } from "../core/diff/fields.ts";
 import type { Mount, ObservedInstance, ObservedSnapshot, Size } from "../core/types.ts";
 import { valueText } from "./edit-yaml-value.ts";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentView } from "../../ui/client/types.ts";
-import type { AgentStatus, Condition } from "../core/conditions.ts";
-import { textWidth } from "../core/text-width.ts";
+import type { AgentStatus, Condition } from "../views/status.ts";
+import { textWidth } from "../views/text-width.ts";
 import { noteOf, unheard, withNotes } from "./list.ts";
 
 const view = (more: Partial<AgentView>): AgentView =>

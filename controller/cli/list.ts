@@ -1,9 +1,9 @@
 /** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
-import { textWidth, truncate } from "../core/text-width.ts";
+import { textWidth, truncate } from "../views/text-width.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { bootGraceOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
-import { type AgentStatus, fleetStatus, foreignInstances } from "../core/conditions.ts";
+import { type AgentStatus, fleetStatus, foreignInstances } from "../views/status.ts";
 import { troubleOf } from "../../ui/client/fleet-filter.ts";
 import type { AgentView } from "../../ui/client/types.ts";
 import { type Output, table } from "./output.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { AnyEvent, EventMap, EventName } from "../base/events.ts";
-import { textWidth } from "../core/text-width.ts";
+import { textWidth } from "../views/text-width.ts";
 import { createLiveProgress } from "./live-progress.ts";
 import { captured } from "./testing/captured.ts";
 

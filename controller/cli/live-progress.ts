@@ -1,9 +1,9 @@
 /** Work as it happens, on a terminal: a line for each agent that is worked on, redrawn in place; what is over stays above them. */
 import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../base/events.ts";
-import { terminalText } from "../core/printable.ts";
-import { padEnd, textWidth, truncate } from "../core/text-width.ts";
-import { DOING } from "../core/doing.ts";
+import { terminalText } from "../base/printable.ts";
+import { padEnd, textWidth, truncate } from "../views/text-width.ts";
+import { DOING } from "../views/step-words.ts";
 import { percentOf } from "../drivers/multipass-progress.ts";
 import { type Output, age } from "./output.ts";
 import { type Progress, createProgress } from "./progress.ts";

@@ -1,7 +1,7 @@
 /** `vm-agent logs NAME`: the runtime's log through the hub, or its journal through Multipass, which then is never started. */
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { handOver } from "../base/hand-over.ts";
-import { printable } from "../core/printable.ts";
+import { printable } from "../base/printable.ts";
 import { ApiError } from "../../ui/client/api.ts";
 import type { LogQuery } from "../../ui/client/calls.ts";
 import { needHub } from "./home.ts";

@@ -2,12 +2,12 @@
 import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../base/errors.ts";
-import type { Line } from "../core/explain-lines.ts";
-import { jsonText, printableText, terminalText } from "../core/printable.ts";
-import { textWidth } from "../core/text-width.ts";
+import type { Line } from "../views/lines.ts";
+import { jsonText, printableText, terminalText } from "../base/printable.ts";
+import { textWidth } from "../views/text-width.ts";
 import { besideWaiting, waitNoMore } from "./waiting.ts";
 
-export { age, counted } from "../core/explain-values.ts";
+export { age, counted } from "../core/units.ts";
 
 /** What a piece of text means; the one place that turns meaning into colour. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";

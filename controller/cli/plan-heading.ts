@@ -1,7 +1,7 @@
 /** The heading of a plan: which fleet at which revision, where the instances live, how many are not ours. Pure. */
-import { EMPTY, type Line, type Segment, sentence } from "../core/explain-lines.ts";
-import { counted } from "../core/explain-values.ts";
-import { textWidth } from "../core/text-width.ts";
+import { EMPTY, type Line, type Segment, sentence } from "../views/lines.ts";
+import { counted } from "../core/units.ts";
+import { textWidth } from "../views/text-width.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
 import { gitLines, marked, moved, revisionWords } from "./revision.ts";
 

@@ -2,7 +2,7 @@
 import { relative } from "node:path";
 import { type Settings, bootGraceOf, trustOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
-import { type Line, type Working, explain } from "../core/explain.ts";
+import { type Line, type Working, explain } from "../views/explain.ts";
 import { withHolds, withoutInFlight } from "../core/holds.ts";
 import { makePlan } from "../core/plan.ts";
 import type { Desired, Held, Observed, Plan } from "../core/types.ts";

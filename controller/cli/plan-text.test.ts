@@ -4,10 +4,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { parse } from "yaml";
-import { GLYPHS, type Working, explain } from "../core/explain.ts";
+import { GLYPHS, type Working, explain } from "../views/explain.ts";
 import { makePlan } from "../core/plan.ts";
-import { NOW } from "../core/testdata/build.ts";
-import { type GoldenCase, inputs } from "../core/testdata/golden.ts";
+import { NOW } from "../core/testing/build.ts";
+import { type GoldenCase, inputs } from "../core/testing/golden.ts";
 import { colored, painted } from "./output.ts";
 import { type Looked, planHeading } from "./plan-heading.ts";
 

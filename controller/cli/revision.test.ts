@@ -1,7 +1,7 @@
 /** revision.ts: the words of a heading, and the lines below it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lineText } from "../core/explain-lines.ts";
+import { lineText } from "../views/lines.ts";
 import type { GitState } from "../reconcile/fleet-git.ts";
 import { gitLines, revisionWords } from "./revision.ts";
 

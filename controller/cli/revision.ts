@@ -1,7 +1,7 @@
 /** What counts of a fleet in a repository, in words: the revision, what is not committed, and what is wrong with it. */
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
-import { type Line, sentence } from "../core/explain-lines.ts";
-import { counted } from "../core/explain-values.ts";
+import { type Line, sentence } from "../views/lines.ts";
+import { counted } from "../core/units.ts";
 
 /** Files that are named; the others are counted. */
 const NAMED = 5;

@@ -2,7 +2,7 @@
 import { trustOf } from "../base/env.ts";
 import { systemClock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import { counted } from "../core/explain-values.ts";
+import { counted } from "../core/units.ts";
 import { resolveCommit, shortRevision } from "../reconcile/fleet-git.ts";
 import { createGitReader, type GitFleetReader } from "../reconcile/fleet-git-reader.ts";
 import { commitRollback, isSameFleet, type RollbackTarget } from "../reconcile/fleet-git-rollback.ts";

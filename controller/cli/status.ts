@@ -1,6 +1,6 @@
 /** `vm-agent status NAME`: one agent in full. */
 import { EXIT } from "../base/errors.ts";
-import { bytes } from "../core/explain-values.ts";
+import { bytes } from "../core/units.ts";
 import { livesAs } from "../core/renames.ts";
 import { shortRevision } from "../reconcile/fleet-git.ts";
 import type { AgentStats } from "../../schemas/types.ts";

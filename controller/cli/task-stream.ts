@@ -1,5 +1,5 @@
 /** The output of a task as it comes, over lost connections. */
-import { createTerminalFilter } from "../core/printable.ts";
+import { createTerminalFilter } from "../base/printable.ts";
 import { type Api, ApiError } from "../../ui/client/api.ts";
 import type { TaskView as Task } from "../../schemas/types.ts";
 import { gapBytes, gapText } from "../../ui/client/output-text.ts";

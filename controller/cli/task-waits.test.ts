@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TaskAnswer } from "../../schemas/types.ts";
-import { taskWaits } from "../core/task-waits.ts";
+import { taskWaits } from "../views/task-waits.ts";
 import { queuedText, sayWhatItWaitsFor, waitsText } from "./task-waits.ts";
 
 type Asked = Parameters<typeof sayWhatItWaitsFor>[0];

@@ -1,6 +1,6 @@
 /** What a queued task waits for, as one line on a terminal, once it waits longer than a person does without wondering. */
 import type { Api } from "../../ui/client/api.ts";
-import { counted } from "../core/explain-values.ts";
+import { counted } from "../core/units.ts";
 
 const QUIET_MS = 1000;
 

@@ -6,7 +6,7 @@ import { makeHome } from "../base/home.ts";
 import { createApp } from "../http/app.ts";
 import { type HttpServer, listenHttp } from "../http/server.ts";
 import { Streams } from "../http/sse.ts";
-import { counted } from "../core/explain-values.ts";
+import { counted } from "../core/units.ts";
 import { firstFree } from "../hub/listen.ts";
 import type { Desired } from "../core/types.ts";
 import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";

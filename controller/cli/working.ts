@@ -1,8 +1,8 @@
 /** What the loop does to an agent at this moment, in words. */
 import { systemClock } from "../base/clock.ts";
-import { doingText } from "../core/doing.ts";
-import type { Working } from "../core/explain.ts";
-import { age } from "../core/explain-values.ts";
+import { doingText } from "../views/step-words.ts";
+import type { Working } from "../views/explain.ts";
+import { age } from "../core/units.ts";
 import type { Action } from "../core/types.ts";
 import type { WorkView } from "../../schemas/types.ts";
 

@@ -6,7 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type Bus, createBus } from "../base/events.ts";
-import type { Working } from "../core/explain.ts";
+import type { Working } from "../views/explain.ts";
 import type { Holds } from "../core/holds.ts";
 import type { Desired, Host, Instant, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { sameMounts, sameSize } from "./drift.ts";
-import { isTokenDone } from "./diff-restore.ts";
+import { sameMounts, sameSize } from "./diff/fields.ts";
+import { isTokenDone } from "./diff/diff-restore.ts";
 import { makePlan } from "./plan.ts";
-import { type Scene, copy, noGuard, policyArb, sceneArb } from "./testdata/arbitrary.ts";
-import { policyOf } from "./testdata/build.ts";
-import { type World, observe, printed, settle, turn } from "./testdata/world.ts";
+import { type Scene, copy, noGuard, policyArb, sceneArb } from "./testing/arbitrary.ts";
+import { policyOf } from "./testing/build.ts";
+import { type World, observe, printed, settle, turn } from "./testing/world.ts";
 import type { Desired, DesiredAgent, Plan, Policy } from "./types.ts";
 
 const RUNS = 1_500;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { satisfied, waitText } from "./dependencies.ts";
-import { diff } from "./diff.ts";
-import { claimOf, desiredOf, GRACE, instanceOf, NOW, observedOf, runtimeOf } from "./testdata/build.ts";
+import { diff } from "./diff/diff.ts";
+import { claimOf, desiredOf, GRACE, instanceOf, NOW, observedOf, runtimeOf } from "./testing/build.ts";
 import { INSTANCE_STATES, type PowerState } from "./types.ts";
 
 const GOALS = { running: "Ready", stopped: "Stopped", suspended: "Suspended" } as const;

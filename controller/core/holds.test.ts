@@ -11,7 +11,7 @@ import {
   instanceOf,
   observedOf,
   policyOf,
-} from "./testdata/build.ts";
+} from "./testing/build.ts";
 import type { Held } from "./types.ts";
 
 const known = (agent: string, kind: KnownHold["kind"]): KnownHold => ({

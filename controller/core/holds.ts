@@ -1,5 +1,5 @@
 /** The final plan: what is planned from a look, with all that the running loop knows beyond it. It holds back, and never adds. Pure. */
-import { compareText } from "./diff.ts";
+import { compareText } from "./diff/diff.ts";
 import { count } from "./plan.ts";
 import type { Change, Held, Plan } from "./types.ts";
 

@@ -1,7 +1,7 @@
 /** A plan shows all that applying it will do: what goes into a new instance, snapshots that follow, and nothing that contradicts it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explain, toText } from "./explain.ts";
+import { explain, toText } from "../views/explain.ts";
 import { makePlan } from "./plan.ts";
 import { steps } from "./steps.ts";
 import {
@@ -13,7 +13,7 @@ import {
   observedOf,
   policyOf,
   runtimeOf,
-} from "./testdata/build.ts";
+} from "./testing/build.ts";
 import type { Desired, DesiredAgent, Observed } from "./types.ts";
 
 const fleetOf = (agent: DesiredAgent, snapshots: Parameters<typeof desiredOf>[1] = []): Desired => ({

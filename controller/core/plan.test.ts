@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse, parseDocument } from "yaml";
-import { explain, toText } from "./explain.ts";
+import { explain, toText } from "../views/explain.ts";
 import { makePlan } from "./plan.ts";
-import { NOW } from "./testdata/build.ts";
-import { type GoldenCase, inputs, shortPlan } from "./testdata/golden.ts";
+import { NOW } from "./testing/build.ts";
+import { type GoldenCase, inputs, shortPlan } from "./testing/golden.ts";
 import { ACTIONS, HOLD_REASONS, type Plan } from "./types.ts";
 
 const folder = new URL("../../../controller/core/testdata/plans/", import.meta.url);

@@ -1,6 +1,6 @@
 /** What will be done and what is held: the guards of SPEC section 3 over the differences. Pure. */
-import { type Diff, compareText, diff } from "./diff.ts";
-import { bytes } from "./explain-values.ts";
+import { type Diff, compareText, diff } from "./diff/diff.ts";
+import { bytes } from "./units.ts";
 import { withKeptInstances, withKeptTargets } from "./renames.ts";
 import type {
   Change,

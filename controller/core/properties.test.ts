@@ -6,9 +6,9 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import jsonpatch from "fast-json-patch";
 import { makePlan } from "./plan.ts";
-import { type Scene, copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
-import { GRACE, policyOf } from "./testdata/build.ts";
-import { observe, printed, runChange } from "./testdata/world.ts";
+import { type Scene, copy, policyArb, sceneArb } from "./testing/arbitrary.ts";
+import { GRACE, policyOf } from "./testing/build.ts";
+import { observe, printed, runChange } from "./testing/world.ts";
 import type { Change, Observed, Plan, Policy, Size } from "./types.ts";
 
 const RUNS = 2_000;

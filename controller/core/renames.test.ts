@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { makePlan } from "./plan.ts";
 import { keptNote, livesAs, withKeptInstances, withKeptTargets } from "./renames.ts";
-import { copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
+import { copy, policyArb, sceneArb } from "./testing/arbitrary.ts";
 import {
   type ShortAgent,
   NOW,
@@ -15,8 +15,8 @@ import {
   instanceOf,
   observedOf,
   policyOf,
-} from "./testdata/build.ts";
-import { observe } from "./testdata/world.ts";
+} from "./testing/build.ts";
+import { observe } from "./testing/world.ts";
 
 const fleet = desiredOf(
   [

@@ -1,5 +1,5 @@
 /** An agent that was given another name keeps its instance under the old one, because Multipass cannot rename it. Pure. */
-import { isDesiredView } from "./drift.ts";
+import { isDesiredView } from "./diff/fields.ts";
 import type { Claim, Desired, DesiredAgent, Policy } from "./types.ts";
 
 const isReplica = ({ name, document }: Pick<Claim, "name" | "document">): boolean =>

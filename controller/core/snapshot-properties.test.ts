@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { mountsOf } from "./drift.ts";
-import { isTokenDone } from "./diff-restore.ts";
+import { mountsOf } from "./diff/fields.ts";
+import { isTokenDone } from "./diff/diff-restore.ts";
 import { makePlan } from "./plan.ts";
-import { type Scene, copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
-import { claimAsWritten, runtimeOf } from "./testdata/build.ts";
-import { observe } from "./testdata/world.ts";
+import { type Scene, copy, policyArb, sceneArb } from "./testing/arbitrary.ts";
+import { claimAsWritten, runtimeOf } from "./testing/build.ts";
+import { observe } from "./testing/world.ts";
 import type { Observed, Plan, Policy } from "./types.ts";
 
 const RUNS = 2_000;

@@ -1,12 +1,12 @@
 /** Steps of every change, carried out on a model of Multipass: legal, ending as wanted, and safe to cut off anywhere. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mountsOf } from "./drift.ts";
+import { mountsOf } from "./diff/fields.ts";
 import { steps } from "./steps.ts";
-import { agentOf, claimAsWritten, claimOf, desiredOf, policyOf, snapshotOf } from "./testdata/build.ts";
-import { NOW, runtimeOf, size } from "./testdata/build.ts";
-import { type World, observe, runChange, settle, turn } from "./testdata/world.ts";
-import { isTokenDone } from "./diff-restore.ts";
+import { agentOf, claimAsWritten, claimOf, desiredOf, policyOf, snapshotOf } from "./testing/build.ts";
+import { NOW, runtimeOf, size } from "./testing/build.ts";
+import { type World, observe, runChange, settle, turn } from "./testing/world.ts";
+import { isTokenDone } from "./diff/diff-restore.ts";
 import { makePlan } from "./plan.ts";
 import {
   ACTIONS,

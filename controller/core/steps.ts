@@ -1,5 +1,5 @@
 /** One change as the effects that bring it about, in order. Each is safe to repeat, so a crash between any two is harmless. */
-import { mountsBeyond } from "./drift.ts";
+import { mountsBeyond } from "./diff/fields.ts";
 import type { Change, InstanceState, Restore, Step } from "./types.ts";
 
 const SEEN_UP = ["Running", "Delayed Shutdown"] as const satisfies readonly InstanceState[];

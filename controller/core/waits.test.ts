@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Is } from "./actions.ts";
-import { diff } from "./diff.ts";
+import { diff } from "./diff/diff.ts";
 import { steps } from "./steps.ts";
 import {
   GRACE,
@@ -15,7 +15,7 @@ import {
   instanceOf,
   observedOf,
   runtimeOf,
-} from "./testdata/build.ts";
+} from "./testing/build.ts";
 import { type Change, type Claim, INSTANCE_STATES, type RuntimeReading } from "./types.ts";
 
 const WANTS = ["running", "stopped", "suspended", "absent"] as const;

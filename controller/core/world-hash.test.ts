@@ -1,7 +1,7 @@
 /** The hash of the world moves with our instances, and with nothing else. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { agentOf, claimAsWritten, instanceOf, observedOf, runtimeOf } from "./testdata/build.ts";
+import { agentOf, claimAsWritten, instanceOf, observedOf, runtimeOf } from "./testing/build.ts";
 import type { Claim, Observed, ObservedInstance } from "./types.ts";
 import { observedHash, ourInstances } from "./world-hash.ts";
 

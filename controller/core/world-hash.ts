@@ -1,5 +1,5 @@
 /** The world as a plan was made upon, as a number to compare and as rows to tell what moved. Pure. */
-import { createLookup } from "./lookup.ts";
+import { createLookup } from "./diff/lookup.ts";
 import type { Claim, InstanceState, Observed } from "./types.ts";
 
 /** How one of our instances was; null: absent. */

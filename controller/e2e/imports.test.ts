@@ -24,8 +24,8 @@ interface Rule {
 
 const TYPES = "schemas/types.ts";
 const CORE_TYPES = "controller/core/types.ts";
-const PRINTABLE = "controller/core/printable.ts";
-const TEXT_WIDTH = "controller/core/text-width.ts";
+const PRINTABLE = "controller/base/printable.ts";
+const TEXT_WIDTH = "controller/views/text-width.ts";
 const STORE = "controller/store/store.ts";
 const DRIVER = "controller/drivers/driver.ts";
 
@@ -43,7 +43,7 @@ const TABLE: readonly Rule[] = [
     files: "controller/core/",
     from: [],
     types: [TYPES],
-    packages: ["fast-json-patch", "string-width @ controller/core/text-width.ts"],
+    packages: ["fast-json-patch", "string-width @ controller/views/text-width.ts"],
   },
   // The parser needs the list of state words itself, not only its type.
   { files: "controller/drivers/", from: ["controller/base/", CORE_TYPES], node: true },

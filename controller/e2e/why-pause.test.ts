@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
-import type { WhyFacts } from "../core/why.ts";
+import type { WhyFacts } from "../views/why.ts";
 import { BUILDER, settings } from "./fleets.ts";
 import { type CommandResult, type Fixture, type Up, createFixture, until } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 /** /tasks and /agents/:id/task: submission, the list, one task, its cancel. */
 import type { Context } from "koa";
-import { taskWaits } from "../core/task-waits.ts";
+import { taskWaits } from "../views/task-waits.ts";
 import type { Hub } from "../hub/hub.ts";
 import { isRecord, type Payload, word, words } from "../hub/frames.ts";
 import { readResult } from "../hub/guest-input.ts";

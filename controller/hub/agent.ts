@@ -1,5 +1,5 @@
 /** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
-import { bytes } from "../core/explain-values.ts";
+import { bytes } from "../core/units.ts";
 import type { PowerState, Refused, RuntimeReading } from "../core/types.ts";
 import type { AgentRow } from "../store/store.ts";
 import type { Connection } from "./connection.ts";

@@ -1,6 +1,6 @@
 /** The envelope of every frame, the close codes, and the few readers that make untrusted values safe to use. */
 import { countJson, GUEST_JSON } from "../base/bounded-json.ts";
-import { printable } from "../core/printable.ts";
+import { printable } from "../base/printable.ts";
 
 export const PROTOCOL = 1;
 

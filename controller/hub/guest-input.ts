@@ -3,7 +3,7 @@
  * type, range and length. What the hub stores, lists and passes on is what was read here, never the payload as it came; what
  * an earlier version stored is read through the same functions.
  */
-import { printable, printableText } from "../core/printable.ts";
+import { printable, printableText } from "../base/printable.ts";
 import type { OutputChunk } from "../store/store.ts";
 import { count, instant, isRecord, line, type Payload, within, word, words } from "./frames.ts";
 

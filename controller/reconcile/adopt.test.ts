@@ -9,7 +9,7 @@ import {
   instanceOf,
   observedOf,
   policyOf,
-} from "../core/testdata/build.ts";
+} from "../core/testing/build.ts";
 import { makePlan } from "../core/plan.ts";
 import type { InstanceState } from "../core/types.ts";
 import type { Driver, Observation } from "../drivers/driver.ts";

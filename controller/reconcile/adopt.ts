@@ -2,7 +2,7 @@
 import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import { desiredView, powerOf } from "../core/drift.ts";
+import { desiredView, powerOf } from "../core/diff/fields.ts";
 import type { Claim, DesiredAgent, InstanceState, ObservedInstance } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";

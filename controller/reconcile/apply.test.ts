@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { VmAgentError } from "../base/errors.ts";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import type { Change } from "../core/types.ts";
 import { applyChange, detail } from "./apply.ts";
 import { type Scene, changeOf, createScene } from "./testing/scene.ts";

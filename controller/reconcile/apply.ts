@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
-import { bytes } from "../core/explain-values.ts";
+import { bytes } from "../core/units.ts";
 import { steps } from "../core/steps.ts";
 import type { Change, DesiredAgent, InstanceState, Instant, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";

@@ -1,7 +1,7 @@
 /** An instance that somebody else takes away while we launch or remove it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agentOf, claimAsWritten } from "../core/testdata/build.ts";
+import { agentOf, claimAsWritten } from "../core/testing/build.ts";
 import { runEffect } from "./effects.ts";
 import { observe } from "./observe.ts";
 import { changeOf, createScene } from "./testing/scene.ts";

@@ -1,6 +1,6 @@
 /** What the loop knows beyond plan and queue: whose instances are, what is tried on silent runtimes, and how often drift was corrected. */
 import type { VmAgentError } from "../base/errors.ts";
-import type { NextTry } from "../core/conditions.ts";
+import type { NextTry } from "../views/status.ts";
 import type { Holds } from "../core/holds.ts";
 import type { Change, Desired, Held, Instant } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";

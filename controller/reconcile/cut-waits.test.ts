@@ -1,7 +1,7 @@
 /** A wait ends when its change is no longer wanted, and a person's order does not wait for what others wait for. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ShortAgent } from "../core/testdata/build.ts";
+import type { ShortAgent } from "../core/testing/build.ts";
 import { type Running, edit, start } from "./testing/running-loop.ts";
 
 /** Less than any deadline of a wait in these scenes (drain 60 s, ready 120 s). */

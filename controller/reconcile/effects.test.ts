@@ -1,9 +1,9 @@
 /** effects.ts: launches that end in every way, readiness by proof, and what each effect leaves in the store. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { desiredView } from "../core/drift.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import type { VmAgentError } from "../base/errors.ts";
-import { agentOf, claimOf } from "../core/testdata/build.ts";
+import { agentOf, claimOf } from "../core/testing/build.ts";
 import type { Step } from "../core/types.ts";
 import { owned } from "./claims.ts";
 import { runEffect } from "./effects.ts";

@@ -2,8 +2,8 @@
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
-import { proves } from "../core/diff.ts";
-import { desiredView } from "../core/drift.ts";
+import { proves } from "../core/diff/diff.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import type { Change, Claim, DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "node:test";
 import { excerptOf, type FleetError } from "./fleet-errors.ts";
-import { textWidth } from "../core/text-width.ts";
+import { textWidth } from "../views/text-width.ts";
 import { errorsAsJson, reportErrors } from "./fleet-report.ts";
 
 const text = "kind: Agent\nname: agent-builder\n# why\n\ntype: builder\ncpu: 2\nmemroy: 8G\n";

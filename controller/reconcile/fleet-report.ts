@@ -1,6 +1,6 @@
 /** Errors of fleet files as text for people: place, code frame, caret, what was probably meant. */
 import { styleText } from "node:util";
-import { characters, textWidth } from "../core/text-width.ts";
+import { characters, textWidth } from "../views/text-width.ts";
 import { type Excerpt, type FleetError, subjectOf } from "./fleet-errors.ts";
 
 export interface ReportOptions {

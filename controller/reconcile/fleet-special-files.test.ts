@@ -10,7 +10,7 @@ import { errorLine } from "./fleet-errors.ts";
 import { createCommitReader } from "./fleet-git-commits.ts";
 import { createFleetReader, loadFleet } from "./fleet-load.ts";
 import { createRuntimeConfigs } from "./runtime-config.ts";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import { repositoryOf } from "./testing/repository.ts";
 
 const agent = (more: string, name = "a") => `kind: Agent\nname: ${name}\n${more}\n`;

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { NOW, claimAsWritten, instanceOf, observedOf, policyOf, runtimeOf } from "../core/testdata/build.ts";
+import { NOW, claimAsWritten, instanceOf, observedOf, policyOf, runtimeOf } from "../core/testing/build.ts";
 import { makePlan } from "../core/plan.ts";
 import type { Desired } from "../core/types.ts";
 import { loadFleet } from "./fleet-load.ts";

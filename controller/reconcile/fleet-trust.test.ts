@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { NOTHING_ALLOWED, readSettings } from "../base/env.ts";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import { errorLine } from "./fleet-errors.ts";
 import { createGitReader } from "./fleet-git-reader.ts";
 import { type FleetRead, type LoadOptions, loadFleet } from "./fleet-load.ts";

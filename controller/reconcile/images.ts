@@ -8,7 +8,7 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
-import { findName, imageKind, imagePath, isSameImageName } from "../core/image-name.ts";
+import { findName, imageKind, imagePath, isSameImageName } from "../core/diff/image-name.ts";
 import { proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type {

@@ -3,8 +3,8 @@
  * over its connection. Again and again until the one that is wanted says hello.
  */
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
-import type { NextTry } from "../core/conditions.ts";
-import { desiredView } from "../core/drift.ts";
+import type { NextTry } from "../views/status.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Bus } from "../base/events.ts";

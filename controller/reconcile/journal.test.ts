@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import type { Change } from "../core/types.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { JOURNAL_LENGTH, keepJournal, readJournal } from "./journal.ts";

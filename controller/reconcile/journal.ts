@@ -1,7 +1,7 @@
 /** What was last done to each agent and why, kept beside the claims, so that it can be told after a restart and without a loop. */
 import type { AnyEvent, Bus } from "../base/events.ts";
 import type { Change } from "../core/types.ts";
-import type { JournalEntry } from "../core/why.ts";
+import type { JournalEntry } from "../views/why.ts";
 import type { KeyValueStore } from "../store/store.ts";
 
 /** Entries kept for each agent; older ones are dropped. */

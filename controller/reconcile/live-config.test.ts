@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { NOTHING_ALLOWED } from "../base/env.ts";
 import { test } from "node:test";
-import { claimAsWritten, claimOf, desiredOf } from "../core/testdata/build.ts";
+import { claimAsWritten, claimOf, desiredOf } from "../core/testing/build.ts";
 import type { Claim, Desired } from "../core/types.ts";
 import { createLiveConfig } from "./live-config.ts";
 import { createRuntimeConfigs } from "./runtime-config.ts";

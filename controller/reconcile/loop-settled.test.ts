@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Action, Change } from "../core/types.ts";
-import { policyOf } from "../core/testdata/build.ts";
+import { policyOf } from "../core/testing/build.ts";
 import { reconcile } from "./reconcile.ts";
 import { type Running, edit, settle, start, turned } from "./testing/running-loop.ts";
 

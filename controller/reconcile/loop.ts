@@ -7,7 +7,7 @@ import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { jittered } from "../core/backoff.ts";
 import type { Holds } from "../core/holds.ts";
 import { provisionFailure } from "../core/provisioning.ts";
-import type { NextTry } from "../core/conditions.ts";
+import type { NextTry } from "../views/status.ts";
 import type { Change, Desired, Held, Instant, Policy } from "../core/types.ts";
 import { applyChange } from "./apply.ts";
 import { Approvals, subjectOf } from "./approvals.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo, LookupFunction } from "node:net";
 import { type TestContext, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { NOTHING_ALLOWED } from "../base/env.ts";
-import { policyOf } from "../core/testdata/build.ts";
+import { policyOf } from "../core/testing/build.ts";
 import { type Turn, reconcile } from "./reconcile.ts";
 import { AWAY_MS, alertsOf, begun } from "./notify.ts";
 import { SENDING, createSender } from "./notify-send.ts";

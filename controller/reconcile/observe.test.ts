@@ -1,7 +1,7 @@
 /** observe.ts and bury.ts: what a look costs, what it writes down, and when a claim dies. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { claimOf, desiredOf } from "../core/testdata/build.ts";
+import { claimOf, desiredOf } from "../core/testing/build.ts";
 import { SNAPSHOTS_KEY, listedKey, sizeKey, vanishedKey } from "./keys.ts";
 import { type ObserveOptions, STOPPED_SIZE_MAX_AGE_MS, observe } from "./observe.ts";
 import { type Scene, createScene } from "./testing/scene.ts";

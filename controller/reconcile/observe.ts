@@ -1,7 +1,7 @@
 /** One look at the world: one list, and only what it does not tell and is not known already. Reads, and buries dead claims. */
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
-import { isTokenDone } from "../core/diff-restore.ts";
+import { isTokenDone } from "../core/diff/diff-restore.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type {
   Claim,

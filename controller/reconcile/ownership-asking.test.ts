@@ -1,7 +1,7 @@
 /** What is being asked whose it is, and maybe taken back, is not worked on at the same time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agentOf, claimAsWritten } from "../core/testdata/build.ts";
+import { agentOf, claimAsWritten } from "../core/testing/build.ts";
 import { Loop } from "./loop.ts";
 import { createScene } from "./testing/scene.ts";
 

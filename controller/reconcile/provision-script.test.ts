@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import type { Provision } from "../core/types.ts";
 import { RERUN_ARGV, RERUN_ELSEWHERE, outputTail, provisionScript } from "./provision-script.ts";
 

@@ -1,8 +1,8 @@
 /** reconcile.ts: what a turn writes down of what became true; it changes nothing in the world. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { agentOf, claimOf, policyOf } from "../core/testdata/build.ts";
-import { desiredView } from "../core/drift.ts";
+import { agentOf, claimOf, policyOf } from "../core/testing/build.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import { vanishedKey } from "./keys.ts";
 import { type Turn, type TurnOptions, reconcile } from "./reconcile.ts";
 import { type Scene, createScene } from "./testing/scene.ts";

@@ -1,5 +1,5 @@
 /** One turn, read top-down: look, plan, write down what became true. It changes nothing in the world. */
-import { type Diff, diff, proves } from "../core/diff.ts";
+import { type Diff, diff, proves } from "../core/diff/diff.ts";
 import { type Holds, NO_HOLDS, withHolds } from "../core/holds.ts";
 import { plan } from "../core/plan.ts";
 import type { Claim, Desired, Held, Instant, Observed, Plan, Policy } from "../core/types.ts";

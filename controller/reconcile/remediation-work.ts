@@ -1,7 +1,7 @@
 /** Carries out what the ladder decides, one rung at a time, and remembers in the store how far up each agent is. */
 import { BUNDLE_PATH } from "../../provisioning/systemd/unit.ts";
 import { VmAgentError } from "../base/errors.ts";
-import { desiredView } from "../core/drift.ts";
+import { desiredView } from "../core/diff/fields.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";

@@ -1,7 +1,7 @@
 /** The ladder of remedies as a state machine: which rung, when, and when never; and the rungs themselves on a modelled guest. */
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import { Loop } from "./loop.ts";
 import { LADDER, type LadderFacts, episodeAfter, pause, remedyOf, tried } from "./remediation.ts";
 import { createScene } from "./testing/scene.ts";

@@ -1,7 +1,7 @@
 /** report.ts: the fleet as one value, before the first look, at work, failing, and when nothing can be seen. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ShortAgent, snapshotOf } from "../core/testdata/build.ts";
+import { type ShortAgent, snapshotOf } from "../core/testing/build.ts";
 import { Loop } from "./loop.ts";
 import { createReporter } from "./report.ts";
 import { BOOT_GRACE, createScene } from "./testing/scene.ts";

@@ -1,5 +1,5 @@
 /** The one place that says how the fleet is: last turn, work in flight, failures and conditions, as one value. */
-import { type AgentStatus, fleetStatus, foreignInstances, unread } from "../core/conditions.ts";
+import { type AgentStatus, fleetStatus, foreignInstances, unread } from "../views/status.ts";
 import type { RuntimeReading } from "../core/types.ts";
 import type { FleetState } from "./fleet-source.ts";
 import type { FleetView } from "../../schemas/types.ts";

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { agentOf } from "../core/testdata/build.ts";
+import { agentOf } from "../core/testing/build.ts";
 import type { DesiredAgent, SecretRef } from "../core/types.ts";
 import { createRuntimeConfigs } from "./runtime-config.ts";
 

@@ -1,5 +1,5 @@
 /** What an instance answered when it was asked why its runtime is silent: read, and put into words for a condition. Pure. */
-import { printable } from "../core/printable.ts";
+import { printable } from "../base/printable.ts";
 import { type HubAddress, SILENCE_PARTS, type SilencePart } from "../../provisioning/silence-script.ts";
 
 export interface Silence {

@@ -1,7 +1,7 @@
 /** Taking, removing and going back to snapshots. What is about to be done is noted before it is done. */
 import { VmAgentError } from "../base/errors.ts";
-import { isTokenDone, withTokenDone } from "../core/diff-restore.ts";
-import { mountsOf } from "../core/drift.ts";
+import { isTokenDone, withTokenDone } from "../core/diff/diff-restore.ts";
+import { mountsOf } from "../core/diff/fields.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Claim, ConvergedView, ObservedSnapshot, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";

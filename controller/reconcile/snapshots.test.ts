@@ -1,7 +1,7 @@
 /** snapshots.ts, snapshot-effects.ts and observe-mounts.ts: what is noted, taken, removed and gone back to, and what a look at mounts costs. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { snapshotOf } from "../core/testdata/build.ts";
+import { snapshotOf } from "../core/testing/build.ts";
 import type { DesiredSnapshot, MadeSnapshot, Mount, Step } from "../core/types.ts";
 import { SNAPSHOTS_KEY, type MadeRow, madeKey, scheduleKey } from "./keys.ts";
 import { Loop } from "./loop.ts";

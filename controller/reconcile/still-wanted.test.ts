@@ -1,7 +1,7 @@
 /** Work that was begun and waits, while what is written changes: nothing that cannot be undone is done for a fleet that is not in force any more. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ShortAgent } from "../core/testdata/build.ts";
+import type { ShortAgent } from "../core/testing/build.ts";
 import type { DriftMode, FleetSettings } from "../core/types.ts";
 import type { SceneOptions } from "./testing/scene.ts";
 import { type Running, edit, failures, settle, start } from "./testing/running-loop.ts";

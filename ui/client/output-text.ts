@@ -1,5 +1,5 @@
 /** A task's output as text to show: both streams in order, control codes taken out, bounded with the tail kept. Pure. */
-import { openEnd, printableText } from "../../controller/core/printable.ts";
+import { openEnd, printableText } from "../../controller/base/printable.ts";
 
 export interface OutputPart {
   /** `gap`: the text says how much was discarded here. */

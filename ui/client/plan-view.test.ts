@@ -1,7 +1,7 @@
 /** A plan in words; its glyphs are the command line's. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GLYPHS, summary as coreSummary } from "../../controller/core/explain.ts";
+import { GLYPHS, summary as coreSummary } from "../../controller/views/explain.ts";
 import type { Plan } from "../../controller/core/types.ts";
 import { aChange, aPlan } from "../web/testing/fleet.ts";
 import { commandOf, fieldRows, hostRows, releasedByName, summary, wouldText } from "./plan-view.ts";

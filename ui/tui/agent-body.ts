@@ -1,5 +1,5 @@
 /** One agent in full: now, wanted beside seen, the plan for it, conditions, health, snapshots, tasks, events, its YAML. Pure. */
-import { textWidth } from "../../controller/core/text-width.ts";
+import { textWidth } from "../../controller/views/text-width.ts";
 import { nextWords, workWords } from "../client/agent-words.ts";
 import { compare, holds, isDrifted, troubleOf } from "../client/fleet-filter.ts";
 import { ahead, ago, count } from "../client/format.ts";

@@ -1,5 +1,5 @@
 /** What is asked or typed, as lines above the last one. Pure. */
-import { characters, textWidth, truncate } from "../../controller/core/text-width.ts";
+import { characters, textWidth, truncate } from "../../controller/views/text-width.ts";
 import { completions } from "./commands.ts";
 import { highlighted, type Line, line, type Span, span, wrap } from "./line.ts";
 import type { Dialog, Typing, Ui } from "./state.ts";

@@ -1,5 +1,5 @@
 /** The columns of the fleet table: what each says of an agent, and which of them fit into how many columns. Pure. */
-import { textWidth } from "../../controller/core/text-width.ts";
+import { textWidth } from "../../controller/views/text-width.ts";
 import { lastChange } from "../client/agent-times.ts";
 import { workWords } from "../client/agent-words.ts";
 import { holds, isDrifted } from "../client/fleet-filter.ts";

@@ -1,5 +1,5 @@
 /** The last lines: what was just said, in full, and which keys there are here. Pure. */
-import { textWidth } from "../../controller/core/text-width.ts";
+import { textWidth } from "../../controller/views/text-width.ts";
 import { findAgent } from "../client/model.ts";
 import type { ActionId } from "./actions.ts";
 import { agentAt, openTaskAt } from "./bodies.ts";

@@ -1,7 +1,7 @@
 /** Whole screens as Ink draws them, at fixed widths, as golden files; `VM_AGENT_UPDATE_GOLDEN=1` writes them anew. */
 /** @jsxImportSource react */
 process.env.TZ = "UTC";
-import { textWidth } from "../../controller/core/text-width.ts";
+import { textWidth } from "../../controller/views/text-width.ts";
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,5 @@
 /** Columns: what fits, what is cut, what must never reach a terminal. */
-import { textWidth, truncate } from "../../controller/core/text-width.ts";
+import { textWidth, truncate } from "../../controller/views/text-width.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,6 +1,6 @@
 /** A line of the screen as spans of text with a meaning, cut and padded to columns. Pure; no colour is decided here. */
-import { printable } from "../../controller/core/printable.ts";
-import { characters, prefix, textWidth, truncate } from "../../controller/core/text-width.ts";
+import { printable } from "../../controller/base/printable.ts";
+import { characters, prefix, textWidth, truncate } from "../../controller/views/text-width.ts";
 import type { Tone } from "../client/tones.ts";
 
 export interface Span {

@@ -1,5 +1,5 @@
 /** The whole screen as lines: header, banners, views, rows, latest events, what is asked, hints. Pure. */
-import { textWidth, truncate } from "../../controller/core/text-width.ts";
+import { textWidth, truncate } from "../../controller/views/text-width.ts";
 import { findAgent } from "../client/model.ts";
 import type { EventLine } from "../client/event-lines.ts";
 import { bannerLines } from "./banners.ts";

@@ -1,5 +1,5 @@
 /** Where somebody is: the views, always the same in one width, and below them the page that is open on top of one. Pure. */
-import { truncate } from "../../controller/core/text-width.ts";
+import { truncate } from "../../controller/views/text-width.ts";
 import { markedIn } from "./marks.ts";
 import type { Body } from "./body.ts";
 import { cutLine, type Line, line, lineColumns, type Span, span, spread } from "./line.ts";

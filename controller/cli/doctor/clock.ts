@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../base/paths.ts";
-import { age } from "../../core/explain-values.ts";
+import { age } from "../../core/units.ts";
 import { CLOCK_NEXT, clockWords } from "../clock-alerts.ts";
 import { databasePath } from "../home.ts";
 import type { Check, Finding } from "./check.ts";

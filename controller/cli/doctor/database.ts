@@ -1,6 +1,6 @@
 /** Whether the database opens, is whole, and is of a version that this vm-agent knows. */
 import { statSync } from "node:fs";
-import { bytes } from "../../core/explain-values.ts";
+import { bytes } from "../../core/units.ts";
 import { LATEST } from "../../store/migrate.ts";
 import { LOSS_NEXT, lossWords } from "../../store/loss.ts";
 import { databasePath } from "../home.ts";

@@ -1,5 +1,5 @@
 /** `vm-agent doctor`: what this machine, Multipass and the fleet need, each with what was found and what to do. Changes nothing. */
-import { textWidth } from "../../core/text-width.ts";
+import { textWidth } from "../../views/text-width.ts";
 import { EXIT } from "../../base/errors.ts";
 import { type Output, type Role, table, counted } from "../output.ts";
 import type { CommandRun } from "../run.ts";

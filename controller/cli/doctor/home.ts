@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { bytes } from "../../core/explain-values.ts";
+import { bytes } from "../../core/units.ts";
 import { operatorTokenPath } from "../../hub/operator-token.ts";
 import { shownPath } from "../output.ts";
 import type { Check, Finding } from "./check.ts";

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { freemem, homedir } from "node:os";
-import { bytes } from "../../core/explain-values.ts";
+import { bytes } from "../../core/units.ts";
 import type { Size } from "../../core/types.ts";
 import { counted } from "../output.ts";
 import type { Check, Finding } from "./check.ts";

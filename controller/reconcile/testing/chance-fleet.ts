@@ -1,5 +1,5 @@
 /** Fleets made by chance, as people write them: agents, replicas, snapshots with and without a schedule. */
-import { SETTINGS, type ShortAgent, type ShortSnapshot, desiredOf } from "../../core/testdata/build.ts";
+import { SETTINGS, type ShortAgent, type ShortSnapshot, desiredOf } from "../../core/testing/build.ts";
 import type { Desired, FleetSettings } from "../../core/types.ts";
 import type { Chance } from "./chance.ts";
 

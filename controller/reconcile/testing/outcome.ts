@@ -1,5 +1,5 @@
 /** What must be true of the world when nothing goes wrong any more: it is as written, or rightly held. */
-import { sameSize } from "../../core/drift.ts";
+import { sameSize } from "../../core/diff/fields.ts";
 import type { Claim, Desired, Mount, Plan } from "../../core/types.ts";
 import { livingAs } from "./living-as.ts";
 import type { SimulatedInstance, SimulatedMultipass } from "./simulated-multipass.ts";

@@ -1,5 +1,5 @@
 /** A loop on a small scene, for tests of the loop: started, edited and waited for in a line each. */
-import type { ShortAgent } from "../../core/testdata/build.ts";
+import type { ShortAgent } from "../../core/testing/build.ts";
 import type { FleetSettings } from "../../core/types.ts";
 import { Loop } from "../loop.ts";
 import { type Scene, type SceneOptions, createScene } from "./scene.ts";

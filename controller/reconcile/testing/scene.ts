@@ -1,6 +1,6 @@
 /** One small scene for tests of the loop's parts: a modelled Multipass, a memory store, a fake hub and clock, and one claimed world. */
 import { type AnyEvent, type Bus, createBus } from "../../base/events.ts";
-import { type ShortAgent, SETTINGS, agentOf, claimAsWritten, desiredOf } from "../../core/testdata/build.ts";
+import { type ShortAgent, SETTINGS, agentOf, claimAsWritten, desiredOf } from "../../core/testing/build.ts";
 import type { Change, Claim, Desired, DesiredAgent, FleetSettings, Step } from "../../core/types.ts";
 import type { Driver } from "../../drivers/driver.ts";
 import { createMemoryStore } from "../../store/memory.ts";

@@ -1,7 +1,7 @@
 /** A model of Multipass: instances, their states in time, a daemon that does one thing after the other, and people who use it too. */
 import { VmAgentError } from "../../base/errors.ts";
-import { findName } from "../../core/image-name.ts";
-import { printed } from "../../core/testdata/world.ts";
+import { findName } from "../../core/diff/image-name.ts";
+import { printed } from "../../core/testing/world.ts";
 import type { InstanceState, Mount, ObservedSnapshot, Size } from "../../core/types.ts";
 import type { FakeClock } from "./fake-clock.ts";
 

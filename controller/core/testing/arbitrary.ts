@@ -1,6 +1,6 @@
 /** Generated fleets, worlds and policies for the properties of the core. */
 import fc from "fast-check";
-import { desiredView, mountsOf } from "../drift.ts";
+import { desiredView, mountsOf } from "../diff/fields.ts";
 import {
   type Claim,
   type ConvergedView,
@@ -18,7 +18,9 @@ import type { ModelInstance, World } from "./world.ts";
 
 export const NAMES = ["a", "b", "c", "d", "e", "f"] as const;
 
-const MEMORY = ["512M", "1G", "1.5G", "4G", "4.04G", "4.26G", "8G"].map(size).concat(1_234_567_890, 1_073_741_825);
+const MEMORY = ["512M", "1G", "1.5G", "4G", "4.04G", "4.26G", "8G"]
+  .map(size)
+  .concat(1_234_567_890, 1_073_741_825);
 const DISK = ["5G", "20G", "20.03G", "20.26G", "40G"].map(size).concat(21_474_836_481);
 const POWER: readonly PowerState[] = ["running", "stopped", "suspended"];
 
@@ -87,7 +89,10 @@ const snapshotsArb = (name: string) =>
         ),
         fc.option(
           fc
-            .record({ keep: fc.integer({ min: 1, max: 2 }), whenRunning: fc.constantFrom("stop" as const, "wait" as const) })
+            .record({
+              keep: fc.integer({ min: 1, max: 2 }),
+              whenRunning: fc.constantFrom("stop" as const, "wait" as const),
+            })
             .map((more) => snapshotOf({ name: "nightly", agent: name, schedule: "0 3 * * *", ...more })),
           { nil: null, freq: 2 },
         ),
@@ -115,7 +120,9 @@ interface Entry {
 function convergedArb(agent: DesiredAgent | null): fc.Arbitrary<ConvergedView | null> {
   const some = fc
     .record({ state: fc.constantFrom(...POWER), size: sizeArb, config: fc.constantFrom("c1", "c2") })
-    .map(({ state, size: s, config }): ConvergedView => ({ state, image: null, ...s, provision: "p1", config }));
+    .map(
+      ({ state, size: s, config }): ConvergedView => ({ state, image: null, ...s, provision: "p1", config }),
+    );
   return agent
     ? fc.oneof(fc.constant(null), some, fc.constant(desiredView(agent)), fc.constant(desiredView(agent)))
     : fc.oneof(fc.constant(null), some);
@@ -171,14 +178,22 @@ const entryArb = (name: string): fc.Arbitrary<Entry> =>
           proven: e.phase !== "launching" && e.converged !== null,
           protect: e.protect,
         };
-        const instance = e.there > 0 ? {
+        const instance =
+          e.there > 0
+            ? {
                 state: e.state,
                 size: at,
-                snapshots: e.taken.map((s) => ({ name: s, comment: "", size: e.size, ...mountsOf(e.mounts) })),
+                snapshots: e.taken.map((s) => ({
+                  name: s,
+                  comment: "",
+                  size: e.size,
+                  ...mountsOf(e.mounts),
+                })),
                 nonce: mine ? claim.nonce : "other",
                 // Multipass keeps paths in their plain form.
                 mounts: mountsOf(e.asWritten && agent ? agent.mounts : e.mounts).mounts ?? [],
-              } : null;
+              }
+            : null;
         const runtime = runtimeOf(name, { configHash: e.config, runningTasks: e.running });
         return {
           agent,
@@ -206,7 +221,12 @@ type Size3 = { readonly cpu: number; readonly memory: number; readonly disk: num
 export const settingsArb = fc.record({
   prune: fc.boolean(),
   maxDeletes: fc.integer({ min: 0, max: 3 }),
-  limits: fc.oneof(fc.constant({}), fc.constant({}), fc.constant({ cpu: 6 }), fc.constant({ memory: size("12G"), disk: size("60G") })),
+  limits: fc.oneof(
+    fc.constant({}),
+    fc.constant({}),
+    fc.constant({ cpu: 6 }),
+    fc.constant({ memory: size("12G"), disk: size("60G") }),
+  ),
 });
 
 const guardArb = fc.oneof(
@@ -240,7 +260,11 @@ export const sceneArb = (guards: typeof guardArb = guardArb): fc.Arbitrary<Scene
           }),
         );
       return {
-        desired: { ...desiredOf([], [], settings, guard), agents, snapshots: present.flatMap((e) => e.snapshots) },
+        desired: {
+          ...desiredOf([], [], settings, guard),
+          agents,
+          snapshots: present.flatMap((e) => e.snapshots),
+        },
         world: {
           now: NOW,
           instances: byName((e) => e.instance),

@@ -1,6 +1,6 @@
 /** An instance that is there and ours, against its document: the one change that brings it there, and what of it is held. */
 import jsonpatch from "fast-json-patch";
-import type { Cell } from "./actions.ts";
+import type { Cell } from "../actions.ts";
 import type { AgentCase, AgentDiff } from "./diff-agent.ts";
 import { isRestorePending, restoreCase } from "./diff-restore.ts";
 import { type SnapshotWork, snapshotWork } from "./diff-snapshots.ts";
@@ -13,20 +13,12 @@ import {
   observedView,
   sameMounts,
   withField,
-} from "./drift.ts";
-import {
-  at,
-  consequences,
-  insideOf,
-  laterSnapshots,
-  reasons,
-  remarks,
-  restoreReason,
-} from "./explain-change.ts";
-import { bytes } from "./explain-values.ts";
+} from "./fields.ts";
+import { at, consequences, insideOf, laterSnapshots, reasons, remarks, restoreReason } from "../reasons.ts";
+import { bytes } from "../units.ts";
 import { imageIs } from "./image-name.ts";
-import { proves } from "./ownership.ts";
-import type { Action, Cause, Change, Claim, ConvergedView, Held, HoldReason, Restore } from "./types.ts";
+import { proves } from "../ownership.ts";
+import type { Action, Cause, Change, Claim, ConvergedView, Held, HoldReason, Restore } from "../types.ts";
 
 export type ExistingCell = Extract<Cell, "none" | "start" | "stop" | "suspend" | "recover">;
 

@@ -1,14 +1,14 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
-import { type Want, cellOf } from "./actions.ts";
-import { satisfied, waitText } from "./dependencies.ts";
+import { type Want, cellOf } from "../actions.ts";
+import { satisfied, waitText } from "../dependencies.ts";
 import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts";
-import { desiredView, isDesiredView } from "./drift.ts";
+import { desiredView, isDesiredView } from "./fields.ts";
 import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
-import { renameHint, withKeptInstances } from "./renames.ts";
-import { EMPTY_INSIDE, isEmptyInside, ownershipOf } from "./ownership.ts";
-import { provisionFailure } from "./provisioning.ts";
-import { startByHand } from "./start-by-hand.ts";
+import { renameHint, withKeptInstances } from "../renames.ts";
+import { EMPTY_INSIDE, isEmptyInside, ownershipOf } from "../ownership.ts";
+import { provisionFailure } from "../provisioning.ts";
+import { startByHand } from "../start-by-hand.ts";
 import type {
   Change,
   Claim,
@@ -22,9 +22,9 @@ import type {
   MadeSnapshot,
   Observed,
   ObservedInstance,
-} from "./types.ts";
+} from "../types.ts";
 
-export { ownershipOf, proves } from "./ownership.ts";
+export { ownershipOf, proves } from "../ownership.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -1,8 +1,8 @@
 /** A small model of Multipass, the store and the hub: what `steps` do to the world, and what `observe` reads of it. */
-import { diff } from "../diff.ts";
-import { desiredView, mountsOf } from "../drift.ts";
+import { diff } from "../diff/diff.ts";
+import { desiredView, mountsOf } from "../diff/fields.ts";
 import { makePlan } from "../plan.ts";
-import { isTokenDone, withTokenDone } from "../diff-restore.ts";
+import { isTokenDone, withTokenDone } from "../diff/diff-restore.ts";
 import { withKeptInstances } from "../renames.ts";
 import { steps } from "../steps.ts";
 import type {
@@ -10,14 +10,10 @@ import type {
   Claim,
   Desired,
   DesiredAgent,
-  DueSnapshot,
   InstanceState,
-  MadeSnapshot,
-  Mount,
   Observed,
   Plan,
   Policy,
-  RuntimeReading,
   Size,
   Step,
 } from "../types.ts";
@@ -95,7 +91,7 @@ export function runStep(
   change: Change,
   agent: DesiredAgent | undefined,
   crashInside = false,
-): void {
+): undefined {
   const name = step.agent;
   const state = world.instances.get(name)?.state ?? "absent";
   if (step.satisfied.length > 0 && step.satisfied.includes(state)) return;
@@ -109,7 +105,7 @@ export function runStep(
   const here = (): ModelInstance => instance ?? illegal();
   const mine = (): Claim => claim ?? illegal();
   const wanted = (): DesiredAgent => agent ?? illegal();
-  const to = (next: InstanceState, more: Partial<ModelInstance> = {}) => {
+  const to = (next: InstanceState, more: Partial<ModelInstance> = {}): undefined => {
     mine();
     world.instances.set(name, { ...here(), ...more, state: next });
     if (next !== "Running") world.runtimes.delete(name);
@@ -151,7 +147,11 @@ export function runStep(
       return void to("Running", { starts: (here().starts ?? 0) + 1 });
     case "stop":
       // In Unknown a clean stop works once the guest is up (CONTRACT section 5).
-      if (state !== "Running" && state !== "Delayed Shutdown" && !(state === "Unknown" && world.runtimes.has(name)))
+      if (
+        state !== "Running" &&
+        state !== "Delayed Shutdown" &&
+        !(state === "Unknown" && world.runtimes.has(name))
+      )
         return illegal();
       return to("Stopped");
     case "suspend":

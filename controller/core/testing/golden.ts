@@ -1,7 +1,22 @@
 /** The short form of the golden cases under `plans/`, as whole values and back. */
-import { desiredView } from "../drift.ts";
-import { GLYPHS } from "../explain.ts";
-import type { Claim, ConvergedView, Desired, DesiredAgent, Host, ImageReading, InstanceState, Observed, Plan, Policy, RuntimeReading, DueSnapshot, MadeSnapshot, Mount } from "../types.ts";
+import { desiredView } from "../diff/fields.ts";
+import { GLYPHS } from "../../views/explain.ts";
+import type {
+  Claim,
+  ConvergedView,
+  Desired,
+  DesiredAgent,
+  Host,
+  ImageReading,
+  InstanceState,
+  Observed,
+  Plan,
+  Policy,
+  RuntimeReading,
+  DueSnapshot,
+  MadeSnapshot,
+  Mount,
+} from "../types.ts";
 import {
   MINUTE,
   NOW,
@@ -55,7 +70,11 @@ export interface GoldenCase {
   readonly desired: {
     readonly agents?: readonly ShortAgent[];
     readonly snapshots?: readonly ShortSnapshot[];
-    readonly settings?: { readonly prune?: boolean; readonly maxDeletes?: number; readonly limits?: ShortSize };
+    readonly settings?: {
+      readonly prune?: boolean;
+      readonly maxDeletes?: number;
+      readonly limits?: ShortSize;
+    };
     readonly guard?: Desired["guard"];
   };
   readonly observed: {
@@ -98,7 +117,11 @@ function claim(name: string, short: ShortClaim, written: DesiredAgent | undefine
   };
 }
 
-export function inputs(c: GoldenCase): { readonly desired: Desired; readonly observed: Observed; readonly policy: Policy } {
+export function inputs(c: GoldenCase): {
+  readonly desired: Desired;
+  readonly observed: Observed;
+  readonly policy: Policy;
+} {
   const { settings = {}, snapshots, guard } = c.desired;
   const desired = desiredOf(
     c.desired.agents ?? [],

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diff } from "./diff.ts";
-import { desiredView } from "./drift.ts";
-import { GRACE, MINUTE, NOW, agentOf, claimAsWritten, claimOf, desiredOf } from "./testdata/build.ts";
-import { type ShortAgent, instanceOf, observedOf, runtimeOf } from "./testdata/build.ts";
-import type { Claim, ConvergedView, InstanceState } from "./types.ts";
+import { desiredView } from "./fields.ts";
+import { GRACE, MINUTE, NOW, agentOf, claimAsWritten, claimOf, desiredOf } from "../testing/build.ts";
+import { type ShortAgent, instanceOf, observedOf, runtimeOf } from "../testing/build.ts";
+import type { Claim, ConvergedView, InstanceState } from "../types.ts";
 
 const was = agentOf({ name: "a" });
 const G = 1024 ** 3;

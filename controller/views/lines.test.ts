@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { header, lineText, row, wrap } from "./explain-lines.ts";
-import { printable } from "./printable.ts";
+import { header, lineText, row, wrap } from "./lines.ts";
+import { printable } from "../base/printable.ts";
 import { textWidth } from "./text-width.ts";
 
 const words = fc.array(fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 }), { maxLength: 12 });

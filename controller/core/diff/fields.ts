@@ -8,7 +8,7 @@ import type {
   ObservedInstance,
   PowerState,
   RuntimeReading,
-} from "./types.ts";
+} from "../types.ts";
 
 export type Field = Exclude<keyof ConvergedView, "state">;
 

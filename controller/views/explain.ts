@@ -1,13 +1,13 @@
 /** A plan as lines for people: what changes, why, what it costs; what is held and what releases it. Pure. */
-import { conjoin } from "./dependencies.ts";
-import { compareText } from "./diff.ts";
-import { mountsBeyond } from "./drift.ts";
-import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./explain-lines.ts";
-import { bytes } from "./explain-values.ts";
+import { conjoin } from "../core/dependencies.ts";
+import { compareText } from "../core/diff/diff.ts";
+import { mountsBeyond } from "../core/diff/fields.ts";
+import { EMPTY, type Line, type Role, clampWidth, header, row, sentence } from "./lines.ts";
+import { bytes } from "../core/units.ts";
 import { textWidth } from "./text-width.ts";
-import type { Action, Change, ConvergedView, Held, Inside, Plan, Size } from "./types.ts";
+import type { Action, Change, ConvergedView, Held, Inside, Plan, Size } from "../core/types.ts";
 
-export { type Line, type Role, type Segment, lineText, toText } from "./explain-lines.ts";
+export { type Line, type Role, type Segment, lineText, toText } from "./lines.ts";
 
 interface Mark {
   readonly text: string;

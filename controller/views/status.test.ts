@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type AgentStatus, CONDITION_TYPES, fleetStatus, foreignInstances, unread } from "./conditions.ts";
-import { makePlan } from "./plan.ts";
-import { copy, sceneArb } from "./testdata/arbitrary.ts";
-import { GRACE, MINUTE, NOW, agentOf, policyOf } from "./testdata/build.ts";
-import { type GoldenCase, inputs } from "./testdata/golden.ts";
-import { observe } from "./testdata/world.ts";
+import { type AgentStatus, CONDITION_TYPES, fleetStatus, foreignInstances, unread } from "./status.ts";
+import { makePlan } from "../core/plan.ts";
+import { copy, sceneArb } from "../core/testing/arbitrary.ts";
+import { GRACE, MINUTE, NOW, agentOf, policyOf } from "../core/testing/build.ts";
+import { type GoldenCase, inputs } from "../core/testing/golden.ts";
+import { observe } from "../core/testing/world.ts";
 
 type Short = Pick<GoldenCase, "desired" | "observed">;
 

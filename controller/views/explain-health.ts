@@ -1,5 +1,5 @@
 /** How an agent is, from Multipass's list and from its runtime's own heartbeat: the second sensor when the first is silent. */
-import { EMPTY_INSIDE, isEmptyInside, proves } from "./ownership.ts";
+import { EMPTY_INSIDE, isEmptyInside, proves } from "../core/ownership.ts";
 import type {
   Change,
   Claim,
@@ -10,7 +10,7 @@ import type {
   ObservedInstance,
   PowerState,
   RuntimeReading,
-} from "./types.ts";
+} from "../core/types.ts";
 
 export type Health = "Healthy" | "Progressing" | "Degraded" | "Offline" | "Missing" | "Unknown";
 export type Truth = "True" | "False" | "Unknown";

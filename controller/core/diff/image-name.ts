@@ -1,5 +1,5 @@
 /** Names of images, as documents write them and Multipass reads them: which two are certainly one, without asking anything. Pure. */
-import type { DesiredAgent, ObservedInstance } from "./types.ts";
+import type { DesiredAgent, ObservedInstance } from "../types.ts";
 
 /** `named`: an alias, a release or a hash, which `multipass find` resolves. `address`: http or https. */
 export type ImageKind = "named" | "file" | "address";

@@ -1,5 +1,5 @@
 /** Whole values from the few fields that a test cares about; everything else has the defaults of the fleet files. */
-import { desiredView } from "../drift.ts";
+import { desiredView } from "../diff/fields.ts";
 import type {
   Claim,
   ConvergedView,
@@ -66,7 +66,13 @@ export function agentOf(a: ShortAgent): DesiredAgent {
     mounts: a.mounts ?? [],
     env: {},
     secrets: {},
-    provision: { packages: [], files: [], run: [], onChange: a.onChange ?? "hold", hash: a.provision ?? "p1" },
+    provision: {
+      packages: [],
+      files: [],
+      run: [],
+      onChange: a.onChange ?? "hold",
+      hash: a.provision ?? "p1",
+    },
     tasks: { concurrency: 1, sudo: false, user: "ubuntu" },
     health: { offlineAfter: 90_000, remediate: a.remediate ?? ["restart-runtime", "restart-instance"] },
     dependsOn: a.dependsOn ?? [],
@@ -119,11 +125,7 @@ export function desiredOf(
 }
 
 /** A claim of an agent that was launched long ago and converged as `view`. */
-export function claimOf(
-  name: string,
-  view: ConvergedView | null,
-  more: Partial<Claim> = {},
-): Claim {
+export function claimOf(name: string, view: ConvergedView | null, more: Partial<Claim> = {}): Claim {
   return {
     name,
     nonce: `nonce-${name}`,

@@ -1,12 +1,12 @@
 /** One agent that a document wants: the difference between what is written and what is seen, as one change. */
 import jsonpatch from "fast-json-patch";
-import { type Is, type Ownership, cellOf } from "./actions.ts";
+import { type Is, type Ownership, cellOf } from "../actions.ts";
 import { driftHeld, existing } from "./diff-existing.ts";
 import type { Note } from "./diff.ts";
-import { desiredView } from "./drift.ts";
-import { at, insideOf, laterSnapshots, remarks } from "./explain-change.ts";
-import { proves } from "./ownership.ts";
-import { startByHand } from "./start-by-hand.ts";
+import { desiredView } from "./fields.ts";
+import { at, insideOf, laterSnapshots, remarks } from "../reasons.ts";
+import { proves } from "../ownership.ts";
+import { startByHand } from "../start-by-hand.ts";
 import type {
   Change,
   Claim,
@@ -18,7 +18,7 @@ import type {
   MadeSnapshot,
   ObservedInstance,
   RuntimeReading,
-} from "./types.ts";
+} from "../types.ts";
 
 export interface AgentCase {
   readonly agent: DesiredAgent;

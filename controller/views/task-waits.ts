@@ -1,5 +1,5 @@
 /** Why a queued task waits, in words that the API, the command line and both dashboards share. Pure. */
-import type { PowerState } from "./types.ts";
+import type { PowerState } from "../core/types.ts";
 
 export interface TaskWaitFacts {
   readonly agent: string;

@@ -1,7 +1,7 @@
 /** Why an agent is as it is, in sentences: wanted, seen, last done, held, next. Pure. */
-import { doingText } from "./doing.ts";
-import { age, bytes } from "./explain-values.ts";
-import type { Cause, Instant, Size, SourceRef } from "./types.ts";
+import { doingText } from "./step-words.ts";
+import { age, bytes } from "../core/units.ts";
+import type { Cause, Instant, Size, SourceRef } from "../core/types.ts";
 
 /** Something that was done to an agent, or happened to it, as the journal keeps it. */
 export interface JournalEntry {

@@ -4,17 +4,17 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { wrap } from "./explain-lines.ts";
+import { wrap } from "./lines.ts";
 import { GLYPHS, explain, lineText, summary, toText } from "./explain.ts";
-import { bytes } from "./explain-values.ts";
-import { makePlan } from "./plan.ts";
-import { copy, policyArb, sceneArb } from "./testdata/arbitrary.ts";
-import { NOW, desiredOf, observedOf, policyOf } from "./testdata/build.ts";
-import { type GoldenCase, inputs } from "./testdata/golden.ts";
-import { observe } from "./testdata/world.ts";
-import { ACTIONS, type Plan } from "./types.ts";
+import { bytes } from "../core/units.ts";
+import { makePlan } from "../core/plan.ts";
+import { copy, policyArb, sceneArb } from "../core/testing/arbitrary.ts";
+import { NOW, desiredOf, observedOf, policyOf } from "../core/testing/build.ts";
+import { type GoldenCase, inputs } from "../core/testing/golden.ts";
+import { observe } from "../core/testing/world.ts";
+import { ACTIONS, type Plan } from "../core/types.ts";
 
-const folder = new URL("../../../controller/core/testdata/explain/", import.meta.url);
+const folder = new URL("../../../controller/views/testdata/explain/", import.meta.url);
 const fleet = (): Plan => {
   const golden = parse(readFileSync(new URL("fleet.yaml", folder), "utf8")) as GoldenCase;
   const { desired, observed, policy } = inputs(golden);

@@ -1,6 +1,6 @@
 /** Lines of text with meaning instead of colour, wrapped to a width: what a terminal, a pipe and a page can all show. */
 
-import { printable } from "./printable.ts";
+import { printable } from "../base/printable.ts";
 import { characters, padEnd, prefix, textWidth } from "./text-width.ts";
 
 /** What a piece of text means. A face may colour it; the words alone say the same. */

@@ -1,7 +1,7 @@
 /** The sentences of `why`, for each thing that an agent may be waiting for. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MINUTE, NOW } from "./testdata/build.ts";
+import { MINUTE, NOW } from "../core/testing/build.ts";
 import { type JournalEntry, type Sentence, type WhyFacts, why } from "./why.ts";
 
 const G = 1024 ** 3;

@@ -1,6 +1,6 @@
 /** The status of each agent on two axes, sync and health, with conditions that remember since when. Pure. */
-import { compareText } from "./diff.ts";
-import { withKeptInstances } from "./renames.ts";
+import { compareText } from "../core/diff/diff.ts";
+import { withKeptInstances } from "../core/renames.ts";
 import {
   type AgentFacts,
   type Failure,
@@ -24,7 +24,7 @@ import type {
   RuntimeReading,
   Size,
   SourceRef,
-} from "./types.ts";
+} from "../core/types.ts";
 
 export type { AgentFacts, Failure, Health, NextTry, Truth } from "./explain-health.ts";
 
