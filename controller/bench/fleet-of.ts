@@ -10,7 +10,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { parseList } from "../drivers/multipass-parse.ts";
 import { loadFleet } from "../reconcile/fleet-load.ts";
 import type { ObserveDeps } from "../reconcile/observe.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
 
 export interface FleetOf {

@@ -46,7 +46,7 @@ async function hub(runtimes: number, former: string, agentPort: number): Promise
   const { systemClock } = await import("../base/clock.ts");
   const { createBus } = await import("../base/events.ts");
   const { createHub } = await import("../hub/hub.ts");
-  const { openStore } = await import("../store/sqlite.ts");
+  const { openStore } = await import("../store/sqlite/sqlite.ts");
   const home = former || mkdtempSync(join(tmpdir(), "vm-agent-bench-"));
   if (former === "") process.on("exit", () => rmSync(home, { recursive: true, force: true }));
   const onError = (error: unknown) => void process.stderr.write(`${String(error)}\n`);

@@ -13,7 +13,7 @@ import { parse } from "yaml";
 import { makePlan } from "../core/plan.ts";
 import { createFleetReader } from "../reconcile/fleet-load.ts";
 import { observe } from "../reconcile/observe.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { documentOf, makeFleetOf, observeDeps } from "./fleet-of.ts";
 import { below, mean, median, type Row, threadTime } from "./measure.ts";
 

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { createBus } from "../base/events.ts";
 import { createHub } from "../hub/hub.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
 import { below, type Line, type Row } from "./measure.ts";
 

@@ -25,7 +25,7 @@ import { createApp } from "../http/app.ts";
 import { listenHttp } from "../http/server.ts";
 import { createHub } from "../hub/hub.ts";
 import { operatorTokenPath } from "../hub/operator-token.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { type Line, median, percentile, type Row, short } from "./measure.ts";
 import type { ConnectOrder, LoadAnswer, LoadOrder } from "./tasks-clients.ts";
 import { startRelay } from "./tasks-relay.ts";

@@ -6,7 +6,7 @@ import { makeHome } from "../base/home.ts";
 import { bytes } from "../core/units.ts";
 import { readBackup, restoreDatabase, writeBackup, type KeyFile } from "../store/backup.ts";
 import { acquireLock } from "../store/lock.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { databasePath } from "./home.ts";
 import { type Output, shownPath } from "./output.ts";
 import type { CommandRun, Invocation } from "./run.ts";

@@ -1,6 +1,6 @@
 /** What is said of a clock that jumped. */
 import { age } from "../core/units.ts";
-import type { Alert } from "../store/loss.ts";
+import type { Alert } from "../store/protection/loss.ts";
 
 export const CLOCK_NEXT =
   "set the clock (timedatectl set-ntp true, or the date settings of macOS); where it is right now: vm-agent audit acknowledge";

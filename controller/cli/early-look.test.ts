@@ -6,7 +6,7 @@ import { createBus } from "../base/events.ts";
 import type { Claim } from "../core/types.ts";
 import type { Selection } from "../drivers/select.ts";
 import type { ObserveDeps } from "../reconcile/observe.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { type EarlyLook, lookEarly, withEarlyLook } from "./early-look.ts";
 
 const settings = readSettings({}, {}, "/nowhere");

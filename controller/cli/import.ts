@@ -11,7 +11,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { adopt, importable } from "../reconcile/adopt.ts";
 import { makeNonce, readOrCreateFleetKey } from "../reconcile/ownership-nonce.ts";
 import { acquireLock } from "../store/lock.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { confirm } from "./confirm.ts";
 import { readFolder } from "./fleet-file.ts";

@@ -1,6 +1,6 @@
 /** While the record of owned instances may be damaged, none is seen: with nothing seen, nothing is created, changed or removed. */
 import type { Driver } from "../drivers/driver.ts";
-import { holdsInstances, type Loss } from "../store/loss.ts";
+import { holdsInstances, type Loss } from "../store/protection/loss.ts";
 
 export function heldBy(driver: Driver, losses: () => readonly Loss[]): Driver {
   return {

@@ -1,6 +1,6 @@
 /** The words for a machine whose limit of file watches is reached. */
 import type { WatchLimit } from "../reconcile/watch-files.ts";
-import type { Alert } from "../store/loss.ts";
+import type { Alert } from "../store/protection/loss.ts";
 
 const SETTING: Readonly<Record<WatchLimit, { readonly name: string; readonly value: number }>> = {
   EMFILE: { name: "fs.inotify.max_user_instances", value: 1024 },

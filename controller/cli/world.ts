@@ -17,9 +17,9 @@ import {
   type GitState,
   shortRevision,
 } from "../reconcile/fleet-git.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { type EarlyLook, lookEarly } from "./early-look.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
 import { shownPath } from "./output.ts";

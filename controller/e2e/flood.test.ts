@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
 import { aConfig, startHub, until } from "../hub/testing.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 
 const GIGABYTE = 2 ** 30;
 const MIB = 2 ** 20;

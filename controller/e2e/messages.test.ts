@@ -16,7 +16,7 @@ import { type TestContext, test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
 import { OPERATOR } from "../hub/router.ts";
 import { aConfig, startHub, type TestHub, until } from "../hub/testing.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 
 const BOX = "/var/spool/vm-agent";
 

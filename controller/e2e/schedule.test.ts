@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { scheduleKey } from "../reconcile/keys.ts";
-import { openStore } from "../store/sqlite.ts";
+import { scheduleKey } from "../store/keys.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { settings } from "./fleets.ts";
 import { createFixture, until } from "./harness.ts";
 

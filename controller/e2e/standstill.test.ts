@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { type TestContext, test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
 import { aConfig, startHub, until } from "../hub/testing.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 
 const POSIX = { skip: process.platform === "win32" && "needs signals" };
 

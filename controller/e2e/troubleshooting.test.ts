@@ -10,7 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { startScript } from "../../provisioning/systemd/start-script.ts";
 import { packageRoot } from "../base/paths.ts";
 import { acquireLock } from "../store/lock.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { settings } from "./fleets.ts";
 import { type Fixture, MAIN, createFixture, until } from "./harness.ts";
 import { launchingNothing } from "./kill/in-launch.ts";

@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { bundle, Guest } from "../../agent/testing/guest.ts";
 import { aConfig, startHub, type TestHub, until } from "../hub/testing.ts";
 import type { RuntimeBundle } from "../hub/upgrades.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 
 const BUNDLE = "/usr/local/lib/vm-agent/runtime.mjs";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { startHub, TestRuntime, until } from "../hub/testing.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";
 import { tokenOf } from "./testing/served-api.ts";

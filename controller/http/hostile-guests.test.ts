@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { Payload } from "../hub/frames.ts";
 import { aConfig, connected, startHub, TestRuntime, until } from "../hub/testing.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import { exec, servedApi } from "./testing/served-api.ts";
 
 const api = servedApi();

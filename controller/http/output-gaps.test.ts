@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { createApi, type ServerEvent } from "../../ui/client/api.ts";
 import { until } from "../hub/testing.ts";
 import type { Limits } from "../hub/limits.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { runningTask } from "./testing/running-task.ts";
 
 async function scene(t: TestContext, limits: Partial<Limits> = {}) {

@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { Limits } from "../hub/limits.ts";
 import { until } from "../hub/testing.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { runningTask } from "./testing/running-task.ts";
 
 async function scene(t: TestContext, limits: Partial<Limits>) {

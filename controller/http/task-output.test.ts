@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi, type ServerEvent } from "../../ui/client/api.ts";
 import { until } from "../hub/testing.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { runningTask } from "./testing/running-task.ts";
 
 test("what is not on disk yet when a reader comes is shown to him, once and in its place", async (t) => {

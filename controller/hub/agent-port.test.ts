@@ -11,7 +11,7 @@ import { type TestContext, test } from "node:test";
 import { candidates } from "../../agent/gateway.ts";
 import { systemClock } from "../base/clock.ts";
 import { createBus } from "../base/events.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { BIND_BRIDGES, type Interfaces } from "./addresses.ts";
 import { type AgentPort, openAgentPort } from "./agent-port.ts";
 import { createHub } from "./hub.ts";

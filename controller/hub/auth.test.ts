@@ -1,7 +1,7 @@
 /** The life of a runtime's secrets, at the port and on a real socket, with a clock that is moved by hand. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import type { Store } from "../store/store.ts";
 import { connected, startHub, type TestHub, TestRuntime, until } from "./testing.ts";
 

@@ -1,7 +1,7 @@
 /** A cancel that the runtime does not confirm: the state says what is known, and a later word is recorded, not applied. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { connected, startHub, until } from "./testing.ts";
 
 test("a runtime that is there and ignores a cancel: the task is lost, and what it says later changes nothing", async () => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
-import { aTask } from "../store/contract.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { aTask } from "../store/testing/contract.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import type { Store } from "../store/store.ts";
 import { createClockWatch } from "./clock-watch.ts";
 import { startHub, type TestClock, testClock, until } from "./testing.ts";

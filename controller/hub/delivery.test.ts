@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store, TaskRecord } from "../store/store.ts";
 import type { Payload } from "./frames.ts";
 import { aConfig, connected, startHub, type TestHub, TestRuntime, until } from "./testing.ts";

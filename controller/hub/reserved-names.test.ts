@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RESERVED_NAMES, isReservedName } from "../../schemas/reserved-names.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { OPERATOR, route } from "./router.ts";
 import { connected, startHub, TestRuntime, until } from "./testing.ts";
 

@@ -1,7 +1,7 @@
 /** Who does a task, as a table: of several the least loaded, of none the reason for each; nothing goes elsewhere. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { Agent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import type { Payload } from "./frames.ts";

@@ -13,7 +13,7 @@ import {
 import { makePlan } from "../core/plan.ts";
 import type { InstanceState } from "../core/types.ts";
 import type { Driver, Observation } from "../drivers/driver.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { adopt } from "./adopt.ts";
 
 const agent = agentOf({ name: "pet", state: "stopped", protect: true });

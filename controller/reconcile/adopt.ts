@@ -6,7 +6,7 @@ import { desiredView, powerOf } from "../core/diff/fields.ts";
 import type { Claim, DesiredAgent, InstanceState, ObservedInstance } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { vanishedKey } from "./keys.ts";
+import { vanishedKey } from "../store/keys.ts";
 
 export interface AdoptDeps {
   readonly driver: Driver;

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Action, Change, Claim, Desired, Held, HoldReason } from "../core/types.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Store } from "../store/store.ts";
-import { APPROVALS_KEY } from "./keys.ts";
+import { APPROVALS_KEY } from "../store/keys.ts";
 import type { Turn } from "./reconcile.ts";
 
 /** What the plan's guards hold only for want of an approval; nothing else of theirs is released by one. */

@@ -2,7 +2,7 @@
 import { proves } from "../core/ownership.ts";
 import type { Claim, RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { goneKey, listedKey, sizeKey, vanishedKey } from "./keys.ts";
+import { goneKey, listedKey, sizeKey, vanishedKey } from "../store/keys.ts";
 import type { ObserveDeps, ObserveOptions } from "./observe.ts";
 
 /** `claims` and `runtimes` as they were before the list was asked for; `names`: what it showed. */

@@ -2,7 +2,7 @@
 import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { vanishedKey } from "./keys.ts";
+import { vanishedKey } from "../store/keys.ts";
 
 export interface ClaimDeps {
   readonly store: Store;

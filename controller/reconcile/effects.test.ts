@@ -7,7 +7,7 @@ import { agentOf, claimOf } from "../core/testing/build.ts";
 import type { Step } from "../core/types.ts";
 import { owned } from "./claims.ts";
 import { runEffect } from "./effects.ts";
-import { SNAPSHOTS_KEY, type SizeRow, sizeKey, vanishedKey } from "./keys.ts";
+import { SNAPSHOTS_KEY, type SizeRow, sizeKey, vanishedKey } from "../store/keys.ts";
 import { type Scene, changeOf, createScene } from "./testing/scene.ts";
 
 const A = agentOf({ name: "a" });

@@ -19,7 +19,7 @@ import {
   mountsKey,
   sizeKey,
   vanishedKey,
-} from "./keys.ts";
+} from "../store/keys.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 import type { SilenceWords } from "./silence.ts";
 import { LOOK_AFTER_MS } from "./silences.ts";

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
 import type { Desired, Plan } from "../core/types.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import type { Store } from "../store/store.ts";
 import { HISTORY_KEPT, type History, readHistory, recordHistory } from "./history.ts";
 import type { Loop } from "./loop.ts";

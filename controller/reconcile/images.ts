@@ -22,7 +22,7 @@ import type {
 } from "../core/types.ts";
 import type { Driver, FoundImage } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { type ImageRow, imageKey } from "./keys.ts";
+import { type ImageRow, imageKey } from "../store/keys.ts";
 
 export interface ImageDeps {
   readonly driver: Driver;

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { type ClaimDeps, owned, putClaim, reaffirm } from "./claims.ts";
-import { type MountingRow, mountingKey, mountsKey } from "./keys.ts";
+import { type MountingRow, mountingKey, mountsKey } from "../store/keys.ts";
 import { RERUN_ARGV, RERUN_BUSY, RERUN_ELSEWHERE, outputTail, provisionScript } from "./provision-script.ts";
 
 export interface InsideEffectDeps extends ClaimDeps {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createBus } from "../base/events.ts";
 import { agentOf } from "../core/testing/build.ts";
 import type { Change } from "../core/types.ts";
-import { createMemoryStore } from "../store/memory.ts";
+import { createMemoryStore } from "../store/memory/memory.ts";
 import { JOURNAL_LENGTH, keepJournal, readJournal } from "./journal.ts";
 
 const change: Change = {

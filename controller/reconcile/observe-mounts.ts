@@ -4,7 +4,7 @@ import { proves } from "../core/ownership.ts";
 import type { Claim, Desired, Mount, ObservedInstance, RuntimeReading } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { type MountingRow, type MountsRow, mountsKey } from "./keys.ts";
+import { type MountingRow, type MountsRow, mountsKey } from "../store/keys.ts";
 
 /** Anybody may mount at any time, and no list tells. */
 export const MOUNTS_MAX_AGE_MS = 5 * 60_000;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { claimOf, desiredOf } from "../core/testing/build.ts";
-import { SNAPSHOTS_KEY, listedKey, sizeKey, vanishedKey } from "./keys.ts";
+import { SNAPSHOTS_KEY, listedKey, sizeKey, vanishedKey } from "../store/keys.ts";
 import { type ObserveOptions, STOPPED_SIZE_MAX_AGE_MS, observe } from "./observe.ts";
 import { type Scene, createScene } from "./testing/scene.ts";
 

@@ -16,13 +16,13 @@ import type {
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { bury, vanishedNames } from "./bury.ts";
-import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "./keys.ts";
+import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "../store/keys.ts";
 import { withImages } from "./images.ts";
 import { readMounts } from "./observe-mounts.ts";
 import { localTimeZone } from "./schedule.ts";
 import { dueSnapshots, forgetGone, madeSnapshots } from "./snapshots.ts";
 
-export { sizeKey } from "./keys.ts";
+export { sizeKey } from "../store/keys.ts";
 
 export interface ObserveDeps {
   readonly driver: Driver;

@@ -3,7 +3,7 @@ import { VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Claim, DesiredAgent } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { vanishedKey } from "./keys.ts";
+import { vanishedKey } from "../store/keys.ts";
 import { type Inside, type InsideDeps, SETTINGS_FILE, runInside } from "./ownership-inside.ts";
 import type { RuntimePort } from "./ports.ts";
 

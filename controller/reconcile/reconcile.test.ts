@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { agentOf, claimOf, policyOf } from "../core/testing/build.ts";
 import { desiredView } from "../core/diff/fields.ts";
-import { vanishedKey } from "./keys.ts";
+import { vanishedKey } from "../store/keys.ts";
 import { type Turn, type TurnOptions, reconcile } from "./reconcile.ts";
 import { type Scene, createScene } from "./testing/scene.ts";
 

@@ -3,7 +3,7 @@ import { type Diff, diff, proves } from "../core/diff/diff.ts";
 import { type Holds, NO_HOLDS, withHolds } from "../core/holds.ts";
 import { plan } from "../core/plan.ts";
 import type { Claim, Desired, Held, Instant, Observed, Plan, Policy } from "../core/types.ts";
-import { vanishedKey } from "./keys.ts";
+import { vanishedKey } from "../store/keys.ts";
 import { type ObserveDeps, type ObserveOptions, observe } from "./observe.ts";
 
 export interface Turn {

@@ -14,7 +14,7 @@ import {
   mountsKey,
   scheduleKey,
   sizeKey,
-} from "./keys.ts";
+} from "../store/keys.ts";
 
 export interface SnapshotEffectDeps extends ClaimDeps {
   readonly driver: Driver;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { snapshotOf } from "../core/testing/build.ts";
 import type { DesiredSnapshot, MadeSnapshot, Mount, Step } from "../core/types.ts";
-import { SNAPSHOTS_KEY, type MadeRow, madeKey, scheduleKey } from "./keys.ts";
+import { SNAPSHOTS_KEY, type MadeRow, madeKey, scheduleKey } from "../store/keys.ts";
 import { Loop } from "./loop.ts";
 import { observe } from "./observe.ts";
 import { MOUNTS_MAX_AGE_MS } from "./observe-mounts.ts";

@@ -1,7 +1,7 @@
 /** What we know of snapshots beside Multipass's list: which we made, up to when each schedule is done with, what is due. */
 import type { Claim, Desired, DueSnapshot, MadeSnapshot, ObservedSnapshot } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { type MadeRow, type ScheduleRow, madeKey, scheduleKey } from "./keys.ts";
+import { type MadeRow, type ScheduleRow, madeKey, scheduleKey } from "../store/keys.ts";
 import { latestInstant, scheduledName } from "./schedule.ts";
 
 /** Snapshots by instance, as Multipass lists them. */

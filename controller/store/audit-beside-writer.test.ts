@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { openStore } from "./sqlite.ts";
+import { openStore } from "./sqlite/sqlite.ts";
 
 /** So many lengths of the chain are met. */
 const STATES = 30;
@@ -18,7 +18,7 @@ test("a check beside a writer finds the chain whole", async (t) => {
     at: ${from} + n, actor: "loop", action: "step", subject: "a", detail: { n } }))`;
   const writer = new Worker(
     `const { parentPort } = await import("node:worker_threads");
-     const { openStore } = await import(${JSON.stringify(new URL("./sqlite.js", import.meta.url).href)});
+     const { openStore } = await import(${JSON.stringify(new URL("./sqlite/sqlite.js", import.meta.url).href)});
      const store = openStore(${JSON.stringify(path)});
      let isOver = false;
      parentPort.on("message", () => { isOver = true; });

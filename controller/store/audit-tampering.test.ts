@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, it } from "node:test";
-import { openStore } from "./sqlite.ts";
+import { openStore } from "./sqlite/sqlite.ts";
 import type { AuditCheck, AuditLink } from "./store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vm-agent-audit-"));

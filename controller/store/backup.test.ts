@@ -20,7 +20,7 @@ import { after, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { VmAgentError } from "../base/errors.ts";
 import { readBackup, restoreDatabase, writeBackup } from "./backup.ts";
-import { openStore } from "./sqlite.ts";
+import { openStore } from "./sqlite/sqlite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vm-agent-backup-"));
 let here: string;
@@ -86,7 +86,7 @@ describe("a backup", () => {
     await database();
     const writer = spawn(
       process.execPath,
-      [fileURLToPath(new URL("./testing-writer.js", import.meta.url)), path, "w"],
+      [fileURLToPath(new URL("./testing/writer.js", import.meta.url)), path, "w"],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     let said = "";

@@ -17,9 +17,9 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { VmAgentError } from "../base/errors.ts";
 import { mustBePlain } from "../base/plain-file.ts";
-import { APPLICATION_ID, applicationId, LATEST, schemaVersion } from "./migrate.ts";
-import { forgetSums } from "./page-sums.ts";
-import { corrupt, newer, storeError } from "./sql-errors.ts";
+import { APPLICATION_ID, applicationId, LATEST, schemaVersion } from "./sqlite/migrate.ts";
+import { forgetSums } from "./protection/page-sums.ts";
+import { corrupt, newer, storeError } from "./sqlite/errors.ts";
 
 export interface KeyFile {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** The store port: everything that a running system must remember. Writes resolve when they are on disk (fsynced). */
 import type { Claim, Instant } from "../core/types.ts";
-import type { Loss } from "./loss.ts";
+import type { Loss } from "./protection/loss.ts";
 
 export type { Loss };
 

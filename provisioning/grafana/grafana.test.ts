@@ -12,7 +12,7 @@ import { createApp } from "../../controller/http/app.ts";
 import { listenHttp } from "../../controller/http/server.ts";
 import { createHub } from "../../controller/hub/hub.ts";
 import { parseMetrics, type Sample } from "../../controller/hub/testing/exposition.ts";
-import { createMemoryStore } from "../../controller/store/memory.ts";
+import { createMemoryStore } from "../../controller/store/memory/memory.ts";
 
 const folder = join(packageRoot(), "provisioning", "grafana");
 let samples: readonly Sample[] = [];

@@ -1,8 +1,8 @@
 /** Whether the database opens, is whole, and is of a version that this vm-agent knows. */
 import { statSync } from "node:fs";
 import { bytes } from "../../core/units.ts";
-import { LATEST } from "../../store/migrate.ts";
-import { LOSS_NEXT, lossWords } from "../../store/loss.ts";
+import { LATEST } from "../../store/sqlite/migrate.ts";
+import { LOSS_NEXT, lossWords } from "../../store/protection/loss.ts";
 import { databasePath } from "../home.ts";
 import { counted } from "../output.ts";
 import type { Check, Finding } from "./check.ts";

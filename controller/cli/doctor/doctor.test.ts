@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { acquireLock } from "../../store/lock.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Finding } from "./check.ts";
 import { type Asked, createWard, SANDBOX, type Ward } from "./testing/ward.ts";
 

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { databasePath } from "../../cli/home.ts";
-import { lossWords } from "../../store/loss.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { lossWords } from "../../store/protection/loss.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import { createFixture, until } from "../harness.ts";
 import { killAfter, runTrials } from "./trials.ts";
 

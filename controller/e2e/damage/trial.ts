@@ -19,8 +19,8 @@ import { database } from "../../cli/doctor/database.ts";
 import { createPatient } from "../../cli/doctor/patient.ts";
 import { databasePath } from "../../cli/home.ts";
 import type { Output } from "../../cli/output.ts";
-import { lossAlerts, lossWords } from "../../store/loss.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { lossAlerts, lossWords } from "../../store/protection/loss.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Store } from "../../store/store.ts";
 import { detailOf, idOf, outputOf, resultOf, specOf } from "./content.ts";
 

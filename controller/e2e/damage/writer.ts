@@ -1,7 +1,7 @@
 /** A program for the damage test: stores tasks, results, claims and audit entries without end, and prints what was acknowledged. */
 import { writeSync } from "node:fs";
-import { aClaim, aTask } from "../../store/contract.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { aClaim, aTask } from "../../store/testing/contract.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import { detailOf, idOf, outputOf, resultOf, specOf } from "./content.ts";
 
 const [, , path = "", start = "0"] = process.argv;

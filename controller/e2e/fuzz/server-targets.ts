@@ -11,7 +11,7 @@ import { createApp } from "../../http/app.ts";
 import { listenHttp } from "../../http/server.ts";
 import { createHub } from "../../hub/hub.ts";
 import { aConfig } from "../../hub/testing.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import { anyJson, anyText, type Chance, extremeJson, mutateJson, mutateText } from "./chance.ts";
 import type { Check } from "./pure-targets.ts";
 

@@ -5,7 +5,7 @@ import { createBus } from "../../base/events.ts";
 import { createApp } from "../../http/app.ts";
 import { listenHttp } from "../../http/server.ts";
 import { createHub } from "../../hub/hub.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 
 /** What the parent asks for: a join token. */
 export interface Enrol {

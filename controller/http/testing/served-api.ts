@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach } from "node:test";
 import type { Payload } from "../../hub/frames.ts";
 import { startHub, type TestHub } from "../../hub/testing.ts";
-import { openStore } from "../../store/sqlite.ts";
+import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Store } from "../../store/store.ts";
 import { createApp } from "../app.ts";
 import type { ControllerPort } from "../deps.ts";

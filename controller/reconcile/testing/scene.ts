@@ -3,7 +3,7 @@ import { type AnyEvent, type Bus, createBus } from "../../base/events.ts";
 import { type ShortAgent, SETTINGS, agentOf, claimAsWritten, desiredOf } from "../../core/testing/build.ts";
 import type { Change, Claim, Desired, DesiredAgent, FleetSettings, Step } from "../../core/types.ts";
 import type { Driver } from "../../drivers/driver.ts";
-import { createMemoryStore } from "../../store/memory.ts";
+import { createMemoryStore } from "../../store/memory/memory.ts";
 import type { Store } from "../../store/store.ts";
 import type { LoopDeps } from "../loop.ts";
 import { type FakeClock, createFakeClock } from "./fake-clock.ts";

@@ -1,5 +1,5 @@
 /** A whole life of a fleet: what happens to it, move by move, then peace, in which it must become as written and stay so. */
-import { createMemoryStore } from "../../store/memory.ts";
+import { createMemoryStore } from "../../store/memory/memory.ts";
 import type { Desired } from "../../core/types.ts";
 import type { Chance } from "./chance.ts";
 import { type Written, toDesired } from "./chance-fleet.ts";

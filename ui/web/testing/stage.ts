@@ -9,7 +9,7 @@ import { type HttpServer, listenHttp } from "../../../controller/http/server.ts"
 import { Streams } from "../../../controller/http/sse.ts";
 import { page } from "../../../controller/http/web.ts";
 import { createHub, type Hub } from "../../../controller/hub/hub.ts";
-import { createMemoryStore } from "../../../controller/store/memory.ts";
+import { createMemoryStore } from "../../../controller/store/memory/memory.ts";
 import { createApi } from "../../client/api.ts";
 import type { AgentView, FleetView, PlanView } from "../../client/types.ts";
 

@@ -1,6 +1,6 @@
 /** The task part of the store without a disk. */
-import { VmAgentError } from "../base/errors.ts";
-import type { OutputChunk, TaskRecord, TaskStore } from "./store.ts";
+import { VmAgentError } from "../../base/errors.ts";
+import type { OutputChunk, TaskRecord, TaskStore } from "../store.ts";
 
 const copy = <T>(value: T): T => structuredClone(value);
 const isOpen = (task: TaskRecord) =>

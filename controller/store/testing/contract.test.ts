@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { CONTRACT } from "./contract.ts";
-import { createMemoryStore } from "./memory.ts";
-import { openStore } from "./sqlite.ts";
+import { createMemoryStore } from "../memory/memory.ts";
+import { openStore } from "../sqlite/sqlite.ts";
 
 describe("store in memory", () => {
   for (const { name, run } of CONTRACT) it(name, () => run(createMemoryStore()));

@@ -1,9 +1,9 @@
 /** The store without a disk, for tests of what stands on it; keeps the same contract (contract.ts). */
-import { VmAgentError } from "../base/errors.ts";
-import type { Claim } from "../core/types.ts";
-import { memoryAudit } from "./memory-audit.ts";
-import { memoryTasks } from "./memory-tasks.ts";
-import { fenced } from "./sql-claims.ts";
+import { VmAgentError } from "../../base/errors.ts";
+import type { Claim } from "../../core/types.ts";
+import { memoryAudit } from "./audit.ts";
+import { memoryTasks } from "./tasks.ts";
+import { fenced } from "../sqlite/claims.ts";
 import {
   type AgentRow,
   type ClaimStore,
@@ -16,7 +16,7 @@ import {
   type MessageStore,
   type QueuedMessage,
   type Store,
-} from "./store.ts";
+} from "../store.ts";
 
 const copy = <T>(value: T): T => structuredClone(value);
 

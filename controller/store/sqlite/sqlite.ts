@@ -13,23 +13,23 @@ import {
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { VmAgentError } from "../base/errors.ts";
+import { VmAgentError } from "../../base/errors.ts";
 import type { Db, SqlValue } from "./db.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { locate, unreadable } from "./locate.ts";
-import { addLoss, forgetLosses, type Loss, readLosses } from "./loss.ts";
+import { locate, unreadable } from "../protection/locate.ts";
+import { addLoss, forgetLosses, type Loss, readLosses } from "../protection/loss.ts";
 import { APPLICATION_ID, applicationId, LATEST, migrate, schemaVersion } from "./migrate.ts";
-import { forgetSums } from "./page-sums.ts";
-import { Protection } from "./protection.ts";
-import { corrupt, newer, readOnly, storeError } from "./sql-errors.ts";
-import { sqlAgents } from "./sql-agents.ts";
-import { sqlAudit } from "./sql-audit.ts";
-import { sqlClaims, sqlFence } from "./sql-claims.ts";
-import { sqlCredentials, sqlKeyValues } from "./sql-json.ts";
-import { sqlDeadLetters, sqlMessages } from "./sql-messages.ts";
-import { sqlTasks } from "./sql-tasks.ts";
-import type { Store } from "./store.ts";
-import { verify } from "./verify.ts";
+import { forgetSums } from "../protection/page-sums.ts";
+import { Protection } from "../protection/protection.ts";
+import { corrupt, newer, readOnly, storeError } from "./errors.ts";
+import { sqlAgents } from "./agents.ts";
+import { sqlAudit } from "./audit.ts";
+import { sqlClaims, sqlFence } from "./claims.ts";
+import { sqlCredentials, sqlKeyValues } from "./json.ts";
+import { sqlDeadLetters, sqlMessages } from "./messages.ts";
+import { sqlTasks } from "./tasks.ts";
+import type { Store } from "../store.ts";
+import { verify } from "../protection/verify.ts";
 
 export interface OpenOptions {
   /** For commands that look while `up` writes: the file must exist, every write is rejected. */

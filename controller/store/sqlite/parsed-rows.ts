@@ -1,6 +1,6 @@
 /** Rows of JSON, each parsed once: one whose text is as it was at the last reading gives the very value of then. */
 
-import { storedValue } from "./sql-errors.ts";
+import { storedValue } from "./errors.ts";
 
 /**
  * Nearly nothing changes between two looks of the loop, and to parse 10,000 claims and 10,000 sizes took longer than everything

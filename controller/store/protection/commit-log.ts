@@ -18,7 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { crc32 } from "../base/crc32.ts";
+import { crc32 } from "../../base/crc32.ts";
 import type { WalPosition } from "./wal-file.ts";
 
 export const commitLogPath = (database: string): string => `${database}-commits`;

@@ -1,6 +1,6 @@
 /** The few calls of node:sqlite that the sub-stores use, so that only `sqlite.ts` imports it. */
 
-import type { Touched } from "./commit-log.ts";
+import type { Touched } from "../protection/commit-log.ts";
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
 export type Row = Readonly<Record<string, unknown>>;

@@ -19,9 +19,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { VmAgentError } from "../base/errors.ts";
-import { aTask } from "./contract.ts";
-import { lossWords } from "./loss.ts";
+import { VmAgentError } from "../../base/errors.ts";
+import { aTask } from "../testing/contract.ts";
+import { lossWords } from "../protection/loss.ts";
 import { openStore } from "./sqlite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vm-agent-sqlite-"));
@@ -281,7 +281,7 @@ describe("the records beside a database", () => {
 });
 
 describe("several processes", () => {
-  const child = fileURLToPath(new URL("./testing-writer.js", import.meta.url));
+  const child = fileURLToPath(new URL("../testing/writer.js", import.meta.url));
 
   it("one reads while the other writes", async () => {
     const path = freshPath();

@@ -1,9 +1,9 @@
 /** Tasks and their output. Two writes in a task's common life: the insert before the answer, the update with the result. */
-import { parseStored } from "../base/bounded-json.ts";
-import type { Touched } from "./commit-log.ts";
+import { parseStored } from "../../base/bounded-json.ts";
+import type { Touched } from "../protection/commit-log.ts";
 import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
-import { storedValueIfWhole } from "./sql-errors.ts";
-import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "./store.ts";
+import { storedValueIfWhole } from "./errors.ts";
+import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "../store.ts";
 
 const OPEN = "('queued', 'sent', 'running')";
 /** All but the result: what a runtime answered has up to 4 MB each. */

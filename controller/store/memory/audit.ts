@@ -1,6 +1,6 @@
 /** The audit without a disk: the same chain, the same filter, the same anchor. */
-import { acknowledgeChain, type AuditAnchor, checkChain, GENESIS, link, NO_ANCHOR } from "./audit-chain.ts";
-import type { AuditFilter, AuditRow, AuditStore } from "./store.ts";
+import { acknowledgeChain, type AuditAnchor, checkChain, GENESIS, link, NO_ANCHOR } from "../audit-chain.ts";
+import type { AuditFilter, AuditRow, AuditStore } from "../store.ts";
 
 export function memoryAudit(): AuditStore {
   let all: readonly AuditRow[] = [];

@@ -6,7 +6,7 @@ import {
   MESSAGES_PER_RECIPIENT,
   type MessageStore,
   type QueuedMessage,
-} from "./store.ts";
+} from "../store.ts";
 
 const TOUCHED = { table: "messages" };
 

@@ -1,7 +1,7 @@
 /** A program for the kill -9 test: inserts tasks without end, and prints each id only when the store has acknowledged it. */
 import { writeSync } from "node:fs";
 import { aTask } from "./contract.ts";
-import { openStore } from "./sqlite.ts";
+import { openStore } from "../sqlite/sqlite.ts";
 
 const [, , path = "", round = ""] = process.argv;
 const store = openStore(path);

@@ -1,8 +1,8 @@
 /** The two sub-stores that are one JSON value under one key: credentials and small values. */
 import type { Db, Write } from "./db.ts";
 import { createParsedRows } from "./parsed-rows.ts";
-import { storedValue } from "./sql-errors.ts";
-import type { CredentialRecord, CredentialStore, KeyValueStore } from "./store.ts";
+import { storedValue } from "./errors.ts";
+import type { CredentialRecord, CredentialStore, KeyValueStore } from "../store.ts";
 
 const CREDENTIALS = { table: "credentials" };
 const VALUES = { table: "kv" };

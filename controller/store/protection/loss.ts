@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import type { Instant } from "../core/types.ts";
+import type { Instant } from "../../core/types.ts";
 
 /** A range of sequence numbers, both ends included. */
 export interface Range {

@@ -8,9 +8,9 @@
  * A write may run twice: when any write of a batch fails, the batch is rolled back and each write gets a transaction
  * of its own, so that only the failing ones fail. Writes must therefore have no effect outside the database.
  */
-import type { Touched } from "./commit-log.ts";
+import type { Touched } from "../protection/commit-log.ts";
 import type { Db } from "./db.ts";
-import { storeError } from "./sql-errors.ts";
+import { storeError } from "./errors.ts";
 
 interface Pending {
   readonly touched: Touched;

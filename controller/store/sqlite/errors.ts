@@ -1,5 +1,5 @@
 /** SQLite's result codes as errors of ours, with what a person does next. */
-import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
+import { EXIT, toVmAgentError, VmAgentError } from "../../base/errors.ts";
 
 /** Primary result codes: https://sqlite.org/rescode.html */
 const SQLITE = {

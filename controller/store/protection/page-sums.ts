@@ -15,7 +15,7 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
-import { crc32 } from "../base/crc32.ts";
+import { crc32 } from "../../base/crc32.ts";
 
 export const PAGE_SIZE = 4096;
 const MAGIC = "VMAGSUM1";

@@ -1,9 +1,9 @@
 /** Claims, each write fenced: a controller that lost its lock cannot write over its successor. */
-import { VmAgentError } from "../base/errors.ts";
-import type { Claim } from "../core/types.ts";
+import { VmAgentError } from "../../base/errors.ts";
+import type { Claim } from "../../core/types.ts";
 import type { Db, Write } from "./db.ts";
 import { createParsedRows } from "./parsed-rows.ts";
-import type { ClaimStore } from "./store.ts";
+import type { ClaimStore } from "../store.ts";
 
 const TOUCHED = { table: "claims" };
 

@@ -7,11 +7,11 @@ import {
   GENESIS,
   link,
   NO_ANCHOR,
-} from "./audit-chain.ts";
-import type { Touched } from "./commit-log.ts";
+} from "../audit-chain.ts";
+import type { Touched } from "../protection/commit-log.ts";
 import type { Db, Row, Write } from "./db.ts";
-import { storedValue, storedValueIfWhole } from "./sql-errors.ts";
-import type { AuditLink, AuditRow, AuditStore } from "./store.ts";
+import { storedValue, storedValueIfWhole } from "./errors.ts";
+import type { AuditLink, AuditRow, AuditStore } from "../store.ts";
 
 /** Entries read at a time while verifying. */
 const PAGE = 1000;

@@ -1,11 +1,11 @@
 /** What commands that only look say of losses: those on record, and what a start would find now. */
 import { DatabaseSync } from "node:sqlite";
-import { isLocked } from "./lock.ts";
+import { isLocked } from "../lock.ts";
 import { locate, unreadable } from "./locate.ts";
 import { type Loss, readLosses } from "./loss.ts";
 import { PAGE_SIZE } from "./page-sums.ts";
 import { closeSync, openSync, readSync } from "node:fs";
-import { LATEST } from "./migrate.ts";
+import { LATEST } from "../sqlite/migrate.ts";
 import { schemaOf, verify } from "./verify.ts";
 
 /**

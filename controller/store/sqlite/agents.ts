@@ -1,8 +1,8 @@
 /** What the hub knew of its agents, written behind: a heartbeat is no reason for an fsync. */
-import { parseStored } from "../base/bounded-json.ts";
+import { parseStored } from "../../base/bounded-json.ts";
 import type { Db, Write } from "./db.ts";
-import { storedValueIfWhole } from "./sql-errors.ts";
-import type { AgentRow, AgentStore } from "./store.ts";
+import { storedValueIfWhole } from "./errors.ts";
+import type { AgentRow, AgentStore } from "../store.ts";
 
 const TOUCHED = { table: "agents" };
 /** Milliseconds a row may stay in memory; a crash loses at most that much of `lastSeen` and statistics. */

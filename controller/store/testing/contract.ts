@@ -1,13 +1,13 @@
 /** What every store does, as one table of behaviours; `contract.test.ts` runs it against each implementation. */
 import assert from "node:assert/strict";
-import type { Claim } from "../core/types.ts";
+import type { Claim } from "../../core/types.ts";
 import {
   DEAD_LETTERS_KEPT,
   MESSAGES_PER_RECIPIENT,
   type OutputChunk,
   type Store,
   type TaskRecord,
-} from "./store.ts";
+} from "../store.ts";
 
 export function aTask(id: string, more: Partial<TaskRecord> = {}): TaskRecord {
   return {
