@@ -7,7 +7,7 @@ import { createBus } from "../base/events.ts";
 import { desiredView } from "../core/diff/fields.ts";
 import type { Claim, Desired, DesiredAgent, RuntimeReading } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
-import { parseList } from "../drivers/multipass-parse.ts";
+import { parseList } from "../drivers/multipass/parse.ts";
 import { loadFleet } from "../reconcile/fleet-load.ts";
 import type { ObserveDeps } from "../reconcile/observe.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";

@@ -2,7 +2,7 @@
 import { type Api, createApi } from "../../ui/client/api.ts";
 import { isDumb, type Settings } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
-import type { Executable } from "../drivers/multipass-call.ts";
+import type { Executable } from "../drivers/multipass/call.ts";
 import { fleetOrders } from "./fleet-orders.ts";
 import { needHub, operatorToken, fetchOf, readHubFile } from "./home.ts";
 import { list } from "./list.ts";

@@ -8,7 +8,7 @@ import { VmAgentError } from "../base/errors.ts";
 import { handOver } from "../base/hand-over.ts";
 import { readPlainFile } from "../base/plain-file.ts";
 import type { PowerState } from "../core/types.ts";
-import type { Executable } from "../drivers/multipass-call.ts";
+import type { Executable } from "../drivers/multipass/call.ts";
 import { createFleetEdits, type Edited } from "./fleet-edits.ts";
 import type { Look } from "./fleet-file.ts";
 

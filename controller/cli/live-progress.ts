@@ -4,7 +4,7 @@ import type { AnyEvent } from "../base/events.ts";
 import { terminalText } from "../base/printable.ts";
 import { padEnd, textWidth, truncate } from "../views/text-width.ts";
 import { DOING } from "../views/step-words.ts";
-import { percentOf } from "../drivers/multipass-progress.ts";
+import { percentOf } from "../drivers/multipass/progress.ts";
 import { type Output, age } from "./output.ts";
 import { type Progress, createProgress } from "./progress.ts";
 

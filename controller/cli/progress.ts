@@ -1,7 +1,7 @@
 /** Work as it happens, one plain line for each thing that a person would wait for. */
 import type { AnyEvent } from "../base/events.ts";
 import { DOING } from "../views/step-words.ts";
-import { percentOf } from "../drivers/multipass-progress.ts";
+import { percentOf } from "../drivers/multipass/progress.ts";
 import { clockWords } from "./clock-alerts.ts";
 import { type Output, age } from "./output.ts";
 

@@ -1,6 +1,6 @@
 /** Looks whether an instance runs before Multipass is told to do something inside, which would start one that does not. */
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import type { Executable } from "../drivers/multipass-call.ts";
+import type { Executable } from "../drivers/multipass/call.ts";
 import type { World } from "./world.ts";
 
 /** The Multipass in use. Throws `not-running`, `unobservable`. */

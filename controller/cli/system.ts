@@ -11,7 +11,7 @@ import { type Bus, createBus } from "../base/events.ts";
 import { loadTls } from "../base/tls.ts";
 import type { DesiredAgent } from "../core/types.ts";
 import type { DriverInfo } from "../drivers/driver.ts";
-import { refuseTooOld } from "../drivers/multipass-version.ts";
+import { refuseTooOld } from "../drivers/multipass/version.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
 import { keepAuditTrail } from "../hub/audit-trail.ts";
 import type { Hub } from "../hub/hub.ts";

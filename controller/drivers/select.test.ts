@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { VmAgentError } from "../base/errors.ts";
 import { createBus } from "../base/events.ts";
 import { packageRoot } from "../base/paths.ts";
-import { DEADLINES } from "./multipass-call.ts";
+import { DEADLINES } from "./multipass/call.ts";
 import { findMultipass, type SelectDeps, selectDriver } from "./select.ts";
 
 const built = existsSync(join(packageRoot(), "dist", "controller", "sandbox", "main.js"));

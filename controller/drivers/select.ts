@@ -9,8 +9,8 @@ import { makeHome } from "../base/home.ts";
 import { packageRoot } from "../base/paths.ts";
 import type { FleetSettings } from "../core/types.ts";
 import type { Driver } from "./driver.ts";
-import { createMultipassDriver } from "./multipass.ts";
-import { type Deadlines, type Executable, readDeadlines } from "./multipass-call.ts";
+import { createMultipassDriver } from "./multipass/multipass.ts";
+import { type Deadlines, type Executable, readDeadlines } from "./multipass/call.ts";
 
 export interface Selection {
   readonly driver: Driver;

@@ -1,5 +1,5 @@
 /** Whether there is a Multipass, which one, and whether its daemon answers. */
-import { RECORDED, TOO_OLD_NEXT, versionVerdict } from "../../drivers/multipass-version.ts";
+import { RECORDED, TOO_OLD_NEXT, versionVerdict } from "../../drivers/multipass/version.ts";
 import type { Check, Finding } from "./check.ts";
 import type { DriverLook, Patient } from "./patient.ts";
 

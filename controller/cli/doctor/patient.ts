@@ -9,7 +9,7 @@ import { createBus } from "../../base/events.ts";
 import { type Run, run as realRun } from "../../base/exec.ts";
 import type { Claim } from "../../core/types.ts";
 import type { DriverInfo, Observation } from "../../drivers/driver.ts";
-import { DEADLINES, readDeadlines } from "../../drivers/multipass-call.ts";
+import { DEADLINES, readDeadlines } from "../../drivers/multipass/call.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
 import type { FleetRead } from "../../reconcile/fleet-load.ts";
 import { createClockWatch } from "../../hub/clock-watch.ts";

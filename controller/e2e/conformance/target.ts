@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import type { Executable } from "../../drivers/multipass-call.ts";
+import type { Executable } from "../../drivers/multipass/call.ts";
 import { findMultipass, sandboxExecutable } from "../../drivers/select.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

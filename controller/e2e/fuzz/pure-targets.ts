@@ -10,9 +10,9 @@ import {
   parseSize,
   parseSnapshots,
   parseVersion,
-} from "../../drivers/multipass-parse.ts";
-import { classify } from "../../drivers/multipass-failure.ts";
-import { recordings } from "../../drivers/testdata.ts";
+} from "../../drivers/multipass/parse.ts";
+import { classify } from "../../drivers/multipass/failure.ts";
+import { recordings } from "../../drivers/testing/testdata.ts";
 import type { FleetFiles } from "../../reconcile/fleet-files.ts";
 import { loadFleet } from "../../reconcile/fleet-load.ts";
 import { anyText, type Chance, mutateJson, mutateText } from "./chance.ts";

@@ -1,7 +1,7 @@
 /** What the real Multipass 1.16.3 printed, for the tests beside this file. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../base/paths.ts";
+import { packageRoot } from "../../base/paths.ts";
 
 export interface Recording {
   readonly name: string;

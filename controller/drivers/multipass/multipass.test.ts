@@ -4,11 +4,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createBus } from "../base/events.ts";
-import { fakeMultipass as fake, withCode as code } from "./fake-multipass.ts";
+import { createBus } from "../../base/events.ts";
+import { fakeMultipass as fake, withCode as code } from "../testing/fake-multipass.ts";
 import { createMultipassDriver } from "./multipass.ts";
-import { DEADLINES, readDeadlines } from "./multipass-call.ts";
-import { FAKE_MULTIPASS, recordings } from "./testdata.ts";
+import { DEADLINES, readDeadlines } from "./call.ts";
+import { FAKE_MULTIPASS, recordings } from "../testing/testdata.ts";
 
 const size = { cpu: 2, memory: 4 * 1024 ** 3, disk: 20 * 1024 ** 3 };
 const LIST = '{"list":[{"ipv4":[],"name":"a","release":"x","state":"Running"}]}';

@@ -1,8 +1,8 @@
 /** What every Driver does, as a table: one instance's life, row after row, each row true of a sandbox and of a real Multipass. */
 import assert from "node:assert/strict";
-import { toVmAgentError } from "../base/errors.ts";
-import type { InstanceState, ObservedInstance, Size } from "../core/types.ts";
-import type { Driver } from "./driver.ts";
+import { toVmAgentError } from "../../base/errors.ts";
+import type { InstanceState, ObservedInstance, Size } from "../../core/types.ts";
+import type { Driver } from "../driver.ts";
 
 /** What the table is run against. Nothing but instances called `name` and `${name}-x` is touched. */
 export interface World {

@@ -1,5 +1,5 @@
 /** Which versions of Multipass the driver can work with. Pure. */
-import { EXIT, VmAgentError } from "../base/errors.ts";
+import { EXIT, VmAgentError } from "../../base/errors.ts";
 
 /** What was recorded, and what the driver follows. */
 export const RECORDED = "1.16";

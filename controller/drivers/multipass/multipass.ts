@@ -1,11 +1,11 @@
 /** The driver: the `multipass` command line, or another executable that has it, called as CONTRACT says. */
 import { statfs } from "node:fs/promises";
 import { availableParallelism, homedir, totalmem } from "node:os";
-import { toVmAgentError, VmAgentError } from "../base/errors.ts";
-import type { Size } from "../core/types.ts";
-import type { Driver, Observation } from "./driver.ts";
-import { createTail, shownGuest, unwrapGuest, wrapGuest } from "./multipass-guest.ts";
-import { type CallDeps, createCall, DEADLINES, type Deadlines } from "./multipass-call.ts";
+import { toVmAgentError, VmAgentError } from "../../base/errors.ts";
+import type { Size } from "../../core/types.ts";
+import type { Driver, Observation } from "../driver.ts";
+import { createTail, shownGuest, unwrapGuest, wrapGuest } from "./guest.ts";
+import { type CallDeps, createCall, DEADLINES, type Deadlines } from "./call.ts";
 import {
   NAME,
   type Parsed,
@@ -17,8 +17,8 @@ import {
   parseSnapshots,
   parseVersion,
   shownSize,
-} from "./multipass-parse.ts";
-import { createProgressReader, stripControls } from "./multipass-progress.ts";
+} from "./parse.ts";
+import { createProgressReader, stripControls } from "./progress.ts";
 
 export interface MultipassDeps extends CallDeps {
   readonly deadlines?: Deadlines;

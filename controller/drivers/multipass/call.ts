@@ -1,10 +1,10 @@
 /** One call of the Multipass executable: deadline, `command` event, and failures as VmAgentError. */
-import { positiveNumber } from "../base/env.ts";
-import { EXIT, VmAgentError } from "../base/errors.ts";
-import type { Bus } from "../base/events.ts";
-import { type ExecResult, type Run, run as realRun } from "../base/exec.ts";
-import { withheldFromInstances } from "../base/withheld.ts";
-import { classify, type Failure } from "./multipass-failure.ts";
+import { positiveNumber } from "../../base/env.ts";
+import { EXIT, VmAgentError } from "../../base/errors.ts";
+import type { Bus } from "../../base/events.ts";
+import { type ExecResult, type Run, run as realRun } from "../../base/exec.ts";
+import { withheldFromInstances } from "../../base/withheld.ts";
+import { classify, type Failure } from "./failure.ts";
 
 /** What is started: the file, what stands before Multipass's own arguments, and what is added to the environment. */
 export interface Executable {

@@ -1,8 +1,8 @@
 /** Versions: those that were recorded, those that may work, those that cannot. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withCode } from "./fake-multipass.ts";
-import { refuseTooOld, versionVerdict } from "./multipass-version.ts";
+import { withCode } from "../testing/fake-multipass.ts";
+import { refuseTooOld, versionVerdict } from "./version.ts";
 
 test("1.16 was recorded, 1.13 to 1.17 may work, what has no snapshots is refused with a sentence", () => {
   for (const version of ["1.16.3", "1.16.0-rc.2", "1.16.3+mac"])

@@ -5,9 +5,9 @@ import {
   type Mount,
   type ObservedInstance,
   type ObservedSnapshot,
-} from "../core/types.ts";
-import type { FoundImage } from "./driver.ts";
-import { stripControls } from "./multipass-progress.ts";
+} from "../../core/types.ts";
+import type { FoundImage } from "../driver.ts";
+import { stripControls } from "./progress.ts";
 
 /** Bad weather is a value: nothing here throws. */
 export type Parsed<T> =

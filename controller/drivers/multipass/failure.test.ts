@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { classify, failureText } from "./multipass-failure.ts";
-import { createProgressReader, percentOf, spinnerMessages } from "./multipass-progress.ts";
-import { type Recording, recordedCodes, recordings } from "./testdata.ts";
+import { classify, failureText } from "./failure.ts";
+import { createProgressReader, percentOf, spinnerMessages } from "./progress.ts";
+import { type Recording, recordedCodes, recordings } from "../testing/testdata.ts";
 
 const all = recordings();
 const outcome = (r: Recording) => ({

@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { VmAgentError } from "../base/errors.ts";
-import { createBus, type EventMap } from "../base/events.ts";
-import type { Driver } from "./driver.ts";
-import { createMultipassDriver } from "./multipass.ts";
-import { DEADLINES, type Deadlines } from "./multipass-call.ts";
+import { VmAgentError } from "../../base/errors.ts";
+import { createBus, type EventMap } from "../../base/events.ts";
+import type { Driver } from "../driver.ts";
+import { createMultipassDriver } from "../multipass/multipass.ts";
+import { DEADLINES, type Deadlines } from "../multipass/call.ts";
 import { FAKE_MULTIPASS } from "./testdata.ts";
 
 export interface Fake {

@@ -1,7 +1,7 @@
 /** Commands in a guest, through a stand-in that really runs what stands after `--`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fakeMultipass as fake, withCode as code } from "./fake-multipass.ts";
+import { fakeMultipass as fake, withCode as code } from "../testing/fake-multipass.ts";
 
 test("exec: the guest's exit code and output exactly, past spinner noise", async (t) => {
   const { driver } = fake(t, { FAKE_MODE: "guest", FAKE_NOISE: "\\033[2KStarting a  \\b/\\b-" });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { ObservedInstance } from "../core/types.ts";
+import type { ObservedInstance } from "../../core/types.ts";
 import {
   parseCpus,
   parseInfo,
@@ -12,8 +12,8 @@ import {
   parseSnapshots,
   parseVersion,
   shownSize,
-} from "./multipass-parse.ts";
-import { recordings } from "./testdata.ts";
+} from "./parse.ts";
+import { recordings } from "../testing/testdata.ts";
 
 const good = recordings().filter((r) => r.rc === 0);
 const of = (pattern: RegExp) => good.filter((r) => pattern.test(r.cmd) && r.cmd.includes("json"));
