@@ -24,7 +24,7 @@ import { createBus } from "../base/events.ts";
 import { createApp } from "../http/app.ts";
 import { listenHttp } from "../http/server.ts";
 import { createHub } from "../hub/hub.ts";
-import { operatorTokenPath } from "../hub/operator-token.ts";
+import { operatorTokenPath } from "../hub/auth/operator-token.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import { type Line, median, percentile, type Row, short } from "./measure.ts";
 import type { ConnectOrder, LoadAnswer, LoadOrder } from "./tasks-clients.ts";

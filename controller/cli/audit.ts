@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../base/env.ts";
 import { printable } from "../base/printable.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import { trustClock } from "../hub/clock-watch.ts";
+import { trustClock } from "../hub/observability/clock-watch.ts";
 import { acquireLock } from "../store/lock.ts";
 import { findLosses } from "../store/protection/find-losses.ts";
 import { type Loss, LOSS_NEXT, lossWords } from "../store/protection/loss.ts";

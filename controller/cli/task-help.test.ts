@@ -6,7 +6,7 @@ import { checkTask } from "../../schemas/validate-task.ts";
 import { packageRoot } from "../base/paths.ts";
 import { parseDuration } from "../core/desired-values.ts";
 import { LIMITS } from "../hub/limits.ts";
-import { TASK_TYPES } from "../hub/task-schema.ts";
+import { TASK_TYPES } from "../hub/tasks/schema.ts";
 import { taskHelp } from "./task-help.ts";
 
 test("task --help names every type and field, with an example each that the hub takes", () => {

@@ -3,7 +3,11 @@ import { existsSync } from "node:fs";
 import { systemClock } from "../base/clock.ts";
 import { EXIT, VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { makeHome } from "../base/home.ts";
-import { operatorTokenPath, readOrCreateOperatorToken, rotateOperatorToken } from "../hub/operator-token.ts";
+import {
+  operatorTokenPath,
+  readOrCreateOperatorToken,
+  rotateOperatorToken,
+} from "../hub/auth/operator-token.ts";
 import { systemRandom } from "../hub/random.ts";
 import { acquireLock } from "../store/lock.ts";
 import { findHub, needHub } from "./home.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
-import { aConfig, startHub, until } from "../hub/testing.ts";
+import { aConfig, startHub, until } from "../hub/testing/hub.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 
 const GIGABYTE = 2 ** 30;

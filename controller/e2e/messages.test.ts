@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
-import { OPERATOR } from "../hub/router.ts";
-import { aConfig, startHub, type TestHub, until } from "../hub/testing.ts";
+import { OPERATOR } from "../hub/messages/router.ts";
+import { aConfig, startHub, type TestHub, until } from "../hub/testing/hub.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 
 const BOX = "/var/spool/vm-agent";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { Guest } from "../../agent/testing/guest.ts";
-import { aConfig, startHub, until } from "../hub/testing.ts";
+import { aConfig, startHub, until } from "../hub/testing/hub.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 
 const POSIX = { skip: process.platform === "win32" && "needs signals" };

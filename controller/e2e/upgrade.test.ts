@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type TestContext, test } from "node:test";
 import { bundle, Guest } from "../../agent/testing/guest.ts";
-import { aConfig, startHub, type TestHub, until } from "../hub/testing.ts";
-import type { RuntimeBundle } from "../hub/upgrades.ts";
+import { aConfig, startHub, type TestHub, until } from "../hub/testing/hub.ts";
+import type { RuntimeBundle } from "../hub/runtimes/upgrades.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 
 const BUNDLE = "/usr/local/lib/vm-agent/runtime.mjs";

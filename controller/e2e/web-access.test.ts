@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL } from "../../ui/web/testing/browser.ts";
 import { aFleet, anAgent, aPlan, drifted, everyState } from "../../ui/web/testing/fleet.ts";
 import { becomes, type Stop, type Visit, visit } from "../../ui/web/testing/visit.ts";
-import { connected } from "../hub/testing.ts";
+import { connected } from "../hub/testing/hub.ts";
 
 interface AxeResult {
   readonly violations: readonly {

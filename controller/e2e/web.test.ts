@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { findChromium, HOW_TO_INSTALL, openBrowser, type TestBrowser } from "../../ui/web/testing/browser.ts";
 import { aChange, aFleet, anAgent, aPlan, drifted } from "../../ui/web/testing/fleet.ts";
 import { createStage, type Stage } from "../../ui/web/testing/stage.ts";
-import { connected } from "../hub/testing.ts";
+import { connected } from "../hub/testing/hub.ts";
 
 const MOUNTS = {
   before: { state: "running", mounts: [] },

@@ -1,9 +1,9 @@
 /** /agents: registration, the list, one agent, its end. */
-import type { Agent } from "../hub/agent.ts";
-import { isRecord, word } from "../hub/frames.ts";
-import { type HealthPoint, POINTS_KEPT } from "../hub/health-history.ts";
+import type { Agent } from "../hub/runtimes/agent.ts";
+import { isRecord, word } from "../hub/runtimes/frames.ts";
+import { type HealthPoint, POINTS_KEPT } from "../hub/observability/health-history.ts";
 import { refuse } from "../hub/refusals.ts";
-import { hasCapability } from "../hub/task-targets.ts";
+import { hasCapability } from "../hub/tasks/targets.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";

@@ -1,7 +1,7 @@
 /** app.ts over real HTTP: events as a stream, metrics, the loop behind it, and its description of itself. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { connected, startHub } from "../hub/testing.ts";
+import { connected, startHub } from "../hub/testing/hub.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";
 import { EMPTY_FLEET } from "./testing/a-fleet.ts";

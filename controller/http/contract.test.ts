@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { VmAgentError } from "../base/errors.ts";
-import { aConfig, connected, startHub, type TestHub, TestRuntime, until } from "../hub/testing.ts";
+import { aConfig, connected, startHub, type TestHub, TestRuntime, until } from "../hub/testing/hub.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createApp, createRouter } from "./app.ts";

@@ -1,5 +1,5 @@
 /** /fleet, /plan, /reconcile, /apply, /import: the loop, where one runs in this process. */
-import { word, words } from "../hub/frames.ts";
+import { word, words } from "../hub/runtimes/frames.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes, ControllerPort } from "./deps.ts";
 import { refusal } from "./problem.ts";

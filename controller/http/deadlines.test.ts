@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { startHub, TestRuntime, until } from "../hub/testing.ts";
+import { startHub, TestRuntime, until } from "../hub/testing/hub.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";

@@ -1,6 +1,6 @@
 /** /events: everything that happens, live; a reader who lost the connection goes on by Last-Event-ID, or is told what is lost. */
 import type { Context } from "koa";
-import type { FeedItem } from "../hub/live-feed.ts";
+import type { FeedItem } from "../hub/observability/live-feed.ts";
 import type { AddRoutes } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";
 import { many, named, text } from "./query.ts";

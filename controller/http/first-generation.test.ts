@@ -1,8 +1,8 @@
 /** The API as the seed's clients use it: its endpoints and shapes, tasks and messages. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Frame, Payload } from "../hub/frames.ts";
-import { connected, TestRuntime, until } from "../hub/testing.ts";
+import type { Frame, Payload } from "../hub/runtimes/frames.ts";
+import { connected, TestRuntime, until } from "../hub/testing/hub.ts";
 import { exec, servedApi } from "./testing/served-api.ts";
 
 const api = servedApi();

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { TestRuntime } from "../hub/testing.ts";
+import { TestRuntime } from "../hub/testing/hub.ts";
 import { servedApi } from "./testing/served-api.ts";
 
 const api = servedApi();

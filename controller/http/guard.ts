@@ -1,9 +1,9 @@
 /** The checks of every request, in order: Host, Origin, operator token. Only wrong tokens are throttled; /health needs none. */
 import type { IncomingMessage } from "node:http";
 import { VmAgentError } from "../base/errors.ts";
-import { address } from "../hub/agent-socket.ts";
-import { hostAllowed } from "../hub/hosts.ts";
-import type { OperatorAuth } from "../hub/operator.ts";
+import { address } from "../hub/runtimes/agent-socket.ts";
+import { hostAllowed } from "../hub/auth/hosts.ts";
+import type { OperatorAuth } from "../hub/auth/operator.ts";
 import { refusal } from "./problem.ts";
 
 export interface GuardDeps {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
-import type { Payload } from "../hub/frames.ts";
-import { aConfig, connected, startHub, TestRuntime, until } from "../hub/testing.ts";
+import type { Payload } from "../hub/runtimes/frames.ts";
+import { aConfig, connected, startHub, TestRuntime, until } from "../hub/testing/hub.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import { exec, servedApi } from "./testing/served-api.ts";
 

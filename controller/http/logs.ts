@@ -1,5 +1,5 @@
 /** /agents/:id/logs: the runtime's own log, as a page or followed as server-sent events that resume by number. */
-import type { Position } from "../hub/runtime-logs.ts";
+import type { Position } from "../hub/observability/runtime-logs.ts";
 import type { AddRoutes } from "./deps.ts";
 import { text, whole } from "./query.ts";
 import { lastEventId } from "./sse.ts";

@@ -1,8 +1,8 @@
 /** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
 import { fullId, hasPart } from "../hub/ids.ts";
 import { parseStored } from "../base/bounded-json.ts";
-import { isRecord, type Payload, word } from "../hub/frames.ts";
-import { OPERATOR } from "../hub/router.ts";
+import { isRecord, type Payload, word } from "../hub/runtimes/frames.ts";
+import { OPERATOR } from "../hub/messages/router.ts";
 import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes } from "./deps.ts";

@@ -1,6 +1,6 @@
 /** A range of lines of a task's output: pure. */
-import { after, BEGIN, type Gap, gapBefore, type Place } from "../hub/output-places.ts";
-import { isFinal } from "../hub/tasks.ts";
+import { after, BEGIN, type Gap, gapBefore, type Place } from "../hub/tasks/output-places.ts";
+import { isFinal } from "../hub/tasks/states.ts";
 import type { OutputChunk, TaskState } from "../store/store.ts";
 
 /** Lines are numbered from 1 over both streams together, in the order of their ends. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { Limits } from "../hub/limits.ts";
-import { until } from "../hub/testing.ts";
+import { until } from "../hub/testing/hub.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 import { runningTask } from "./testing/running-task.ts";
 

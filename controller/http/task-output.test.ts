@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi, type ServerEvent } from "../../ui/client/api.ts";
-import { until } from "../hub/testing.ts";
+import { until } from "../hub/testing/hub.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 import { runningTask } from "./testing/running-task.ts";
 

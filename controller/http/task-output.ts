@@ -13,10 +13,10 @@ import {
   type Place,
   placeId,
   readPlace,
-} from "../hub/output-places.ts";
-import { type Payload, word } from "../hub/frames.ts";
+} from "../hub/tasks/output-places.ts";
+import { type Payload, word } from "../hub/runtimes/frames.ts";
 import { findTask } from "../hub/ids.ts";
-import { isFinal } from "../hub/tasks.ts";
+import { isFinal } from "../hub/tasks/states.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes, RouteDeps } from "./deps.ts";

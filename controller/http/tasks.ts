@@ -2,13 +2,13 @@
 import type { Context } from "koa";
 import { taskWaits } from "../views/task-waits.ts";
 import type { Hub } from "../hub/hub.ts";
-import { isRecord, type Payload, word, words } from "../hub/frames.ts";
-import { readResult } from "../hub/guest-input.ts";
+import { isRecord, type Payload, word, words } from "../hub/runtimes/frames.ts";
+import { readResult } from "../hub/runtimes/guest-input.ts";
 import { findTask } from "../hub/ids.ts";
 import { refuse } from "../hub/refusals.ts";
-import type { Accepted, Part } from "../hub/task-requests.ts";
-import type { Target } from "../hub/task-targets.ts";
-import { TASK_STATES } from "../hub/tasks.ts";
+import type { Accepted, Part } from "../hub/tasks/requests.ts";
+import type { Target } from "../hub/tasks/targets.ts";
+import { TASK_STATES } from "../hub/tasks/states.ts";
 import type { TaskRecord, TaskState } from "../store/store.ts";
 import { readObject } from "./body.ts";
 import type { AddRoutes, RouteDeps } from "./deps.ts";

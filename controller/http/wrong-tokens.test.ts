@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { connected, TestRuntime, until } from "../hub/testing.ts";
+import { connected, TestRuntime, until } from "../hub/testing/hub.ts";
 import type { WrongTokens } from "../hub/testing/wrong-tokens.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store, TaskRecord } from "../store/store.ts";
-import type { Payload } from "./frames.ts";
-import { aConfig, connected, startHub, type TestHub, TestRuntime, until } from "./testing.ts";
+import type { Payload } from "./runtimes/frames.ts";
+import { aConfig, connected, startHub, type TestHub, TestRuntime, until } from "./testing/hub.ts";
 
 let folder: string;
 let store: Store;

@@ -3,18 +3,18 @@ import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import type { Store } from "../store/store.ts";
-import type { Agent, AgentConfig } from "./agent.ts";
-import type { Audit } from "./audit.ts";
-import type { RuntimeAuth } from "./auth.ts";
-import { CLOSE, type Payload } from "./frames.ts";
-import { readMetadata } from "./guest-input.ts";
+import type { Agent, AgentConfig } from "./runtimes/agent.ts";
+import type { Audit } from "./observability/audit.ts";
+import type { RuntimeAuth } from "./auth/auth.ts";
+import { CLOSE, type Payload } from "./runtimes/frames.ts";
+import { readMetadata } from "./runtimes/guest-input.ts";
 import type { Limits } from "./limits.ts";
-import type { Messages } from "./messages.ts";
+import type { Messages } from "./messages/messages.ts";
 import { refuse } from "./refusals.ts";
-import type { Registry } from "./registry.ts";
-import { pushed } from "./session.ts";
-import type { TaskEngine } from "./task-engine.ts";
-import type { Upgrades } from "./upgrades.ts";
+import type { Registry } from "./runtimes/registry.ts";
+import { pushed } from "./runtimes/session.ts";
+import type { TaskEngine } from "./tasks/engine.ts";
+import type { Upgrades } from "./runtimes/upgrades.ts";
 
 export interface HubAgentsDeps {
   readonly auth: RuntimeAuth;

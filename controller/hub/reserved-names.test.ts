@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RESERVED_NAMES, isReservedName } from "../../schemas/reserved-names.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
-import { OPERATOR, route } from "./router.ts";
-import { connected, startHub, TestRuntime, until } from "./testing.ts";
+import { OPERATOR, route } from "./messages/router.ts";
+import { connected, startHub, TestRuntime, until } from "./testing/hub.ts";
 
 test("a name that the hub uses itself cannot be registered, in any case", async () => {
   const test = await startHub(createMemoryStore());

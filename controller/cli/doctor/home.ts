@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bytes } from "../../core/units.ts";
-import { operatorTokenPath } from "../../hub/operator-token.ts";
+import { operatorTokenPath } from "../../hub/auth/operator-token.ts";
 import { shownPath } from "../output.ts";
 import type { Check, Finding } from "./check.ts";
 import type { Patient } from "./patient.ts";

@@ -12,7 +12,7 @@ import type { DriverInfo, Observation } from "../../drivers/driver.ts";
 import { DEADLINES, readDeadlines } from "../../drivers/multipass/call.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
 import type { FleetRead } from "../../reconcile/fleet-load.ts";
-import { createClockWatch } from "../../hub/clock-watch.ts";
+import { createClockWatch } from "../../hub/observability/clock-watch.ts";
 import { findLosses } from "../../store/protection/find-losses.ts";
 import type { Loss } from "../../store/protection/loss.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";

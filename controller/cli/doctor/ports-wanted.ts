@@ -1,7 +1,7 @@
 /** Which ports the hub will listen on, at which address, and how each is changed. */
 import type { Settings } from "../../base/env.ts";
 import type { FleetSettings } from "../../core/types.ts";
-import { BIND_BRIDGES } from "../../hub/addresses.ts";
+import { BIND_BRIDGES } from "../../hub/runtimes/addresses.ts";
 import type { Store } from "../../store/store.ts";
 import { agentPortsToTry, type PortUse, portChoice, portsToTry } from "../hub-ports.ts";
 

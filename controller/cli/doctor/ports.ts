@@ -1,7 +1,7 @@
 /** Whether the hub's ports are free; if not, who has them, and whether that is our own hub. */
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
-import { BIND_BRIDGES, bridgeAddresses } from "../../hub/addresses.ts";
+import { BIND_BRIDGES, bridgeAddresses } from "../../hub/runtimes/addresses.ts";
 import { STEP } from "../hub-ports.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";

@@ -2,7 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
-import { advertised, isBridge } from "../../hub/addresses.ts";
+import { advertised, isBridge } from "../../hub/runtimes/addresses.ts";
 import { findHub } from "../home.ts";
 import { counted } from "../output.ts";
 import type { Check, Finding } from "./check.ts";

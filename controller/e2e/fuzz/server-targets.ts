@@ -10,7 +10,7 @@ import { createBus } from "../../base/events.ts";
 import { createApp } from "../../http/app.ts";
 import { listenHttp } from "../../http/server.ts";
 import { createHub } from "../../hub/hub.ts";
-import { aConfig } from "../../hub/testing.ts";
+import { aConfig } from "../../hub/testing/hub.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import { anyJson, anyText, type Chance, extremeJson, mutateJson, mutateText } from "./chance.ts";
 import type { Check } from "./pure-targets.ts";

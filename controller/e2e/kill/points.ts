@@ -1,6 +1,6 @@
 /** For tests: the points of a task's life at which something is killed, and how each is seen from outside. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { Frame } from "../../hub/frames.ts";
+import type { Frame } from "../../hub/runtimes/frames.ts";
 
 export type Point = { readonly name: string; readonly holds?: boolean } & (
   | { readonly kind: "frame"; readonly edge: "before" | "after"; readonly is: IsFrame }

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import WebSocket, { type RawData, WebSocketServer } from "ws";
-import { type Frame, parseFrame } from "../../hub/frames.ts";
+import { type Frame, parseFrame } from "../../hub/runtimes/frames.ts";
 
 export interface Passing {
   readonly agent: string;

@@ -1,7 +1,7 @@
 /** For tests: an API that listens, and a runtime that runs one task, whose output the test speaks itself. */
 import type { TestContext } from "node:test";
 import type { Limits } from "../../hub/limits.ts";
-import { connected, startHub } from "../../hub/testing.ts";
+import { connected, startHub } from "../../hub/testing/hub.ts";
 import type { Store } from "../../store/store.ts";
 import { createApp } from "../app.ts";
 import { listenHttp } from "../server.ts";

@@ -1,0 +1,97 @@
+/** Puts into the audit what only the bus tells: plans, steps, the calls of Multipass that change something, and who was not let in. */
+import type { AnyEvent, Bus } from "../../base/events.ts";
+import type { Audit } from "./audit.ts";
+import type { Payload } from "../runtimes/frames.ts";
+
+export interface AuditTrailDeps {
+  readonly bus: Bus;
+  readonly audit: Audit;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Entry {
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: Payload;
+}
+
+/** Calls that only look: they come by the minute and change nothing. What `exec` does stands as a step of its own. */
+const LOOKS = ["version", "list", "get", "info", "find", "networks", "help", "exec"];
+
+/**
+ * Listens until `close`, which resolves when all is on disk. Messages of failures are left out: they may quote what a
+ * program in a guest printed, and nobody can promise that it holds no secret.
+ */
+export function keepAuditTrail({ bus, audit, onError }: AuditTrailDeps): { close(): Promise<void> } {
+  const writing = new Set<Promise<void>>();
+  let lastPlan = "";
+
+  const write = ({ actor, action, subject, detail }: Entry) => {
+    const written = audit.record(actor, action, subject, detail).catch(onError);
+    writing.add(written);
+    void written.finally(() => writing.delete(written));
+  };
+  const off = bus.onAny((event) => {
+    const entry = entryOf(event);
+    if (!entry) return;
+    if (event.name === "planned") {
+      // A plan with something held is made again and again.
+      const plan = JSON.stringify(event.data);
+      if (plan === lastPlan) return;
+      lastPlan = plan;
+    }
+    write(entry);
+  });
+  return {
+    async close() {
+      off();
+      await Promise.all(writing);
+    },
+  };
+}
+
+function entryOf(event: AnyEvent): Entry | null {
+  const { name, data } = event;
+  switch (name) {
+    case "planned":
+      return { actor: "loop", action: "plan", subject: "fleet", detail: { ...data } };
+    case "step.done": {
+      const { agent, step, durationMs, skipped } = data;
+      if (skipped) return null;
+      return { actor: "loop", action: "step.done", subject: agent, detail: { step, durationMs } };
+    }
+    case "step.failed": {
+      const { agent, step, retryInMs } = data;
+      return { actor: "loop", action: "step.failed", subject: agent, detail: { step, retryInMs } };
+    }
+    case "agent.adopted":
+      return { actor: "loop", action: "adopt", subject: data.agent, detail: {} };
+    case "command": {
+      const [, verb = "", ...rest] = data.argv;
+      if (LOOKS.includes(verb)) return null;
+      const { durationMs, exitCode, failure } = data;
+      const argv = rest.slice(0, 32).map((word) => word.slice(0, 200));
+      return {
+        actor: "loop",
+        action: "command",
+        subject: `multipass ${verb}`,
+        detail: { argv, durationMs, exitCode, failure },
+      };
+    }
+    case "auth.failed": {
+      const { surface, address, agent = null, reason = null, inNameOf, unknownName, times } = data;
+      const detail = {
+        surface,
+        agent,
+        reason,
+        ...(inNameOf && { inNameOf }),
+        ...(unknownName && { unknownName }),
+        ...(times !== undefined && { times }),
+      };
+      return { actor: "hub", action: "auth.failed", subject: address, detail };
+    }
+    default:
+      return null;
+  }
+}

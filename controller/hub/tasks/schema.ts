@@ -1,0 +1,57 @@
+/** Which types of task there are, and whether a task may be accepted at all: the schema's verdict, in words. */
+import { parseDuration } from "../../core/desired-values.ts";
+import { checkTask } from "../../../schemas/validate-task.ts";
+import type { Payload } from "../runtimes/frames.ts";
+import { sizeProblems } from "./sizes.ts";
+
+export interface TaskProblem {
+  /** JSON pointer into the task. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export const TASK_TYPES = [
+  "exec",
+  "script",
+  "file:read",
+  "file:write",
+  "git:clone",
+  "git:pull",
+  "git:push",
+  "build",
+  "test",
+  "deploy",
+] as const;
+
+/** What every runtime of ours runs; the rest only where the runtime's hello lists it. */
+export const BASIC_TYPES: readonly string[] = ["exec", "build", "test", "deploy"];
+
+/** Everything that is wrong with it; empty: it is a task. */
+export function taskProblems(task: Payload): readonly TaskProblem[] {
+  const problems = checkTask(task).map(({ pointer, message }) => ({ path: pointer || "the task", message }));
+  return problems.length > 0 ? problems : [...otherInterpreter(task), ...sizeProblems(task)];
+}
+
+/** A `#!` line that names another program than the one that would run the script. */
+function otherInterpreter({ type, script, interpreter }: Payload): readonly TaskProblem[] {
+  const line = type === "script" && interpreter === undefined ? /^#!.*/.exec(String(script))?.[0] : undefined;
+  if (line === undefined || /\bnode(?:js)?\b/.test(line)) return [];
+  const named = /\b(?:bash|python3|sh)\b/.exec(line)?.[0] ?? "bash";
+  const message = `begins with ${JSON.stringify(line.slice(0, 60))}, and a script runs in Node.js unless it says otherwise; allowed: "interpreter": "${named}" beside it`;
+  return [{ path: "/script", message }];
+}
+
+/** The same task with every duration in milliseconds, as the runtime and the store know it. */
+export function inMilliseconds(task: Payload): Payload {
+  const { timeout, timeouts } = task;
+  const ms = (value: unknown) => (typeof value === "string" ? parseDuration(value) : value);
+  return {
+    ...task,
+    ...(timeout !== undefined && { timeout: ms(timeout) }),
+    ...(timeouts !== undefined && {
+      timeouts: Object.fromEntries(
+        Object.entries(timeouts as object).map(([name, value]) => [name, ms(value)]),
+      ),
+    }),
+  };
+}
