@@ -8,8 +8,8 @@ import { desiredView } from "../core/diff/fields.ts";
 import type { Claim, Desired, DesiredAgent, RuntimeReading } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { parseList } from "../drivers/multipass/parse.ts";
-import { loadFleet } from "../reconcile/fleet-load.ts";
-import type { ObserveDeps } from "../reconcile/observe.ts";
+import { loadFleet } from "../fleet/load.ts";
+import type { ObserveDeps } from "../observe/observe.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
 

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { makePlan } from "../core/plan.ts";
 import type { Plan } from "../core/types.ts";
-import { observe } from "../reconcile/observe.ts";
+import { observe } from "../observe/observe.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import { desiredOf, type FleetOf, makeFleetOf, observeDeps } from "./fleet-of.ts";
 import { atMost, inTurns, median, type Row, threadTime } from "./measure.ts";

@@ -11,8 +11,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse } from "yaml";
 import { makePlan } from "../core/plan.ts";
-import { createFleetReader } from "../reconcile/fleet-load.ts";
-import { observe } from "../reconcile/observe.ts";
+import { createFleetReader } from "../fleet/load.ts";
+import { observe } from "../observe/observe.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import { documentOf, makeFleetOf, observeDeps } from "./fleet-of.ts";
 import { below, mean, median, type Row, threadTime } from "./measure.ts";

@@ -58,7 +58,7 @@ async function look(
 }
 
 async function desired(settings: Settings): Promise<Desired> {
-  const { loadFleet } = await import("../reconcile/fleet-source.ts");
+  const { loadFleet } = await import("../fleet/source.ts");
   const read = await loadFleet(settings.fleet, trustOf(settings));
   if (!read.ok) throw new Error("the fleet cannot be used");
   return read.desired;
@@ -130,7 +130,7 @@ async function auditKinds(settings: Settings): Promise<readonly Candidate[]> {
 }
 
 async function revisions(settings: Settings): Promise<readonly Candidate[]> {
-  const { git } = await import("../reconcile/fleet-git.ts");
+  const { git } = await import("../fleet/git/git.ts");
   const { stdout } = await git(settings.fleet, [
     "log",
     `--max-count=${LATEST}`,

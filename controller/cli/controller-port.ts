@@ -5,7 +5,7 @@ import { ACTIONS, type Action, type DesiredAgent, type Plan } from "../core/type
 import { withHolds } from "../core/holds.ts";
 import { makePlan } from "../core/plan.ts";
 import type { ControllerPort } from "../http/deps.ts";
-import { createReporter } from "../reconcile/report.ts";
+import { createReporter } from "../loop/report/report.ts";
 import type { FleetView } from "../../ui/client/types.ts";
 import type { System } from "./system.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { readPlainFile } from "../base/plain-file.ts";
 import { converge } from "./converge.ts";
-import { type Wanted, createdYaml } from "./create-yaml.ts";
+import { type Wanted, createdYaml } from "../fleet/edit/create-yaml.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { shownPath } from "./output.ts";

@@ -5,7 +5,7 @@ import { readSettings } from "../base/env.ts";
 import { createBus } from "../base/events.ts";
 import type { Claim } from "../core/types.ts";
 import type { Selection } from "../drivers/select.ts";
-import type { ObserveDeps } from "../reconcile/observe.ts";
+import type { ObserveDeps } from "../observe/observe.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
 import { type EarlyLook, lookEarly, withEarlyLook } from "./early-look.ts";
 

@@ -4,7 +4,7 @@ import type { Bus } from "../base/events.ts";
 import type { Claim } from "../core/types.ts";
 import type { Observation } from "../drivers/driver.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
-import type { ObserveDeps } from "../reconcile/observe.ts";
+import type { ObserveDeps } from "../observe/observe.ts";
 import type { Store } from "../store/store.ts";
 
 export interface EarlyLook {

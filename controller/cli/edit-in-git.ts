@@ -1,9 +1,9 @@
 /** Edits of a fleet that follows git: they count once they are committed, so they are committed, or refused before a byte is written. */
 import { type Settings, trustOf } from "../base/env.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
-import { git, gitFailure, type Repository } from "../reconcile/fleet-git.ts";
-import { createGitReader } from "../reconcile/fleet-git-reader.ts";
-import { branchName } from "../reconcile/fleet-git-remote.ts";
+import { git, gitFailure, type Repository } from "../fleet/git/git.ts";
+import { createGitReader } from "../fleet/git/reader.ts";
+import { branchName } from "../fleet/git/remote.ts";
 import { type Look, readFolder } from "./fleet-file.ts";
 
 /** Hooks run as they would for any commit. Milliseconds. */

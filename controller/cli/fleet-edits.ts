@@ -5,9 +5,9 @@ import { type Settings, trustOf } from "../base/env.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { readPlainFile } from "../base/plain-file.ts";
 import type { Desired, DesiredAgent, PowerState } from "../core/types.ts";
-import { type FleetFiles, filesOnDisk } from "../reconcile/fleet-files.ts";
-import { reportErrors } from "../reconcile/fleet-report.ts";
-import { loadFleet } from "../reconcile/fleet-source.ts";
+import { type FleetFiles, filesOnDisk } from "../fleet/files.ts";
+import { reportErrors } from "../fleet/report.ts";
+import { loadFleet } from "../fleet/source.ts";
 import {
   type DocumentKey,
   fieldOf,
@@ -15,8 +15,8 @@ import {
   removeDocument,
   removeField,
   setField,
-} from "./edit-yaml.ts";
-import { valueText } from "./edit-yaml-value.ts";
+} from "../fleet/edit/edit-yaml.ts";
+import { valueText } from "../fleet/edit/edit-yaml-value.ts";
 import { replaceFile } from "./files.ts";
 import { type AgentDocument, findDocument, type Look, readFolder } from "./fleet-file.ts";
 import { shownPath } from "./output.ts";

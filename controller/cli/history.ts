@@ -1,8 +1,8 @@
 /** `vm-agent history`: what was in force, since when, by whom, what it changed and how that ended. */
 import { EXIT } from "../base/errors.ts";
 import type { Counts } from "../core/types.ts";
-import { shortRevision } from "../reconcile/fleet-git.ts";
-import { type HistoryEntry, readHistory } from "../reconcile/history.ts";
+import { shortRevision } from "../fleet/git/git.ts";
+import { type HistoryEntry, readHistory } from "../loop/report/history.ts";
 import { numberOption } from "./number-option.ts";
 import { type Output, age, table } from "./output.ts";
 import type { CommandRun } from "./run.ts";

@@ -3,7 +3,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writ
 import { basename, dirname, join, relative } from "node:path";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
-import { listFleetFiles } from "../reconcile/fleet-files.ts";
+import { listFleetFiles } from "../fleet/files.ts";
 import { firstFleet } from "./init-files.ts";
 import { shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";

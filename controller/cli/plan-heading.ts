@@ -2,7 +2,7 @@
 import { EMPTY, type Line, type Segment, sentence } from "../views/lines.ts";
 import { counted } from "../core/units.ts";
 import { textWidth } from "../views/text-width.ts";
-import type { GitState } from "../reconcile/fleet-git.ts";
+import type { GitState } from "../fleet/git/git.ts";
 import { gitLines, marked, moved, revisionWords } from "./revision.ts";
 
 export interface Looked {

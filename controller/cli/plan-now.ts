@@ -6,8 +6,8 @@ import { type Line, type Working, explain } from "../views/explain.ts";
 import { withHolds, withoutInFlight } from "../core/holds.ts";
 import { makePlan } from "../core/plan.ts";
 import type { Desired, Held, Observed, Plan } from "../core/types.ts";
-import { allowedWords } from "../reconcile/fleet-trust.ts";
-import { observe } from "../reconcile/observe.ts";
+import { allowedWords } from "../fleet/trust.ts";
+import { observe } from "../observe/observe.ts";
 import { type EarlyLook, withEarlyLook } from "./early-look.ts";
 import { resolveNames } from "./names.ts";
 import { type Output, painted } from "./output.ts";
@@ -99,7 +99,7 @@ export async function planNow(
 async function secretsHeld(desired: Desired, settings: Settings): Promise<readonly Held[]> {
   const having = desired.agents.filter((a) => Object.keys(a.secrets).length > 0);
   if (having.length === 0) return [];
-  const { heldSecret, missingSecrets } = await import("../reconcile/runtime-config.ts");
+  const { heldSecret, missingSecrets } = await import("../runtimes/config.ts");
   const trust = { ...trustOf(settings), restricted: desired.restricted === true };
   return missingSecrets(having, process.env, trust).map(heldSecret);
 }

@@ -1,7 +1,7 @@
 /** The names of the profiles in a fleet folder, also of those that no agent uses yet. */
 import { parseAllDocuments } from "yaml";
 import { readPlainFile } from "../base/plain-file.ts";
-import { filesOnDisk } from "../reconcile/fleet-files.ts";
+import { filesOnDisk } from "../fleet/files.ts";
 
 export function profileNames(fleet: string, home: string): readonly string[] {
   return filesOnDisk(fleet, home)

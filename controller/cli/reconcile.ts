@@ -1,8 +1,8 @@
 /** `vm-agent reconcile [NAME]`: have the running loop look again now; `--accept-rewrite` releases a branch that was rewritten. */
 import { trustOf } from "../base/env.ts";
-import { shortRevision } from "../reconcile/fleet-git.ts";
-import { createGitReader } from "../reconcile/fleet-git-reader.ts";
-import { acceptRewrite, branchName } from "../reconcile/fleet-git-remote.ts";
+import { shortRevision } from "../fleet/git/git.ts";
+import { createGitReader } from "../fleet/git/reader.ts";
+import { acceptRewrite, branchName } from "../fleet/git/remote.ts";
 import { findHub, needHub } from "./home.ts";
 import type { CommandRun, Invocation } from "./run.ts";
 import { asked } from "./asked.ts";

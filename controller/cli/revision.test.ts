@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineText } from "../views/lines.ts";
-import type { GitState } from "../reconcile/fleet-git.ts";
+import type { GitState } from "../fleet/git/git.ts";
 import { gitLines, revisionWords } from "./revision.ts";
 
 const REVISION = "3f2c1ab0000000000000000000000000000000000";

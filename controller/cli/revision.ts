@@ -1,5 +1,5 @@
 /** What counts of a fleet in a repository, in words: the revision, what is not committed, and what is wrong with it. */
-import { type GitState, shortRevision } from "../reconcile/fleet-git.ts";
+import { type GitState, shortRevision } from "../fleet/git/git.ts";
 import { type Line, sentence } from "../views/lines.ts";
 import { counted } from "../core/units.ts";
 

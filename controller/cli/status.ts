@@ -2,7 +2,7 @@
 import { EXIT } from "../base/errors.ts";
 import { bytes } from "../core/units.ts";
 import { livesAs } from "../core/renames.ts";
-import { shortRevision } from "../reconcile/fleet-git.ts";
+import { shortRevision } from "../fleet/git/git.ts";
 import type { AgentStats } from "../../schemas/types.ts";
 import { troubleOf } from "../../ui/client/fleet-filter.ts";
 import type { AgentView } from "../../ui/client/types.ts";

@@ -1,5 +1,5 @@
 /** What the composition root begins: the fleet that is read, the hub on its ports, and who answers for the driver. */
-import type { WatchLimit } from "../reconcile/watch-files.ts";
+import type { WatchLimit } from "../fleet/watch-files.ts";
 import { systemClock } from "../base/clock.ts";
 import { positiveNumber, type Settings, trustOf } from "../base/env.ts";
 import { toVmAgentError } from "../base/errors.ts";
@@ -12,8 +12,8 @@ import { BIND_BRIDGES } from "../hub/runtimes/addresses.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
 import type { Limits } from "../hub/limits.ts";
 import type { RuntimeBundle } from "../hub/runtimes/upgrades.ts";
-import { readFleetInGit } from "../reconcile/fleet-git-reader.ts";
-import { createFleetSource, type FleetSource } from "../reconcile/fleet-source.ts";
+import { readFleetInGit } from "../fleet/git/reader.ts";
+import { createFleetSource, type FleetSource } from "../fleet/source.ts";
 import type { Store } from "../store/store.ts";
 import { agentPortsToTry, knownPortTaken, portChoice, rememberPort } from "./hub-ports.ts";
 

@@ -1,8 +1,8 @@
 /** `vm-agent validate`: everything that is wrong with the fleet files, at once. */
 import { trustOf } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
-import { errorsAsJson, reportErrors } from "../reconcile/fleet-report.ts";
-import { loadFleet } from "../reconcile/fleet-source.ts";
+import { errorsAsJson, reportErrors } from "../fleet/report.ts";
+import { loadFleet } from "../fleet/source.ts";
 import { counted, shownPath } from "./output.ts";
 import type { CommandRun } from "./run.ts";
 

@@ -1,5 +1,5 @@
 /** The words for a machine whose limit of file watches is reached. */
-import type { WatchLimit } from "../reconcile/watch-files.ts";
+import type { WatchLimit } from "../fleet/watch-files.ts";
 import type { Alert } from "../store/protection/loss.ts";
 
 const SETTING: Readonly<Record<WatchLimit, { readonly name: string; readonly value: number }>> = {

@@ -7,7 +7,7 @@ import type { InstanceState } from "../core/types.ts";
 import { clampWidth, wrap } from "../views/lines.ts";
 import { livesAs } from "../core/renames.ts";
 import { type WhyFacts, why as sentences } from "../views/why.ts";
-import { readJournal } from "../reconcile/journal.ts";
+import { readJournal } from "../loop/report/journal.ts";
 import type { Api } from "../../ui/client/api.ts";
 import type { AgentView, TaskView } from "../../ui/client/types.ts";
 import { fileHistory } from "./file-history.ts";

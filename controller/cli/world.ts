@@ -10,13 +10,8 @@ import type { Working } from "../views/explain.ts";
 import type { Holds } from "../core/holds.ts";
 import type { Desired, Host, Instant, RuntimeReading } from "../core/types.ts";
 import { type Selection, selectDriver } from "../drivers/select.ts";
-import type { FleetRead } from "../reconcile/fleet-load.ts";
-import {
-  findRepository,
-  type FoundRepository,
-  type GitState,
-  shortRevision,
-} from "../reconcile/fleet-git.ts";
+import type { FleetRead } from "../fleet/load.ts";
+import { findRepository, type FoundRepository, type GitState, shortRevision } from "../fleet/git/git.ts";
 import { openStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";
@@ -99,7 +94,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
   const loaded = once(async () => {
     if (options.fleet) return { read: options.fleet, git: null };
     // Loaded when it is wanted: parser and checks of YAML are half of all code.
-    const { readFleetInGit } = await import("../reconcile/fleet-git-reader.ts");
+    const { readFleetInGit } = await import("../fleet/git/reader.ts");
     return waiting(screen, "git, for the fleet as it is committed", () =>
       readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch, ...(found && { found }) }),
     );
@@ -118,7 +113,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     async desired() {
       const { read, git } = await loaded();
       if (read.ok) return read.desired;
-      const { reportErrors } = await import("../reconcile/fleet-report.ts");
+      const { reportErrors } = await import("../fleet/report.ts");
       const at = git?.follows && git.tip ? `the commit ${shortRevision(git.tip)} is broken\n\n` : "";
       throw new VmAgentError({
         code: "fleet-invalid",

@@ -4,7 +4,7 @@ import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
-import type { HistoryEntry } from "../reconcile/history.ts";
+import type { HistoryEntry } from "../loop/report/history.ts";
 import { BUILDER, PROFILE, RESEARCHER, settings } from "./fleets.ts";
 import { GIT_ENV, initRepository, type TestRepository, testRepository } from "./git-fixture.ts";
 import { type Fixture, type Up, createFixture, until } from "./harness.ts";

@@ -59,7 +59,7 @@ const TABLE: readonly Rule[] = [
     files: "controller/reconcile/",
     from: ["controller/base/", "controller/core/", "schemas/", "provisioning/", DRIVER, STORE],
     node: true,
-    packages: ["yaml", "chokidar", "croner @ controller/reconcile/schedule.ts"],
+    packages: ["yaml", "chokidar", "croner @ controller/observe/schedule.ts"],
   },
   {
     files: "controller/http/",

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../base/paths.ts";
-import { loadFleet } from "../reconcile/fleet-source.ts";
+import { loadFleet } from "../fleet/source.ts";
 
 const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
 

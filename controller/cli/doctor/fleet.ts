@@ -1,6 +1,6 @@
 /** Whether the fleet files can be used. */
-import { errorLine } from "../../reconcile/fleet-errors.ts";
-import { allowedWords } from "../../reconcile/fleet-trust.ts";
+import { errorLine } from "../../fleet/errors.ts";
+import { allowedWords } from "../../fleet/trust.ts";
 import { counted, shownPath } from "../output.ts";
 import type { Check, Finding } from "./check.ts";
 import type { Patient } from "./patient.ts";

@@ -11,7 +11,7 @@ import type { Claim } from "../../core/types.ts";
 import type { DriverInfo, Observation } from "../../drivers/driver.ts";
 import { DEADLINES, readDeadlines } from "../../drivers/multipass/call.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
-import type { FleetRead } from "../../reconcile/fleet-load.ts";
+import type { FleetRead } from "../../fleet/load.ts";
 import { createClockWatch } from "../../hub/observability/clock-watch.ts";
 import { findLosses } from "../../store/protection/find-losses.ts";
 import type { Loss } from "../../store/protection/loss.ts";
@@ -90,7 +90,7 @@ export function createPatient(settings: Settings, env: EnvRecord, options: Patie
     };
   };
   const fleet = once(async () => {
-    const { readFleetInGit } = await import("../../reconcile/fleet-git-reader.ts");
+    const { readFleetInGit } = await import("../../fleet/git/reader.ts");
     return (await readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch: async () => false })).read;
   });
   const stored = once(() => lookAtStore(settings.home));

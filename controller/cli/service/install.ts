@@ -7,7 +7,7 @@ import { makeHome } from "../../base/home.ts";
 import { run } from "../../base/exec.ts";
 import { packageRoot } from "../../base/paths.ts";
 import { findMultipass } from "../../drivers/select.ts";
-import { loadFleet } from "../../reconcile/fleet-source.ts";
+import { loadFleet } from "../../fleet/source.ts";
 import { replaceFile } from "../files.ts";
 import { findHub, readHubFile } from "../home.ts";
 import type { Output } from "../output.ts";

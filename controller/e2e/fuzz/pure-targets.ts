@@ -13,8 +13,8 @@ import {
 } from "../../drivers/multipass/parse.ts";
 import { classify } from "../../drivers/multipass/failure.ts";
 import { recordings } from "../../drivers/testing/testdata.ts";
-import type { FleetFiles } from "../../reconcile/fleet-files.ts";
-import { loadFleet } from "../../reconcile/fleet-load.ts";
+import type { FleetFiles } from "../../fleet/files.ts";
+import { loadFleet } from "../../fleet/load.ts";
 import { anyText, type Chance, mutateJson, mutateText } from "./chance.ts";
 
 /** Checks one input; throws when a property does not hold. */

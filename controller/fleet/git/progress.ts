@@ -1,0 +1,21 @@
+/** What git is in the middle of: it walks HEAD and the files over commits that nobody means to be in force. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { GitProblem, Repository } from "./git.ts";
+
+/** Below the repository's own folder, each linked working tree having its own. `git am` moves a branch forward, as commits do. */
+const MARKS = [
+  { file: "rebase-merge", what: "rebase", end: "git rebase --continue, or --abort" },
+  { file: "rebase-apply/rebasing", what: "rebase", end: "git rebase --continue, or --abort" },
+  { file: "BISECT_LOG", what: "bisect", end: "git bisect reset" },
+] as const;
+
+/** Files and folders whose coming and going tell of it. */
+export const PROGRESS_NAMES: readonly string[] = MARKS.map(({ file }) => file.split("/", 1)[0] ?? file);
+
+/** null: nothing is going on. */
+export function inProgress({ gitDir }: Pick<Repository, "gitDir">): GitProblem | null {
+  const mark = MARKS.find(({ file }) => existsSync(join(gitDir, file)));
+  if (mark === undefined) return null;
+  return { kind: "in-progress", message: `a git ${mark.what} is going on`, next: `end it: ${mark.end}` };
+}

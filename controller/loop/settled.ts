@@ -1,0 +1,66 @@
+/** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
+import type { Change, Instant, InstanceState, Plan } from "../core/types.ts";
+import type { Turn } from "./turn.ts";
+
+export interface SettledOptions {
+  /** Changes that the loop may begin, those that wait for others among them. */
+  readonly runnable: readonly Change[];
+  /** True for what failed and is not tried again by itself. */
+  readonly hasFailed: (change: Change) => boolean;
+  /** Since when runtimes could have said hello to us. */
+  readonly since: Instant;
+  readonly now: Instant;
+  readonly bootGrace: number;
+}
+
+const COMING_UP: readonly InstanceState[] = ["Running", "Starting", "Restarting", "Unknown"];
+
+/** False while something can be begun or is on its way; what waits for something that will not come is neither. */
+export function isSettled({ observed, plan }: Turn, options: SettledOptions): boolean {
+  if (plan.held.some((h) => h.reason === "waiting")) return false;
+  const failed = new Set(options.runnable.filter(options.hasFailed).map((c) => c.agent));
+  // A secret that cannot be read keeps nothing of the instance from being done.
+  const held = new Set(plan.held.filter((h) => h.reason !== "secret-missing").map((h) => h.agent));
+  const changes = new Map(options.runnable.map((c) => [c.agent, c]));
+  const seen = observed.instances.kind === "seen" ? observed.instances.list : [];
+  const states = new Map(seen.map((i) => [i.name, i.state]));
+  const claims = new Map(observed.claims.map((c) => [c.name, c]));
+
+  /** As written, and not Ready: its runtime may say hello yet, for as long as a boot may take. */
+  const mayComeUp = (name: string): boolean => {
+    const state = states.get(name);
+    const claim = claims.get(name);
+    if (!claim || state === undefined || !COMING_UP.includes(state)) return false;
+    return options.now - Math.max(claim.bootAt, options.since) < options.bootGrace;
+  };
+  const asked = new Set<string>();
+  const isComing = (name: string): boolean => {
+    if (failed.has(name) || asked.has(name)) return false;
+    asked.add(name);
+    const change = changes.get(name);
+    // What is held of an agent keeps nothing else of it from being done.
+    const coming = change ? change.waitsFor.every(isComing) : !held.has(name) && mayComeUp(name);
+    asked.delete(name);
+    return coming;
+  };
+  return !options.runnable.some((c) => isComing(c.agent));
+}
+
+/** Agents of which it is decided that something is to be done, held or not. */
+export const openAgents = ({ changes, held }: Plan): ReadonlySet<string> =>
+  new Set([...changes, ...held.flatMap((h) => h.would ?? [])].map((c) => c.agent));
+
+/** Something is on its way of which no event tells. Work in flight looks for itself, and its end wakes the loop. */
+export const isSettling = ({ plan, busy }: Turn): boolean =>
+  plan.held.some((h) => h.reason === "waiting" && !busy?.has(h.agent));
+
+/**
+ * How long until the next look. `retry`: milliseconds until something may be tried again; null: nothing is to be. `settling`:
+ * for how many looks in a row something has been on its way; each doubles the pause.
+ */
+export function untilNext(interval: number, retry: number | null, settling: number): number {
+  const soon = settling > 0 ? SETTLING_MS * 2 ** Math.min(settling - 1, 20) : interval;
+  return Math.max(0, Math.min(interval, soon, retry ?? interval));
+}
+
+const SETTLING_MS = 1000;
