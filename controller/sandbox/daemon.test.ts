@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { FaultRule } from "./faults.ts";
 import { acquire } from "./lock.ts";
-import { removeTree } from "./remove-tree.ts";
-import { type Ran, until, World } from "./test-world.ts";
+import { removeTree } from "./instances/remove-tree.ts";
+import { type Ran, until, World } from "./testing/test-world.ts";
 
 let world: World;
 before(() => {

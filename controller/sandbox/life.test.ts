@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { isolation } from "./guest/isolation.ts";
 import { members } from "./guest/members.ts";
 import { lives, signal } from "./processes.ts";
-import { until, World } from "./test-world.ts";
+import { until, World } from "./testing/test-world.ts";
 
 const SERVICE = `[Unit]
 Description=A runtime

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // Multipass's command line over folders and processes of this machine: no virtual machine, the same conversation.
-import { parseArguments } from "./arguments.ts";
+import { parseArguments } from "./frontend/arguments.ts";
 import { logCall } from "./call-log.ts";
-import { commandName, loadCommand } from "./command-table.ts";
+import { commandName, loadCommand } from "./frontend/command-table.ts";
 import { type CallFault, openCall } from "./daemon.ts";
 import { Exit, Refusal, usage } from "./failure.ts";
-import { write } from "./output.ts";
+import { write } from "./frontend/output.ts";
 
 const EXEC_HINT = `
 

@@ -1,12 +1,17 @@
 // Replays what was recorded with Multipass 1.16.3: same exit codes, same words, same JSON.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FIRST_SESSION, SNAPSHOTS_AND_CLONES } from "./replay-first-session.ts";
-import { NO_DAEMON, REFUSALS } from "./replay-refusals.ts";
-import { LAUNCHING, LAUNCHING_TWO, SUSPENDED_AND_DELAYED, TOO_SLOW } from "./replay-second-session.ts";
-import { play, prepareWorld, RECORDINGS } from "./replay-run.ts";
-import type { Scenario } from "./replay-steps.ts";
-import { MOUNTS_AND_STATES, TIMEOUTS } from "./replay-third-session.ts";
+import { FIRST_SESSION, SNAPSHOTS_AND_CLONES } from "./testing/replay-first-session.ts";
+import { NO_DAEMON, REFUSALS } from "./testing/replay-refusals.ts";
+import {
+  LAUNCHING,
+  LAUNCHING_TWO,
+  SUSPENDED_AND_DELAYED,
+  TOO_SLOW,
+} from "./testing/replay-second-session.ts";
+import { play, prepareWorld, RECORDINGS } from "./testing/replay-run.ts";
+import type { Scenario } from "./testing/replay-steps.ts";
+import { MOUNTS_AND_STATES, TIMEOUTS } from "./testing/replay-third-session.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   FIRST_SESSION,

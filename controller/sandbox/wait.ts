@@ -1,9 +1,9 @@
 // How a client waits for a boot that goes on without it, outside the daemon's lock.
 import { collected, Refusal } from "./failure.ts";
-import { bootReport, type Instance, readInstance } from "./instance.ts";
-import { write } from "./output.ts";
+import { bootReport, type Instance, readInstance } from "./instances/instance.ts";
+import { write } from "./frontend/output.ts";
 import { lives, sleep } from "./processes.ts";
-import type { Spinner } from "./spinner.ts";
+import type { Spinner } from "./frontend/spinner.ts";
 
 const POLL_MS = 5;
 

@@ -1,7 +1,7 @@
 // The process that copies trees for the daemon: takes the lock, does one piece of work, says how it went.
 import { openCall } from "./daemon.ts";
 import { Refusal } from "./failure.ts";
-import { write } from "./output.ts";
+import { write } from "./frontend/output.ts";
 
 export type Work =
   | {
@@ -36,10 +36,14 @@ write(1, JSON.stringify(result));
 async function perform(): Promise<string> {
   switch (work.kind) {
     case "snapshot":
-      return (await import("./snapshots.ts")).takeSnapshot(work.instance, work.name, work.comment);
+      return (await import("./instances/snapshots.ts")).takeSnapshot(work.instance, work.name, work.comment);
     case "restore":
-      return (await import("./snapshots.ts")).restoreSnapshot(work.instance, work.snapshot, work.saveFirst);
+      return (await import("./instances/snapshots.ts")).restoreSnapshot(
+        work.instance,
+        work.snapshot,
+        work.saveFirst,
+      );
     case "clone":
-      return (await import("./cloning.ts")).cloneInstance(work.instance, work.name);
+      return (await import("./instances/cloning.ts")).cloneInstance(work.instance, work.name);
   }
 }

@@ -1,8 +1,8 @@
 // `alias`, `aliases`, `unalias`, `prefer`: the sandbox keeps no aliases; it says so where one would be made.
-import { type Command, FORMAT } from "../command.ts";
+import { type Command, FORMAT } from "../frontend/command.ts";
 import { DaemonDown, Exit } from "../failure.ts";
-import { formatOf } from "../format.ts";
-import { print, qtJson } from "../output.ts";
+import { formatOf } from "../frontend/format.ts";
+import { print, qtJson } from "../frontend/output.ts";
 
 const none = (summary: string): Command => ({
   options: [],

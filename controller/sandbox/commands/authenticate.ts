@@ -1,6 +1,6 @@
 // `authenticate`: every client of the sandbox is trusted already, so only the passphrase is checked.
 import { createHash } from "node:crypto";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { Exit, Refusal } from "../failure.ts";
 import { setting } from "../settings.ts";
 

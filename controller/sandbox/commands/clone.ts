@@ -1,8 +1,8 @@
 // `clone`: copies a stopped instance.
 import { inBackground } from "../background.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { usage } from "../failure.ts";
-import { withSpinner } from "../spinner.ts";
+import { withSpinner } from "../frontend/spinner.ts";
 
 export const clone: Command = {
   options: [

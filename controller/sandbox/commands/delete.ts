@@ -1,15 +1,15 @@
 // `delete` and `purge`: instances become deleted, or are gone; snapshots are only ever gone.
 import { mkdirSync, renameSync } from "node:fs";
-import type { Arguments, Command } from "../command.ts";
+import type { Arguments, Command } from "../frontend/command.ts";
 import type { Call } from "../daemon.ts";
 import { collected, Refusal, unhandled, usage } from "../failure.ts";
 import { pullPlug, switchOff } from "../guest/power.ts";
-import { type Instance, powerState, update } from "../instance.ts";
-import { allInstances, findInstance, missing } from "../instances.ts";
-import { badFormat, isMalformed, splitName } from "../names.ts";
+import { type Instance, powerState, update } from "../instances/instance.ts";
+import { allInstances, findInstance, missing } from "../instances/instances.ts";
+import { badFormat, isMalformed, splitName } from "../instances/names.ts";
 import { inState, instanceDir, snapshotDir } from "../paths.ts";
-import { askYesNo } from "../prompt.ts";
-import { removeTree } from "../remove-tree.ts";
+import { askYesNo } from "../frontend/prompt.ts";
+import { removeTree } from "../instances/remove-tree.ts";
 
 export const remove: Command = {
   options: [

@@ -1,14 +1,14 @@
 // `exec` and `shell`: run a program in an instance, which is started for it where need be.
-import type { Arguments, Command } from "../command.ts";
+import type { Arguments, Command } from "../frontend/command.ts";
 import type { Call } from "../daemon.ts";
 import { collected, Exit, Refusal, usage } from "../failure.ts";
 import { isolation } from "../guest/isolation.ts";
 import { hostWord } from "../guest/program.ts";
 import { runInGuest } from "../guest/run.ts";
-import { type Instance, powerState } from "../instance.ts";
-import { findInstance, isDeleted, missing } from "../instances.ts";
-import { readTimeout } from "../launch-request.ts";
-import { write } from "../output.ts";
+import { type Instance, powerState } from "../instances/instance.ts";
+import { findInstance, isDeleted, missing } from "../instances/instances.ts";
+import { readTimeout } from "../instances/launch-request.ts";
+import { write } from "../frontend/output.ts";
 import { guestRoot } from "../paths.ts";
 import { primaryName } from "../settings.ts";
 

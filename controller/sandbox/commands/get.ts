@@ -1,8 +1,8 @@
 // `get`: one setting, or the names of all.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { DaemonDown, Exit, logLine, usage } from "../failure.ts";
-import { getInstanceSetting, instanceKeys } from "../instance-settings.ts";
-import { print, write } from "../output.ts";
+import { getInstanceSetting, instanceKeys } from "../instances/instance-settings.ts";
+import { print, write } from "../frontend/output.ts";
 import { isSetting, SETTINGS, setting } from "../settings.ts";
 
 export const get: Command = {

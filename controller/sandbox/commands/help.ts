@@ -1,8 +1,8 @@
 // `help`: the list of commands, and the options of one.
-import { type CommandName, COMMAND_NAMES, commandName, loadCommand } from "../command-table.ts";
-import type { Command, Option } from "../command.ts";
+import { type CommandName, COMMAND_NAMES, commandName, loadCommand } from "../frontend/command-table.ts";
+import type { Command, Option } from "../frontend/command.ts";
 import { Exit } from "../failure.ts";
-import { print } from "../output.ts";
+import { print } from "../frontend/output.ts";
 
 const SUMMARIES: Readonly<Record<CommandName, string>> = {
   alias: "Create an alias",

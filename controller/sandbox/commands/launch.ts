@@ -1,22 +1,22 @@
 // `launch`: checks, makes the instance's record, starts its first boot, and waits.
 import { rmSync } from "node:fs";
-import { freeAddress } from "../addresses.ts";
-import type { Command } from "../command.ts";
+import { freeAddress } from "../instances/addresses.ts";
+import type { Command } from "../frontend/command.ts";
 import type { Call } from "../daemon.ts";
-import { duration } from "../durations.ts";
+import { duration } from "../frontend/durations.ts";
 import { Refusal } from "../failure.ts";
 import { writeJson } from "../files.ts";
 import { userDataFile } from "../guest/cloud-init.ts";
 import { type BootOrder, switchOn } from "../guest/power.ts";
-import { resolveImage } from "../images.ts";
-import { type Instance, preparation, readInstance } from "../instance.ts";
-import { IMAGE_HELP, LAUNCH_OPTIONS } from "../launch-options.ts";
-import { type LaunchRequest, readLaunchRequest } from "../launch-request.ts";
-import { isValidName } from "../names.ts";
+import { resolveImage } from "../instances/images.ts";
+import { type Instance, preparation, readInstance } from "../instances/instance.ts";
+import { IMAGE_HELP, LAUNCH_OPTIONS } from "../instances/launch-options.ts";
+import { type LaunchRequest, readLaunchRequest } from "../instances/launch-request.ts";
+import { isValidName } from "../instances/names.ts";
 import { instanceDir } from "../paths.ts";
-import { randomName } from "../random-name.ts";
-import { retrieve } from "../retrieval.ts";
-import { Spinner } from "../spinner.ts";
+import { randomName } from "../instances/random-name.ts";
+import { retrieve } from "../instances/retrieval.ts";
+import { Spinner } from "../frontend/spinner.ts";
 import { interfaces } from "./networks.ts";
 import { awaitLaunch } from "../wait.ts";
 
@@ -144,7 +144,7 @@ function check(request: LaunchRequest, name: string): void {
 
 async function mountAll(call: Call, request: LaunchRequest, name: string, spinner: Spinner): Promise<void> {
   if (request.mounts.length === 0) return;
-  const { addMount } = await import("../mounting.ts");
+  const { addMount } = await import("../instances/mounting.ts");
   for (const { source, target } of request.mounts) {
     spinner.stop();
     const path = await call.request(() => addMount(name, source, target, {}));

@@ -1,11 +1,11 @@
 // `list`: instances, or all their snapshots.
-import { type Command, FORMAT } from "../command.ts";
+import { type Command, FORMAT } from "../frontend/command.ts";
 import type { CallFault } from "../daemon.ts";
 import { usage } from "../failure.ts";
-import { type Format, formatOf } from "../format.ts";
-import { type Instance, type State, stateOf } from "../instance.ts";
-import { allInstances } from "../instances.ts";
-import { print, qtJson, tableRow } from "../output.ts";
+import { type Format, formatOf } from "../frontend/format.ts";
+import { type Instance, type State, stateOf } from "../instances/instance.ts";
+import { allInstances } from "../instances/instances.ts";
+import { print, qtJson, tableRow } from "../frontend/output.ts";
 
 interface Row {
   readonly ipv4: readonly string[];
@@ -37,7 +37,7 @@ export const list: Command = {
       const instances = allInstances();
       const withAddresses = !args.has("no-ipv4");
       if (withAddresses) {
-        const { reach } = await import("../reach.ts");
+        const { reach } = await import("../instances/reach.ts");
         await reach(instances);
       }
       return instances.map((instance) => row(instance, withAddresses));

@@ -1,10 +1,10 @@
 // `mount`: a folder of the host appears in instances.
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { usage } from "../failure.ts";
-import { addMount } from "../mounting.ts";
-import { Spinner } from "../spinner.ts";
+import { addMount } from "../instances/mounting.ts";
+import { Spinner } from "../frontend/spinner.ts";
 
 export const mount: Command = {
   options: [

@@ -1,8 +1,8 @@
 // `recover`: a deleted instance is a stopped one again.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { collected, usage } from "../failure.ts";
-import { update } from "../instance.ts";
-import { allInstances, findInstance, missing } from "../instances.ts";
+import { update } from "../instances/instance.ts";
+import { allInstances, findInstance, missing } from "../instances/instances.ts";
 
 export const recover: Command = {
   options: [{ long: "all", help: "Recover all deleted instances" }],

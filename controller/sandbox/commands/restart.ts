@@ -1,12 +1,12 @@
 // `restart`: a running instance goes down and comes up again.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { Refusal, usage } from "../failure.ts";
 import { switchOff, switchOn } from "../guest/power.ts";
-import { powerState } from "../instance.ts";
-import { operative } from "../instances.ts";
-import { readTimeout } from "../launch-request.ts";
+import { powerState } from "../instances/instance.ts";
+import { operative } from "../instances/instances.ts";
+import { readTimeout } from "../instances/launch-request.ts";
 import { primaryName } from "../settings.ts";
-import { withSpinner } from "../spinner.ts";
+import { withSpinner } from "../frontend/spinner.ts";
 import { awaitStarts } from "../wait.ts";
 import { bootOrder } from "./launch.ts";
 

@@ -1,11 +1,11 @@
 // `restore`: a stopped instance goes back to a snapshot.
 import { inBackground } from "../background.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { unhandled, usage } from "../failure.ts";
-import { isMalformed, splitName } from "../names.ts";
-import { askYesNo } from "../prompt.ts";
-import { restorable } from "../snapshots.ts";
-import { Spinner } from "../spinner.ts";
+import { isMalformed, splitName } from "../instances/names.ts";
+import { askYesNo } from "../frontend/prompt.ts";
+import { restorable } from "../instances/snapshots.ts";
+import { Spinner } from "../frontend/spinner.ts";
 
 export const restore: Command = {
   options: [{ long: "destructive", short: "d", help: "Discard the current state of the instance" }],

@@ -1,14 +1,14 @@
 // `set`: changes one setting; one of the daemon's own makes it start anew.
 import { createHash } from "node:crypto";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { goDown } from "../daemon.ts";
-import { duration } from "../durations.ts";
+import { duration } from "../frontend/durations.ts";
 import { Exit, Refusal, usage } from "../failure.ts";
-import { setInstanceSetting } from "../instance-settings.ts";
-import { isValidName } from "../names.ts";
-import { print } from "../output.ts";
+import { setInstanceSetting } from "../instances/instance-settings.ts";
+import { isValidName } from "../instances/names.ts";
+import { print } from "../frontend/output.ts";
 import { isSetting, type SettingKey, saveSetting } from "../settings.ts";
-import { Spinner } from "../spinner.ts";
+import { Spinner } from "../frontend/spinner.ts";
 
 export const set: Command = {
   options: [],

@@ -1,8 +1,8 @@
 // `snapshot`: keeps a copy of a stopped instance.
 import { inBackground } from "../background.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { usage } from "../failure.ts";
-import { withSpinner } from "../spinner.ts";
+import { withSpinner } from "../frontend/spinner.ts";
 
 export const snapshot: Command = {
   options: [

@@ -1,14 +1,14 @@
 // `start`: boots, resumes, or takes back a delayed shutdown.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import type { Call } from "../daemon.ts";
 import { collected, Refusal, usage } from "../failure.ts";
 import { resume, switchOn } from "../guest/power.ts";
-import { type Instance, powerState, update } from "../instance.ts";
-import { allInstances, findInstance } from "../instances.ts";
-import { readTimeout } from "../launch-request.ts";
+import { type Instance, powerState, update } from "../instances/instance.ts";
+import { allInstances, findInstance } from "../instances/instances.ts";
+import { readTimeout } from "../instances/launch-request.ts";
 import { signal } from "../processes.ts";
 import { primaryName } from "../settings.ts";
-import { Spinner } from "../spinner.ts";
+import { Spinner } from "../frontend/spinner.ts";
 import { awaitStarts } from "../wait.ts";
 import { bootOrder } from "./launch.ts";
 
@@ -30,8 +30,8 @@ export const start: Command = {
     const names = args.positional.length > 0 || all ? args.positional : [primaryName()];
     if (!all && args.positional.length === 0 && !findInstance(names[0] ?? "")) {
       const { launchInstance } = await import("./launch.ts");
-      const { readLaunchRequest } = await import("../launch-request.ts");
-      const { parseArguments } = await import("../arguments.ts");
+      const { readLaunchRequest } = await import("../instances/launch-request.ts");
+      const { parseArguments } = await import("../frontend/arguments.ts");
       return launchInstance(
         call,
         await readLaunchRequest(

@@ -1,12 +1,12 @@
 // `stop`: a normal shutdown, a delayed one, or the plug.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { Refusal, usage } from "../failure.ts";
 import { pullPlug, switchOff } from "../guest/power.ts";
-import { type Instance, powerState, update } from "../instance.ts";
-import { operative } from "../instances.ts";
+import { type Instance, powerState, update } from "../instances/instance.ts";
+import { operative } from "../instances/instances.ts";
 import { signal } from "../processes.ts";
 import { primaryName } from "../settings.ts";
-import { withSpinner } from "../spinner.ts";
+import { withSpinner } from "../frontend/spinner.ts";
 
 export const stop: Command = {
   options: [

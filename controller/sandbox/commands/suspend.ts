@@ -1,11 +1,11 @@
 // `suspend`: freezes what runs; anything else stays as it is, without a word.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { usage } from "../failure.ts";
 import { suspend as freeze } from "../guest/power.ts";
-import { powerState } from "../instance.ts";
-import { operative } from "../instances.ts";
+import { powerState } from "../instances/instance.ts";
+import { operative } from "../instances/instances.ts";
 import { primaryName } from "../settings.ts";
-import { withSpinner } from "../spinner.ts";
+import { withSpinner } from "../frontend/spinner.ts";
 
 export const suspend: Command = {
   options: [{ long: "all", help: "Suspend all instances" }],

@@ -1,9 +1,9 @@
 // `transfer`: files between the host and a running instance's tree.
-import type { Arguments, Command } from "../command.ts";
+import type { Arguments, Command } from "../frontend/command.ts";
 import { collected, logLine, Refusal, usage } from "../failure.ts";
-import { type Instance, powerState } from "../instance.ts";
-import { findInstance, isDeleted, missing } from "../instances.ts";
-import { download, TransferError, upload } from "../transferring.ts";
+import { type Instance, powerState } from "../instances/instance.ts";
+import { findInstance, isDeleted, missing } from "../instances/instances.ts";
+import { download, TransferError, upload } from "../instances/transferring.ts";
 
 interface Place {
   /** Undefined: a path of the host, or "-". */

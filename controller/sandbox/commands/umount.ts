@@ -1,7 +1,7 @@
 // `umount`: a folder of the host disappears from instances.
-import type { Command } from "../command.ts";
+import type { Command } from "../frontend/command.ts";
 import { usage } from "../failure.ts";
-import { removeMount } from "../mounting.ts";
+import { removeMount } from "../instances/mounting.ts";
 
 export const umount: Command = {
   options: [],

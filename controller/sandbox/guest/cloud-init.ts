@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { readJson, writeJson } from "../files.ts";
-import type { Instance } from "../instance.ts";
+import type { Instance } from "../instances/instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
 import { insideGuest } from "./inside.ts";
 import type { Isolation } from "./isolation.ts";

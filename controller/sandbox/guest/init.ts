@@ -1,9 +1,9 @@
 // An instance's first process: boots it, keeps its services running, and shuts it down. Arguments: the name and the boot's id.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { duration, heldPhases } from "../durations.ts";
+import { duration, heldPhases } from "../frontend/durations.ts";
 import { writeJson } from "../files.ts";
-import { type BootReport, type Instance, readInstance, reportFile } from "../instance.ts";
+import { type BootReport, type Instance, readInstance, reportFile } from "../instances/instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
 import { sleep } from "../processes.ts";
 import {

@@ -4,9 +4,16 @@ import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { waitInVain } from "../daemon.ts";
-import { duration } from "../durations.ts";
+import { duration } from "../frontend/durations.ts";
 import { Refusal } from "../failure.ts";
-import { type Boot, type Broken, bootReport, type Instance, powerState, update } from "../instance.ts";
+import {
+  type Boot,
+  type Broken,
+  bootReport,
+  type Instance,
+  powerState,
+  update,
+} from "../instances/instance.ts";
 import { instanceDir, program } from "../paths.ts";
 import { lives, markOf, sleep } from "../processes.ts";
 import { freeze, killAll, powerDown, thaw } from "./members.ts";

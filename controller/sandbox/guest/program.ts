@@ -1,7 +1,7 @@
 // How a program of an instance is started: in bubblewrap, or on the host inside the guest's folder.
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Instance } from "../instance.ts";
+import type { Instance } from "../instances/instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
 import { bwrapArguments, type Isolation } from "./isolation.ts";
 

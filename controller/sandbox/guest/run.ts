@@ -1,6 +1,6 @@
 // Runs one program of a client in a guest, with the client's own stdin, stdout and stderr.
 import { spawn } from "node:child_process";
-import type { Instance } from "../instance.ts";
+import type { Instance } from "../instances/instance.ts";
 import type { Isolation } from "./isolation.ts";
 import { guestProgram, UBUNTU } from "./program.ts";
 import { withTerminal } from "./terminal.ts";

@@ -1,7 +1,7 @@
 // The instance's services: which unit files there are, which are enabled, which run.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Instance } from "../instance.ts";
+import type { Instance } from "../instances/instance.ts";
 import { guestRoot } from "../paths.ts";
 import type { Isolation } from "./isolation.ts";
 import { guestProgram, ROOT, UBUNTU, type User } from "./program.ts";

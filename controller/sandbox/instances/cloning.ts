@@ -1,13 +1,13 @@
 // A clone: the same files under another name, with its own address and no snapshots.
 import { mkdirSync } from "node:fs";
 import { copyTree } from "./copy-tree.ts";
-import { Refusal } from "./failure.ts";
-import { readUserData, userDataFile } from "./guest/cloud-init.ts";
-import { writeJson } from "./files.ts";
+import { Refusal } from "../failure.ts";
+import { readUserData, userDataFile } from "../guest/cloud-init.ts";
+import { writeJson } from "../files.ts";
 import { requireOff, readInstance, saveInstance, update } from "./instance.ts";
 import { freeAddress } from "./addresses.ts";
 import { isValidName } from "./names.ts";
-import { guestRoot, instanceDir } from "./paths.ts";
+import { guestRoot, instanceDir } from "../paths.ts";
 import { removeTree } from "./remove-tree.ts";
 import { single } from "./snapshots.ts";
 

@@ -1,5 +1,5 @@
 // For the replay test: what a scenario is made of.
-import type { FaultRule } from "./faults.ts";
+import type { FaultRule } from "../faults.ts";
 import type { RunOptions, World } from "./test-world.ts";
 
 export interface Step {

@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { killAll } from "./guest/members.ts";
-import type { BootReport, Instance } from "./instance.ts";
-import { program, STATE_DIR_VARIABLE } from "./paths.ts";
-import { removeTree } from "./remove-tree.ts";
+import { dirname, join } from "node:path";
+import { killAll } from "../guest/members.ts";
+import type { BootReport, Instance } from "../instances/instance.ts";
+import { program, STATE_DIR_VARIABLE } from "../paths.ts";
+import { removeTree } from "../instances/remove-tree.ts";
 
 export interface RunOptions {
   readonly stdin?: string;
@@ -42,7 +42,7 @@ export class World {
   run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
     const env: NodeJS.ProcessEnv = { ...process.env };
     for (const name of Object.keys(env)) if (/^(VM_AGENT_SANDBOX|MULTIPASS)/.test(name)) delete env[name];
-    const child = spawn(process.execPath, [program(import.meta.dirname, "main"), ...args], {
+    const child = spawn(process.execPath, [program(dirname(import.meta.dirname), "main"), ...args], {
       cwd: options.cwd ?? this.home,
       env: { ...env, [STATE_DIR_VARIABLE]: this.state, TZ: "UTC", ...this.env, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],

@@ -1,8 +1,8 @@
 // All instances, and the checks on names that most commands begin with.
 import { readdirSync } from "node:fs";
-import { collected } from "./failure.ts";
+import { collected } from "../failure.ts";
 import { type Instance, preparation, readInstance } from "./instance.ts";
-import { instancesDir } from "./paths.ts";
+import { instancesDir } from "../paths.ts";
 
 /** Every record, also of launches in preparation. */
 export function allRecords(): readonly Instance[] {

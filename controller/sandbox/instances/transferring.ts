@@ -2,9 +2,9 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { copyTree } from "./copy-tree.ts";
-import { insideGuest } from "./guest/inside.ts";
-import { write } from "./output.ts";
-import { guestRoot } from "./paths.ts";
+import { insideGuest } from "../guest/inside.ts";
+import { write } from "../frontend/output.ts";
+import { guestRoot } from "../paths.ts";
 import { removeTree } from "./remove-tree.ts";
 
 export class TransferError extends Error {}

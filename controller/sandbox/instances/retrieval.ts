@@ -1,10 +1,10 @@
 // The first launch of an image fetches it: the figures that Multipass prints meanwhile (recording 030_launch_bad_hash), as fast as a fault wants.
 import { existsSync } from "node:fs";
-import { writeJson } from "./files.ts";
-import { CLEAR, write } from "./output.ts";
-import { inState } from "./paths.ts";
-import { sleep } from "./processes.ts";
-import { Spinner } from "./spinner.ts";
+import { writeJson } from "../files.ts";
+import { CLEAR, write } from "../frontend/output.ts";
+import { inState } from "../paths.ts";
+import { sleep } from "../processes.ts";
+import { Spinner } from "../frontend/spinner.ts";
 
 /** Figures of one download. */
 const FIGURES = 20;

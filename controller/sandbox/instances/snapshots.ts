@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { copyTree } from "./copy-tree.ts";
-import { Refusal } from "./failure.ts";
+import { Refusal } from "../failure.ts";
 import { type Instance, requireOff, type Snapshot, update } from "./instance.ts";
 import { findInstance, isDeleted, missing } from "./instances.ts";
 import { isValidName } from "./names.ts";
-import { guestRoot, snapshotDir } from "./paths.ts";
+import { guestRoot, snapshotDir } from "../paths.ts";
 import { removeTree } from "./remove-tree.ts";
 
 /** Gives the snapshot's name. */

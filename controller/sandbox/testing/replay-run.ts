@@ -3,13 +3,13 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { isolation } from "./guest/isolation.ts";
+import { isolation } from "../guest/isolation.ts";
 import { canonical, launchWords, normalise, type Recording, shellWords } from "./replay-compare.ts";
 import type { Scenario, Step } from "./replay-steps.ts";
 import { type Ran, type RunOptions, until, World } from "./test-world.ts";
 
 const FILE = fileURLToPath(
-  new URL("../../../controller/sandbox/testdata/recordings-1.16.3.jsonl", import.meta.url),
+  new URL("../../../../controller/sandbox/testdata/recordings-1.16.3.jsonl", import.meta.url),
 );
 
 export const RECORDINGS: ReadonlyMap<string, Recording> = new Map(

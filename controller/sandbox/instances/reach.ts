@@ -1,7 +1,7 @@
 // Calls that look into running guests get stuck on one that stopped answering, and so does everybody after them.
-import { waitForGuest } from "./daemon.ts";
+import { waitForGuest } from "../daemon.ts";
 import { type Instance, powerState } from "./instance.ts";
-import { isFrozen, sleep } from "./processes.ts";
+import { isFrozen, sleep } from "../processes.ts";
 
 /** Comes back when every running guest among these answers. */
 export async function reach(instances: readonly Instance[]): Promise<void> {

@@ -1,9 +1,9 @@
 // Reads and checks `launch`'s arguments, in the client's order, before anything is asked of the daemon.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import type { Arguments } from "./command.ts";
-import { Exit, unhandled, usage } from "./failure.ts";
-import { BAD_SIZE, parseSize } from "./memory-size.ts";
+import type { Arguments } from "../frontend/command.ts";
+import { Exit, unhandled, usage } from "../failure.ts";
+import { BAD_SIZE, parseSize } from "../frontend/memory-size.ts";
 
 export interface LaunchRequest {
   readonly image: string;
@@ -101,8 +101,8 @@ const networkName = (text: string): string => /(?:^|,)name=([^,]*)/i.exec(text)?
 async function readUserData(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
   if (file === undefined) return {};
   const text = readCloudInit(file);
-  const { LineCounter, parseDocument } = await import("./yaml.ts");
-  const { dropQuotes } = await import("./yaml-writer.ts");
+  const { LineCounter, parseDocument } = await import("../frontend/yaml.ts");
+  const { dropQuotes } = await import("../frontend/yaml-writer.ts");
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.1", prettyErrors: false, lineCounter: lines });
   const error = document.errors[0];

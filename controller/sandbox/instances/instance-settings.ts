@@ -1,11 +1,11 @@
 // The settings below `local.<instance>`: sizes of instances, names and comments of snapshots.
 import { renameSync } from "node:fs";
-import { Refusal } from "./failure.ts";
+import { Refusal } from "../failure.ts";
 import { type Instance, powerState, preparation, readInstance, type Snapshot, update } from "./instance.ts";
 import { allInstances } from "./instances.ts";
-import { BAD_SIZE, humanSize, parseSize } from "./memory-size.ts";
+import { BAD_SIZE, humanSize, parseSize } from "../frontend/memory-size.ts";
 import { isValidName } from "./names.ts";
-import { snapshotDir } from "./paths.ts";
+import { snapshotDir } from "../paths.ts";
 
 const PROPERTIES = ["cpus", "memory", "disk", "bridged"] as const;
 type Property = (typeof PROPERTIES)[number];

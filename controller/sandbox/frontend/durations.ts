@@ -1,6 +1,6 @@
 // How long the pretended parts of an instance's life take. Short by default; the real work comes on top.
-import { readText } from "./files.ts";
-import { inState } from "./paths.ts";
+import { readText } from "../files.ts";
+import { inState } from "../paths.ts";
 
 /** Greater is faster: 1 boots in about 150 ms, 0.01 in 15 s. */
 export const SPEED_VARIABLE = "VM_AGENT_SANDBOX_SPEED";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Refusal } from "./failure.ts";
+import { Refusal } from "../failure.ts";
 
 export interface Release {
   /** The first is the key in `find`, the rest its aliases. */

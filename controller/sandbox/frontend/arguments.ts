@@ -1,6 +1,6 @@
 // Qt's command line conventions: --name value, --name=value, -n value, -nvalue, options anywhere before `--`.
 import type { Arguments, Option } from "./command.ts";
-import { usage } from "./failure.ts";
+import { usage } from "../failure.ts";
 
 const COMMON: readonly Option[] = [
   { long: "help", short: "h" },

@@ -2,10 +2,10 @@
 import { readdirSync, statSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { readText } from "./files.ts";
-import { residentBytes } from "./guest/members.ts";
+import { readText } from "../files.ts";
+import { residentBytes } from "../guest/members.ts";
 import type { Instance } from "./instance.ts";
-import { guestRoot } from "./paths.ts";
+import { guestRoot } from "../paths.ts";
 
 export interface RuntimeFacts {
   readonly cpus: number;

@@ -1,6 +1,6 @@
 // The --format option.
 import type { Arguments } from "./command.ts";
-import { usage } from "./failure.ts";
+import { usage } from "../failure.ts";
 
 export type Format = "table" | "json" | "csv" | "yaml";
 

@@ -1,12 +1,12 @@
 // Adds and removes mounts; they are bound into what starts in the guest from then on.
 import { existsSync, mkdirSync } from "node:fs";
 import { posix } from "node:path";
-import { collected, Refusal } from "./failure.ts";
-import { insideGuest } from "./guest/inside.ts";
+import { collected, Refusal } from "../failure.ts";
+import { insideGuest } from "../guest/inside.ts";
 import { type Instance, type Mount, powerState, update } from "./instance.ts";
 import { findInstance } from "./instances.ts";
 import { defaultTarget } from "./launch-request.ts";
-import { guestRoot } from "./paths.ts";
+import { guestRoot } from "../paths.ts";
 
 export interface MountOptions {
   readonly uids?: readonly string[];

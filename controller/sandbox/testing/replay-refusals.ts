@@ -1,5 +1,5 @@
 // For the replay test: no daemon, wrong arguments, images, help.
-import type { FaultRule } from "./faults.ts";
+import type { FaultRule } from "../faults.ts";
 import { prepare, replay, replayAll, type Scenario } from "./replay-steps.ts";
 
 const DOWN: readonly FaultRule[] = [{ command: "*", fault: "daemon-down" }];

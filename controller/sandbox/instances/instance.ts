@@ -1,10 +1,10 @@
 // What is known of one instance, and the state that follows from it.
 import { join } from "node:path";
-import { Refusal } from "./failure.ts";
-import type { GuestFault } from "./faults.ts";
-import { readJson, writeJson } from "./files.ts";
-import { instanceDir } from "./paths.ts";
-import { lives, type ProcessMark } from "./processes.ts";
+import { Refusal } from "../failure.ts";
+import type { GuestFault } from "../faults.ts";
+import { readJson, writeJson } from "../files.ts";
+import { instanceDir } from "../paths.ts";
+import { lives, type ProcessMark } from "../processes.ts";
 
 export type State =
   | "Running"

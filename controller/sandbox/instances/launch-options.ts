@@ -1,5 +1,5 @@
 // The options of `launch`, in the original's words.
-import type { Option } from "./command.ts";
+import type { Option } from "../frontend/command.ts";
 
 const SIZE = "Positive integers, in bytes, or decimals, with K, M, G suffix.";
 
