@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { renderUserData } from "../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../provisioning/runtime.ts";
-import type { System } from "../cli/system.ts";
+import type { System } from "../cli/system/system.ts";
 import { atMost, inTurns, type Row, timed } from "./measure.ts";
 import { bare, callsOf, converge, sandboxed } from "./sandboxed.ts";
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../base/exec.ts";
 import { readSettings, type Settings } from "../base/env.ts";
-import { createSystem, type System } from "../cli/system.ts";
+import { createSystem, type System } from "../cli/system/system.ts";
 import { sandboxExecutable } from "../drivers/select.ts";
 import { createFixture, type Fixture } from "../e2e/harness.ts";
 

@@ -9,7 +9,7 @@ import { endProcess, ownProcessEnd } from "../base/process-end.ts";
 import { exemptLoopback } from "../base/proxy.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 import { COMMANDS } from "./commands.ts";
-import { type Output, createOutput, reportError } from "./output.ts";
+import { type Output, createOutput, reportError } from "./output/output.ts";
 
 /** What every command gets. */
 export interface Invocation {
@@ -79,7 +79,7 @@ async function parsed(argv: readonly string[]): Promise<number> {
 async function withExecWords(argv: readonly string[], own: readonly string[]): Promise<readonly string[]> {
   const spec = own[0] === "exec" ? COMMANDS.find((c) => nameOf(c) === "exec") : undefined;
   if (spec === undefined) return argv;
-  const { execWords } = await import("./exec-words.ts");
+  const { execWords } = await import("./tasks/exec-words.ts");
   const flags = [...(spec.options ?? []), ...GLOBAL_OPTIONS].map(([text]) => text.split(" "));
   const takesValue = (flag: string) => flags.some(([name, value]) => name === flag && value !== undefined);
   return [...argv.slice(0, argv.length - own.length), "exec", ...execWords(own.slice(1), takesValue)];

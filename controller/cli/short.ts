@@ -1,5 +1,5 @@
 /** What `short.cjs` is made of: the commands of short-commands.ts, and the look at the instances begun before all else. */
-import { beginEarly } from "./early-world.ts";
+import { beginEarly } from "./system/early-world.ts";
 
 /** Commands that wait for Multipass whatever they are told. */
 const LOOK_FIRST: ReadonlySet<string> = new Set(["plan", "drift"]);

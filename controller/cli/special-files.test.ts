@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { SPECIAL_FILES, specialFiles } from "../base/testing/special-files.ts";
 import { loadTls } from "../base/tls.ts";
 import { readBackup } from "../store/backup.ts";
-import { readSavedPlan } from "./saved-plan.ts";
+import { readSavedPlan } from "./plan/saved-plan.ts";
 
 test("files that commands are given: a plan, a backup, a certificate", async (t) => {
   const { path, words } = await specialFiles(t);

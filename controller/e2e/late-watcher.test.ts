@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { FleetView } from "../../ui/client/types.ts";
 import { readSettings } from "../base/env.ts";
-import { fleetOrders } from "../cli/fleet-orders.ts";
+import { fleetOrders } from "../cli/system/fleet-orders.ts";
 import { BUILDER, settings } from "./fleets.ts";
 import { type Fixture, type Up, createFixture, until } from "./harness.ts";
 

@@ -3,8 +3,8 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../base/paths.ts";
 import { age } from "../../core/units.ts";
-import { CLOCK_NEXT, clockWords } from "../clock-alerts.ts";
-import { databasePath } from "../home.ts";
+import { CLOCK_NEXT, clockWords } from "../system/clock-alerts.ts";
+import { databasePath } from "../system/home.ts";
 import type { Check, Finding } from "./check.ts";
 import type { Patient, Stored } from "./patient.ts";
 

@@ -1,7 +1,7 @@
 /** `vm-agent doctor`: what this machine, Multipass and the fleet need, each with what was found and what to do. Changes nothing. */
 import { textWidth } from "../../views/text-width.ts";
 import { EXIT } from "../../base/errors.ts";
-import { type Output, type Role, table, counted } from "../output.ts";
+import { type Output, type Role, table, counted } from "../output/output.ts";
 import type { CommandRun } from "../run.ts";
 import { type Check, type CheckResult, type Finding, type Level, runChecks } from "./check.ts";
 import { clock } from "./clock.ts";

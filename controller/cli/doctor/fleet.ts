@@ -1,7 +1,7 @@
 /** Whether the fleet files can be used. */
 import { errorLine } from "../../fleet/errors.ts";
 import { allowedWords } from "../../fleet/trust.ts";
-import { counted, shownPath } from "../output.ts";
+import { counted, shownPath } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

@@ -4,7 +4,7 @@ import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bytes } from "../../core/units.ts";
 import { operatorTokenPath } from "../../hub/auth/operator-token.ts";
-import { shownPath } from "../output.ts";
+import { shownPath } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

@@ -1,6 +1,6 @@
 /** Whether a hub of this fleet runs, ended without tidying up, or another process controls the fleet. */
 import { currentHolder, isLocked } from "../../store/lock.ts";
-import { age } from "../output.ts";
+import { age } from "../output/output.ts";
 import type { Check } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

@@ -1,5 +1,5 @@
 /** Names: deleted instances that still hold one of ours, and instances of others that have one. */
-import { counted } from "../output.ts";
+import { counted } from "../output/output.ts";
 import type { Claim, DesiredAgent, ObservedInstance } from "../../core/types.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";

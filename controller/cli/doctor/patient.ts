@@ -16,11 +16,11 @@ import { createClockWatch } from "../../hub/observability/clock-watch.ts";
 import { findLosses } from "../../store/protection/find-losses.ts";
 import type { Loss } from "../../store/protection/loss.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
-import { type HubFile, databasePath, findHub, readHubFile } from "../home.ts";
+import { type HubFile, databasePath, findHub, readHubFile } from "../system/home.ts";
 import { reachedKey } from "../../store/keys.ts";
 import type { Store } from "../../store/store.ts";
-import { PORT_KEYS } from "../hub-ports.ts";
-import { AGENT_PORT_KEY, DRIVER_KEY } from "../world.ts";
+import { PORT_KEYS } from "../system/hub-ports.ts";
+import { AGENT_PORT_KEY, DRIVER_KEY } from "../system/world.ts";
 
 export interface DriverLook {
   readonly selection: Selection;

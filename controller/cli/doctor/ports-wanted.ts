@@ -3,7 +3,7 @@ import type { Settings } from "../../base/env.ts";
 import type { FleetSettings } from "../../core/types.ts";
 import { BIND_BRIDGES } from "../../hub/runtimes/addresses.ts";
 import type { Store } from "../../store/store.ts";
-import { agentPortsToTry, type PortUse, portChoice, portsToTry } from "../hub-ports.ts";
+import { agentPortsToTry, type PortUse, portChoice, portsToTry } from "../system/hub-ports.ts";
 
 export interface PortWanted {
   readonly what: PortUse;

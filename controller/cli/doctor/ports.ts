@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { BIND_BRIDGES, bridgeAddresses } from "../../hub/runtimes/addresses.ts";
-import { STEP } from "../hub-ports.ts";
+import { STEP } from "../system/hub-ports.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
 import type { Patient, RunningHub } from "./patient.ts";

@@ -4,7 +4,7 @@ import { statfs } from "node:fs/promises";
 import { freemem, homedir } from "node:os";
 import { bytes } from "../../core/units.ts";
 import type { Size } from "../../core/types.ts";
-import { counted } from "../output.ts";
+import { counted } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
 import type { Patient } from "./patient.ts";

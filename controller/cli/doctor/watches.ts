@@ -1,7 +1,7 @@
 /** Whether the kernel reports changes of files to this user, which a limit shared by all programs may prevent. */
 import { watch } from "node:fs";
 import { isWatchLimit } from "../../fleet/watch-files.ts";
-import { watchNext, watchWords } from "../watch-alerts.ts";
+import { watchNext, watchWords } from "../system/watch-alerts.ts";
 import type { Check } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

@@ -1,5 +1,5 @@
 /** An output whose lines are kept, so that a test reads what a person would. */
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 
 export interface Captured extends Output {
   readonly lines: string[];

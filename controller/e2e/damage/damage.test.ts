@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { databasePath } from "../../cli/home.ts";
+import { databasePath } from "../../cli/system/home.ts";
 import { lossWords } from "../../store/protection/loss.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import { createFixture, until } from "../harness.ts";

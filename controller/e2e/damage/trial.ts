@@ -14,11 +14,11 @@ import {
 import { join } from "node:path";
 import type { Settings } from "../../base/env.ts";
 import { toVmAgentError } from "../../base/errors.ts";
-import { audit } from "../../cli/audit.ts";
+import { audit } from "../../cli/commands/audit.ts";
 import { database } from "../../cli/doctor/database.ts";
 import { createPatient } from "../../cli/doctor/patient.ts";
-import { databasePath } from "../../cli/home.ts";
-import type { Output } from "../../cli/output.ts";
+import { databasePath } from "../../cli/system/home.ts";
+import type { Output } from "../../cli/output/output.ts";
 import { lossAlerts, lossWords } from "../../store/protection/loss.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Store } from "../../store/store.ts";

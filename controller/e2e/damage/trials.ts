@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { databasePath } from "../../cli/home.ts";
+import { databasePath } from "../../cli/system/home.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import { seeded } from "../kill/seeded.ts";
 import { type Acknowledged, copyHome, missingOf, runTrial, type Trial } from "./trial.ts";

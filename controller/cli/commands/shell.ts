@@ -1,0 +1,12 @@
+/** `vm-agent shell NAME`: a shell in a running instance, with this terminal's own input and output. */
+import { handOver } from "../../base/hand-over.ts";
+import type { CommandRun } from "../run.ts";
+import { mustRun } from "./running-instance.ts";
+import { openWorld } from "../system/world.ts";
+
+export const shell: CommandRun = async ({ settings, args }) => {
+  const name = args[0] ?? "";
+  await using world = await openWorld(settings, {});
+  const { file, args: first, env } = await mustRun(world, name);
+  return handOver(file, [...first, "shell", name], env);
+};

@@ -1,0 +1,62 @@
+/** What Ctrl-C and SIGTERM mean while tasks are watched: the first cancels all that still run, the second leaves them to themselves. */
+import type { Api } from "../../../ui/client/api.ts";
+import { type EndSignal, endProcess, onSignals } from "../../base/process-end.ts";
+import type { Output } from "../output/output.ts";
+
+const EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+export interface Signalled extends Disposable {
+  /** What the signal makes of the exit code; null: none came. */
+  readonly exit: number | null;
+  /** This task is watched from now on: one that was given while the signal came is cancelled, too. */
+  watch(id: string): void;
+  /** It is over, and nothing need be done about it. */
+  ended(id: string): void;
+}
+
+/** From before tasks are given, so that none is left behind by a signal in between, until it is disposed of. */
+export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output, "err">): Signalled {
+  const open = new Set<string>();
+  let exit: number | null = null;
+  const cancel = (id: string) =>
+    api.cancelTask(id).catch((error: unknown) => {
+      // One that is over by then cannot be cancelled, and is told of as it ended.
+      if (open.has(id)) output.err(`${id} was not cancelled: ${(error as Error).message}`);
+    });
+  const handle = (signal: EndSignal) => {
+    if (exit !== null) {
+      output.err(left([...open]));
+      void endProcess(EXIT[signal]);
+      return;
+    }
+    exit = EXIT[signal];
+    output.err(
+      open.size > 1
+        ? `cancelling ${open.size} tasks; again to leave them running`
+        : "cancelling the task; again to leave it running",
+    );
+    for (const id of open) void cancel(id);
+  };
+  const signals = onSignals(["SIGINT", "SIGTERM"], handle);
+  return {
+    get exit() {
+      return exit;
+    },
+    watch(id) {
+      open.add(id);
+      if (exit !== null) void cancel(id);
+    },
+    ended: (id) => void open.delete(id),
+    [Symbol.dispose]() {
+      signals[Symbol.dispose]();
+    },
+  };
+}
+
+function left(ids: readonly string[]): string {
+  const [only] = ids;
+  const how = "vm-agent tasks shows how";
+  if (ids.length === 1) return `left as it is; vm-agent cancel ${only} cancels it, ${how} it ends`;
+  const each = ids.map((id) => `\n  vm-agent cancel ${id}`).join("");
+  return `left as they are; ${how} they end, and these cancel them:${each}`;
+}

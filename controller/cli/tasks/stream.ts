@@ -1,0 +1,62 @@
+/** The output of a task as it comes, over lost connections. */
+import { createTerminalFilter } from "../../base/printable.ts";
+import { type Api, ApiError } from "../../../ui/client/api.ts";
+import type { TaskView as Task } from "../../../schemas/types.ts";
+import { gapBytes, gapText } from "../../../ui/client/output-text.ts";
+
+const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
+
+/** Where output goes. */
+export interface Sink {
+  write(data: string | Buffer, stream: "stdout" | "stderr"): void;
+  /** The text says how much was discarded between what was written and what follows. */
+  gap(text: string): void;
+}
+
+/** A pipe gets every byte; a terminal the text with its colours, and nothing else that a terminal obeys. */
+export function terminalSafe(): Sink {
+  const filters = { stdout: createTerminalFilter(), stderr: createTerminalFilter() };
+  return {
+    write: (data, name) => {
+      const to = process[name];
+      to.write(to.isTTY ? filters[name].push(data.toString()) : data);
+    },
+    gap: (text) => void process.stderr.write(`${text}\n`),
+  };
+}
+
+/** What a task of type file:read has read, byte for byte; null: it read nothing. */
+export function contentOf({ type, result }: Pick<Task, "type" | "result">): Buffer | null {
+  const { content, encoding } = result ?? {};
+  if (type !== "file:read" || typeof content !== "string") return null;
+  return Buffer.from(content, encoding === "base64" ? "base64" : "utf8");
+}
+
+/** Prints the output as it comes; a lost connection is taken up again where it broke. */
+export async function stream(
+  api: Api,
+  id: string,
+  quiet: boolean,
+  sink: Sink = terminalSafe(),
+): Promise<void> {
+  let last: string | null = null;
+  for (let tries = 0; ; tries++) {
+    try {
+      for await (const event of api.events(api.outputPath(id), last, AbortSignal.timeout(24 * 3600_000))) {
+        tries = 0;
+        if (event.id) last = event.id;
+        const chunk = event.data as { stream?: string; data?: string; encoding?: string; gap?: unknown };
+        if (typeof chunk?.data !== "string" || quiet) continue;
+        const missing = gapBytes(chunk.gap);
+        if (missing > 0) sink.gap(gapText(missing));
+        const data = chunk.encoding === "base64" ? Buffer.from(chunk.data, "base64") : chunk.data;
+        sink.write(data, chunk.stream === "stderr" ? "stderr" : "stdout");
+      }
+      const { task: now } = await api.getTask(id);
+      if (FINAL.has(now.state)) return;
+    } catch (error) {
+      if (error instanceof ApiError || tries >= 30) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
+    }
+  }
+}
