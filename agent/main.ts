@@ -1,8 +1,8 @@
 /** The runtime's program: arguments, files, signals and exit codes around one session with the hub. */
 import "./frugal.ts";
 import { realpathSync } from "node:fs";
-import { cloudInitResult } from "./cloud-init.ts";
-import { Channel } from "./channel.ts";
+import { cloudInitResult } from "./host/cloud-init.ts";
+import { Channel } from "./session/channel.ts";
 import {
   DEFAULT_TASKS,
   loadAddresses,
@@ -13,17 +13,17 @@ import {
   storeAddresses,
   storeCredential,
   storePushed,
-} from "./config.ts";
-import { createDiskWatch } from "./disk-watch.ts";
-import { bootId, bundleHash, createHealth, instanceId, provisionProblems } from "./facts.ts";
-import { errorMessage } from "./files.ts";
-import { candidates, readGateway } from "./gateway.ts";
-import { Journal } from "./journal.ts";
-import { Ledger } from "./ledger.ts";
-import { acquireLock } from "./lock.ts";
-import { createLog } from "./log.ts";
-import { openLogStore } from "./log-store.ts";
-import { createMailbox } from "./mailbox.ts";
+} from "./host/config.ts";
+import { createDiskWatch } from "./host/disk-watch.ts";
+import { bootId, bundleHash, createHealth, instanceId, provisionProblems } from "./host/facts.ts";
+import { errorMessage } from "./host/files.ts";
+import { candidates, readGateway } from "./session/gateway.ts";
+import { Journal } from "./tasks/journal.ts";
+import { Ledger } from "./tasks/ledger.ts";
+import { acquireLock } from "./host/lock.ts";
+import { createLog } from "./host/log.ts";
+import { openLogStore } from "./host/log-store.ts";
+import { createMailbox } from "./mail/mailbox.ts";
 import {
   GUEST_ROOT,
   guest,
@@ -35,12 +35,12 @@ import {
   SPOOL_DIR,
   STATE_DIR,
   UPGRADE_FILE,
-} from "./paths.ts";
-import { Session } from "./session.ts";
-import { Spool } from "./spool.ts";
-import { TaskRunner } from "./tasks.ts";
-import { createUpgrade, tryNewer } from "./upgrade.ts";
-import { accountFor, readSurroundings } from "./user.ts";
+} from "./host/paths.ts";
+import { Session } from "./session/session.ts";
+import { Spool } from "./tasks/spool.ts";
+import { TaskRunner } from "./tasks/tasks.ts";
+import { createUpgrade, tryNewer } from "./host/upgrade.ts";
+import { accountFor, readSurroundings } from "./tasks/user.ts";
 
 /** Put in by the build. */
 declare const RUNTIME_VERSION: string;

@@ -1,7 +1,7 @@
 /** For tests: a hub that speaks ARCHITECTURE.md's protocol, records every frame, and does what the test says. */
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Policy, PushedConfig } from "../wire.ts";
+import type { Policy, PushedConfig } from "../session/wire.ts";
 import { until } from "./until.ts";
 
 export interface Received {

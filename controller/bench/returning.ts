@@ -1,6 +1,6 @@
 /** Clients for the row "reconnect": each says a real hello, keeps the credential that it gets, and comes back by the runtime's own policy. */
 import WebSocket from "ws";
-import { delayAfter } from "../../agent/backoff.ts";
+import { delayAfter } from "../../agent/session/backoff.ts";
 import { type IdleOrder, factsOf, nameOf, nonceOf } from "./idle-server.ts";
 
 export interface Returning {

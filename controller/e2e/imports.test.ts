@@ -88,7 +88,7 @@ const TABLE: readonly Rule[] = [
     from: ["schemas/generated/", "schemas/validate-task.ts", "schemas/validator.ts"],
     types: [TYPES],
     node: true,
-    packages: ["ws @ agent/channel.ts", "esbuild @ agent/build.ts"],
+    packages: ["ws @ agent/session/channel.ts", "esbuild @ agent/build.ts"],
   },
   { files: "provisioning/", from: [], types: [TYPES, CORE_TYPES], node: true, packages: ["yaml"] },
   { files: "ui/client/", from: [TYPES, PRINTABLE] },

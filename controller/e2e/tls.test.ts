@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import WebSocket from "ws";
-import { pinnedConnection, splitPin } from "../../agent/pinned.ts";
+import { pinnedConnection, splitPin } from "../../agent/session/pinned.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { loadTls } from "../base/tls.ts";
 import { BUILDER, settings } from "./fleets.ts";

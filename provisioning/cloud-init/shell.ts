@@ -9,7 +9,7 @@ export function quote(text: string): string {
 
 /** Where failed commands of `provision.run` are written; the runtime reports the lines with its health. */
 export const PROVISION_ERRORS_PATH = "/var/lib/vm-agent/provision-errors";
-/** What the runtime remembers of cloud-init's errors (agent/paths.ts). */
+/** What the runtime remembers of cloud-init's errors (agent/host/paths.ts). */
 export const CLOUD_INIT_ERRORS_PATH = "/var/lib/vm-agent/cloud-init-errors.json";
 
 /** Before anything is written there. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createRedactor, SHORTEST_SECRET } from "../../../agent/redact.ts";
+import { createRedactor, SHORTEST_SECRET } from "../../../agent/tasks/redact.ts";
 import { packageRoot } from "../../base/paths.ts";
 import {
   parseInfo,

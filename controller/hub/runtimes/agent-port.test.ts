@@ -8,7 +8,7 @@ import { type NetworkInterfaceInfo, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { candidates } from "../../../agent/gateway.ts";
+import { candidates } from "../../../agent/session/gateway.ts";
 import { systemClock } from "../../base/clock.ts";
 import { createBus } from "../../base/events.ts";
 import { createMemoryStore } from "../../store/memory/memory.ts";
