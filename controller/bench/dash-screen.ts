@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApi } from "../../ui/client/api.ts";
-import { loadDashboard } from "../../ui/tui/load.ts";
+import { loadDashboard } from "../../ui/tui/app/load.ts";
 import { fakeTerminal } from "../../ui/tui/testing/terminal.ts";
 import { aFleet, anAgent } from "../../ui/web/testing/fleet.ts";
 

@@ -56,7 +56,7 @@ export interface OpenDashboard {
 /** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
 export async function openDashboard(options: OpenDashboard): Promise<void> {
   const { settings, output, api, where, hints = [], own, signal, executable, onQuit, faults } = options;
-  const { loadDashboard } = await import("../../../ui/tui/load.ts");
+  const { loadDashboard } = await import("../../../ui/tui/app/load.ts");
   const runDashboard = await loadDashboard();
   await runDashboard({
     api,

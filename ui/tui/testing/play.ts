@@ -1,13 +1,13 @@
 /** Keys typed one after the other on a screen that is none, and fleets to type them at. */
 import type { AgentView } from "../../client/types.ts";
-import { bodyOf } from "../bodies.ts";
-import type { Effect } from "../effects.ts";
-import { settled } from "../moves.ts";
-import type { Press } from "../press.ts";
-import { frameOf } from "../screen.ts";
-import { initialUi, type Ui } from "../state.ts";
-import { pressed } from "../update.ts";
-import type { World } from "../world.ts";
+import { bodyOf } from "../views/bodies.ts";
+import type { Effect } from "../app/effects.ts";
+import { settled } from "../input/moves.ts";
+import type { Press } from "../input/press.ts";
+import { frameOf } from "../views/screen.ts";
+import { initialUi, type Ui } from "../app/state.ts";
+import { pressed } from "../app/update.ts";
+import type { World } from "../app/world.ts";
 import { AT, worldAt } from "./scene.ts";
 
 const NAMES = [

@@ -2,7 +2,7 @@
 import { emptyModel, type Model, reduce } from "../../client/model.ts";
 import type { AgentView, FleetView, PlanView, TaskView } from "../../client/types.ts";
 import { aFleet, anAgent, aPlan, drifted } from "../../web/testing/fleet.ts";
-import type { World } from "../world.ts";
+import type { World } from "../app/world.ts";
 
 /** 2026-11-22 09:14:08 UTC. */
 export const AT = Date.UTC(2026, 10, 22, 9, 14, 8);
