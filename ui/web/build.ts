@@ -22,7 +22,7 @@ export async function buildWeb(): Promise<WebBundle> {
   const folder = join(root, "dist", "ui", "web");
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["ui/web/main.tsx"],
+    entryPoints: ["ui/web/app/main.tsx"],
     bundle: true,
     write: false,
     outfile: "dist/ui/web/app.js",
