@@ -1,8 +1,8 @@
 /** How long a command is silent: from its start to the first byte that it prints, less what Node itself takes to print one, and Multipass to answer. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { MAIN } from "../e2e/harness.ts";
-import { THREE } from "../e2e/fleets.ts";
+import { MAIN } from "../e2e/support/harness.ts";
+import { THREE } from "../e2e/support/fleets.ts";
 import { below, inTurns, type Line, median, type Row, short } from "./measure.ts";
 import { converged, listCall } from "./sandboxed.ts";
 

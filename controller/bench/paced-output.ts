@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createFixture, until } from "../e2e/harness.ts";
+import { createFixture, until } from "../e2e/support/harness.ts";
 
 const mebibytes = Number(process.argv[2] ?? 1024);
 const fixture = await createFixture({ "a.yaml": "kind: Agent\nname: agent-a\n" }, { upWithin: 120_000 });

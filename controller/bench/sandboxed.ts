@@ -5,7 +5,7 @@ import { run } from "../base/exec.ts";
 import { readSettings, type Settings } from "../base/env.ts";
 import { createSystem, type System } from "../cli/system/system.ts";
 import { sandboxExecutable } from "../drivers/select.ts";
-import { createFixture, type Fixture } from "../e2e/harness.ts";
+import { createFixture, type Fixture } from "../e2e/support/harness.ts";
 
 export interface Sandboxed {
   readonly fixture: Fixture;

@@ -11,8 +11,8 @@
  * and --no-opt (all within noise).
  */
 import { spawn } from "node:child_process";
-import { MAIN } from "../e2e/harness.ts";
-import { THREE } from "../e2e/fleets.ts";
+import { MAIN } from "../e2e/support/harness.ts";
+import { THREE } from "../e2e/support/fleets.ts";
 import { atMost, inTurns, type Row, timed } from "./measure.ts";
 import { converged, listCall } from "./sandboxed.ts";
 

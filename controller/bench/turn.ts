@@ -1,5 +1,5 @@
 /** The row "loop turn with nothing to do". */
-import { THREE } from "../e2e/fleets.ts";
+import { THREE } from "../e2e/support/fleets.ts";
 import { atMost, below, inTurns, median, type Row, timed } from "./measure.ts";
 import { bare, callsOf, converge, sandboxed } from "./sandboxed.ts";
 

@@ -1,5 +1,5 @@
 /** What is printed of a scenario that failed, so that a person far away sees why from the output alone. */
-import type { Fixture, Up } from "../harness.ts";
+import type { Fixture, Up } from "../support/harness.ts";
 import { type Call, listed } from "./call.ts";
 
 const INSIDE = [

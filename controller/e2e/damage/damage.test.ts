@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { databasePath } from "../../cli/system/home.ts";
 import { lossWords } from "../../store/protection/loss.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
-import { createFixture, until } from "../harness.ts";
+import { createFixture, until } from "../support/harness.ts";
 import { killAfter, runTrials } from "./trials.ts";
 
 const seed = Number(process.env.VM_AGENT_TEST_SEED ?? randomInt(2 ** 31));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import WebSocket from "ws";
 import { aConfig } from "../../hub/testing/hub.ts";
-import { MAIN } from "../harness.ts";
+import { MAIN } from "../support/harness.ts";
 import { type Chance, steeringText } from "./chance.ts";
 import { aHub, type Target } from "./server-targets.ts";
 

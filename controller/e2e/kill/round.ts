@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Guest } from "../../../agent/testing/guest.ts";
-import { until } from "../harness.ts";
+import { until } from "../support/harness.ts";
 import type { Point, Victim } from "./points.ts";
 import type { Answer, KillWorld } from "./world.ts";
 
