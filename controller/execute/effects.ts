@@ -20,9 +20,7 @@ import {
   sizeKey,
   vanishedKey,
 } from "../store/keys.ts";
-import type { LetInAgain, RuntimePort } from "./ports.ts";
-import type { SilenceWords } from "../runtimes/diagnosis.ts";
-import { LOOK_AFTER_MS } from "../runtimes/diagnoses.ts";
+import { LOOK_AFTER_MS, type LetInAgain, type RuntimePort, type SilenceWords } from "./ports.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetSnapshots } from "../observe/snapshots.ts";
 

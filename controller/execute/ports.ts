@@ -48,3 +48,15 @@ export interface RuntimePort {
    */
   revoke(agent: string): Promise<LetInAgain | null>;
 }
+
+/** Why a runtime is silent, as far as a look into its instance tells. */
+export interface SilenceWords {
+  /** What was found, the likeliest cause first; bounded, and without secrets. */
+  readonly found: string;
+  readonly next: string;
+  /** True: it will not come by itself, however long it is waited for. */
+  readonly conclusive: boolean;
+}
+
+/** A runtime says hello within seconds of its start; after this much of silence it is worth a look. */
+export const LOOK_AFTER_MS = 60_000;

@@ -3,11 +3,10 @@
  * it is not to be done any more. They are in the store, so that they outlive the process that they were given to.
  */
 import { createHash } from "node:crypto";
-import type { Action, Change, Claim, Desired, Held, HoldReason } from "../core/types.ts";
+import type { Action, Change, Claim, Desired, Held, HoldReason, Turn } from "../core/types.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Store } from "../store/store.ts";
 import { APPROVALS_KEY } from "../store/keys.ts";
-import type { Turn } from "./turn.ts";
 
 /** What the plan's guards hold only for want of an approval; nothing else of theirs is released by one. */
 const RELEASED: readonly HoldReason[] = ["prune-off", "data-loss"];

@@ -2,14 +2,13 @@
 import type { VmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../views/status.ts";
 import type { Holds } from "../core/holds.ts";
-import type { Change, Desired, Held, Instant } from "../core/types.ts";
+import type { Change, Desired, Held, Instant, Turn } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
 import { Proofs, type ProofDeps } from "../runtimes/ownership/proofs.ts";
 import { Images } from "../observe/images.ts";
 import { Installs, type PlannedInstall } from "../runtimes/installer.ts";
 import { correctedKey } from "../runtimes/remediation-key.ts";
 import { type PlannedRemedy, Remedies, type RemedyDeps } from "../runtimes/remediation-work.ts";
-import type { Turn } from "./turn.ts";
 import { Silences } from "../runtimes/diagnoses.ts";
 
 export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {

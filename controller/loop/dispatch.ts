@@ -1,12 +1,11 @@
 /** What may be begun now, in which order: changes of the plan, what a yes released, and remedies for silent runtimes. */
 import { withKeptInstances } from "../core/renames.ts";
-import type { Change, Desired, DesiredAgent, Instant, Plan } from "../core/types.ts";
+import type { Change, Desired, DesiredAgent, Instant, Plan, Turn } from "../core/types.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Care } from "./care.ts";
 import type { PlannedInstall } from "../runtimes/installer.ts";
 import type { KeyQueue } from "./queue.ts";
 import type { PlannedRemedy } from "../runtimes/remediation-work.ts";
-import type { Turn } from "./turn.ts";
 import type { Scope } from "./scope.ts";
 import { wantedKey } from "./in-flight.ts";
 

@@ -4,10 +4,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { withKeptInstances } from "../core/renames.ts";
-import type { Change, Claim, Desired, DesiredAgent, Policy } from "../core/types.ts";
+import type { Change, Claim, Desired, DesiredAgent, Policy, Turn } from "../core/types.ts";
 import type { Approvals } from "./approvals.ts";
 import { type Begin, runnable } from "./dispatch.ts";
-import { type Turn, type TurnOptions, decide } from "./turn.ts";
+import { type TurnOptions, decide } from "./turn.ts";
 import { Scope } from "./scope.ts";
 import { wantedKey } from "./in-flight.ts";
 

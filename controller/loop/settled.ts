@@ -1,6 +1,5 @@
 /** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
-import type { Change, Instant, InstanceState, Plan } from "../core/types.ts";
-import type { Turn } from "./turn.ts";
+import type { Change, InstanceState, Instant, Plan, Turn } from "../core/types.ts";
 
 export interface SettledOptions {
   /** Changes that the loop may begin, those that wait for others among them. */

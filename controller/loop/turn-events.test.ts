@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
-import type { Change, Held } from "../core/types.ts";
-import type { Turn } from "./turn.ts";
+import type { Change, Held, Turn } from "../core/types.ts";
 import { edit, settle, start } from "./simulation/running-loop.ts";
 import { createTurnEvents, driftOf } from "./turn-events.ts";
 

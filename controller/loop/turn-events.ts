@@ -1,7 +1,6 @@
 /** What a turn tells the rest of the product: its plan in numbers, how it ended, and what began to drift or to be held. */
 import type { Bus, EventMap } from "../base/events.ts";
-import type { Held, Plan } from "../core/types.ts";
-import type { Turn } from "./turn.ts";
+import type { Held, Plan, Turn } from "../core/types.ts";
 
 type Outcome = EventMap["reconciled"]["outcome"];
 

@@ -4,7 +4,8 @@ import { describe, it } from "node:test";
 import { agentOf, claimOf, policyOf } from "../core/testing/build.ts";
 import { desiredView } from "../core/diff/fields.ts";
 import { vanishedKey } from "../store/keys.ts";
-import { type Turn, type TurnOptions, reconcile } from "./turn.ts";
+import type { Turn } from "../core/types.ts";
+import { type TurnOptions, reconcile } from "./turn.ts";
 import { type Scene, createScene } from "./simulation/scene.ts";
 
 async function turn(scene: Scene, more: Partial<TurnOptions> = {}): Promise<Turn> {

@@ -2,16 +2,9 @@
 import { type Diff, diff, proves } from "../core/diff/diff.ts";
 import { type Holds, NO_HOLDS, withHolds } from "../core/holds.ts";
 import { plan } from "../core/plan.ts";
-import type { Claim, Desired, Held, Instant, Observed, Plan, Policy } from "../core/types.ts";
+import type { Claim, Desired, Held, Instant, Observed, Plan, Policy, Turn } from "../core/types.ts";
 import { vanishedKey } from "../store/keys.ts";
 import { type ObserveDeps, type ObserveOptions, observe } from "../observe/observe.ts";
-
-export interface Turn {
-  readonly observed: Observed;
-  readonly plan: Plan;
-  /** Agents that were worked on during the look: what it saw of them was our own half-done work, never drift. */
-  readonly busy?: ReadonlySet<string>;
-}
 
 export interface TurnOptions extends ObserveOptions {
   /** True for drift that a person wants to have corrected, although its document only warns of it. */

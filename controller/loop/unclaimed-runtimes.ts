@@ -1,9 +1,8 @@
 /** Names that the hub still lets in although nobody stands for them: their instance is gone, and no document wants them. */
 import { keptNames } from "../core/renames.ts";
-import type { Desired } from "../core/types.ts";
+import type { Desired, Turn } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import type { RuntimePort } from "../execute/ports.ts";
-import type { Turn } from "./turn.ts";
 
 /**
  * After a look. A name that a document wants keeps its tasks, and gets another credential when it is made anew; what is there

@@ -3,14 +3,13 @@ import { INSTALL_ARGV } from "../../provisioning/install-script.ts";
 import { silenceScript } from "../../provisioning/silence-script.ts";
 import { FLEET_DEFAULTS } from "../core/desired-values.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
-import type { Claim, Instant, RuntimeReading } from "../core/types.ts";
+import type { Claim, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { reaffirm } from "../execute/claims.ts";
 import { type InsideDeps, isClaimed, lookInside, runInside, strangerInside } from "./ownership/guest.ts";
-import type { RuntimePort } from "../execute/ports.ts";
-import type { Turn } from "../loop/turn.ts";
+import { LOOK_AFTER_MS, type RuntimePort, type SilenceWords } from "../execute/ports.ts";
 import { pause } from "./remediation.ts";
-import { type SilenceWords, hubAddresses, readSilence, silenceWords } from "./diagnosis.ts";
+import { hubAddresses, readSilence, silenceWords } from "./diagnosis.ts";
 
 export interface SilencesDeps extends InsideDeps {
   readonly store: Store;
@@ -22,8 +21,6 @@ export interface SilencesDeps extends InsideDeps {
 
 /** All that the script waits for, and a guest that is slow. Milliseconds. */
 const SILENCE_DEADLINE_MS = 75_000;
-/** A runtime says hello within seconds of its start; after this much of silence it is worth a look. */
-export const LOOK_AFTER_MS = 60_000;
 
 interface Looked {
   readonly nonce: string;

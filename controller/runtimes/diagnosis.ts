@@ -1,4 +1,5 @@
 /** What an instance answered when it was asked why its runtime is silent: read, and put into words for a condition. Pure. */
+import type { SilenceWords } from "../execute/ports.ts";
 import { printable } from "../base/printable.ts";
 import { type HubAddress, SILENCE_PARTS, type SilencePart } from "../../provisioning/silence-script.ts";
 
@@ -16,14 +17,6 @@ export interface Silence {
   readonly provision: readonly string[];
   readonly log: readonly string[];
   readonly hub: readonly { readonly address: string; readonly how: string }[];
-}
-
-export interface SilenceWords {
-  /** What was found, the likeliest cause first; bounded, and without secrets. */
-  readonly found: string;
-  readonly next: string;
-  /** True: it will not come by itself, however long it is waited for. */
-  readonly conclusive: boolean;
 }
 
 /** null: the end is missing, so the answer was cut off. */

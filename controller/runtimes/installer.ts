@@ -8,11 +8,10 @@ import { desiredView } from "../core/diff/fields.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
 import type { Bus } from "../base/events.ts";
-import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
+import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import type { RuntimePort } from "../execute/ports.ts";
-import type { Turn } from "../loop/turn.ts";
 import { pause } from "./remediation.ts";
 
 export interface InstallsDeps extends InstallDeps {

@@ -4,7 +4,7 @@ import { VmAgentError } from "../base/errors.ts";
 import { desiredView } from "../core/diff/fields.ts";
 import { isEmptyInside, proves } from "../core/ownership.ts";
 import { withKeptInstances } from "../core/renames.ts";
-import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading } from "../core/types.ts";
+import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import { type ApplyDeps, applyChange, stateOf } from "../execute/execute.ts";
 import { hasAnswered, noLongerWanted } from "../execute/interruptions.ts";
 import { reaffirm } from "../execute/claims.ts";
@@ -13,7 +13,6 @@ import { episodeKey } from "./remediation-key.ts";
 import { lookInside, runInside } from "./ownership/guest.ts";
 import type { Proofs } from "./ownership/proofs.ts";
 import { enrolAgain } from "./ownership/readopt.ts";
-import type { Turn } from "../loop/turn.ts";
 import { type Episode, type Remedy, episodeAfter, remedyOf, tried } from "./remediation.ts";
 
 export interface RemedyDeps extends ApplyDeps {

@@ -25,9 +25,12 @@ interface Rule {
 const TYPES = "schemas/types.ts";
 const CORE_TYPES = "controller/core/types.ts";
 const PRINTABLE = "controller/base/printable.ts";
-const TEXT_WIDTH = "controller/views/text-width.ts";
 const STORE = "controller/store/store.ts";
+const KEYS = "controller/store/keys.ts";
 const DRIVER = "controller/drivers/driver.ts";
+
+/** What every stage of a turn may use. */
+const STAGE = ["controller/base/", "controller/core/", "schemas/", "provisioning/", DRIVER, STORE, KEYS];
 
 const TABLE: readonly Rule[] = [
   { files: "schemas/types.ts", from: [], own: false },
@@ -38,12 +41,12 @@ const TABLE: readonly Rule[] = [
     node: true,
     packages: ["ajv", "json-schema-to-typescript"],
   },
-  { files: "controller/base/", from: [PRINTABLE], node: true },
+  { files: "controller/base/", from: [], node: true },
+  { files: "controller/core/", from: [], types: [TYPES], packages: ["fast-json-patch"] },
   {
-    files: "controller/core/",
-    from: [],
-    types: [TYPES],
-    packages: ["fast-json-patch", "string-width @ controller/views/text-width.ts"],
+    files: "controller/views/",
+    from: ["controller/core/", PRINTABLE],
+    packages: ["string-width @ controller/views/text-width.ts"],
   },
   // The parser needs the list of state words itself, not only its type.
   { files: "controller/drivers/", from: ["controller/base/", CORE_TYPES], node: true },
@@ -55,20 +58,47 @@ const TABLE: readonly Rule[] = [
     node: true,
     packages: ["ws", "prom-client"],
   },
+  // The stages of a turn: each may use those above it in this list, never those below.
   {
-    files: "controller/reconcile/",
-    from: ["controller/base/", "controller/core/", "schemas/", "provisioning/", DRIVER, STORE],
+    files: "controller/fleet/",
+    from: [...STAGE, "controller/views/text-width.ts"],
     node: true,
-    packages: ["yaml", "chokidar", "croner @ controller/observe/schedule.ts"],
+    packages: ["yaml", "chokidar"],
+  },
+  {
+    files: "controller/observe/",
+    from: STAGE,
+    node: true,
+    packages: ["croner @ controller/observe/schedule.ts"],
+  },
+  { files: "controller/execute/", from: [...STAGE, "controller/observe/"], node: true },
+  {
+    files: "controller/runtimes/",
+    from: [...STAGE, "controller/fleet/trust.ts", "controller/observe/", "controller/execute/"],
+    types: ["controller/fleet/", "controller/views/"],
+    node: true,
+  },
+  {
+    files: "controller/loop/",
+    from: [
+      ...STAGE,
+      "controller/views/",
+      "controller/fleet/",
+      "controller/observe/",
+      "controller/execute/",
+      "controller/runtimes/",
+    ],
+    node: true,
   },
   {
     files: "controller/http/",
     from: [
       "controller/base/",
       "controller/core/",
+      "controller/views/",
       "schemas/",
       "controller/hub/",
-      "controller/reconcile/",
+      "controller/loop/",
       STORE,
     ],
     node: true,
@@ -94,7 +124,7 @@ const TABLE: readonly Rule[] = [
   { files: "ui/client/", from: [TYPES, PRINTABLE] },
   {
     files: "ui/tui/",
-    from: ["ui/client/", TYPES, PRINTABLE, TEXT_WIDTH],
+    from: ["ui/client/", TYPES, PRINTABLE, "controller/views/text-width.ts"],
     node: true,
     packages: ["ink", "react"],
   },
@@ -121,11 +151,9 @@ interface Import {
   readonly kind: "value" | "type" | "dynamic";
 }
 
-/** Tests, their data and helpers, contracts and benchmarks may import anything, and nothing else may import them. */
+/** Tests, what they share and benchmarks may import anything, and nothing else may import them. */
 const isTest = (file: string): boolean =>
-  /\.test\.tsx?$|\/(testdata|testing)\/|\/contract\.ts$|\/(test|testing|replay)-[^/]+\.tsx?$/.test(file) ||
-  file.startsWith("controller/e2e/") ||
-  file.startsWith("controller/bench/");
+  /\.test\.tsx?$|\/(testing|simulation)\/|^controller\/(e2e|bench)\//.test(file);
 
 const sources: readonly string[] = ["controller", "agent", "schemas", "ui", "provisioning"]
   .filter((folder) => existsSync(join(root, folder)))

@@ -1,7 +1,6 @@
 /** What people want to be told of: each time that an agent becomes stalled, drifted or held, and not while it stays so. Pure. */
-import type { Instant } from "../../core/types.ts";
+import type { Instant, Turn } from "../../core/types.ts";
 import { driftOf, stuckOf } from "../turn-events.ts";
-import type { Turn } from "../turn.ts";
 
 export const NOTIFY_EVENTS = ["stalled", "drifted", "held"] as const;
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];

@@ -1,11 +1,10 @@
 /** Joins turns and addresses: after each look, whoever asked for it is told of what has begun. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
-import type { Desired } from "../../core/types.ts";
+import type { Desired, Turn } from "../../core/types.ts";
 import type { KeyValueStore } from "../../store/store.ts";
 import { type Failed, type Known, alertsOf, begun, sameAlerts } from "./notify.ts";
 import type { Sender } from "./send.ts";
-import type { Turn } from "../turn.ts";
 
 const KEY = "notified";
 

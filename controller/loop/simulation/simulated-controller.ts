@@ -1,9 +1,8 @@
 /** One controller of a simulation: the real Loop over the modelled Multipass, the memory store and the fake hub, watched by the rules. */
 import { type Bus, createBus } from "../../base/events.ts";
-import type { Change, Desired } from "../../core/types.ts";
+import type { Change, Desired, Turn } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
 import { Loop } from "../loop.ts";
-import type { Turn } from "../turn.ts";
 import type { Chance } from "./chance.ts";
 import { type FakeRuntimePort, type HubMemory, createFakeRuntimePort } from "./fake-runtime-port.ts";
 import { Life, mortal } from "./mortal.ts";

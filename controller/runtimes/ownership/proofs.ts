@@ -7,12 +7,11 @@ import type { Bus } from "../../base/events.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import { proves } from "../../core/ownership.ts";
 import { withKeptInstances } from "../../core/renames.ts";
-import type { Claim, Desired, DesiredAgent, Instant, InstanceState, Step } from "../../core/types.ts";
+import type { Claim, Desired, DesiredAgent, InstanceState, Instant, Step, Turn } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
 import { buryReplaced } from "../../observe/expired-claims.ts";
 import { type InsideDeps, isClaimed, lookInside, strangerInside } from "./guest.ts";
 import { type ReadoptDeps, takeBack } from "./readopt.ts";
-import type { Turn } from "../../loop/turn.ts";
 
 export interface OwnershipDeps {
   /** True for a nonce that this fleet made for this name, whatever the store remembers. */
