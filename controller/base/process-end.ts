@@ -34,9 +34,13 @@ export function endProcess(code: number): Promise<never> {
 }
 
 async function drained(): Promise<void> {
-  // The callback of a write comes after those of all writes before it, and also when the stream is broken.
+  // The callback of a write comes after those of all writes before it, and also when the stream is broken. What a command that is
+  // still at work writes after that is dropped: the end of the process would cut it within a line.
   const flushed = (stream: NodeJS.WriteStream) =>
-    new Promise<void>((resolve) => stream.write("", () => resolve()));
+    new Promise<void>((resolve) => {
+      stream.write("", () => resolve());
+      stream.write = () => true;
+    });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   // A write that failed is reported one turn later.
   await new Promise((resolve) => setImmediate(resolve));

@@ -50,6 +50,11 @@ describe("what every command ends with, by each exit path", { concurrency: 2 }, 
       isWhole(result.stderr);
     });
   }
+  it("what goes on to print is ended after a whole line", async () => {
+    const result = await run("goes-on", { meanwhile: (child) => child.kill("SIGINT") });
+    assert.deepEqual([result.code, result.signal], [130, null]);
+    assert.match(result.stdout, /x\n$/);
+  });
   it("a second signal ends one whose reader takes nothing", async () => {
     const { code, stdout } = await run("waits", {
       meanwhile: (child) => {

@@ -27,6 +27,15 @@ if (path !== undefined && process.argv[1]?.endsWith("exit-paths.js")) {
       await endProcess(reportError(new VmAgentError(parts), output, false));
       break;
     }
+    case "goes-on": {
+      // As a command that follows something and is not told of the end.
+      const goOn = (n: number): void => {
+        output.out(lineOf(n).padEnd(5000, "x"));
+        setImmediate(goOn, n + 1);
+      };
+      goOn(1);
+      break;
+    }
     case "crash":
       setImmediate(() => {
         throw new Error("a fault");
