@@ -51,6 +51,27 @@ async function filled(path: string, tasks = 50): Promise<void> {
 }
 
 describe("a database file", () => {
+  it("is read and written again after a crash that left a rollback journal", async () => {
+    const whole = freshPath();
+    await filled(whole, 3);
+    const db = new DatabaseSync(whole);
+    db.exec("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 2; BEGIN; DELETE FROM tasks");
+    const fill = db.prepare("INSERT INTO kv (key, json) VALUES (?, ?)");
+    // More than the cache holds, so that pages are in the file before the commit.
+    for (let i = 0; i < 200; i++) fill.run(`k${i}`, JSON.stringify("x".repeat(1000)));
+    for (const options of [{}, { readOnly: true }]) {
+      const path = freshPath();
+      copyFileSync(whole, path);
+      copyFileSync(`${whole}-journal`, `${path}-journal`);
+      const store = openStore(path, options);
+      assert.equal(store.tasks.open().length, 3);
+      assert.equal(store.kv.get("k0"), undefined);
+      await store.close();
+      assert.equal(existsSync(`${path}-journal`), false);
+    }
+    db.close();
+  });
+
   it("is private to its owner and remembers after a close", async () => {
     const path = freshPath();
     await filled(path, 3);

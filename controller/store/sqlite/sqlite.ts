@@ -61,6 +61,7 @@ export function openStore(path: string, options: OpenOptions = {}): Store {
 
 function open(path: string, options: OpenOptions): Store {
   const untouched = options.readOnly === true && options.untouched === true;
+  if (!untouched) rollBack(path);
   const file = untouched ? still(path) : path;
   if (options.readOnly === true) {
     inspect(path, file, true, untouched ? "quick" : "none");
@@ -85,6 +86,17 @@ function open(path: string, options: OpenOptions): Store {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** A crash before the file has its write-ahead log leaves a rollback journal, which a connection for reading cannot play back. */
+function rollBack(path: string): void {
+  if (!existsSync(`${path}-journal`) || !writable(path)) return;
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
+  try {
+    db.prepare("SELECT count(*) FROM sqlite_schema").get();
+  } finally {
+    db.close();
   }
 }
 
