@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { appendFileSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDir, readText, writeAtomic } from "./files.ts";
-import type { LogLine } from "./log.ts";
 import { isRecord } from "../session/wire.ts";
 
 /** Each of the two files. */
@@ -14,6 +13,13 @@ const PAGE_LINES = 500;
 const PAGE_BYTES = 200_000;
 /** Kept in memory too, for a disk that takes nothing. */
 const RECENT = 200;
+
+export interface LogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
 
 export interface NumberedLine extends LogLine {
   readonly seq: number;

@@ -1,12 +1,5 @@
 /** Plain lines on stdout for journald, numbered ones on disk, and the last of them for the hub's `log` frames. */
-import type { LogStore } from "./log-store.ts";
-
-export interface LogLine {
-  readonly level: "info" | "warn" | "error";
-  readonly message: string;
-  /** Milliseconds since the Unix epoch. */
-  readonly at: number;
-}
+import type { LogLine, LogStore } from "./log-store.ts";
 
 export interface Log {
   info(message: string): void;

@@ -7,7 +7,7 @@ import { readAddresses } from "./gateway.ts";
 import type { Outgoing } from "../mail/mailbox.ts";
 import { Outbox } from "./outbox.ts";
 import { DEFAULT_POLICY, readPolicy } from "./policy.ts";
-import { SUPPORTED } from "../tasks/request.ts";
+import { SUPPORTED } from "../tasks/parse-task.ts";
 import type { Report } from "../host/upgrade.ts";
 import type { SessionDeps } from "./ports.ts";
 import {

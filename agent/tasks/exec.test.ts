@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { execute } from "./exec.ts";
 import { TaskOutput } from "./output.ts";
-import { parseTask } from "./request.ts";
+import { parseTask } from "./parse-task.ts";
 import { findAccount, identity, readSurroundings } from "./user.ts";
 
 const around = readSurroundings(false);

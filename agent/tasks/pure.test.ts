@@ -12,7 +12,7 @@ import { type OutputPiece, TaskOutput } from "./output.ts";
 import { guest } from "../host/paths.ts";
 import { parseStat } from "./processes.ts";
 import { createRedactor, SHORTEST_SECRET } from "./redact.ts";
-import { parseTask } from "./request.ts";
+import { parseTask } from "./parse-task.ts";
 import { fit, summarise } from "./result.ts";
 import { identity, isMapped, type Surroundings } from "./user.ts";
 import { cutAt, encodeBytes, incompleteTail } from "./utf8.ts";

@@ -7,7 +7,8 @@ import type { Ledger } from "./ledger.ts";
 import type { Log } from "../host/log.ts";
 import type { TaskOutput } from "./output.ts";
 import type { Grace } from "./processes.ts";
-import { parseTask, type Request, sudoDenied } from "./request.ts";
+import { parseTask } from "./parse-task.ts";
+import { type Request, sudoDenied } from "./request.ts";
 import { fileBytes, fit, outputFor, respond } from "./result.ts";
 import { type Identity, identity, type Surroundings } from "./user.ts";
 import {

@@ -1,6 +1,7 @@
 /** The only place of the controller that spawns a program: argument array in, a result as data out, no word of it ever read as shell text, never a rejection. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
+import type { ExecResult } from "./exec-result.ts";
 import { wholeInput } from "./whole-input.ts";
 import { withheld } from "./withheld.ts";
 
@@ -23,24 +24,6 @@ export interface RunOptions {
   readonly onStdout?: (text: string) => void;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly killGraceMs?: number;
-}
-
-export interface ExecResult {
-  readonly argv: readonly string[];
-  /** null: ended by a signal, or never started. */
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly durationMs: number;
-  /** Our deadline passed and the group was ended. */
-  readonly timedOut: boolean;
-  /** The caller's signal fired and the group was ended. */
-  readonly aborted: boolean;
-  /** A stream was longer than `maxOutputBytes`; its beginning is kept. */
-  readonly truncated: boolean;
-  /** The program could not be started: `code` as of errno, e.g. ENOENT. */
-  readonly spawnError?: { readonly code: string; readonly message: string };
 }
 
 export type Run = (file: string, args: readonly string[], options?: RunOptions) => Promise<ExecResult>;

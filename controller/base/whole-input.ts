@@ -4,7 +4,7 @@
  * that for its end: `multipass launch` makes an instance of half of the user data, or of none (CONTRACT section 8).
  */
 import { randomBytes } from "node:crypto";
-import type { ExecResult } from "./exec.ts";
+import type { ExecResult } from "./exec-result.ts";
 
 /**
  * For any POSIX shell, whose variable holds the input; it is constant, and the program's words are positional parameters, so

@@ -1,5 +1,17 @@
 /** What the command table says of each command, and the options that all of them have. */
-import type { CommandRun } from "./run.ts";
+import type { Settings } from "../base/env.ts";
+import type { Output } from "./output/output.ts";
+
+/** What every command gets. */
+export interface Invocation {
+  readonly settings: Settings;
+  readonly output: Output;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly version: string;
+}
+
+export type CommandRun = (invocation: Invocation) => Promise<number>;
 
 export interface CommandSpec {
   /** Name and arguments in commander's notation. */

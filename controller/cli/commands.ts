@@ -312,7 +312,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "a script by which bash, zsh or fish completes commands, options and names",
     passThrough: true,
     example: ["vm-agent completion bash"],
-    load: async () => (await import("./completion/completion.ts")).completion,
+    load: async () => (await import("./completion/completion.ts")).completionOf(COMMANDS),
   },
   {
     usage: "version",

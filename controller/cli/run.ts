@@ -2,25 +2,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { type Flags, type Settings, currentFolder, readSettings, wantsColor } from "../base/env.ts";
+import { type Flags, currentFolder, readSettings, wantsColor } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
 import { endProcess, ownProcessEnd } from "../base/process-end.ts";
 import { exemptLoopback } from "../base/proxy.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 import { COMMANDS } from "./commands.ts";
-import { type Output, createOutput, reportError } from "./output/output.ts";
-
-/** What every command gets. */
-export interface Invocation {
-  readonly settings: Settings;
-  readonly output: Output;
-  readonly args: readonly string[];
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly version: string;
-}
-
-export type CommandRun = (invocation: Invocation) => Promise<number>;
+import { createOutput, reportError } from "./output/output.ts";
 
 /** Runs the command and ends the process with its exit code. */
 export async function runCommand(argv: readonly string[]): Promise<never> {

@@ -1,6 +1,6 @@
 /** Why a change is wanted, what it costs, and what goes with it: sentences for people. */
 import type { Cell } from "./actions.ts";
-import type { AgentCase } from "./diff/diff-agent.ts";
+import type { AgentCase } from "./diff/agent-case.ts";
 import { HOW, type Field } from "./diff/fields.ts";
 import { keptNote } from "./renames.ts";
 import type { Action, Cause, DesiredAgent, Inside, Restore } from "./types.ts";

@@ -1,7 +1,8 @@
 /** Output that was discarded is a gap: in the stream, after a resume, in ranges of lines, after a restart of the hub, and at the end. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { createApi, type ServerEvent } from "../../ui/client/api.ts";
+import { createApi } from "../../ui/client/api.ts";
+import type { ServerEvent } from "../../ui/client/transport.ts";
 import { until } from "../hub/testing/hub.ts";
 import type { Limits } from "../hub/limits.ts";
 import { createMemoryStore } from "../store/memory/memory.ts";

@@ -1,9 +1,16 @@
 /** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows absent what a former one showed present. */
+import type { Clock } from "../base/clock.ts";
+import type { Bus } from "../base/events.ts";
 import { proves } from "../core/ownership.ts";
 import type { Claim, RuntimeReading } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { goneKey, listedKey, sizeKey, vanishedKey } from "../store/keys.ts";
-import type { ObserveDeps, ObserveOptions } from "./observe.ts";
+
+interface Deps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly bus: Bus;
+}
 
 /** `claims` and `runtimes` as they were before the list was asked for; `names`: what it showed. */
 export interface Sight {
@@ -18,9 +25,9 @@ export interface Sight {
  * its claim dies only if it was there before: listed by a former look, or heard by its runtime's own nonce.
  */
 export async function bury(
-  deps: ObserveDeps,
+  deps: Deps,
   { claims: before, runtimes, names }: Sight,
-  options: ObserveOptions,
+  options: { readonly fence: number | null; readonly busy: ReadonlySet<string> },
 ): Promise<{ readonly alive: readonly Claim[]; readonly vanished: readonly string[] }> {
   const { store } = deps;
   const { fence } = options;
@@ -68,12 +75,7 @@ export async function bury(
  * Another instance has the name: the one that the claim stands for is gone, and was replaced between two looks. Nothing is
  * touched; from now on the name is a stranger's.
  */
-export async function buryReplaced(
-  deps: Pick<ObserveDeps, "store" | "bus" | "clock">,
-  claim: Claim,
-  why: string,
-  fence: number,
-): Promise<void> {
+export async function buryReplaced(deps: Deps, claim: Claim, why: string, fence: number): Promise<void> {
   const { store, bus, clock } = deps;
   await store.claims.put(claim, fence);
   await store.kv.put(vanishedKey(claim.name), { at: clock.now() });

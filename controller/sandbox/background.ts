@@ -1,7 +1,8 @@
 // Long work belongs to the daemon, not to the client: it runs in a process of its own that goes on when the client is killed.
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { type Call, checkAddress, dieAfterwards } from "./daemon.ts";
+import type { Call } from "./call.ts";
+import { checkAddress, dieAfterwards } from "./daemon.ts";
 import { Refusal } from "./failure.ts";
 import { inState, program, stateDir } from "./paths.ts";
 import type { Work, WorkResult } from "./worker.ts";

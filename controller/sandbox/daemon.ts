@@ -4,25 +4,8 @@ import { DaemonDown, Exit } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { acquire } from "./lock.ts";
 import { inState } from "./paths.ts";
+import type { Call, CallFault } from "./call.ts";
 import { isFrozen, type ProcessMark, sleep } from "./processes.ts";
-
-/** A running command's way to the daemon. */
-export interface Call {
-  /** The canonical name of the command. */
-  readonly command: string;
-  /** What a fault rule asked for, if this call was chosen. */
-  readonly fault: CallFault | undefined;
-  /** Runs one request: alone, after those that came before. */
-  request<T>(work: () => T | Promise<T>): Promise<T>;
-}
-
-export interface CallFault {
-  readonly fault: string;
-  readonly ms: number;
-  readonly message: string | undefined;
-  /** Pattern of the instances that it concerns. */
-  readonly name: string;
-}
 
 const lockDir = (): string => inState("daemon");
 const busyFile = (): string => inState("daemon", "busy");

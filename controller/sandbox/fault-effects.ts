@@ -1,5 +1,5 @@
 // What the faults do; those that concern a guest's boot or the rows of an answer are carried out where these are made.
-import type { Call, CallFault } from "./daemon.ts";
+import type { Call, CallFault } from "./call.ts";
 import { collected, DaemonDown, Exit, logLine, Refusal } from "./failure.ts";
 import { cutAnswersShort, write } from "./frontend/output.ts";
 import { sleep } from "./processes.ts";

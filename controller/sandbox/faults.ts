@@ -1,6 +1,6 @@
 // Scripted faults: which rule, if any, a call meets. The same seed and calls give the same faults, whatever the calls' interleaving.
 import { createHash } from "node:crypto";
-import type { CallFault } from "./daemon.ts";
+import type { CallFault } from "./call.ts";
 import { readJson, readText, writeJson } from "./files.ts";
 import { acquire } from "./lock.ts";
 import { inState } from "./paths.ts";

@@ -2,8 +2,10 @@
 // Multipass's command line over folders and processes of this machine: no virtual machine, the same conversation.
 import { parseArguments } from "./frontend/arguments.ts";
 import { logCall } from "./call-log.ts";
-import { commandName, loadCommand } from "./frontend/command-table.ts";
-import { type CallFault, openCall } from "./daemon.ts";
+import { commandName } from "./frontend/command-names.ts";
+import { loadCommand } from "./frontend/command-table.ts";
+import type { CallFault } from "./call.ts";
+import { openCall } from "./daemon.ts";
 import { Exit, Refusal, usage } from "./failure.ts";
 import { write } from "./frontend/output.ts";
 

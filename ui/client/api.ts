@@ -1,5 +1,6 @@
 /** The hub's HTTP API for those who look and ask: the command line and both dashboards. */
 import { type Calls, createCalls } from "./calls.ts";
+import type { EventsWatch, ServerEvent, Transport } from "./transport.ts";
 
 export interface ApiOptions {
   /** `http://host:port`, without a path. */
@@ -37,40 +38,7 @@ export class ApiError extends Error {
   }
 }
 
-export interface ServerEvent {
-  readonly id: string;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-/** What the calls are made of. */
-export interface Transport {
-  get<T>(path: string): Promise<T>;
-  /** `deadline`: milliseconds for this call. */
-  post<T>(
-    path: string,
-    body: unknown,
-    headers?: Readonly<Record<string, string>>,
-    deadline?: number,
-  ): Promise<T>;
-  remove<T>(path: string): Promise<T>;
-  /** Server-sent events from `path`; ends when the server ends them. */
-  events(
-    path: string,
-    lastEventId: string | null,
-    signal: AbortSignal,
-    watch?: EventsWatch,
-  ): AsyncIterable<ServerEvent>;
-}
-
 export type Api = Transport & Calls;
-
-export interface EventsWatch {
-  /** The server answered; the first event may be long in coming. */
-  readonly onOpen?: () => void;
-  /** Milliseconds without a byte (the server sends comments meanwhile) after which the stream counts as lost. */
-  readonly idle?: number;
-}
 
 /** What an answer that is not a success says, whether the hub's own or that of something in between. */
 export function toApiError(status: number, text: string): ApiError {

@@ -35,7 +35,7 @@ import type {
   TokenRotated,
   TasksAccepted,
 } from "../../schemas/types.ts";
-import type { Transport } from "./api.ts";
+import type { Transport } from "./transport.ts";
 
 export interface PageQuery {
   readonly limit?: number;

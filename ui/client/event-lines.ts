@@ -1,5 +1,5 @@
 /** Every event of the live stream as one line for people: what happened, to whom, how it is meant. Pure. */
-import type { ServerEvent } from "./api.ts";
+import type { ServerEvent } from "./transport.ts";
 import { count, duration } from "./format.ts";
 import type { Tone } from "./tones.ts";
 

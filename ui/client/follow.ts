@@ -1,5 +1,6 @@
 /** Keeps a live stream open for as long as somebody looks: resumes where it was, waits longer after each failure, says so. */
-import { type Api, ApiError, type ServerEvent } from "./api.ts";
+import { type Api, ApiError } from "./api.ts";
+import type { ServerEvent } from "./transport.ts";
 
 export interface FollowOptions {
   readonly path: string;

@@ -1,6 +1,6 @@
 /** What a dashboard knows, and how it changes: one pure reducer over snapshots of the fleet, events, tasks and heartbeats. */
 import type { HealthHistories } from "../../schemas/types.ts";
-import type { ServerEvent } from "./api.ts";
+import type { ServerEvent } from "./transport.ts";
 import { type EventLine, eventLine } from "./event-lines.ts";
 import { type HealthSample, type HubAgentView, readHealth, withHistory, withSample } from "./health.ts";
 import type { AgentView, FleetView, TaskView } from "./types.ts";

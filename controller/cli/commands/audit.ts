@@ -12,7 +12,7 @@ import type { AuditCheck, AuditFilter, AuditLink, AuditRow, AuditStore } from ".
 import { databasePath, findHub, needHub } from "../system/home.ts";
 import { numberOption } from "../number-option.ts";
 import { type Output, table } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 type Source = {

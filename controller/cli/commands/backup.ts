@@ -9,7 +9,7 @@ import { acquireLock } from "../../store/lock.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import { databasePath } from "../system/home.ts";
 import { type Output, shownPath } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 
 /** Files of the state folder that a backup carries. */
 const FLEET_KEY = "fleet-key";

@@ -7,7 +7,7 @@ import { fleetOrders } from "../system/fleet-orders.ts";
 import { needHub, operatorToken, fetchOf, readHubFile } from "../system/home.ts";
 import { list } from "./list.ts";
 import type { Output } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 export const dash: CommandRun = async (invocation) => {

@@ -5,7 +5,7 @@ import { shortRevision } from "../../fleet/git/git.ts";
 import { type HistoryEntry, readHistory } from "../../loop/report/history.ts";
 import { numberOption } from "../number-option.ts";
 import { type Output, age, table } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 const ROLES = { converged: "good", failed: "bad", held: "warn", superseded: "dim" } as const;

@@ -8,7 +8,7 @@ import { troubleOf } from "../../../ui/client/fleet-filter.ts";
 import type { AgentView } from "../../../ui/client/types.ts";
 import { type Output, table } from "../output/output.ts";
 import { type Planned, planNow } from "../plan/plan-now.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { type World, openWorld } from "../system/world.ts";
 
 export interface Fleet {

@@ -6,7 +6,7 @@ import { ApiError } from "../../../ui/client/api.ts";
 import type { LogQuery } from "../../../ui/client/calls.ts";
 import { needHub } from "../system/home.ts";
 import { numberOption } from "../number-option.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { asked } from "../asked.ts";
 import { openWorld } from "../system/world.ts";
 

@@ -1,6 +1,6 @@
 /** `vm-agent shell NAME`: a shell in a running instance, with this terminal's own input and output. */
 import { handOver } from "../../base/hand-over.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { mustRun } from "./running-instance.ts";
 import { openWorld } from "../system/world.ts";
 

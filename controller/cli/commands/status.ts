@@ -9,7 +9,7 @@ import type { AgentView } from "../../../ui/client/types.ts";
 import { unknownAgent } from "../names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
 import { type Output, age, table } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { type World, openWorld } from "../system/world.ts";
 
 interface HubAgent {

@@ -12,7 +12,7 @@ import { systemRandom } from "../../hub/random.ts";
 import { acquireLock } from "../../store/lock.ts";
 import { findHub, needHub } from "../system/home.ts";
 import { shownPath } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 
 export const token: CommandRun = async (invocation) => {
   const [verb, name] = invocation.args;

@@ -4,7 +4,7 @@ import { EXIT } from "../../base/errors.ts";
 import { errorsAsJson, reportErrors } from "../../fleet/report.ts";
 import { loadFleet } from "../../fleet/source.ts";
 import { counted, shownPath } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 export const validate: CommandRun = async ({ settings, output }) => {
   const read = await loadFleet(settings.fleet, trustOf(settings));

@@ -1,7 +1,7 @@
 /** `vm-agent version`: which vm-agent this is, and what it brings. */
 import { EXIT } from "../../base/errors.ts";
 import { loadRuntime } from "../../../provisioning/runtime.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 export const version: CommandRun = async ({ output, version: own }) => {
   const runtime = loadRuntime();

@@ -14,7 +14,7 @@ import { fileHistory } from "./file-history.ts";
 import { healthRole, lookOurselves } from "./list.ts";
 import { unknownAgent } from "../names.ts";
 import { type Output, shownPath } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { type World, openWorld } from "../system/world.ts";
 
 const LABEL = 10;

@@ -2,7 +2,7 @@
 import { textWidth } from "../../views/text-width.ts";
 import { EXIT } from "../../base/errors.ts";
 import { type Output, type Role, table, counted } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { type Check, type CheckResult, type Finding, type Level, runChecks } from "./check.ts";
 import { clock } from "./clock.ts";
 import { database } from "./database.ts";

@@ -13,7 +13,7 @@ import {
 import { commitEdit, mayEdit } from "./edit-in-git.ts";
 import { findHub } from "../system/home.ts";
 import { shownPath } from "../output/output.ts";
-import type { Invocation } from "../run.ts";
+import type { Invocation } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 export interface Written {

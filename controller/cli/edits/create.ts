@@ -8,7 +8,7 @@ import { type Wanted, createdYaml } from "../../fleet/edit/create-yaml.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { shownPath } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 export const create: CommandRun = async (invocation) => {

@@ -7,7 +7,7 @@ import { readFolder } from "./fleet-file.ts";
 import { unknownAgent } from "../names.ts";
 import { type Output, counted } from "../output/output.ts";
 import { list } from "../plan/plan-now.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 export const destroy: CommandRun = async (invocation) => {

@@ -19,7 +19,7 @@ import { databasePath } from "../system/home.ts";
 import { type Reading, importedYaml } from "../../fleet/edit/import-yaml.ts";
 import { shownPath } from "../output/output.ts";
 import { planNow } from "../plan/plan-now.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import type { Api } from "../../../ui/client/api.ts";
 import { asked } from "../asked.ts";
 import { waiting } from "../output/waiting.ts";

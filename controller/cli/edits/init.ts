@@ -6,7 +6,7 @@ import { packageRoot } from "../../base/paths.ts";
 import { listFleetFiles } from "../../fleet/files.ts";
 import { firstFleet } from "./init-files.ts";
 import { shownPath } from "../output/output.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 /** Beside the documents that refer to them, so that editors complete for everybody who has the fleet; hidden from the fleet. */
 const SCHEMAS = ".schemas";

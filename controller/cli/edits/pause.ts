@@ -3,7 +3,7 @@ import { EXIT } from "../../base/errors.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readByLoop } from "./fleet-file.ts";
 import { shownPath } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 
 export const pause: CommandRun = (invocation) => write(invocation, true);
 

@@ -4,7 +4,7 @@ import type { PowerState } from "../../core/types.ts";
 import { converge } from "./converge.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 const power =
   (verb: "start" | "stop" | "suspend", state: PowerState): CommandRun =>

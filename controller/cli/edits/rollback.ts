@@ -12,7 +12,7 @@ import { apply } from "../plan/apply.ts";
 import { confirm } from "../output/confirm.ts";
 import { findHub } from "../system/home.ts";
 import { planNow, show } from "../plan/plan-now.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { asked } from "../asked.ts";
 import { openWorld } from "../system/world.ts";
 

@@ -7,7 +7,7 @@ import { converge } from "./converge.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { list } from "../plan/plan-now.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { openWorld } from "../system/world.ts";
 
 export const snapshot: CommandRun = (invocation) => {

@@ -5,7 +5,7 @@ import type { Api } from "../../../ui/client/api.ts";
 import { confirm } from "../output/confirm.ts";
 import type { Output } from "../output/output.ts";
 import { type Planned, type Scope, list, planNow, show } from "./plan-now.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { type SavedPlan, readSavedPlan, stillTrue } from "./saved-plan.ts";
 import {
   NOTHING,

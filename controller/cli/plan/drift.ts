@@ -5,7 +5,7 @@ import type { Change, Held, Plan } from "../../core/types.ts";
 import { takeEarly } from "../system/early-world.ts";
 import { type Output, table } from "../output/output.ts";
 import { heading, planNow } from "./plan-now.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 export interface Drifted {
   readonly agent: string;

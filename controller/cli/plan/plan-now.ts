@@ -12,7 +12,7 @@ import { type EarlyLook, withEarlyLook } from "../system/early-look.ts";
 import { resolveNames } from "../names.ts";
 import { type Output, painted } from "../output/output.ts";
 import { planHeading } from "../output/plan-heading.ts";
-import type { Invocation } from "../run.ts";
+import type { Invocation } from "../command-spec.ts";
 import { waiting } from "../output/waiting.ts";
 import type { World } from "../system/world.ts";
 

@@ -2,7 +2,7 @@
 import { EXIT } from "../../base/errors.ts";
 import { takeEarly } from "../system/early-world.ts";
 import type { Planned } from "./plan-now.ts";
-import type { CommandRun } from "../run.ts";
+import type { CommandRun } from "../command-spec.ts";
 
 /** In a plan's own format: what the loop is at work on is a note. */
 const withWork = ({ plan, working }: Planned) => ({

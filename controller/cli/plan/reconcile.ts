@@ -4,7 +4,7 @@ import { shortRevision } from "../../fleet/git/git.ts";
 import { createGitReader } from "../../fleet/git/reader.ts";
 import { acceptRewrite, branchName } from "../../fleet/git/remote.ts";
 import { findHub, needHub } from "../system/home.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { asked } from "../asked.ts";
 
 export const reconcile: CommandRun = async (invocation) => {

@@ -11,7 +11,7 @@ import { loadFleet } from "../../fleet/source.ts";
 import { replaceFile } from "../edits/files.ts";
 import { findHub, readHubFile } from "../system/home.ts";
 import type { Output } from "../output/output.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { whose, type Who } from "./around.ts";
 import { describeService } from "./describe.ts";
 import { isForFleet, isRunning, readInstalled } from "./installed.ts";

@@ -23,9 +23,9 @@ import { outputTo } from "../output/output-file.ts";
 import { type Output, age, painted, programName, shownPath } from "../output/output.ts";
 import { createProgress } from "../output/progress.ts";
 import { gitLines, revisionWords } from "../output/revision.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 import { type System, createSystem } from "./system.ts";
-import { firstLine } from "../commands/up.ts";
+import { firstLine } from "./first-line.ts";
 
 /** Its first line is said already. */
 export const runUp: CommandRun = async (invocation) => {

@@ -1,7 +1,7 @@
 /** `vm-agent exec --direct`: past the hub, by Multipass; no task, not in the audit, for when no runtime answers. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { handOver } from "../../base/hand-over.ts";
-import type { Invocation } from "../run.ts";
+import type { Invocation } from "../command-spec.ts";
 import { mustRun } from "../commands/running-instance.ts";
 import { openWorld } from "../system/world.ts";
 

@@ -1,7 +1,7 @@
 /** The task of a command line: JSON as a word, from a file, or from standard input. */
 import { readFileSync } from "node:fs";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
-import type { Invocation } from "../run.ts";
+import type { Invocation } from "../command-spec.ts";
 
 export interface GivenTask {
   /** Empty: a choice of agents is given instead. */

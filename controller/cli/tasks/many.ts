@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import { VmAgentError } from "../../base/errors.ts";
 import { needHub } from "../system/home.ts";
 import type { Output } from "../output/output.ts";
-import type { Invocation } from "../run.ts";
+import type { Invocation } from "../command-spec.ts";
 import { asked } from "../asked.ts";
 import { cancelOnSignal } from "./signals.ts";
 import { type Sink, contentOf, stream } from "./stream.ts";

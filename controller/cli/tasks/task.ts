@@ -12,7 +12,7 @@ import { readTask } from "./given.ts";
 import { contentOf, stream, terminalSafe } from "./stream.ts";
 import { openOutputFile, paced } from "./to-file.ts";
 import { giveMany, readTarget } from "./many.ts";
-import type { CommandRun, Invocation } from "../run.ts";
+import type { CommandRun, Invocation } from "../command-spec.ts";
 
 export const task: CommandRun = async (invocation) => {
   const { options } = invocation;

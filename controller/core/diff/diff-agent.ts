@@ -1,52 +1,13 @@
 /** One agent that a document wants: the difference between what is written and what is seen, as one change. */
 import jsonpatch from "fast-json-patch";
-import { type Is, type Ownership, cellOf } from "../actions.ts";
+import { type Is, cellOf } from "../actions.ts";
 import { driftHeld, existing } from "./diff-existing.ts";
-import type { Note } from "./diff.ts";
+import type { AgentCase, AgentDiff } from "./agent-case.ts";
 import { desiredView } from "./fields.ts";
 import { at, insideOf, laterSnapshots, remarks } from "../reasons.ts";
 import { proves } from "../ownership.ts";
 import { startByHand } from "../start-by-hand.ts";
-import type {
-  Change,
-  Claim,
-  DesiredAgent,
-  DesiredSnapshot,
-  DueSnapshot,
-  Held,
-  HoldReason,
-  MadeSnapshot,
-  ObservedInstance,
-  RuntimeReading,
-} from "../types.ts";
-
-export interface AgentCase {
-  readonly agent: DesiredAgent;
-  readonly is: Is;
-  readonly ownership: Ownership;
-  readonly instance?: ObservedInstance;
-  readonly claim?: Claim;
-  readonly runtime?: RuntimeReading;
-  readonly snapshots: readonly DesiredSnapshot[];
-  /** Snapshots of this agent that we made. */
-  readonly made: readonly MadeSnapshot[];
-  readonly due: readonly DueSnapshot[];
-  /** The absence of a document proves nothing, so nothing is removed. */
-  readonly guarded: boolean;
-  readonly unobservable: { readonly reason: string; readonly next?: string } | null;
-  /** The instance was ours and disappeared behind our back. */
-  readonly vanished: boolean;
-  /** A boot that we began a short while ago: `Unknown` is normal. */
-  readonly booting: boolean;
-}
-
-export interface AgentDiff {
-  readonly change?: Change;
-  readonly held: readonly Held[];
-  readonly notes: readonly Note[];
-  /** True: looked at, and as written. */
-  readonly asWritten?: boolean;
-}
+import type { Change, HoldReason } from "../types.ts";
 
 /** Message and release of an instance that may be what a launch of ours left, and in whose state no runtime can say so. */
 export const silentWords = (name: string, is: Is): readonly [message: string, release: string] => [

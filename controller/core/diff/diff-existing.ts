@@ -1,7 +1,7 @@
 /** An instance that is there and ours, against its document: the one change that brings it there, and what of it is held. */
 import jsonpatch from "fast-json-patch";
 import type { Cell } from "../actions.ts";
-import type { AgentCase, AgentDiff } from "./diff-agent.ts";
+import type { AgentCase, AgentDiff } from "./agent-case.ts";
 import { isRestorePending, restoreCase } from "./diff-restore.ts";
 import { type SnapshotWork, snapshotWork } from "./diff-snapshots.ts";
 import {

@@ -1,5 +1,5 @@
 /** A restore that is written and not done: when it may be done, and when only a person knows. */
-import type { AgentCase } from "./diff-agent.ts";
+import type { AgentCase } from "./agent-case.ts";
 import type { Change, Claim, Held } from "../types.ts";
 
 export interface RestoreCase {

@@ -1,5 +1,5 @@
 /** Snapshots of one agent: which are to be taken now, which wait, and which of ours are to be removed. */
-import type { AgentCase } from "./diff-agent.ts";
+import type { AgentCase } from "./agent-case.ts";
 import { isRestorePending } from "./diff-restore.ts";
 import type { DesiredSnapshot, Held, MadeSnapshot, PlannedSnapshot } from "../types.ts";
 

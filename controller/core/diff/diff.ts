@@ -1,7 +1,8 @@
 /** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
 import { type Want, cellOf } from "../actions.ts";
 import { satisfied, waitText } from "../dependencies.ts";
-import { type AgentCase, diffAgent, repair, silentWords } from "./diff-agent.ts";
+import type { AgentCase, Note } from "./agent-case.ts";
+import { diffAgent, repair, silentWords } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./fields.ts";
 import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
@@ -27,11 +28,6 @@ import type {
 export { ownershipOf, proves } from "../ownership.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-export interface Note {
-  readonly agent: string | null;
-  readonly message: string;
-}
 
 export interface Diff {
   readonly changes: readonly Change[];

@@ -2,7 +2,8 @@
 import { positiveNumber } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Bus } from "../../base/events.ts";
-import { type ExecResult, type Run, run as realRun } from "../../base/exec.ts";
+import { type Run, run as realRun } from "../../base/exec.ts";
+import type { ExecResult } from "../../base/exec-result.ts";
 import { withheldFromInstances } from "../../base/withheld.ts";
 import { classify, type Failure } from "./failure.ts";
 

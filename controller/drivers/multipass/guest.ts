@@ -1,6 +1,6 @@
 /** A command in a guest, wrapped so that its exit code comes in band and its output can be told from Multipass's own noise. */
 import { VmAgentError } from "../../base/errors.ts";
-import type { ExecResult } from "../../base/exec.ts";
+import type { ExecResult } from "../../base/exec-result.ts";
 
 export interface GuestResult {
   readonly exitCode: number;

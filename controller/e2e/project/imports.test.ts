@@ -276,23 +276,6 @@ test("every package that is bundled is named in package.json, by its exact versi
   assert.deepEqual(wrong, []);
 });
 
-test("no file imports itself through others", () => {
-  const done = new Set<string>();
-  const cycles: string[] = [];
-  const walk = (file: string, path: readonly string[]): void => {
-    if (path.includes(file)) {
-      cycles.push([...path.slice(path.indexOf(file)), file].join(" → "));
-      return;
-    }
-    if (done.has(file)) return;
-    for (const i of imports.get(file) ?? [])
-      if (i.kind === "value" && isLocal(i.target)) walk(i.target, [...path, file]);
-    done.add(file);
-  };
-  for (const file of sources) walk(file, []);
-  assert.deepEqual(cycles, []);
-});
-
 test("the core is pure: it does not wait, read a clock, draw lots, print or end the process", () => {
   const impure =
     /\b(async|await|Promise|setTimeout|setInterval|queueMicrotask|process|console|fetch|performance|globalThis)\b(?!["'])|\bMath\.random\b|\bDate\b|\bcrypto\b/;

@@ -1,7 +1,8 @@
 /** The git command as the fleet needs it: never asks, never changes the working tree, always has a deadline. */
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { type ExecResult, run } from "../../base/exec.ts";
+import { run } from "../../base/exec.ts";
+import type { ExecResult } from "../../base/exec-result.ts";
 import { isIgnoredName } from "../files.ts";
 
 /** What git says of the fleet folder, for whoever shows it. Paths are relative to the fleet folder. */

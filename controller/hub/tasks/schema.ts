@@ -2,13 +2,8 @@
 import { parseDuration } from "../../core/desired-values.ts";
 import { checkTask } from "../../../schemas/validate-task.ts";
 import type { Payload } from "../runtimes/frames.ts";
+import type { TaskProblem } from "./problem.ts";
 import { sizeProblems } from "./sizes.ts";
-
-export interface TaskProblem {
-  /** JSON pointer into the task. */
-  readonly path: string;
-  readonly message: string;
-}
 
 export const TASK_TYPES = [
   "exec",

@@ -1,6 +1,6 @@
 /** What no Linux guest can carry out: arguments, variables, paths and input that are too large. Pure. */
 import { isRecord, type Payload } from "../runtimes/frames.ts";
-import type { TaskProblem } from "./schema.ts";
+import type { TaskProblem } from "./problem.ts";
 
 /** `MAX_ARG_STRLEN` without its zero byte: one argument, or one variable with its name. */
 export const LONGEST_ARGUMENT = 131_071;

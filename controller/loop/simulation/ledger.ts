@@ -1,7 +1,7 @@
 /** What all controllers of one life did, call by call: the invariants that only a memory can tell. */
 import type { Change, Desired } from "../../core/types.ts";
 import { isRemedy, stemOf } from "./rules.ts";
-import type { Call } from "./simulated-driver.ts";
+import type { Call } from "./driver-options.ts";
 import type { SimulatedMultipass } from "./simulated-multipass.ts";
 import { type TaskMemory, runs } from "./simulated-tasks.ts";
 

@@ -8,7 +8,8 @@ import type { Store } from "../../store/store.ts";
 import type { LoopDeps } from "../loop.ts";
 import { type FakeClock, createFakeClock } from "./fake-clock.ts";
 import { type FakeRuntimePort, createFakeRuntimePort } from "./fake-runtime-port.ts";
-import { type Call, type Fault, createSimulatedDriver } from "./simulated-driver.ts";
+import type { Call, Fault } from "./driver-options.ts";
+import { createSimulatedDriver } from "./simulated-driver.ts";
 import { type SimulatedInstance, SimulatedMultipass } from "./simulated-multipass.ts";
 
 export const BOOT_GRACE = 600_000;

@@ -8,7 +8,8 @@ import { type FakeRuntimePort, type HubMemory, createFakeRuntimePort } from "./f
 import { Life, mortal } from "./mortal.ts";
 import type { CallContext, Ledger } from "./ledger.ts";
 import { isRemedy, wrongToBegin } from "./rules.ts";
-import { type Call, type Fault, createSimulatedDriver } from "./simulated-driver.ts";
+import type { Call, Fault } from "./driver-options.ts";
+import { createSimulatedDriver } from "./simulated-driver.ts";
 import type { SimulatedMultipass } from "./simulated-multipass.ts";
 
 export const BOOT_GRACE = 10 * 60_000;

@@ -1,6 +1,6 @@
 /** What happens in a modelled guest: its first boot at the end of a launch, and commands that are run in it. */
 import type { Size } from "../../core/types.ts";
-import type { SimulatedDriverOptions } from "./simulated-driver.ts";
+import type { SimulatedDriverOptions } from "./driver-options.ts";
 import { type SimulatedInstance, type SimulatedMultipass, failure } from "./simulated-multipass.ts";
 
 /** What a command in a guest answers: the nonce that lies there, a runtime that is started again, and nothing else. */

@@ -9,7 +9,7 @@ import { Ledger } from "./ledger.ts";
 import { wrongInTheEnd } from "./outcome.ts";
 import { appear, tidy } from "./people.ts";
 import { type SimulatedController, type Stage, startController } from "./simulated-controller.ts";
-import type { Fault } from "./simulated-driver.ts";
+import type { Fault } from "./driver-options.ts";
 import { SimulatedMultipass, type Timing } from "./simulated-multipass.ts";
 
 export interface SimulationResult {

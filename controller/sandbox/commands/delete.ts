@@ -1,7 +1,7 @@
 // `delete` and `purge`: instances become deleted, or are gone; snapshots are only ever gone.
 import { mkdirSync, renameSync } from "node:fs";
 import type { Arguments, Command } from "../frontend/command.ts";
-import type { Call } from "../daemon.ts";
+import type { Call } from "../call.ts";
 import { collected, Refusal, unhandled, usage } from "../failure.ts";
 import { pullPlug, switchOff } from "../guest/power.ts";
 import { type Instance, powerState, update } from "../instances/instance.ts";

@@ -1,6 +1,6 @@
 // `exec` and `shell`: run a program in an instance, which is started for it where need be.
 import type { Arguments, Command } from "../frontend/command.ts";
-import type { Call } from "../daemon.ts";
+import type { Call } from "../call.ts";
 import { collected, Exit, Refusal, usage } from "../failure.ts";
 import { isolation } from "../guest/isolation.ts";
 import { hostWord } from "../guest/program.ts";

@@ -1,40 +1,8 @@
 // `help`: the list of commands, and the options of one.
-import { type CommandName, COMMAND_NAMES, commandName, loadCommand } from "../frontend/command-table.ts";
+import { type CommandName, COMMAND_NAMES, SUMMARIES, commandName } from "../frontend/command-names.ts";
 import type { Command, Option } from "../frontend/command.ts";
 import { Exit } from "../failure.ts";
 import { print } from "../frontend/output.ts";
-
-const SUMMARIES: Readonly<Record<CommandName, string>> = {
-  alias: "Create an alias",
-  aliases: "List available aliases",
-  authenticate: "Authenticate client",
-  clone: "Clone an instance",
-  delete: "Delete instances and snapshots",
-  exec: "Run a command on an instance",
-  find: "Display available images to create instances from",
-  get: "Get a configuration setting",
-  help: "Display help about a command",
-  info: "Display information about instances or snapshots",
-  launch: "Create and start an Ubuntu instance",
-  list: "List all available instances or snapshots",
-  mount: "Mount a local directory in the instance",
-  networks: "List available network interfaces",
-  prefer: "Switch the current alias context",
-  purge: "Purge all deleted instances permanently",
-  recover: "Recover deleted instances",
-  restart: "Restart instances",
-  restore: "Restore an instance from a snapshot",
-  set: "Set a configuration setting",
-  shell: "Open a shell on an instance",
-  snapshot: "Take a snapshot of an instance",
-  start: "Start instances",
-  stop: "Stop running instances",
-  suspend: "Suspend running instances",
-  transfer: "Transfer files between the host and instances",
-  umount: "Unmount a directory from an instance",
-  unalias: "Remove aliases",
-  version: "Show version details",
-};
 
 const VERBOSE =
   "Increase logging verbosity. Repeat the 'v' in the short option for more detail. Maximum verbosity is obtained with 4 (or more) v's, i.e. -vvvv.";
@@ -96,7 +64,7 @@ function wrap(text: string, indent: number): string {
     .join("\n");
 }
 
-export const help: Command = {
+export const helpOf = (load: (name: CommandName) => Promise<Command>): Command => ({
   options: [],
   synopsis: "<command>",
   summary: "Display help about a command",
@@ -109,7 +77,7 @@ export const help: Command = {
     }
     const name = commandName(word);
     if (!name) throw new Exit(1, "", `Error: Unknown command '${word}' (try "multipass help")\n`);
-    print(commandHelp(name, await loadCommand(name)));
+    print(commandHelp(name, await load(name)));
     return 0;
   },
-};
+});

@@ -8,6 +8,7 @@ import { humanSize } from "../frontend/memory-size.ts";
 import { badFormat, isMalformed, splitName } from "../instances/names.ts";
 import { print, qtJson, write } from "../frontend/output.ts";
 import type { RuntimeFacts } from "../instances/runtime-facts.ts";
+import { childrenOf, type Detail, localTime } from "./info-detail.ts";
 import { addresses } from "./list.ts";
 
 const DEPRECATED =
@@ -41,19 +42,6 @@ export const info: Command = {
     return 0;
   },
 };
-
-export interface Detail {
-  readonly name: string;
-  readonly instance: Instance;
-  readonly state: string;
-  ipv4: readonly string[];
-  /** Undefined where the guest was not, or could not be, looked into. */
-  readonly facts: RuntimeFacts | undefined;
-  /** The instance itself was asked for. */
-  readonly whole: boolean;
-  /** Undefined where no snapshot was asked for. */
-  readonly snapshots: readonly Snapshot[] | undefined;
-}
 
 async function collect(args: Arguments): Promise<readonly Detail[]> {
   const wanted = select(args);
@@ -151,17 +139,4 @@ function snapshotJson(snapshot: Snapshot, instance: Instance): unknown {
     parent: snapshot.parent,
     size: "",
   };
-}
-
-export const childrenOf = (snapshot: Snapshot, instance: Instance): readonly string[] =>
-  instance.snapshots.filter((it) => it.parent === snapshot.name).map((it) => it.name);
-
-/** `%c %Z` of the C locale, e.g. `Sun Nov 22 12:45:10 2026 UTC`. */
-export function localTime(iso: string): string {
-  const date = new Date(iso);
-  const [weekday, month, day, year] = date.toDateString().split(" ");
-  const zone = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" })
-    .formatToParts(date)
-    .find((it) => it.type === "timeZoneName")?.value;
-  return `${weekday} ${month} ${String(Number(day)).padStart(2)} ${date.toTimeString().slice(0, 8)} ${year} ${zone ?? "UTC"}`;
 }

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { freeAddress } from "../instances/addresses.ts";
 import type { Command } from "../frontend/command.ts";
-import type { Call } from "../daemon.ts";
+import type { Call } from "../call.ts";
 import { duration } from "../frontend/durations.ts";
 import { Refusal } from "../failure.ts";
 import { writeJson } from "../files.ts";

@@ -1,6 +1,6 @@
 // `list`: instances, or all their snapshots.
 import { type Command, FORMAT } from "../frontend/command.ts";
-import type { CallFault } from "../daemon.ts";
+import type { CallFault } from "../call.ts";
 import { usage } from "../failure.ts";
 import { type Format, formatOf } from "../frontend/format.ts";
 import { type Instance, type State, stateOf } from "../instances/instance.ts";

@@ -1,6 +1,6 @@
 // `start`: boots, resumes, or takes back a delayed shutdown.
 import type { Command } from "../frontend/command.ts";
-import type { Call } from "../daemon.ts";
+import type { Call } from "../call.ts";
 import { collected, Refusal, usage } from "../failure.ts";
 import { resume, switchOn } from "../guest/power.ts";
 import { type Instance, powerState, update } from "../instances/instance.ts";

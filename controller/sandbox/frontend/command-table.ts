@@ -1,7 +1,8 @@
 // The commands by name; each module is loaded only when its command is called.
+import type { CommandName } from "./command-names.ts";
 import type { Command } from "./command.ts";
 
-const COMMANDS = {
+const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   alias: async () => (await import("../commands/alias.ts")).alias,
   aliases: async () => (await import("../commands/alias.ts")).aliases,
   authenticate: async () => (await import("../commands/authenticate.ts")).authenticate,
@@ -10,7 +11,7 @@ const COMMANDS = {
   exec: async () => (await import("../commands/exec.ts")).exec,
   find: async () => (await import("../commands/find.ts")).find,
   get: async () => (await import("../commands/get.ts")).get,
-  help: async () => (await import("../commands/help.ts")).help,
+  help: async () => (await import("../commands/help.ts")).helpOf(loadCommand),
   info: async () => (await import("../commands/info.ts")).info,
   launch: async () => (await import("../commands/launch.ts")).launch,
   list: async () => (await import("../commands/list.ts")).list,
@@ -31,26 +32,8 @@ const COMMANDS = {
   umount: async () => (await import("../commands/umount.ts")).umount,
   unalias: async () => (await import("../commands/alias.ts")).unalias,
   version: async () => (await import("../commands/version.ts")).version,
-} as const satisfies Record<string, () => Promise<Command>>;
-
-export type CommandName = keyof typeof COMMANDS;
-
-const OTHER_NAMES: Readonly<Record<string, CommandName>> = {
-  auth: "authenticate",
-  connect: "shell",
-  "copy-files": "transfer",
-  ls: "list",
-  sh: "shell",
-  unmount: "umount",
 };
-
-export function commandName(word: string): CommandName | undefined {
-  if (Object.hasOwn(COMMANDS, word)) return word as CommandName;
-  return OTHER_NAMES[word];
-}
 
 export function loadCommand(name: CommandName): Promise<Command> {
   return COMMANDS[name]();
 }
-
-export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];

@@ -1,5 +1,5 @@
 // What every command is: its options, and a function from parsed arguments to an exit code.
-import type { Call } from "../daemon.ts";
+import type { Call } from "../call.ts";
 
 export interface Option {
   readonly long: string;

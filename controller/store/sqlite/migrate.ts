@@ -1,17 +1,11 @@
 /** Brings a database to the newest schema, one numbered migration a transaction. */
 import type { Db } from "./db.ts";
+import type { Migration } from "./migration.ts";
 import { start } from "./migrations/0001-start.ts";
 import { deadLetters } from "./migrations/0002-dead-letters.ts";
 import { messageSenders } from "./migrations/0003-message-senders.ts";
 import { outputPlaces } from "./migrations/0004-output-places.ts";
 import { protectedFile } from "./migrations/0005-protected.ts";
-
-export interface Migration {
-  /** Consecutive from 1; a released migration is never edited. */
-  readonly version: number;
-  readonly name: string;
-  readonly sql: string;
-}
 
 export const MIGRATIONS: readonly Migration[] = [
   start,

@@ -1,5 +1,5 @@
 /** Schema 1: claims, tasks with their output, credentials, agents, waiting messages, the audit chain, small values. */
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 export const start: Migration = {
   version: 1,

@@ -1,5 +1,5 @@
 /** Schema 2: messages that could not be delivered outlive a restart. */
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 export const deadLetters: Migration = {
   version: 2,

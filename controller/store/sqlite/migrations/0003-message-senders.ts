@@ -1,5 +1,5 @@
 /** Schema 3: who sent a waiting message, so that a full queue takes from whoever fills it. */
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 export const messageSenders: Migration = {
   version: 3,

@@ -1,5 +1,5 @@
 /** Schema 4: where each chunk of output is in the whole, so that what was discarded is a gap in the numbers. */
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 export const outputPlaces: Migration = {
   version: 4,

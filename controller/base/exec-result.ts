@@ -1,0 +1,18 @@
+/** How a program ended. */
+export interface ExecResult {
+  readonly argv: readonly string[];
+  /** null: ended by a signal, or never started. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  /** Our deadline passed and the group was ended. */
+  readonly timedOut: boolean;
+  /** The caller's signal fired and the group was ended. */
+  readonly aborted: boolean;
+  /** A stream was longer than `maxOutputBytes`; its beginning is kept. */
+  readonly truncated: boolean;
+  /** The program could not be started: `code` as of errno, e.g. ENOENT. */
+  readonly spawnError?: { readonly code: string; readonly message: string };
+}
