@@ -12,7 +12,7 @@ export interface ClaimDeps {
 
 /** The claim, or the refusal to touch an instance that is not ours. */
 export function owned(deps: ClaimDeps, name: string): Claim {
-  const mine = deps.store.claims.list().find((c) => c.name === name);
+  const mine = deps.store.claims.get(name);
   if (mine) return mine;
   throw new VmAgentError({
     code: "not-ours",

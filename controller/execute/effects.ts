@@ -131,7 +131,7 @@ const mayEndTasks = ({ action, seen }: Change): boolean =>
   !(seen === null || seen === "Stopped" || seen === "Suspended" || seen === "Deleted");
 
 async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
-  const known = deps.store.claims.list().find((c) => c.name === agent.name);
+  const known = deps.store.claims.get(agent.name);
   const now = deps.clock.now();
   const fresh: Claim = {
     name: agent.name,

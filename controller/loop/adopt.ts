@@ -60,7 +60,7 @@ export async function importable(
       next: `Multipass cannot rename an instance: copy it by vm-agent multipass clone ${name} -n NAME, and import that`,
     });
   }
-  if (store.claims.list().some((c) => c.name === name)) {
+  if (store.claims.get(name) !== undefined) {
     throw new VmAgentError({
       code: "already-ours",
       message: `"${name}" belongs to this fleet already`,

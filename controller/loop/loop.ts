@@ -343,7 +343,7 @@ export class Loop {
 
   #isWanted(begin: Begin, begunFor: string, turn: Turn): boolean {
     const { desired, store } = this.#deps;
-    const claim = store.claims.list().find((c) => c.name === begin.change.agent);
+    const claim = store.claims.get(begin.change.agent);
     const said = { policy: this.#policy(), approvals: this.#approvals, correct: this.#correct };
     return isStillWanted(begin, begunFor, turn, { ...said, desired: desired(), claim });
   }

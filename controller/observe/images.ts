@@ -266,8 +266,7 @@ export class Images {
   async #remember({ nonce, name, image }: Claim, reading: ImageReading): Promise<void> {
     const { store, clock } = this.#deps;
     const row: ImageRow = { nonce, recorded: image, reading, at: clock.now() };
-    if (store.claims.list().some((c) => c.name === name && c.nonce === nonce))
-      await store.kv.put(imageKey(name), row);
+    if (store.claims.get(name)?.nonce === nonce) await store.kv.put(imageKey(name), row);
   }
 
   nextAt(now: Instant): Instant | null {
@@ -291,7 +290,7 @@ export class Images {
     { wanted, unverified }: { readonly wanted: string | null; readonly unverified: boolean },
   ): Promise<void> {
     const { driver, store } = this.#deps;
-    const claim = store.claims.list().find((c) => c.name === name);
+    const claim = store.claims.get(name);
     const seen = await driver.list();
     const instance = seen.kind === "seen" ? seen.instances.find((i) => i.name === name) : undefined;
     // What is gone or cannot be seen is judged by the step itself.

@@ -111,7 +111,7 @@ export class Silences {
   readonly look = async (name: string, signal: AbortSignal): Promise<SilenceWords | null> => {
     const { driver, store, clock } = this.#deps;
     const seen = await driver.list(signal);
-    const claim = store.claims.list().find((c) => c.name === name);
+    const claim = store.claims.get(name);
     if (!claim || seen.kind !== "seen") return null;
     if (seen.instances.find((i) => i.name === name)?.state !== "Running") return null;
     const words = await this.#ask(claim, signal);

@@ -161,7 +161,7 @@ export class Installs {
     const seen = await driver.list(signal);
     if (seen.kind !== "seen" || seen.instances.find((i) => i.name === name)?.state !== "Running")
       return false;
-    return store.claims.list().some((c) => c.name === name && c.nonce === nonce);
+    return store.claims.get(name)?.nonce === nonce;
   }
 }
 

@@ -168,7 +168,7 @@ export class Remedies {
 
   /** Rejects where its runtime has spoken since it was decided: there is nothing to remedy any more. */
   #stillSilent(name: string, rung: string): void {
-    const claim = this.#deps.store.claims.list().find((c) => c.name === name);
+    const claim = this.#deps.store.claims.get(name);
     const reading = this.#deps.runtime.readings().find((r) => r.agent === name);
     if (claim && proves(claim, reading) && reading?.status !== "offline") throw hasAnswered(name, rung);
   }
@@ -202,7 +202,7 @@ export class Remedies {
     this.#stillSilent(name, "restart-runtime");
     // It refuses a writer whose time is over: a new join token would take the place of another's.
     await reaffirm(this.#deps, name);
-    const claim = this.#deps.store.claims.list().find((c) => c.name === name);
+    const claim = this.#deps.store.claims.get(name);
     // An imported one has nothing inside where a snapshot from before its import was restored.
     if (install && claim && (inside.kind === "nothing" || (await this.#isToBePutInPlace(name, signal))))
       return installRuntime(install, name, claim.nonce, signal);
@@ -243,7 +243,7 @@ export class Remedies {
   async #restartInstance(name: string, before: Episode | null): Promise<void> {
     const { driver, store, clock, fence } = this.#deps;
     const force = before?.last === "restart-instance";
-    const claim = store.claims.list().find((c) => c.name === name);
+    const claim = store.claims.get(name);
     if (!claim) return;
     await this.#step(name, "stop", async () => {
       await store.claims.put(claim, fence);

@@ -128,6 +128,7 @@ export interface AgentStore {
 
 export interface ClaimStore {
   list(): readonly Claim[];
+  get(name: string): Claim | undefined;
   /** `fence`: the epoch of the writer's lock. Rejects with code `fenced` when a newer writer exists. */
   put(claim: Claim, fence: number): Promise<void>;
   remove(name: string, fence: number): Promise<void>;

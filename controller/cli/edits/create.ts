@@ -44,10 +44,7 @@ async function mustBeFree(invocation: Invocation, name: string, path: string): P
   if (existsSync(path))
     throw refused("file-exists", `${shownPath(path)} exists already`, "move it away, or choose another name");
   await using world = await openWorld(settings, {});
-  const ours = world
-    .store()
-    .claims.list()
-    .some((c) => c.name === name);
+  const ours = world.store().claims.get(name) !== undefined;
   const seen = await (await world.selection()).driver.list();
   if (seen.kind === "unobservable" || ours) return;
   const instance = seen.instances.find((i) => i.name === name);

@@ -148,13 +148,7 @@ async function notClaimed(
   const known = toVmAgentError(error);
   await using after = await openWorld(settings, { color: output.color, width: output.width });
   // The answer was lost, and the claim is there.
-  if (
-    after
-      .store()
-      .claims.list()
-      .some((c) => c.name === name)
-  )
-    return;
+  if (after.store().claims.get(name) !== undefined) return;
   const follows = (await readFolder(settings, output).catch(() => null))?.settings.git.follow ?? false;
   // A loop that has not answered may claim it yet, and then needs the document. So does a commit that is still to be made.
   const isKept = !isNew || follows || known.code === "no-answer";

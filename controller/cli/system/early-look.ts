@@ -43,7 +43,14 @@ export function withEarlyLook(deps: ObserveDeps, early: EarlyLook | null, select
   return {
     ...deps,
     driver: { ...deps.driver, list: () => seen },
-    store: { ...deps.store, claims: { ...deps.store.claims, list: () => claims } },
+    store: {
+      ...deps.store,
+      claims: {
+        ...deps.store.claims,
+        list: () => claims,
+        get: (name) => claims.find((c) => c.name === name),
+      },
+    },
   };
 }
 

@@ -94,7 +94,7 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
       life.say(`a person says yes to ${change.action} ${change.agent}`);
       const { agent, action } = change;
       const named = chance.happens(0.4);
-      const nonce = life.stage.store.claims.list().find((c) => c.name === agent)?.nonce ?? null;
+      const nonce = life.stage.store.claims.get(agent)?.nonce ?? null;
       life.stage.approvals.set(agent, { action, named, nonce });
       life.stage.ledger.forgive([agent]);
       // It counts at once; that it is on disk is not waited for, so that a crash may come before.

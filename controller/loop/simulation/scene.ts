@@ -116,7 +116,7 @@ export async function createScene(
     write(next, more = {}) {
       scene.desired = { ...desiredOf(next, [], { ...SETTINGS, ...more }), hash: `edit-${++edit}` };
     },
-    claim: (name) => store.claims.list().find((c) => c.name === name),
+    claim: (name) => store.claims.get(name),
     async running(short, more = {}) {
       const agent = agentOf(short);
       const claim = claimAsWritten(agent, { bootAt: clock.now() - 2 * BOOT_GRACE, ...more });

@@ -165,7 +165,7 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
   const claims = {
     ...store.claims,
     remove: async (name: string, epoch: number) => {
-      const claim = store.claims.list().find((c) => c.name === name);
+      const claim = store.claims.get(name);
       const instance = world.get(name);
       const isOurs = instance?.maker === "fleet" && instance.nonce === claim?.nonce;
       await store.claims.remove(name, epoch);

@@ -280,7 +280,7 @@ export class Proofs {
   }
 
   #claim(name: string): Claim | undefined {
-    return this.#deps.store.claims.list().find((c) => c.name === name);
+    return this.#deps.store.claims.get(name);
   }
 }
 

@@ -65,6 +65,7 @@ function claims(current: () => number): ClaimStore {
   };
   return {
     list: () => [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    get: (name) => all.get(name),
     async put(claim, fence) {
       guard(fence);
       all.set(claim.name, frozen(copy(claim)));

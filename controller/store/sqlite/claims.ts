@@ -2,6 +2,7 @@
 import { VmAgentError } from "../../base/errors.ts";
 import type { Claim } from "../../core/types.ts";
 import type { Db, Write } from "./db.ts";
+import { storedValue } from "./errors.ts";
 import { createParsedRows } from "./parsed-rows.ts";
 import type { ClaimStore } from "../store.ts";
 
@@ -28,6 +29,7 @@ export function sqlFence(db: Db, write: Write): () => Promise<number> {
 
 export function sqlClaims(db: Db, write: Write): ClaimStore {
   const select = db.prepare("SELECT name, json FROM claims ORDER BY name");
+  const byName = db.prepare("SELECT json FROM claims WHERE name = ?");
   const upsert = db.prepare(
     "INSERT INTO claims (name, json) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
   );
@@ -45,6 +47,10 @@ export function sqlClaims(db: Db, write: Write): ClaimStore {
         rows.map((row) => String(row.name)),
         rows.map((row) => String(row.json)),
       );
+    },
+    get(name) {
+      const row = byName.get(name);
+      return row && storedValue<Claim>(String(row.json));
     },
     put: (claim, fence) =>
       write(TOUCHED, () => {

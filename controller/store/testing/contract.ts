@@ -200,8 +200,11 @@ export const CONTRACT: readonly {
       assert.deepEqual(store.claims.list(), [aClaim("a")]);
       await store.claims.put({ ...aClaim("a"), phase: "removing" }, second);
       assert.equal(store.claims.list()[0]?.phase, "removing");
+      assert.deepEqual(store.claims.get("a"), { ...aClaim("a"), phase: "removing" });
+      assert.equal(store.claims.get("b"), undefined);
       await store.claims.remove("a", second);
       assert.deepEqual(store.claims.list(), []);
+      assert.equal(store.claims.get("a"), undefined);
     },
   },
   {
