@@ -120,19 +120,28 @@ export interface Bus {
   /** Returns the function that unsubscribes. */
   on<K extends EventName>(name: K, listener: (data: EventMap[K], at: number) => void): () => void;
   onAny(listener: (event: AnyEvent) => void): () => void;
+  /** Subscriptions that are not released. */
+  listenerCount(): number;
 }
 
-/** A bus whose listeners cannot break the emitter: a listener's error goes to `onError`. */
+type Listener = (event: AnyEvent) => void;
+
+/**
+ * A bus whose listeners cannot break the emitter: a listener's error goes to `onError`. The listeners of one event, those of
+ * any event among them, are called in the order of their subscription.
+ */
 export function createBus(now: () => number, onError: (error: unknown) => void = () => {}): Bus {
-  const listeners = new Set<(event: AnyEvent) => void>();
-  const onAny = (listener: (event: AnyEvent) => void) => {
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+  const ofAny = new Set<Listener>();
+  const byName = new Map<EventName, Set<Listener>>();
+  const listenersOf = (name: EventName): Set<Listener> => {
+    const known = byName.get(name) ?? new Set(ofAny);
+    byName.set(name, known);
+    return known;
   };
   return {
     emit(name, data) {
       const event = { name, at: now(), data } as AnyEvent;
-      for (const listener of listeners) {
+      for (const listener of listenersOf(name)) {
         try {
           listener(event);
         } catch (error) {
@@ -140,10 +149,21 @@ export function createBus(now: () => number, onError: (error: unknown) => void =
         }
       }
     },
-    on: (name, listener) =>
-      onAny((event) => {
-        if (event.name === name) listener(event.data as never, event.at);
-      }),
-    onAny,
+    on(name, listener) {
+      const listeners = listenersOf(name);
+      const added: Listener = (event) => listener(event.data as never, event.at);
+      listeners.add(added);
+      return () => void listeners.delete(added);
+    },
+    onAny(listener) {
+      const added: Listener = (event) => listener(event);
+      ofAny.add(added);
+      for (const listeners of byName.values()) listeners.add(added);
+      return () => {
+        ofAny.delete(added);
+        for (const listeners of byName.values()) listeners.delete(added);
+      };
+    },
+    listenerCount: () => new Set([ofAny, ...byName.values()].flatMap((listeners) => [...listeners])).size,
   };
 }

@@ -7,6 +7,7 @@ export class Jobs {
   readonly #work = new Work();
   readonly #endedAt = new Map<string, Instant>();
   readonly #now: () => Instant;
+  readonly #unsubscribe: () => void;
   readonly #running = new Map<string, Promise<void>>();
   /** Work that ended since the look began that is under way, or was the last. */
   #ended = new Set<string>();
@@ -15,7 +16,7 @@ export class Jobs {
 
   constructor(bus: Bus, now: () => Instant) {
     this.#now = now;
-    bus.on("step.started", (e, stepSince) =>
+    this.#unsubscribe = bus.on("step.started", (e, stepSince) =>
       this.#work.note(e.agent, { step: e.step as StepKind, detail: e.detail, stepSince, progress: "" }),
     );
   }
@@ -64,7 +65,9 @@ export class Jobs {
     );
   }
 
-  async ended(): Promise<void> {
+  /** Resolves when the work in flight has ended. */
+  async close(): Promise<void> {
     await Promise.allSettled(this.#running.values());
+    this.#unsubscribe();
   }
 }

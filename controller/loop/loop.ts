@@ -60,6 +60,7 @@ export class Loop {
   /** The last look found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
+  readonly #subscriptions: readonly (() => void)[];
 
   constructor(deps: LoopDeps) {
     this.#approvals = new Approvals(deps.store.kv);
@@ -74,17 +75,20 @@ export class Loop {
     const isFull = () => this.queue.size >= (deps.desired()?.settings.parallelism ?? 1);
     this.#wakes = new Wakes(deps.clock, () => void this.turn(), isFull);
     setMaxListeners(0, this.#abort.signal);
-    for (const event of ["runtime.offline", "fleet.read"] as const) deps.bus.on(event, () => this.wake());
-    // What was read is in force once all listeners have heard of it.
-    deps.bus.on("fleet.read", () => setImmediate(() => this.#cutUnwanted()));
+    const { bus } = deps;
+    const wake = () => this.wake();
     // What is Ready hangs on these too.
-    for (const event of [
-      "runtime.online",
-      "runtime.configured",
-      "runtime.provisioned",
-      "runtime.upgrade",
-    ] as const)
-      deps.bus.on(event, () => this.#wakes.news());
+    const news = () => this.#wakes.news();
+    this.#subscriptions = [
+      bus.on("runtime.offline", wake),
+      bus.on("fleet.read", wake),
+      // What was read is in force once all listeners have heard of it.
+      bus.on("fleet.read", () => setImmediate(() => this.#cutUnwanted())),
+      bus.on("runtime.online", news),
+      bus.on("runtime.configured", news),
+      bus.on("runtime.provisioned", news),
+      bus.on("runtime.upgrade", news),
+    ];
   }
 
   get last(): Turn | null {
@@ -387,6 +391,8 @@ export class Loop {
     this.#abort.abort(stopped());
     await this.#turning?.catch(() => null);
     await this.#care.stop();
-    await this.#jobs.ended();
+    await this.#jobs.close();
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
+    this.#events.close();
   }
 }

@@ -29,6 +29,7 @@ export interface TurnEvents {
   /** A turn has planned. */
   planned(turn: Turn): void;
   ended(outcome: Outcome, durationMs: number): void;
+  close(): void;
 }
 
 /**
@@ -40,7 +41,7 @@ export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): Tu
   let stuck: ReadonlySet<string> = new Set();
   // Announced where it was found, before the plan shows the same: an instance that is gone or replaced.
   const announced = new Set<string>();
-  bus.on("agent.drifted", ({ agent }) => void announced.add(agent));
+  const off = bus.on("agent.drifted", ({ agent }) => void announced.add(agent));
   return {
     planned(turn) {
       const { observed, plan } = turn;
@@ -64,5 +65,6 @@ export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): Tu
     ended(outcome, durationMs) {
       bus.emit("reconciled", { durationMs, outcome });
     },
+    close: off,
   };
 }

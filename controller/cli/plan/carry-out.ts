@@ -236,7 +236,7 @@ export async function byOurselves(
     hint: "Ctrl-C: finish the running steps, then stop",
   });
   const over = new Set<string>();
-  system.bus.onAny((event) => {
+  const unsubscribe = system.bus.onAny((event) => {
     progress.event(event);
     if (event.name === "agent.converged") over.add(event.data.agent);
   });
@@ -289,6 +289,7 @@ export async function byOurselves(
     // Whoever approved is told what is left, and is asked again for it.
     await system.loop.withdrawApprovals([...order.changes.map((c) => c.agent), ...order.allowDelete]);
     await system.stop();
+    unsubscribe();
     progress.close();
   }
 }

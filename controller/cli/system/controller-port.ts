@@ -9,7 +9,8 @@ import { createReporter } from "../../loop/report/report.ts";
 import type { FleetView } from "../../../ui/client/types.ts";
 import type { System } from "./system.ts";
 
-export function controllerPort(system: System, version: string): ControllerPort {
+/** `close` releases what it listens to. */
+export function controllerPort(system: System, version: string): ControllerPort & { close(): void } {
   const { loop, source, hub, driver, settings } = system;
   const report = createReporter({
     loop,
@@ -26,8 +27,9 @@ export function controllerPort(system: System, version: string): ControllerPort 
     },
   });
   // Conditions say since when they are so: they are taken at every look, not only when somebody asks.
-  system.bus.on("planned", () => void report());
+  const close = system.bus.on("planned", () => void report());
   return {
+    close,
     fleet: () => report() satisfies FleetView,
     async plan(): Promise<Plan | null> {
       const turn = loop.last ?? (await loop.turn());

@@ -4,6 +4,7 @@ import { EXIT } from "../../base/errors.ts";
 import { endProcess, onSignals } from "../../base/process-end.ts";
 import { makeHome } from "../../base/home.ts";
 import { createApp } from "../../http/app.ts";
+import type { ControllerPort } from "../../http/deps.ts";
 import { type HttpServer, listenHttp } from "../../http/server.ts";
 import { Streams } from "../../http/sse.ts";
 import { counted } from "../../core/units.ts";
@@ -55,12 +56,14 @@ export const runUp: CommandRun = async (invocation) => {
     onError,
   });
   const progress = createProgress(output);
+  const controller = controllerPort(system, version);
+  const subscriptions = [controller.close];
   let servers: Servers | null = null;
   try {
     heading(output, system);
     for (const { message, next } of system.alerts())
       output.err(`${output.paint("bad", "error:")} ${message}\nnext: ${next}`);
-    servers = await listen(system, version);
+    servers = await listen(system, controller);
     const { http, dashboard, urls, view } = servers;
     const tellWhere = () =>
       writeHubFile(settings.home, {
@@ -76,9 +79,9 @@ export const runUp: CommandRun = async (invocation) => {
     tellWhere();
     const moved = portsMoved(system, servers);
     if (moved !== "") output.out(moved);
-    system.bus.on("hub.listening", tellWhere);
-    if (!picture) system.bus.onAny((event) => progress.event(event));
-    tellFleet(system, output);
+    subscriptions.push(system.bus.on("hub.listening", tellWhere));
+    if (!picture) subscriptions.push(system.bus.onAny((event) => progress.event(event)));
+    subscriptions.push(tellFleet(system, output));
     system.loop.start();
     const unprovisioned = () =>
       provisionFailures({ runtimes: system.hub.readings() }, system.source.current().desired, {
@@ -105,6 +108,7 @@ export const runUp: CommandRun = async (invocation) => {
     progress.close();
     removeHubFile(settings.home);
     await system.stop();
+    for (const unsubscribe of subscriptions) unsubscribe();
   }
 };
 
@@ -154,12 +158,11 @@ interface Servers {
 }
 
 /** The API on its own port, and the dashboard's page with the same API on another. */
-async function listen(system: System, version: string): Promise<Servers> {
+async function listen(system: System, controller: ControllerPort): Promise<Servers> {
   const { hub, settings, store } = system;
   const written = system.source.current().desired?.settings.hub;
   const bind = settings.bind;
   const host = bind.includes(":") ? `[${bind}]` : bind;
-  const controller = controllerPort(system, version);
   const listenOn = async (
     use: "API" | "dashboard",
     app: ReturnType<typeof createApp>,
@@ -223,7 +226,7 @@ function heading(output: Output, system: System): void {
   }
 }
 
-function tellFleet(system: System, output: Output): void {
+function tellFleet(system: System, output: Output): () => void {
   let told = "";
   const tell = () => {
     const { errors, stale, desired, git = null } = system.source.current();
@@ -256,7 +259,7 @@ function tellFleet(system: System, output: Output): void {
       output.err(`${output.paint("warn", "warning:")} ${message}`);
   };
   tell();
-  system.bus.on("fleet.read", () => setImmediate(tell));
+  return system.bus.on("fleet.read", () => setImmediate(tell));
 }
 
 function staysWords(desired: Desired | null, git: GitState | null): string {
