@@ -1,6 +1,7 @@
 /** How long to wait before the next connection; pure, randomness is an argument. */
 import { DEFAULT_POLICY } from "./policy.ts";
 import { CLOSE } from "./wire.ts";
+import { backoff } from "../../schemas/backoff.ts";
 
 export const SHORTEST_MS: number = DEFAULT_POLICY.reconnectShortestMs;
 export const LONGEST_MS: number = DEFAULT_POLICY.reconnectLongestMs;
@@ -27,9 +28,9 @@ export interface Ending {
  * Exponential with full jitter: by default uniform in [1 s, min(30 s, 2 s · 2^attempt)]. Attempt 0 already spreads over a
  * second, so that a hub's restart does not bring all its runtimes back at one instant.
  */
-export function backoff(attempt: number, random: number, bounds: Bounds = DEFAULT_BOUNDS): number {
+export function reconnectDelay(attempt: number, random: number, bounds: Bounds = DEFAULT_BOUNDS): number {
   const { shortestMs, longestMs } = bounds;
-  const ceiling = Math.min(longestMs, shortestMs * 2 ** (Math.min(Math.max(attempt, 0), 20) + 1));
+  const ceiling = backoff({ firstMs: shortestMs, lastMs: longestMs }, Math.max(attempt, 0) + 2);
   return shortestMs + random * (ceiling - shortestMs);
 }
 
@@ -48,8 +49,8 @@ export function delayAfter(
   // Another connection with this credential is alive; hurrying back would throw it out in turn, for ever.
   if (closeCode === CLOSE.replaced) return LONGEST_MS * (1 + random / 10);
   if (closeCode === CLOSE.protocolError) return LONGEST_MS * (1 + random / 10);
-  if (closeCode === CLOSE.restart) return backoff(Math.max(attempt, 1), random, bounds);
-  return backoff(attempt, random, bounds);
+  if (closeCode === CLOSE.restart) return reconnectDelay(Math.max(attempt, 1), random, bounds);
+  return reconnectDelay(attempt, random, bounds);
 }
 
 /** The ending that asks for the most patience, of several candidates in one round. */

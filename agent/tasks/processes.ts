@@ -1,6 +1,7 @@
 /** What `/proc` says of processes: start times, groups, marks; and the end of a whole group. */
 import { readdirSync, readFileSync } from "node:fs";
 import { errorCode } from "../host/files.ts";
+import { backoff } from "../../schemas/backoff.ts";
 
 export interface ProcessStat {
   readonly pid: number;
@@ -103,6 +104,8 @@ export interface Grace {
 }
 
 export const GRACE: Grace = { termMs: 5_000, killMs: 10_000 };
+/** Between two looks at what still lives. */
+const LOOKS = { firstMs: 10, lastMs: 200 } as const;
 
 /** SIGTERM, then SIGKILL, of the group and of whatever carries the mark; true once nothing of it lives. */
 export async function endGroup(
@@ -113,8 +116,8 @@ export async function endGroup(
   const begin = performance.now();
   signalGroup(group, "SIGTERM");
   for (const pid of marked(...mark)) signalPid(pid, "SIGTERM");
-  for (let wait = 10; ; wait = Math.min(200, wait * 2)) {
-    await new Promise((resolve) => setTimeout(resolve, wait));
+  for (let looks = 1; ; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, backoff(LOOKS, looks)));
     const elapsed = performance.now() - begin;
     const strays = groupAlive(group) ? null : marked(...mark);
     if (strays?.length === 0) return true;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parsePushed } from "../host/config.ts";
-import { backoff, delayAfter, jittered, LONGEST_MS, SHORTEST_MS, worst } from "../session/backoff.ts";
+import { delayAfter, jittered, LONGEST_MS, reconnectDelay, SHORTEST_MS, worst } from "../session/backoff.ts";
 import { cpuPercent, parseCpu, parseMemory } from "../host/facts.ts";
 import { candidates, defaultGateway, readAddresses } from "../session/gateway.ts";
 import { fileName } from "./journal.ts";
@@ -25,9 +25,9 @@ const statuses = fc.constantFrom(null, 401, 403, 404, 429, 503);
 test("delays stay between 1 s and 30 s, and never shrink with more attempts", () => {
   fc.assert(
     fc.property(fc.nat(1_000), random, (attempt, r) => {
-      const delay = backoff(attempt, r);
+      const delay = reconnectDelay(attempt, r);
       assert.ok(delay >= SHORTEST_MS && delay <= LONGEST_MS);
-      assert.ok(backoff(attempt + 1, r) >= delay);
+      assert.ok(reconnectDelay(attempt + 1, r) >= delay);
     }),
   );
 });

@@ -1,4 +1,5 @@
 /** Delays between tries, as controller-runtime's: 5 ms doubling to 1000 s, with jitter; pure, randomness is an argument. */
+import { backoff } from "../../schemas/backoff.ts";
 
 export const FIRST_DELAY_MS = 5;
 export const LAST_DELAY_MS = 1_000_000;
@@ -10,8 +11,7 @@ export function retryDelay(
   first = FIRST_DELAY_MS,
   last = LAST_DELAY_MS,
 ): number {
-  const nominal = Math.min(last, first * 2 ** Math.min(failures - 1, 40));
-  return nominal * (0.5 + random / 2);
+  return backoff({ firstMs: first, lastMs: last }, failures) * (0.5 + random / 2);
 }
 
 /** An interval with up to a tenth of jitter either way, so that many loops do not beat in step. */

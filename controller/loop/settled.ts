@@ -1,5 +1,6 @@
 /** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
 import type { Change, InstanceState, Instant, Plan, Turn } from "../core/types.ts";
+import { backoff } from "../../schemas/backoff.ts";
 
 export interface SettledOptions {
   /** Changes that the loop may begin, those that wait for others among them. */
@@ -58,7 +59,7 @@ export const isSettling = ({ plan, busy }: Turn): boolean =>
  * for how many looks in a row something has been on its way; each doubles the pause.
  */
 export function untilNext(interval: number, retry: number | null, settling: number): number {
-  const soon = settling > 0 ? SETTLING_MS * 2 ** Math.min(settling - 1, 20) : interval;
+  const soon = settling > 0 ? backoff({ firstMs: SETTLING_MS, lastMs: interval }, settling) : interval;
   return Math.max(0, Math.min(interval, soon, retry ?? interval));
 }
 

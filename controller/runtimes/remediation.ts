@@ -1,5 +1,6 @@
 /** What is tried, and when, where an instance runs and its runtime is silent: the ladder of `health.remediate`. Pure. */
 import type { DesiredAgent, Instant } from "../core/types.ts";
+import { backoff } from "../../schemas/backoff.ts";
 
 export type Rung = DesiredAgent["health"]["remediate"][number];
 
@@ -89,8 +90,7 @@ function rungOf(ladder: readonly Rung[], tries: number): Rung | null {
 }
 
 /** How long a try has to help, after so many of them. */
-export const pause = (tries: number): number =>
-  Math.min(LADDER.lastMs, LADDER.firstMs * 2 ** Math.min(Math.max(tries, 1) - 1, 20));
+export const pause = (tries: number): number => backoff(LADDER, tries);
 
 /** The episode after a look. Null: it is over, or there is none. */
 export function episodeAfter(

@@ -1,6 +1,7 @@
 /** Keeps a live stream open for as long as somebody looks: resumes where it was, waits longer after each failure, says so. */
 import { type Api, ApiError } from "./api.ts";
 import type { ServerEvent } from "./transport.ts";
+import { backoff } from "../../schemas/backoff.ts";
 
 export interface FollowOptions {
   readonly path: string;
@@ -18,12 +19,11 @@ export interface FollowOptions {
   readonly random?: () => number;
 }
 
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 15_000;
+const RETRY = { firstMs: 500, lastMs: 15_000 } as const;
 
 /** Half of it for sure, the other half by lot, so that many pages do not come back at one moment. */
 export function waitBefore(attempt: number, random: () => number): number {
-  const full = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempt, 10));
+  const full = backoff(RETRY, attempt + 1);
   return Math.round(full / 2 + (full / 2) * random());
 }
 

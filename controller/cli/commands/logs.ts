@@ -9,6 +9,10 @@ import { numberOption } from "../number-option.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
 import { asked } from "../asked.ts";
 import { openWorld } from "../system/world.ts";
+import { backoff } from "../../../schemas/backoff.ts";
+
+/** Between two tries to reach the hub. */
+const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 interface Line {
   readonly seq: number;
@@ -71,7 +75,7 @@ async function follow(invocation: Invocation, name: string, query: LogQuery): Pr
       if (error instanceof ApiError && error.status < 500) await asked(() => Promise.reject(error));
       if (last === null && tries === 0) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
+    await new Promise((resolve) => setTimeout(resolve, backoff(RETRY, tries + 1)));
   }
 }
 

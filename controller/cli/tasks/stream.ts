@@ -3,6 +3,10 @@ import { createTerminalFilter } from "../../base/printable.ts";
 import { type Api, ApiError } from "../../../ui/client/api.ts";
 import type { TaskView as Task } from "../../../schemas/types.ts";
 import { gapBytes, gapText } from "../../../ui/client/output-text.ts";
+import { backoff } from "../../../schemas/backoff.ts";
+
+/** Between two tries to reach the hub. */
+const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
 
@@ -56,7 +60,7 @@ export async function stream(
       if (FINAL.has(now.state)) return;
     } catch (error) {
       if (error instanceof ApiError || tries >= 30) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
+      await new Promise((resolve) => setTimeout(resolve, backoff(RETRY, tries + 1)));
     }
   }
 }

@@ -5,6 +5,10 @@ import { type Api, ApiError } from "../../../ui/client/api.ts";
 import { decimalSize, gapBytes, gapText } from "../../../ui/client/output-text.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { TAKE_INPUT as RUN_PROGRAMS } from "./input.ts";
+import { backoff } from "../../../schemas/backoff.ts";
+
+/** Between two tries to reach the hub. */
+const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 export interface OutputFile {
   /** Takes all output of a task; resolves with the bytes that are missing, when it has ended. */
@@ -71,7 +75,7 @@ async function takeAll(api: Api, id: string, write: (bytes: Buffer) => Promise<v
       taken = await api.takeOutput(id, place);
     } catch (error) {
       if (error instanceof ApiError || tries >= 30) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 2000)));
+      await new Promise((resolve) => setTimeout(resolve, backoff(RETRY, tries + 1)));
       tries += 1;
       continue;
     }

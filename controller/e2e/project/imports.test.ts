@@ -23,6 +23,7 @@ interface Rule {
 }
 
 const TYPES = "schemas/types.ts";
+const BACKOFF = "schemas/backoff.ts";
 const CORE_TYPES = "controller/core/types.ts";
 const PRINTABLE = "controller/base/printable.ts";
 const STORE = "controller/store/store.ts";
@@ -42,7 +43,7 @@ const TABLE: readonly Rule[] = [
     packages: ["ajv", "json-schema-to-typescript"],
   },
   { files: "controller/base/", from: [], node: true },
-  { files: "controller/core/", from: [], types: [TYPES], packages: ["fast-json-patch"] },
+  { files: "controller/core/", from: [BACKOFF], types: [TYPES], packages: ["fast-json-patch"] },
   {
     files: "controller/views/",
     from: ["controller/core/", PRINTABLE],
@@ -115,13 +116,13 @@ const TABLE: readonly Rule[] = [
   { files: "controller/main.ts", from: ["controller/base/", "controller/cli/"], node: true },
   {
     files: "agent/",
-    from: ["schemas/generated/", "schemas/validate-task.ts", "schemas/validator.ts"],
+    from: ["schemas/generated/", "schemas/validate-task.ts", "schemas/validator.ts", BACKOFF],
     types: [TYPES],
     node: true,
     packages: ["ws @ agent/session/channel.ts", "esbuild @ agent/build.ts"],
   },
   { files: "provisioning/", from: [], types: [TYPES, CORE_TYPES], node: true, packages: ["yaml"] },
-  { files: "ui/client/", from: [TYPES, PRINTABLE] },
+  { files: "ui/client/", from: [TYPES, PRINTABLE, BACKOFF] },
   {
     files: "ui/tui/",
     from: ["ui/client/", TYPES, PRINTABLE, "controller/views/text-width.ts"],

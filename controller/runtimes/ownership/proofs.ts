@@ -12,6 +12,7 @@ import type { Store } from "../../store/store.ts";
 import { buryReplaced } from "../../observe/expired-claims.ts";
 import { type InsideDeps, isClaimed, lookInside, strangerInside } from "./guest.ts";
 import { type ReadoptDeps, takeBack } from "./readopt.ts";
+import { backoff } from "../../../schemas/backoff.ts";
 
 export interface OwnershipDeps {
   /** True for a nonce that this fleet made for this name, whatever the store remembers. */
@@ -34,8 +35,7 @@ export interface Unproven {
   readonly retryAt: Instant;
 }
 
-const FIRST_RETRY_MS = 30_000;
-const LAST_RETRY_MS = 15 * 60_000;
+const RETRY = { firstMs: 30_000, lastMs: 15 * 60_000 } as const;
 const NEVER = Number.POSITIVE_INFINITY;
 
 const NO_REMEDIATION = "the steps of health.remediate apply only after that proof";
@@ -276,7 +276,7 @@ export class Proofs {
   }
 
   #retryAt(tries: number): Instant {
-    return this.#deps.clock.now() + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tries - 1));
+    return this.#deps.clock.now() + backoff(RETRY, tries);
   }
 
   #claim(name: string): Claim | undefined {
