@@ -32,8 +32,8 @@ test("every test that is named exists", () => {
   assert.deepEqual(missing, []);
 });
 
-test("lines are at most 100 characters, but for tables; the README leads here", () => {
-  const long = lines.filter((line) => line.length > 100 && !line.startsWith("|"));
+test("lines are at most 100 characters, but for tables and names of tests; the README leads here", () => {
+  const long = lines.filter((line) => line.length > 100 && !line.startsWith("|") && !REFERENCE.test(line));
   assert.deepEqual(long, []);
   const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
   const safe = readme.split("## What is safe")[1]?.split("\n## ")[0] ?? "";
