@@ -56,6 +56,10 @@ export function onSignals(signals: readonly EndSignal[], handle: (signal: EndSig
 const handlerOf = (signal: EndSignal): Handler | undefined =>
   [...handlers].findLast(({ signals }) => signals.includes(signal));
 
+/** Also once the end has begun, when what commands write is dropped. */
+const report = (text: string): void =>
+  void (Object.getPrototypeOf(process.stderr) as NodeJS.WriteStream).write.call(process.stderr, text);
+
 /** From now on this module decides how the process ends. To be called once. */
 export function ownProcessEnd(): void {
   for (const signal of SIGNALS) process.on(signal, () => received(signal));
@@ -64,9 +68,7 @@ export function ownProcessEnd(): void {
     if (isBroken) return;
     isBroken = true;
     if (error.code !== "EPIPE") {
-      process.stderr.write(
-        `error: the output cannot be written: ${error.message}\n  see whether its disk is full\n`,
-      );
+      report(`error: the output cannot be written: ${error.message}\n  see whether its disk is full\n`);
       endWith(EXIT.failed);
     } else if (ending === null && handlerOf("SIGTERM")) handlerOf("SIGTERM")?.handle("SIGTERM");
     else endWith(EXIT_PIPE);
@@ -75,7 +77,7 @@ export function ownProcessEnd(): void {
   process.stderr.on("error", () => {});
   process.on("uncaughtException", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`error: vm-agent failed: ${text}\n  please report it with these lines\n`);
+    report(`error: vm-agent failed: ${text}\n  please report it with these lines\n`);
     setTimeout(() => process.exit(EXIT.failed), CRASH_DRAIN_MS);
     endWith(EXIT.failed);
   });
