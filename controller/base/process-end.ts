@@ -39,7 +39,8 @@ async function drained(): Promise<void> {
   const flushed = (stream: NodeJS.WriteStream) =>
     new Promise<void>((resolve) => {
       stream.write("", () => resolve());
-      stream.write = () => true;
+      // Writes to a terminal are synchronous, and what a dashboard changed on it is put back at the end.
+      if (!stream.isTTY) stream.write = () => true;
     });
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   // A write that failed is reported one turn later.
