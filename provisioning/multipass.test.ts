@@ -1,4 +1,4 @@
-/** MULTIPASS.md against the tree: every file that it names is there, and every test that it quotes has that name. */
+/** docs/multipass.md against the tree: every file that it names is there, and every test that it quotes has that name. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(import.meta.url).split(/\/(?:dist\/)?provisioning\//)[0]!;
-const rows = readFileSync(join(ROOT, "provisioning/MULTIPASS.md"), "utf8")
+const rows = readFileSync(join(ROOT, "docs/multipass.md"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| observed"))
   .map((line) => line.slice(1, -1).split("|"));

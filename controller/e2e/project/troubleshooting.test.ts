@@ -1,4 +1,4 @@
-/** What provisioning/TROUBLESHOOTING.md quotes is what is printed: each failure is really made, and the words are compared. */
+/** What docs/troubleshooting.md quotes is what is printed: each failure is really made, and the words are compared. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ import { type Fixture, MAIN, createFixture, until } from "../support/harness.ts"
 import { launchingNothing } from "../kill/in-launch.ts";
 
 const AGENT = "kind: Agent\nname: agent-a\ncpu: 1\nmemory: 256M\ndisk: 1G\n";
-const DOCUMENT = await readFile(join(packageRoot(), "provisioning", "TROUBLESHOOTING.md"), "utf8");
+const DOCUMENT = await readFile(join(packageRoot(), "docs", "troubleshooting.md"), "utf8");
 const QUOTES = new Map(
   [...DOCUMENT.matchAll(/^```text (\S+)\n([\s\S]*?)^```$/gm)].map(([, id = "", text = ""]) => [id, text]),
 );
