@@ -1,4 +1,7 @@
-/** Generates types.ts and generated/ from the schemas; `--check` only compares, `--copy` only copies generated/ into dist/. */
+/**
+ * Generates types.ts, generated/ and the reference parts of docs/ from the schemas and tables; `--check` only compares,
+ * `--copy` only copies generated/ into dist/.
+ */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -217,6 +220,9 @@ async function main(mode: string | undefined): Promise<number> {
   const schemas = readSchemas(folder);
   const files = await generateValidators(schemas);
   files.set("types.ts", await generateTypes(schemas));
+  const { referencePages } = await import("./reference.ts");
+  const docs = join(folder, "..", "docs");
+  for (const [name, text] of referencePages(docs, schemas)) files.set(`../docs/${name}`, text);
   const stale = [...files]
     .filter(([name, text]) => readIfPresent(join(folder, name)) !== text)
     .map(([name]) => name);

@@ -47,14 +47,14 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     assert.equal(await terminal.ended, exit, `${line}\n${terminal.shown()}`);
     ran.add(line);
   }
-  /** All of it is the value that the README promises, and each field is of the type that it should be. */
+  /** All of it is the value that docs/commands.md promises, and each field is of the type that it should be. */
   async function data(
     command: string,
     args: readonly string[] = [],
     more: Readonly<Record<string, string>> = {},
   ) {
     const fields = json.get(command);
-    assert.ok(fields, `the README has no row for ${command}`);
+    assert.ok(fields, `docs/commands.md has no row for ${command}`);
     const result = await fixture.cliWith({ ...env, ...more }, ...command.split(" "), ...args, "--json");
     assert.equal(result.code, 0, `${command}\n${result.stdout}\n${result.stderr}`);
     const texts = command === "logs" ? result.stdout.trimEnd().split("\n") : [result.stdout];
@@ -241,7 +241,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     ran.add("vm-agent up --plain");
   });
 
-  it("none was left out, of the examples nor of the README's table", () => {
+  it("none was left out, of the examples nor of the table in docs/commands.md", () => {
     assert.deepEqual(
       examples.filter((line) => !ran.has(line)),
       [],

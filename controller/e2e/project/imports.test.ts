@@ -42,6 +42,7 @@ const TABLE: readonly Rule[] = [
     node: true,
     packages: ["ajv", "json-schema-to-typescript"],
   },
+  { files: "schemas/reference.ts", from: ["controller/"], node: true, packages: ["ajv"] },
   { files: "controller/base/", from: [], node: true },
   { files: "controller/core/", from: [BACKOFF], types: [TYPES], packages: ["fast-json-patch"] },
   {
@@ -142,7 +143,13 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What only builds: its packages need not be there at run time. */
-const TOOLS = ["schemas/generate.ts", "controller/build.ts", "agent/build.ts", "ui/web/"];
+const TOOLS = [
+  "schemas/generate.ts",
+  "schemas/reference.ts",
+  "controller/build.ts",
+  "agent/build.ts",
+  "ui/web/",
+];
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 

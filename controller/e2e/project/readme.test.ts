@@ -1,18 +1,26 @@
-/** What the README quotes exists: its fleet files are valid, and its table has every type of task with what it needs. */
+/** What README and docs/ quote exists: fleet files and tasks are valid, and docs/tasks.md has every type of task with its fields. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { checkTask } from "../../../schemas/validate-task.ts";
 import { packageRoot } from "../../base/paths.ts";
 import { loadFleet } from "../../fleet/source.ts";
 
-const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
+const page = (...path: string[]): string => readFileSync(join(packageRoot(), ...path), "utf8");
+const fenced = (text: string, language: string): readonly string[] =>
+  [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, found, body = ""]) =>
+    found === language ? [body] : [],
+  );
+const tasks = page("docs", "tasks.md");
 
-test("the README's fleet files are valid", async (t) => {
-  const blocks = [...readme.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
-  assert.ok(blocks.length > 0);
-  for (const text of blocks) {
+const DOCUMENTS = [["README.md"], ["docs", "fleet-files.md"]];
+
+test("the fleet files of README and docs/fleet-files.md are valid", async (t) => {
+  const blocks = DOCUMENTS.map((path) => fenced(page(...path), "yaml"));
+  assert.ok(blocks.every((found) => found.length > 0));
+  for (const text of blocks.flat()) {
     const folder = mkdtempSync(join(tmpdir(), "vm-agent-readme-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     writeFileSync(join(folder, "fleet.yaml"), text);
@@ -21,8 +29,19 @@ test("the README's fleet files are valid", async (t) => {
   }
 });
 
-test("the README's table of tasks has every type and every field that it needs or takes alone", () => {
-  const { $defs } = JSON.parse(readFileSync(join(packageRoot(), "schemas", "task.schema.json"), "utf8")) as {
+test("every task in docs/tasks.md is valid, and each type has an example", () => {
+  const examples = fenced(tasks, "json")
+    .flatMap((text) => text.trimEnd().split("\n"))
+    .map((line) => JSON.parse(line) as { readonly type: string });
+  for (const example of examples) assert.deepEqual(checkTask(example), [], JSON.stringify(example));
+  const schema = JSON.parse(page("schemas", "task.schema.json")) as {
+    readonly properties: { readonly type: { readonly enum: readonly string[] } };
+  };
+  assert.deepEqual(new Set(examples.map(({ type }) => type)), new Set(schema.properties.type.enum));
+});
+
+test("the table of docs/tasks.md has every type and every field that it needs or takes alone", () => {
+  const { $defs } = JSON.parse(page("schemas", "task.schema.json")) as {
     readonly $defs: Readonly<
       Record<
         string,
@@ -33,7 +52,7 @@ test("the README's table of tasks has every type and every field that it needs o
       >
     >;
   };
-  const section = /^## Tasks\n([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
+  const section = /^# Tasks\n([\s\S]*?)^## /m.exec(tasks)?.[1] ?? "";
   const rows = section.split("\n").filter((line) => line.startsWith("|"));
   const common = new Set(Object.keys($defs.TaskOptions?.properties ?? {}));
   for (const { required = [], properties } of Object.values($defs)) {

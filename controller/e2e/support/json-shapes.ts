@@ -1,4 +1,4 @@
-/** What `--json` of each command is at least, as JSON Schemas: types beside the names that the README promises. */
+/** What `--json` of each command is at least, as JSON Schemas: types beside the names that docs/commands.md promises. */
 import { Ajv2020 } from "ajv/dist/2020.js";
 
 type Schema = Readonly<Record<string, unknown>>;

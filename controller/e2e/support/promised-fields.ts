@@ -1,12 +1,12 @@
-/** What the README promises of `--json`. */
+/** What docs/commands.md promises of `--json`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../base/paths.ts";
 
-/** Command → names of the fields of its value, as the README's table has them. */
+/** Command → names of the fields of its value, as the table there has them. */
 export function promisedFields(): ReadonlyMap<string, readonly string[]> {
-  const readme = readFileSync(join(packageRoot(), "README.md"), "utf8");
-  const table = /\| `--json` of \|[^\n]*\n\|[^\n]*\n((?:\|[^\n]*\n)+)/.exec(readme)?.[1] ?? "";
+  const page = readFileSync(join(packageRoot(), "docs", "commands.md"), "utf8");
+  const table = /\| `--json` of \|[^\n]*\n\|[^\n]*\n((?:\|[^\n]*\n)+)/.exec(page)?.[1] ?? "";
   const ticked = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
   return new Map(
     table
