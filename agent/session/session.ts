@@ -171,7 +171,7 @@ export class Session {
     this.#sendLog();
     this.#deps.runner().resendOutput();
     this.#flushOutput();
-    void this.#deliver();
+    this.#deliverInBackground();
     const features = Array.isArray(payload.features) ? payload.features : [];
     if (features.includes("messages")) this.#deps.mailbox.opened();
     this.#deps.upgrade().established();
@@ -255,12 +255,21 @@ export class Session {
   async #deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;
-    for (const taskId of this.#deps.spool.ids()) {
-      const response = this.#deps.spool.get(taskId);
-      if (response === null) continue;
-      if (!this.#ready || !(await this.#deps.line.sent(this.#frame("response", response)))) break;
+    try {
+      for (const taskId of this.#deps.spool.ids()) {
+        const response = this.#deps.spool.get(taskId);
+        if (response === null) continue;
+        if (!this.#ready || !(await this.#deps.line.sent(this.#frame("response", response)))) break;
+      }
+    } finally {
+      this.#delivering = false;
     }
-    this.#delivering = false;
+  }
+
+  #deliverInBackground(): void {
+    this.#deliver().catch((error: unknown) =>
+      this.#deps.log.error(`results cannot be delivered: ${errorMessage(error)}`),
+    );
   }
 
   #heartbeat(): void {
@@ -293,7 +302,7 @@ export class Session {
     this.#timer = setTimeout(() => {
       this.#heartbeat();
       // What was sent but not confirmed by now may have met a hub that could not store it.
-      void this.#deliver();
+      this.#deliverInBackground();
     }, period);
   }
 

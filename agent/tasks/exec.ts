@@ -99,7 +99,7 @@ export function execute(job: Job): Execution {
     stopped = reason;
     job.output.release();
     ending = endGroup(pid, [TASK_MARK, job.mark], job.grace ?? GRACE);
-    void ending.then((gone) => gone || giveUp());
+    ending.then((gone) => gone || giveUp(), giveUp);
   };
   const timer = request.timeout === null ? null : setTimeout(() => stop("timed-out"), request.timeout);
 

@@ -28,7 +28,8 @@ let isSignalled = false;
 export function endProcess(code: number): Promise<never> {
   if (ending === null) {
     ending = code;
-    void drained().then(() => process.exit(ending ?? code));
+    const exit = () => process.exit(ending ?? code);
+    drained().then(exit, exit);
   }
   return new Promise<never>(() => {});
 }

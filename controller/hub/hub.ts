@@ -112,7 +112,13 @@ export function createHub(deps: HubDeps) {
     limits,
     onStoreError,
   });
-  const logs = createRuntimeLogs({ registry, random, now: clock.now, answerWithin: limits.logAnswer });
+  const logs = createRuntimeLogs({
+    registry,
+    random,
+    now: clock.now,
+    answerWithin: limits.logAnswer,
+    onError,
+  });
   const upgrades = createUpgrades({ bundle: deps.runtime ?? null, audit, bus, limits, registry });
   const session: SessionDeps = {
     addresses: () => addresses(),
@@ -278,6 +284,7 @@ export function createHub(deps: HubDeps) {
           interfaces,
           every: limits.interfacesInterval,
           changed,
+          onError,
         }),
       );
       port = door.port;

@@ -84,15 +84,12 @@ export class Silences {
     this.#notBefore.set(due.name, now + pause(1));
     const ending = new AbortController();
     const signal = AbortSignal.any([this.#abort.signal, ending.signal]);
-    const done = this.look(due.name, signal).then(
-      () => {},
-      () => {},
-    );
-    this.#looking = { name: due.name, done, end: () => ending.abort() };
-    void done.then(() => {
+    const over = () => {
       this.#looking = null;
       this.#wake();
-    });
+    };
+    const done = this.look(due.name, signal).then(over, over);
+    this.#looking = { name: due.name, done, end: () => ending.abort() };
   }
 
   /** There is something to do to these: a diagnosis of one of them ends, and wakes the loop. */

@@ -59,7 +59,7 @@ function write({ settings, options, output, version }: Invocation, target: strin
   return EXIT.done;
 }
 
-function restore({ settings, output }: Invocation, file: string, shown: string): number {
+async function restore({ settings, output }: Invocation, file: string, shown: string): Promise<number> {
   makeHome(settings.home);
   const lock = acquireLock(settings.home, {
     pid: process.pid,
@@ -72,7 +72,7 @@ function restore({ settings, output }: Invocation, file: string, shown: string):
     const database = databasePath(settings.home);
     const kept = restoreDatabase(file, database, now);
     const keys = about.files.map((key) => putBack(settings.home, key, now)).filter((line) => line !== null);
-    const broken = auditOf(database);
+    const broken = await auditOf(database);
     if (output.json) {
       output.out(JSON.stringify({ restored: file, madeAt: about.madeAt, kept, auditBrokenAt: broken }));
       return EXIT.done;
@@ -112,12 +112,12 @@ function tell(
   );
 }
 
-function auditOf(database: string): number | null {
+async function auditOf(database: string): Promise<number | null> {
   const store = openStore(database, { readOnly: true });
   try {
     return store.audit.verify();
   } finally {
-    void store.close();
+    await store.close();
   }
 }
 

@@ -1,4 +1,5 @@
 /** The composition root: store, lock, driver, hub, fleet source and loop, joined; started in order, stopped in reverse. */
+import { inBackground } from "../../base/background.ts";
 import { readFileSync } from "node:fs";
 import { renderUserData } from "../../../provisioning/cloud-init/render.ts";
 import { loadRuntime } from "../../../provisioning/runtime.ts";
@@ -191,7 +192,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   undo.defer(
     bus.on("runtime.online", ({ agent }) => {
       if (store.kv.get(reachedKey(agent)) === hub.agentPort) return;
-      void store.kv.put(reachedKey(agent), hub.agentPort).catch(onError);
+      inBackground(store.kv.put(reachedKey(agent), hub.agentPort), onError);
     }),
   );
   const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
@@ -223,7 +224,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   );
 
   const files = options.watch
-    ? watchSecretFiles(() => void config.readSecrets().catch(onError), onError, polling)
+    ? watchSecretFiles(() => inBackground(config.readSecrets(), onError), onError, polling)
     : null;
   const config: LiveConfig = createLiveConfig({
     desired,
@@ -232,7 +233,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     runtime: hub,
     files,
     onRotated: (agent, secrets) => {
-      void hub.audit.record("loop", "secret.rotated", agent, { secrets }).catch(onError);
+      inBackground(hub.audit.record("loop", "secret.rotated", agent, { secrets }), onError);
       bus.emit("secret.rotated", { agent, secrets });
     },
     onMissing: () => loop.wake(),
@@ -240,8 +241,8 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   await config.readAll();
   undo.defer(() => config.idle());
   undo.defer(() => files?.close());
-  undo.defer(bus.on("fleet.read", () => void config.readAll().catch(onError)));
-  undo.defer(bus.on("reconciled", () => void config.readSecrets().catch(onError)));
+  undo.defer(bus.on("fleet.read", () => inBackground(config.readAll(), onError)));
+  undo.defer(bus.on("reconciled", () => inBackground(config.readSecrets(), onError)));
 
   const owned = undo.move();
   return {

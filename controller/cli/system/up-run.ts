@@ -1,4 +1,5 @@
 /** What `vm-agent up` runs: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
+import { inBackground } from "../../base/background.ts";
 import { join } from "node:path";
 import { EXIT } from "../../base/errors.ts";
 import { endProcess, onSignals } from "../../base/process-end.ts";
@@ -87,10 +88,10 @@ export const runUp: CommandRun = async (invocation) => {
       provisionFailures({ runtimes: system.hub.readings() }, system.source.current().desired, {
         targets: [],
       });
-    void system.loop.settled(ended.signal).then(
-      () => output.out(readyLine(view(), unprovisioned(), urls, output, Date.now() - started)),
-      () => {},
-    );
+    const ready = system.loop
+      .settled(ended.signal)
+      .then(() => output.out(readyLine(view(), unprovisioned(), urls, output, Date.now() - started)));
+    inBackground(ready, (error) => ended.signal.aborted || onError(error));
     if (picture)
       await showDashboard(invocation, system, urls, ended, (listener) => {
         faults.add(listener);

@@ -1,4 +1,5 @@
 /** What Ctrl-C and SIGTERM mean while tasks are watched: the first cancels all that still run, the second leaves them to themselves. */
+import { inBackground } from "../../base/background.ts";
 import type { Api } from "../../../ui/client/api.ts";
 import { type EndSignal, endProcess, onSignals } from "../../base/process-end.ts";
 import type { Output } from "../output/output.ts";
@@ -19,7 +20,7 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
   const open = new Set<string>();
   let exit: number | null = null;
   const cancel = (id: string) =>
-    api.cancelTask(id).catch((error: unknown) => {
+    inBackground(api.cancelTask(id), (error) => {
       // One that is over by then cannot be cancelled, and is told of as it ended.
       if (open.has(id)) output.err(`${id} was not cancelled: ${(error as Error).message}`);
     });
@@ -35,7 +36,7 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
         ? `cancelling ${open.size} tasks; again to leave them running`
         : "cancelling the task; again to leave it running",
     );
-    for (const id of open) void cancel(id);
+    for (const id of open) cancel(id);
   };
   const signals = onSignals(["SIGINT", "SIGTERM"], handle);
   return {
@@ -44,7 +45,7 @@ export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output
     },
     watch(id) {
       open.add(id);
-      if (exit !== null) void cancel(id);
+      if (exit !== null) cancel(id);
     },
     ended: (id) => void open.delete(id),
     [Symbol.dispose]() {

@@ -28,9 +28,11 @@ export function keepAuditTrail({ bus, audit, onError }: AuditTrailDeps): { close
   let lastPlan = "";
 
   const write = ({ actor, action, subject, detail }: Entry) => {
-    const written = audit.record(actor, action, subject, detail).catch(onError);
+    const written = audit
+      .record(actor, action, subject, detail)
+      .catch(onError)
+      .finally(() => writing.delete(written));
     writing.add(written);
-    void written.finally(() => writing.delete(written));
   };
   const off = bus.onAny((event) => {
     const entry = entryOf(event);

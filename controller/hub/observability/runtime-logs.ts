@@ -1,4 +1,5 @@
 /** The log of a runtime: asked for page by page, and followed line by line; what a follower missed is asked for by number. */
+import { inBackground } from "../../base/background.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import type { Agent } from "../runtimes/agent.ts";
 import { type Payload, word } from "../runtimes/frames.ts";
@@ -24,13 +25,14 @@ export interface RuntimeLogsDeps {
   readonly random: Random;
   readonly now: () => number;
   readonly answerWithin: number;
+  readonly onError: (error: unknown) => void;
 }
 
 export type RuntimeLogs = ReturnType<typeof createRuntimeLogs>;
 
 const PAGE = 500;
 
-export function createRuntimeLogs({ registry, random, now, answerWithin }: RuntimeLogsDeps) {
+export function createRuntimeLogs({ registry, random, now, answerWithin, onError }: RuntimeLogsDeps) {
   const asked = new Map<string, { readonly agent: string; readonly answer: (page: LogPage) => void }>();
   const watchers = new Map<string, Set<(line: LogLine | null) => void>>();
 
@@ -98,31 +100,35 @@ export function createRuntimeLogs({ registry, random, now, answerWithin }: Runti
           return;
         }
         filling = true;
-        do {
-          again = false;
-          // Whoever does not answer is caught up with when it is back.
-          const page = await read(agent, at?.seq ?? null, at === null ? lines : PAGE).catch(() => null);
-          if (page === null || over) break;
-          if (at !== null && (at.id !== page.id || page.last < at.seq)) {
-            follower.reset();
-            at = { id: page.id, seq: 0 };
-            again = true;
-            continue;
-          }
-          if (at !== null && at.seq > 0 && page.first > at.seq + 1) follower.gap(page.first - at.seq - 1);
-          for (const line of page.lines) if (at === null || line.seq > at.seq) emit(line, page.id);
-          at ??= { id: page.id, seq: page.last };
-          if (page.lines.length > 0 && page.last > at.seq) again = true;
-        } while (again);
-        filling = false;
+        try {
+          do {
+            again = false;
+            // Whoever does not answer is caught up with when it is back.
+            const page = await read(agent, at?.seq ?? null, at === null ? lines : PAGE).catch(() => null);
+            if (page === null || over) break;
+            if (at !== null && (at.id !== page.id || page.last < at.seq)) {
+              follower.reset();
+              at = { id: page.id, seq: 0 };
+              again = true;
+              continue;
+            }
+            if (at !== null && at.seq > 0 && page.first > at.seq + 1) follower.gap(page.first - at.seq - 1);
+            for (const line of page.lines) if (at === null || line.seq > at.seq) emit(line, page.id);
+            at ??= { id: page.id, seq: page.last };
+            if (page.lines.length > 0 && page.last > at.seq) again = true;
+          } while (again);
+        } finally {
+          filling = false;
+        }
       };
+      const catchUp = () => inBackground(fill(), onError);
       const watcher = (line: LogLine | null) => {
         if (!filling && line !== null && at !== null && line.seq === at.seq + 1) emit(line, at.id);
-        else if (line === null || at === null || line.seq > at.seq || filling) void fill();
+        else if (line === null || at === null || line.seq > at.seq || filling) catchUp();
       };
       const set = watchers.get(agent) ?? new Set();
       watchers.set(agent, set.add(watcher));
-      void fill();
+      catchUp();
       return () => {
         over = true;
         set.delete(watcher);

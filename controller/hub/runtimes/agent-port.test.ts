@@ -47,6 +47,7 @@ async function opened(t: TestContext, first: Interfaces, advertise = "auto", bin
     interfaces: () => table,
     every: 3_600_000,
     changed: (problem) => told.push(problem),
+    onError: (error) => assert.fail(String(error)),
     resolve: async (host) => (host === "hub.lan" ? ["127.0.0.9"] : [host]),
   });
   t.after(() => {

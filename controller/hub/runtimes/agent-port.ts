@@ -1,4 +1,5 @@
 /** The agent port: one server on an address that was named, or one on loopback and on each bridge to instances, as they come and go. */
+import { inBackground } from "../../base/background.ts";
 import { lookup } from "node:dns/promises";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
@@ -19,6 +20,7 @@ export interface AgentPortDeps {
   readonly every: number;
   /** After the first time: other addresses, or one that cannot be opened (told once). */
   readonly changed: (problem: string | null) => void;
+  readonly onError: (error: unknown) => void;
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
@@ -38,7 +40,7 @@ const LOOPBACK = "127.0.0.1";
 
 /** Errors: `port-in-use`, `address-unavailable`, for the address that was named, or for loopback. */
 export async function openAgentPort(deps: AgentPortDeps): Promise<AgentPort> {
-  const { make, bind, interfaces, changed } = deps;
+  const { make, bind, interfaces, changed, onError } = deps;
   const bridges = bind === BIND_BRIDGES;
   const servers = new Map<string, Server>();
   /** Also those that are closed: what came in by them may still be connected. */
@@ -97,7 +99,7 @@ export async function openAgentPort(deps: AgentPortDeps): Promise<AgentPort> {
   await open(bridges ? LOOPBACK : bind);
   const first = bridges ? look() : Promise.resolve();
   await first;
-  const timer = bridges ? setInterval(() => void look(), deps.every) : null;
+  const timer = bridges ? setInterval(() => inBackground(look(), onError), deps.every) : null;
   return {
     get port() {
       return port;

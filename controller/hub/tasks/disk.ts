@@ -1,4 +1,5 @@
 /** How a task's changes reach the disk: progress a moment later, ends until they are there, output within its cap. */
+import { inBackground } from "../../base/background.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { OutputChunk, Store, TaskRecord } from "../../store/store.ts";
 import type { Agent } from "../runtimes/agent.ts";
@@ -118,8 +119,8 @@ export class TaskDisk {
   #append(task: LiveTask, chunk: OutputChunk): void {
     const { store, onStoreError } = this.#deps;
     task.unwritten.add(chunk);
-    const written = store.tasks.appendOutput([chunk]).catch(onStoreError);
-    void written.finally(() => task.unwritten.delete(chunk));
+    const written = store.tasks.appendOutput([chunk]).finally(() => task.unwritten.delete(chunk));
+    inBackground(written, onStoreError);
   }
 
   /** The end of a run: what waited in memory goes to the disk, from a line's beginning. Returns how many bytes that discards. */

@@ -13,7 +13,7 @@ export function RunTask({ agent }: { readonly agent: AgentView }) {
   const { forms, failed } = useForms();
   const [type, setType] = useState("exec");
   const [written, setWritten] = useState<Readonly<Record<string, string>>>({});
-  const { send, busy, error, taskId } = useSend(agent.name);
+  const { send, fail, busy, error, taskId } = useSend(agent.name);
   const form = forms.find((f) => f.type === type) ?? forms[0];
   const field = (f: TaskForm["fields"][number]) => (
     <Field
@@ -33,7 +33,7 @@ export function RunTask({ agent }: { readonly agent: AgentView }) {
           noValidate
           onSubmit={(event) => {
             event.preventDefault();
-            send(form, written);
+            send(form, written).catch(fail);
           }}
         >
           <div class="field field-type">
@@ -98,13 +98,12 @@ function useSend(agent: string) {
       // The same key for the same press: a repeat on the way gives the same task.
       const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
       setTaskId((await live.api.submitTask(agent, toTask(form, written), key)).taskId);
-    } catch (e) {
-      setError(problemWords(e));
     } finally {
       setBusy(false);
     }
   };
-  return { send, busy, error, taskId };
+  const fail = (e: unknown) => setError(problemWords(e));
+  return { send, fail, busy, error, taskId };
 }
 
 /** A hub's schemas do not change while it runs. */
