@@ -1,8 +1,8 @@
 /** What README and docs/ quote exists: fleet files and tasks are valid, and docs/tasks.md has every type of task with its fields. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { checkTask } from "../../../schemas/validate-task.ts";
 import { packageRoot } from "../../base/paths.ts";
@@ -67,4 +67,20 @@ test("the table of docs/tasks.md has every type and every field that it needs or
       );
   }
   for (const field of common) assert.ok(section.includes(`\`${field}\``), field);
+});
+
+test("files and folders that the documents name or link to exist", () => {
+  const docs = readdirSync(join(packageRoot(), "docs")).map((name) => join("docs", name));
+  const missing: string[] = [];
+  for (const file of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docs]) {
+    const text = page(file);
+    for (const [, path = ""] of text.matchAll(
+      /`((?:controller|agent|schemas|ui|provisioning|docs)\/[\w./@-]+)`/g,
+    ))
+      if (!["", ".ts", ".tsx"].some((ending) => existsSync(join(packageRoot(), path + ending))))
+        missing.push(`${file}: ${path}`);
+    for (const [, link = ""] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g))
+      if (!existsSync(join(packageRoot(), dirname(file), link))) missing.push(`${file}: ${link}`);
+  }
+  assert.deepEqual(missing, []);
 });
