@@ -258,13 +258,18 @@ describe("commands, by each exit path", { concurrency: 2 }, () => {
   });
 });
 
-it("process.exit is called in one module of the controller", () => {
-  const root = join(packageRoot(), "controller");
-  const files = readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+it("process.exit is called in one module of the controller and the dashboards", () => {
+  const root = packageRoot();
+  const files = ["controller", "ui"]
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map(
+        (file) => `${folder}/${file}`,
+      ),
+    )
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes(".test."))
     // Test programs. The sandbox's own program imports nothing of the controller, and writes synchronously.
-    .filter((file) => !/^(?:e2e|bench|sandbox)\/|\/(?:testing|simulation)\//.test(file));
+    .filter((file) => !/^controller\/(?:e2e|bench|sandbox)\/|\/(?:testing|simulation)\//.test(file));
   assert.ok(files.length > 100);
   const callers = files.filter((file) => readFileSync(join(root, file), "utf8").includes("process.exit("));
-  assert.deepEqual(callers, ["base/process-end.ts"]);
+  assert.deepEqual(callers, ["controller/base/process-end.ts"]);
 });

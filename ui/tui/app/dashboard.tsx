@@ -197,16 +197,11 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
   // Before Ink's own listener, so that what it draws is of the new size.
   stdout.prependListener("resize", onResize);
   const tick = setInterval(draw, deps.screenReader ? SPOKEN_FRAME_MS : TICK_MS);
-  const onFatal = (error: unknown): void => {
-    app.unmount();
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exit(1);
-  };
   // Before whoever has a last word to say as the process ends: it is to be read on the ordinary screen.
   const onExit = (): void => app.unmount();
   process.prependListener("exit", onExit);
-  process.on("uncaughtException", onFatal);
-  process.on("unhandledRejection", onFatal);
+  // Also for rejections that are not handled; who reports the error and ends the process comes after it.
+  process.on("uncaughtExceptionMonitor", onExit);
   deps.signal.addEventListener("abort", () => closed.resolve());
   if (deps.signal.aborted) closed.resolve();
   try {
@@ -227,8 +222,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
     if (deps.screenReader) stdout.write("\n");
     keyboard.close();
     process.off("exit", onExit);
-    process.off("uncaughtException", onFatal);
-    process.off("unhandledRejection", onFatal);
+    process.off("uncaughtExceptionMonitor", onExit);
   }
 }
 
