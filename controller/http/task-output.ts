@@ -56,14 +56,14 @@ function printsOrEnds(id: string, { hub }: RouteDeps, ctx: Context): Promise<voi
     const done = () => {
       unwatch();
       clearTimeout(timer);
+      clearTimeout(gathering);
       ctx.res.off("close", done);
       resolve();
     };
-    let isGathering = false;
+    let gathering: NodeJS.Timeout | undefined;
     const unwatch = hub.engine.watchers.watch(id, {
       chunk: () => {
-        if (!isGathering) setTimeout(done, GATHER_MS);
-        isGathering = true;
+        gathering ??= setTimeout(done, GATHER_MS);
       },
       state: (now) => {
         if (isFinal(now.state)) done();
