@@ -3,6 +3,7 @@
  * and its result is on disk before the runtime may forget it; the runtime's journal keeps a second delivery from being a
  * second run. All decisions come from the table in tasks.ts.
  */
+import { inBackground } from "../../base/background.ts";
 import type { OutputChunk, TaskRecord } from "../../store/store.ts";
 import type { Agent } from "../runtimes/agent.ts";
 import type { Connection } from "../runtimes/connection.ts";
@@ -139,7 +140,7 @@ export class TaskEngine {
       const task = this.#live.get(id);
       const error = task ? unsupported(agent, task.record.type) : null;
       if (!task) agent.queue.release(id);
-      else if (error !== null) void this.#finish(task, "failed", { error });
+      else if (error !== null) inBackground(this.#finish(task, "failed", { error }), this.#deps.onStoreError);
       else this.#deliver(task, connection);
     }
   }
