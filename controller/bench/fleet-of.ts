@@ -26,7 +26,7 @@ export interface FleetOf {
 
 const TYPES = ["builder", "tester", "researcher"] as const;
 
-/** 13 lines, 250 bytes: what the README shows for one agent. */
+/** 13 lines, 250 bytes: one agent of usual size. */
 export function documentOf(index: number, edit = 0): string {
   const type = TYPES[index % 3];
   return `# yaml-language-server: $schema=../../schemas/agent.schema.json

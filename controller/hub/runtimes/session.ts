@@ -234,7 +234,7 @@ export class Session {
     }
     const sent = await this.#deps.messages.send(frame, { type: "agent", id: this.#agent.id });
     for (const { to, reason } of sent.refused) {
-      const next = "see the message format in the README";
+      const next = "see the wire protocol in ARCHITECTURE.md";
       this.connection.send("error", {
         code: reason,
         message: `not delivered to "${to}"`,
