@@ -30,6 +30,7 @@ const AGENT_EFFECTS: Readonly<Record<string, string>> = {
   profile: "as the fields that the profile sets",
   replicas: "create or delete instances",
   state: "start, stop or suspend",
+  health: "controller, and the pace of heartbeats; no restart",
   restore: "restore once for each new `token`",
 };
 
