@@ -35,17 +35,20 @@ export function endProcess(code: number): Promise<never> {
 }
 
 async function drained(): Promise<void> {
-  // The callback of a write comes after those of all writes before it, and also when the stream is broken. What a command that is
-  // still at work writes after that is dropped: the end of the process would cut it within a line.
+  const streams = [process.stdout, process.stderr];
+  const writes = streams.map(({ write }) => write);
+  // The callback of a write comes after those of all writes before it, and also when the stream is broken.
   const flushed = (stream: NodeJS.WriteStream) =>
     new Promise<void>((resolve) => {
       stream.write("", () => resolve());
-      // Writes to a terminal are synchronous, and what a dashboard changed on it is put back at the end.
+      // A command that still runs would be cut within a line. Writes to a terminal are synchronous.
       if (!stream.isTTY) stream.write = () => true;
     });
-  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  await Promise.all(streams.map(flushed));
   // A write that failed is reported one turn later.
   await new Promise((resolve) => setImmediate(resolve));
+  // Listeners of "exit" may print a last line.
+  for (const [i, stream] of streams.entries()) stream.write = writes[i] ?? stream.write;
 }
 
 /** Until it is disposed of, these signals go to `handle` instead of ending the process. A broken stdout counts as SIGTERM. */
