@@ -32,9 +32,13 @@ test("a shell opened with s leads back to the dashboard, and vm-agent shell to t
   await sees(/in-42-agent-one/);
   // Its jobs are its own: one is stopped and goes on, and nobody outside takes note.
   line("cat");
+  // Echoed by the terminal, then printed by cat: it has the terminal now, and a C-z is for it.
+  line("ping");
+  await sees(/^ping\nping$/m);
   keys("C-z");
   await sees(/Stopped +cat/);
   line("fg");
+  await sees(/^cat$/m);
   keys("C-d");
   run("resize-window", "-t", "a", "-x", "120", "-y", "32");
   line("echo size $(stty size)");
