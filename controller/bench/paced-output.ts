@@ -35,13 +35,22 @@ try {
   const numbers = Math.ceil(half / 8);
   const made = `seq 10000000 $((10000000 + ${numbers})) | head -c ${half}; seq 10000000 $((10000000 + ${numbers})) | tr 0-9 '\\200-\\211' | head -c ${half}`;
   const expected = execFileSync("sh", ["-c", `{ ${made}; } | sha256sum`], { encoding: "utf8" }).slice(0, 64);
+  /** `VmRSS` in MiB when each eighth of the output is in the file. */
+  const resident: number[] = [];
+  const sampler = setInterval(() => {
+    const written = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    if (written < ((resident.length + 1) * mebibytes * 2 ** 20) / 8) return;
+    const status = readFileSync(`/proc/${up.process.pid}/status`, "utf8");
+    resident.push(Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024));
+  }, 20);
   const started = performance.now();
   const { code, stdout, stderr } = await fixture.cli("exec", "--output", file, "agent-a", "--", made);
+  clearInterval(sampler);
   const seconds = (performance.now() - started) / 1000;
   const got = await sha(file);
   const size = statSync(file).size;
   process.stdout.write(
-    `${JSON.stringify({ code, stdout, stderr, bytes: size, seconds: Math.round(seconds), mebibytesPerSecond: Math.round(size / 2 ** 20 / seconds), sha256: got, same: got === expected, hubPeakMiBBefore: before, hubPeakMiBAfter: peak() }, null, 1)}\n`,
+    `${JSON.stringify({ code, stdout, stderr, bytes: size, seconds: Math.round(seconds), mebibytesPerSecond: Math.round(size / 2 ** 20 / seconds), sha256: got, same: got === expected, hubPeakMiBBefore: before, hubPeakMiBAfter: peak(), hubResidentMiBAtEachEighth: resident }, null, 1)}\n`,
   );
   process.exitCode = code === 0 && got === expected ? 0 : 1;
 } finally {
