@@ -5,80 +5,83 @@ import { type HealthPoint, POINTS_KEPT } from "../hub/observability/health-histo
 import { refuse } from "../hub/refusals.ts";
 import { hasCapability } from "../hub/tasks/targets.ts";
 import { readObject } from "./body.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { Handler, MakeHandlers } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";
 import { many, text, whole } from "./query.ts";
 import { refusal } from "./problem.ts";
 
-export const addAgentRoutes: AddRoutes = (router, { hub, agentUrl, streams }) => {
-  router.post("/agents/register", async (ctx) => {
-    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
-    const id = word(body.agentId) || word(body.id);
-    const { agent, token } = await hub.register(id, isRecord(body.metadata) ? body.metadata : {});
-    // The seed's form; its token is never written to a log, and this answer is not to be cached.
-    const wsUrl = `${agentUrl()}/agent/${encodeURIComponent(id)}/${token}`;
-    ctx.set("cache-control", "no-store");
-    ctx.body = { agent, token, wsUrl };
-  });
+export const agentHandlers: MakeHandlers = ({ hub, agentUrl, streams }) => {
+  const getAgent: Handler = (ctx) => {
+    ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
+  };
+  return {
+    registerAgent: async (ctx) => {
+      const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+      const id = word(body.agentId) || word(body.id);
+      const { agent, token } = await hub.register(id, isRecord(body.metadata) ? body.metadata : {});
+      // The seed's form; its token is never written to a log, and this answer is not to be cached.
+      const wsUrl = `${agentUrl()}/agent/${encodeURIComponent(id)}/${token}`;
+      ctx.set("cache-control", "no-store");
+      ctx.body = { agent, token, wsUrl };
+    },
 
-  router.post("/agents/:id/join-token", async (ctx) => {
-    const joining = await hub.joinAgain(ctx.params.id ?? "");
-    ctx.set("cache-control", "no-store");
-    ctx.body = joining;
-  });
+    issueJoinToken: async (ctx) => {
+      const joining = await hub.joinAgain(ctx.params.id ?? "");
+      ctx.set("cache-control", "no-store");
+      ctx.body = joining;
+    },
 
-  router.post("/operator-token", async (ctx) => {
-    await hub.rotateOperatorToken();
-    // Who reads along with the old token does so no longer.
-    streams.closeAll();
-    ctx.body = { rotated: true };
-  });
+    rotateOperatorToken: async (ctx) => {
+      await hub.rotateOperatorToken();
+      // Who reads along with the old token does so no longer.
+      streams.closeAll();
+      ctx.body = { rotated: true };
+    },
 
-  router.get("/agents", (ctx) => {
-    const status = text(ctx, "status");
-    if (status !== undefined && !STATUSES.has(status)) {
-      throw refusal(
-        "query-invalid",
-        `status=${status.slice(0, 80)} is not allowed`,
-        `use ${[...STATUSES].join(", ")}`,
-      );
-    }
-    const { limit, cursor } = readPage(ctx, Number.POSITIVE_INFINITY);
-    const type = text(ctx, "type");
-    const capability = text(ctx, "capability");
-    const labels = many(ctx, "label").map((label) => label.split("=", 2) as [string, string | undefined]);
-    const fits = (agent: Agent) =>
-      (status === undefined || statusIs(agent, status)) &&
-      (type === undefined || agent.metadata.type === type) &&
-      (capability === undefined || hasCapability(agent, capability)) &&
-      labels.every(([key, value]) => hasLabel(agent, key, value));
-    const found = [...hub.registry.all()]
-      .filter((agent) => (cursor === null || agent.id > cursor) && fits(agent))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
-    const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
-    ctx.body = { agents: items.map((agent) => agent.toObject()), next };
-  });
+    listAgents: (ctx) => {
+      const status = text(ctx, "status");
+      if (status !== undefined && !STATUSES.has(status)) {
+        throw refusal(
+          "query-invalid",
+          `status=${status.slice(0, 80)} is not allowed`,
+          `use ${[...STATUSES].join(", ")}`,
+        );
+      }
+      const { limit, cursor } = readPage(ctx, Number.POSITIVE_INFINITY);
+      const type = text(ctx, "type");
+      const capability = text(ctx, "capability");
+      const labels = many(ctx, "label").map((label) => label.split("=", 2) as [string, string | undefined]);
+      const fits = (agent: Agent) =>
+        (status === undefined || statusIs(agent, status)) &&
+        (type === undefined || agent.metadata.type === type) &&
+        (capability === undefined || hasCapability(agent, capability)) &&
+        labels.every(([key, value]) => hasLabel(agent, key, value));
+      const found = [...hub.registry.all()]
+        .filter((agent) => (cursor === null || agent.id > cursor) && fits(agent))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+      const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
+      ctx.body = { agents: items.map((agent) => agent.toObject()), next };
+    },
 
-  router.get("/agents/health", (ctx) => {
-    const only = text(ctx, "agent");
-    const points = whole(ctx, "points", POINTS_KEPT, 1, POINTS_KEPT);
-    const found = only === undefined ? [...hub.registry.all()] : [hub.agent(only)];
-    ctx.body = {
-      agents: found.sort((a, b) => (a.id < b.id ? -1 : 1)).flatMap((agent) => columns(agent, points)),
-    };
-  });
+    listHealth: (ctx) => {
+      const only = text(ctx, "agent");
+      const points = whole(ctx, "points", POINTS_KEPT, 1, POINTS_KEPT);
+      const found = only === undefined ? [...hub.registry.all()] : [hub.agent(only)];
+      ctx.body = {
+        agents: found.sort((a, b) => (a.id < b.id ? -1 : 1)).flatMap((agent) => columns(agent, points)),
+      };
+    },
 
-  for (const path of ["/agents/:id", "/agents/:id/status"])
-    router.get(path, (ctx) => {
-      ctx.body = { agent: hub.agent(ctx.params.id ?? "").toObject() };
-    });
+    getAgentByName: getAgent,
+    getAgent: getAgent,
 
-  router.delete("/agents/:id", async (ctx) => {
-    const agent = hub.agent(ctx.params.id ?? "");
-    if (!agent.guest && agent.config !== null) throw refuse.stillDeclared(agent.id);
-    await hub.revoke(agent.id);
-    ctx.body = { success: true, agentId: agent.id };
-  });
+    removeAgent: async (ctx) => {
+      const agent = hub.agent(ctx.params.id ?? "");
+      if (!agent.guest && agent.config !== null) throw refuse.stillDeclared(agent.id);
+      await hub.revoke(agent.id);
+      ctx.body = { success: true, agentId: agent.id };
+    },
+  };
 };
 
 /** As lists side by side: half the bytes of a list of points. */

@@ -1,5 +1,5 @@
-/** What the resources need; each file of this folder takes it and adds its routes. */
-import type { Router } from "@koa/router";
+/** What the resources need; each of them gives the handlers of its operations. */
+import type { Context } from "koa";
 import type { Hub } from "../hub/hub.ts";
 import type { Streams } from "./sse.ts";
 
@@ -26,4 +26,11 @@ export interface RouteDeps {
   readonly agentUrl: () => string;
 }
 
-export type AddRoutes = (router: Router, deps: RouteDeps) => void;
+export type Handler = (
+  ctx: Context & { readonly params: Readonly<Record<string, string>> },
+) => void | Promise<void>;
+
+/** By the id of the operation. */
+export type Handlers = Readonly<Record<string, Handler>>;
+
+export type MakeHandlers = (deps: RouteDeps) => Handlers;

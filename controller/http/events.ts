@@ -1,13 +1,13 @@
 /** /events: everything that happens, live; a reader who lost the connection goes on by Last-Event-ID, or is told what is lost. */
 import type { Context } from "koa";
 import type { FeedItem } from "../hub/observability/live-feed.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { MakeHandlers } from "./deps.ts";
 import { pageOf, readPage } from "./page.ts";
 import { many, named, text } from "./query.ts";
 import { lastEventId } from "./sse.ts";
 
-export const addEventRoutes: AddRoutes = (router, { hub, streams }) => {
-  router.get("/events", (ctx) => {
+export const eventHandlers: MakeHandlers = ({ hub, streams }) => ({
+  followEvents: (ctx) => {
     const fits = readFilter(ctx);
     const last = lastEventId(ctx);
     const { items, complete, position } = hub.feed.since(last);
@@ -30,16 +30,16 @@ export const addEventRoutes: AddRoutes = (router, { hub, streams }) => {
     });
     stream.replay(items.filter(fits).map(asEvent));
     stream.onClose(hub.feed.listen((item) => void (fits(item) && stream.send(asEvent(item)))));
-  });
+  },
 
-  router.get("/events/recent", (ctx) => {
+  listEvents: (ctx) => {
     const { limit, cursor } = readPage(ctx);
     const { items, complete } = hub.feed.since(cursor ?? "");
     const page = pageOf(ctx, items.filter(readFilter(ctx)), limit, ({ id }) => id);
     const events = page.items.map(({ id, event: { name, at, data } }) => ({ id, event: name, at, data }));
     ctx.body = { events, complete: cursor === null || complete, next: page.next };
-  });
-};
+  },
+});
 
 function readFilter(ctx: Context): (item: FeedItem) => boolean {
   const names = many(ctx, "event");

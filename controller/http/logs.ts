@@ -1,19 +1,19 @@
 /** /agents/:id/logs: the runtime's own log, as a page or followed as server-sent events that resume by number. */
 import type { Position } from "../hub/observability/runtime-logs.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { MakeHandlers } from "./deps.ts";
 import { text, whole } from "./query.ts";
 import { lastEventId } from "./sse.ts";
 
-export const addLogRoutes: AddRoutes = (router, { hub, streams }) => {
-  router.get("/agents/:id/logs", async (ctx) => {
+export const logHandlers: MakeHandlers = ({ hub, streams }) => ({
+  readLog: async (ctx) => {
     const { id } = hub.agent(ctx.params.id ?? "");
     const lines = whole(ctx, "lines", 100, 1, 500);
     const after =
       text(ctx, "after") === undefined ? null : whole(ctx, "after", 0, 0, Number.MAX_SAFE_INTEGER);
     ctx.body = await hub.logs.read(id, after, lines);
-  });
+  },
 
-  router.get("/agents/:id/logs/follow", (ctx) => {
+  followLog: (ctx) => {
     const { id } = hub.agent(ctx.params.id ?? "");
     const lines = whole(ctx, "lines", 100, 1, 500);
     const start = position(lastEventId(ctx));
@@ -30,8 +30,8 @@ export const addLogRoutes: AddRoutes = (router, { hub, streams }) => {
         reset: () => note("reset", {}),
       }),
     );
-  });
-};
+  },
+});
 
 /** `<log>:<number>`, as the stream's event ids are. */
 function position(id: string | null): Position | null {

@@ -5,14 +5,14 @@ import { isRecord, type Payload, word } from "../hub/runtimes/frames.ts";
 import { OPERATOR } from "../hub/messages/router.ts";
 import type { DeadLetter } from "../store/store.ts";
 import { readObject } from "./body.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { MakeHandlers } from "./deps.ts";
 import { refusal } from "./problem.ts";
 
 /** What only the protocol itself sends. */
 const RESERVED = new Set(["task", "cancel", "config", "hello", "ack"]);
 
-export const addMessageRoutes: AddRoutes = (router, { hub }) => {
-  router.post("/agents/:id/messages", async (ctx) => {
+export const messageHandlers: MakeHandlers = ({ hub }) => ({
+  sendMessage: async (ctx) => {
     const given = ctx.params.id ?? "";
     const to = given === "*" || given === "broadcast" ? given : hub.agent(given).id;
     const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
@@ -32,9 +32,9 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
       ...sent,
       status: sent.queued.length > 0 ? "queued" : sent.delivered.length > 0 ? "sent" : "refused",
     };
-  });
+  },
 
-  router.get("/admin/stats", (ctx) => {
+  getStatistics: (ctx) => {
     const { total, reachable: online, suspect, offline } = hub.registry.counts();
     ctx.body = {
       router: {
@@ -48,14 +48,14 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
       },
       agents: { total, online, suspect, offline },
     };
-  });
+  },
 
-  router.get("/admin/dlq", (ctx) => {
+  listDeadLetters: (ctx) => {
     const letters = hub.store.deadLetters.list();
     ctx.body = { count: letters.length, messages: letters.map(shown) };
-  });
+  },
 
-  router.post("/admin/dlq/:id/requeue", async (ctx) => {
+  requeueDeadLetter: async (ctx) => {
     const given = ctx.params.id ?? "";
     const ids = hub.store.deadLetters.list().map((letter) => letter.id);
     const id = ids.includes(given)
@@ -75,17 +75,17 @@ export const addMessageRoutes: AddRoutes = (router, { hub }) => {
     }
     await hub.audit.record("operator", "dlq.requeue", id, {});
     ctx.body = sent;
-  });
+  },
 
-  router.delete("/admin/dlq", async (ctx) => {
+  clearDeadLetters: async (ctx) => {
     const { deadLetters } = hub.store;
     const letters = deadLetters.list();
     await deadLetters.remove(letters.map((letter) => letter.id));
     const cleared = letters.length;
     await hub.audit.record("operator", "dlq.clear", "hub", { cleared });
     ctx.body = { cleared };
-  });
-};
+  },
+});
 
 /** A list of messages carries no large payloads. Characters of JSON. */
 const LARGE = 4096;

@@ -2,19 +2,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../base/paths.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { MakeHandlers } from "./deps.ts";
 import type { Operation, Parameter } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { FAULT_CODES, GUARD_CODES, type KnownCode, PROBLEM_CODES } from "./problem-codes.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-export const addOpenApiRoutes: AddRoutes = (router) => {
+export const openApiHandlers: MakeHandlers = () => {
   let made: Json | null = null;
-  router.get("/openapi.json", (ctx) => {
-    made ??= describe();
-    ctx.body = made;
-  });
+  return {
+    getDescription: (ctx) => {
+      made ??= describe();
+      ctx.body = made;
+    },
+  };
 };
 
 /** OpenAPI 3.1, whose schemas are JSON Schema 2020-12: ours go in as they are. */

@@ -1,12 +1,12 @@
 /** /health, /ready, /metrics, /audit: how the hub itself is. */
 import { hasPart, isIdPart } from "../hub/ids.ts";
 import type { AuditStore } from "../store/store.ts";
-import type { AddRoutes } from "./deps.ts";
+import type { MakeHandlers } from "./deps.ts";
 import { badCursor, pageOf, readPage } from "./page.ts";
 import { named, text, whole } from "./query.ts";
 
-export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
-  router.get("/health", (ctx) => {
+export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
+  getHealth: (ctx) => {
     const { total, reachable: online } = hub.registry.counts();
     const now = hub.clock.now();
     ctx.body = {
@@ -16,20 +16,20 @@ export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
       timestamp: now,
       agents: { total, online },
     };
-  });
+  },
 
-  router.get("/ready", async (ctx) => {
+  getReady: async (ctx) => {
     // A write that reaches the disk is the proof: a full or read-only disk makes the hub not ready.
     await hub.store.kv.put("ready", hub.clock.now());
     ctx.body = { ready: true };
-  });
+  },
 
-  router.get("/metrics", async (ctx) => {
+  getMetrics: async (ctx) => {
     ctx.set("content-type", hub.metrics.contentType);
     ctx.body = await hub.metrics.text();
-  });
+  },
 
-  router.get("/audit", (ctx) => {
+  listAudit: (ctx) => {
     const { limit, cursor } = readPage(ctx);
     if (text(ctx, "order") === "newest") {
       const [agent, kind] = [text(ctx, "agent"), text(ctx, "kind")];
@@ -51,9 +51,9 @@ export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
     // The scan may have stopped at its bound: the next page goes on there.
     const next = page.next ?? (readTo === null ? null : String(readTo));
     ctx.body = { entries: page.items, next };
-  });
+  },
 
-  router.get("/audit/verify", (ctx) => {
+  verifyAudit: (ctx) => {
     const seq = whole(ctx, "seq", 0, 0, Number.MAX_SAFE_INTEGER);
     const { entries, cut, end, broken, gaps } = hub.store.audit.check(
       seq > 0 ? { seq, hash: text(ctx, "hash") ?? "" } : undefined,
@@ -61,13 +61,13 @@ export const addStatusRoutes: AddRoutes = (router, { hub, controller }) => {
     const losses = hub.store.losses();
     const intact = broken === null && losses.length === 0;
     ctx.body = { intact, firstBroken: broken?.seq ?? null, entries, cut, end, broken, gaps, losses };
-  });
+  },
 
-  router.post("/audit/acknowledge", async (ctx) => {
+  acknowledgeLosses: async (ctx) => {
     ctx.body = { losses: await hub.acknowledgeLosses() };
     controller?.reconcile([]);
-  });
-};
+  },
+});
 
 type Entry = ReturnType<AuditStore["list"]>[number];
 

@@ -19,7 +19,7 @@ import { findTask } from "../hub/ids.ts";
 import { isFinal } from "../hub/tasks/states.ts";
 import type { OutputChunk, TaskRecord } from "../store/store.ts";
 import { readObject } from "./body.ts";
-import type { AddRoutes, RouteDeps } from "./deps.ts";
+import type { MakeHandlers, RouteDeps } from "./deps.ts";
 import { outputLines } from "./output-lines.ts";
 import { whole } from "./query.ts";
 import { lastEventId, type ServerEvent } from "./sse.ts";
@@ -31,8 +31,8 @@ const GATHER_MS = 5;
 /** Bytes of output in one answer to a reader that takes it; a chunk more. */
 const TAKEN_BYTES = 1_048_576;
 
-export const addOutputRoutes: AddRoutes = (router, deps) => {
-  router.get("/tasks/:id/output", (ctx) => {
+export const outputHandlers: MakeHandlers = (deps) => ({
+  readOutput: (ctx) => {
     const record = findTask(deps.hub, ctx.params.id ?? "");
     if (ctx.query.from === undefined && ctx.query.limit === undefined) follow(ctx, record, deps);
     else {
@@ -43,12 +43,12 @@ export const addOutputRoutes: AddRoutes = (router, deps) => {
         ...outputLines(chunksOf(record, deps), { from, limit, state: record.state }),
       };
     }
-  });
+  },
 
-  router.post("/tasks/:id/output/take", async (ctx) => {
+  takeOutput: async (ctx) => {
     ctx.body = await take(ctx, deps);
-  });
-};
+  },
+});
 
 /** Waits until a task prints, ends, or so long. */
 function printsOrEnds(id: string, { hub }: RouteDeps, ctx: Context): Promise<void> {

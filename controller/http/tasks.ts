@@ -11,62 +11,63 @@ import type { Target } from "../hub/tasks/targets.ts";
 import { TASK_STATES } from "../hub/tasks/states.ts";
 import type { TaskRecord, TaskState } from "../store/store.ts";
 import { readObject } from "./body.ts";
-import type { AddRoutes, RouteDeps } from "./deps.ts";
+import type { MakeHandlers, RouteDeps } from "./deps.ts";
 import { refusal } from "./problem.ts";
 import { badCursor, pageOf, readPage } from "./page.ts";
 import { many, text } from "./query.ts";
 
-export const addTaskRoutes: AddRoutes = (router, deps) => {
+export const taskHandlers: MakeHandlers = (deps) => {
   const { hub } = deps;
-  router.post("/agents/:id/task", (ctx) => submitTask(ctx, ctx.params.id ?? "", deps));
+  return {
+    submitTask: (ctx) => submitTask(ctx, ctx.params.id ?? "", deps),
 
-  router.post("/tasks", async (ctx) => {
-    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
-    const accepted = await hub.requests.submitWhereFits(readParts(body), {
-      actor: "operator",
-      idempotencyKey: readKey(ctx),
-    });
-    const tasks = accepted.map(answer);
-    ctx.body = tasks.length === 1 ? { ...tasks[0], tasks } : { tasks };
-  });
+    submitWhereFits: async (ctx) => {
+      const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+      const accepted = await hub.requests.submitWhereFits(readParts(body), {
+        actor: "operator",
+        idempotencyKey: readKey(ctx),
+      });
+      const tasks = accepted.map(answer);
+      ctx.body = tasks.length === 1 ? { ...tasks[0], tasks } : { tasks };
+    },
 
-  router.get("/tasks", (ctx) => {
-    const agent = text(ctx, "agent");
-    const type = text(ctx, "type");
-    const states = many(ctx, "state");
-    const unknown = states.find((s) => !(TASK_STATES as readonly string[]).includes(s));
-    if (unknown !== undefined) {
-      throw refusal("query-invalid", `state=${unknown} is not allowed`, `use ${TASK_STATES.join(", ")}`);
-    }
-    const { limit, cursor } = readPage(ctx);
-    if (cursor !== null && !hub.store.tasks.get(cursor)) throw badCursor(cursor);
-    const found = hub.store.tasks.list({
-      limit: limit + 1,
-      ...(agent === undefined ? {} : { agent }),
-      ...(type === undefined ? {} : { type }),
-      ...(cursor === null ? {} : { before: cursor }),
-      ...(states.length === 0 ? {} : { states: states as TaskState[] }),
-    });
-    const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
-    ctx.body = { tasks: items.map((record) => listed(hub, hub.engine.current(record))), next };
-  });
+    listTasks: (ctx) => {
+      const agent = text(ctx, "agent");
+      const type = text(ctx, "type");
+      const states = many(ctx, "state");
+      const unknown = states.find((s) => !(TASK_STATES as readonly string[]).includes(s));
+      if (unknown !== undefined) {
+        throw refusal("query-invalid", `state=${unknown} is not allowed`, `use ${TASK_STATES.join(", ")}`);
+      }
+      const { limit, cursor } = readPage(ctx);
+      if (cursor !== null && !hub.store.tasks.get(cursor)) throw badCursor(cursor);
+      const found = hub.store.tasks.list({
+        limit: limit + 1,
+        ...(agent === undefined ? {} : { agent }),
+        ...(type === undefined ? {} : { type }),
+        ...(cursor === null ? {} : { before: cursor }),
+        ...(states.length === 0 ? {} : { states: states as TaskState[] }),
+      });
+      const { items, next } = pageOf(ctx, found, limit, (last) => last.id);
+      ctx.body = { tasks: items.map((record) => listed(hub, hub.engine.current(record))), next };
+    },
 
-  router.get("/tasks/:id", (ctx) => {
-    ctx.body = { task: view(hub, findTask(hub, ctx.params.id ?? "")) };
-  });
+    getTask: (ctx) => {
+      ctx.body = { task: view(hub, findTask(hub, ctx.params.id ?? "")) };
+    },
 
-  router.post("/tasks/:id/cancel", async (ctx) => {
-    const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
-    const reason = word(body.reason) || "cancelled by the operator";
-    const { id } = findTask(hub, ctx.params.id ?? "");
-    const record = await hub.engine.cancel(id, reason, "operator");
-    if (!record) throw refuse.unknownTask(id);
-    ctx.body = { taskId: record.id, status: record.state, task: view(hub, record) };
-  });
+    cancelTask: async (ctx) => {
+      const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
+      const reason = word(body.reason) || "cancelled by the operator";
+      const { id } = findTask(hub, ctx.params.id ?? "");
+      const record = await hub.engine.cancel(id, reason, "operator");
+      if (!record) throw refuse.unknownTask(id);
+      ctx.body = { taskId: record.id, status: record.state, task: view(hub, record) };
+    },
+  };
 };
 
-/** Also called by the fast path of app.ts. */
-export async function submitTask(ctx: Context, agentId: string, { hub }: RouteDeps): Promise<void> {
+async function submitTask(ctx: Context, agentId: string, { hub }: RouteDeps): Promise<void> {
   const spec = await readObject(ctx.req, hub.limits.maxBodyBytes);
   const accepted = await hub.requests.submit(agentId, {
     spec,
