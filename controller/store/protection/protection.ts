@@ -34,14 +34,18 @@ export class Protection {
   #isComplete: boolean;
   #onError: (error: unknown) => void = () => {};
 
-  /** `known`: the checksums of the file as it was before it was opened; null: they are made with the first checkpoint. */
-  constructor(db: DatabaseSync, path: string, known: Uint32Array | null) {
+  /**
+   * `known`: the checksums of the file as it was before it was opened; null: they are made with the first checkpoint.
+   * `isChanged`: they are not those beside the file, because it is damaged.
+   */
+  constructor(db: DatabaseSync, path: string, known: Uint32Array | null, isChanged: boolean) {
     this.#db = db;
     this.#path = path;
     this.#index = openSync(`${path}-shm`, "r");
     this.#sums = new PageSums(sumsPath(path), known ?? new Uint32Array(0));
     this.#log = new CommitLog(commitLogPath(path));
     this.#isComplete = known !== null;
+    if (known !== null && isChanged) this.#sums.replaceAll(known);
     if (known === null) this.#sums.invalidate();
     this.checkpoint();
   }

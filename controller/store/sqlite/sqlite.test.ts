@@ -4,15 +4,18 @@ import { execFileSync, spawn } from "node:child_process";
 import { hash } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
@@ -51,6 +54,29 @@ async function filled(path: string, tasks = 50): Promise<void> {
 }
 
 describe("a database file", () => {
+  it("reports a damaged page until it is acknowledged, wherever in a large file it is", async () => {
+    const path = freshPath();
+    // More pages than one block of checksums has.
+    const first = openStore(path);
+    await Promise.all(Array.from({ length: 12_000 }, (_, i) => first.kv.put(`k${i}`, "y".repeat(500))));
+    await first.close();
+    const pages = statSync(path).size / 4096;
+    assert.ok(pages > 1200, `${pages} pages`);
+    const file = openSync(path, "r+");
+    writeSync(file, "x", 1100 * 4096 + 2000);
+    closeSync(file);
+    const store = openStore(path);
+    assert.deepEqual(
+      store.losses().flatMap(({ pages: damaged }) => damaged.map(({ page }) => page)),
+      [1101],
+    );
+    await store.acknowledge("operator", 1);
+    await store.close();
+    const again = openStore(path);
+    assert.deepEqual(again.losses(), []);
+    await again.close();
+  });
+
   it("is read and written again after a crash that left a rollback journal", async () => {
     const whole = freshPath();
     await filled(whole, 3);

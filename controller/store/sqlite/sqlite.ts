@@ -80,7 +80,7 @@ function open(path: string, options: OpenOptions): Store {
   const db = connect(file, false);
   try {
     prepareForWriting(db, path, options);
-    const protection = new Protection(db, path, found.sums);
+    const protection = new Protection(db, path, found.sums, found.kind === "damaged");
     if (found.loss) describe(db, path, found.loss, protection, now);
     return assemble(db, path, protection);
   } catch (error) {
