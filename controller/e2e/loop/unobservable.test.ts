@@ -104,6 +104,7 @@ describe("unobservable", { concurrency: 2 }, () => {
         await fault(null);
         await until("the edit is carried out", async () => (await agent())?.seen === "Stopped", 60_000);
         assert.match(up.output(), /stopping/);
+        assert.match(up.output(), /Multipass: cannot be seen: [\s\S]*Multipass: is seen again after /);
       }));
 
   it("Unknown after it had converged: fine by its heartbeat, held, and as written when it is seen again", () =>
