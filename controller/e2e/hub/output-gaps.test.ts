@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { createFixture, MAIN, until } from "../support/harness.ts";
 
 const LINES = 400_000;
-const MARK = /^\.\.\. (\d+\.\d) MB discarded here \.\.\.$/m;
+const MARK = /^\.\.\. \S+ (?:bytes?|[kMG]B) discarded here \.\.\.$/m;
 
 test("exec, task, --agents and --json say what was discarded, where it was", {
   timeout: 480_000,
@@ -45,11 +45,12 @@ test("exec, task, --agents and --json say what was discarded, where it was", {
     assert.equal(numbers[0], 1);
     assert.equal(numbers.at(-1), LINES);
     const jumps = numbers.flatMap((n, at) => (at > 0 && n !== (numbers[at - 1] ?? 0) + 1 ? [at] : []));
-    assert.equal(jumps.length, 1);
+    // One in the middle; a slow machine adds others, where the runtime could not keep what it had not sent.
+    assert.ok(jumps.length > 0);
     const marks = stderr
       .split("\n")
       .filter((line) => line.startsWith(prefix) && MARK.test(line.slice(prefix.length)));
-    assert.equal(marks.length, 1, stderr);
+    assert.equal(marks.length, jumps.length, stderr);
   };
   const command = `seq 1 ${LINES}; exit 3`;
   const exec = await run("exec", "agent-a", "--", command);
@@ -73,8 +74,12 @@ test("exec, task, --agents and --json say what was discarded, where it was", {
   };
   const [first = ""] = result.stdout.split("\n", 1);
   assert.equal(Number(first), result.dropped.stdout.lines + 1, "the tail begins with a line, and says which");
-  const gap = (await api.readOutput(id, { limit: 10_000, from: 150_000 })).lines.find(
-    (line) => line.gap,
-  )?.gap;
-  assert.equal(gap?.bytes, droppedBytes);
+  let missing = 0;
+  for (let from = 1; ; ) {
+    const { lines, next } = await api.readOutput(id, { limit: 10_000, from });
+    for (const { gap } of lines) missing += gap?.bytes ?? 0;
+    if (next === null) break;
+    from = next;
+  }
+  assert.equal(missing, droppedBytes);
 });

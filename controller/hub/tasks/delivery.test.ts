@@ -175,6 +175,47 @@ describe("a task", () => {
     assert.deepEqual([kept.at(-3)?.offset, kept.at(-3)?.line], [2700, 27]);
     assert.equal(store.tasks.get(id)?.droppedBytes, 1700);
   });
+
+  const last = `${"x".repeat(59)}\n`.repeat(3);
+  const crossing = [
+    { more: 0, kept: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], size: 180, dropped: 0, title: "is the last one" },
+    {
+      more: 1,
+      kept: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+      size: 180,
+      dropped: 0,
+      title: "is followed by a line",
+    },
+    {
+      more: 9,
+      kept: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 18, 19],
+      size: 60,
+      dropped: 720,
+      title: "is in the middle",
+    },
+  ];
+  for (const { more, kept, size, dropped, title } of crossing) {
+    it(`keeps whole lines of a chunk that crosses the limit that ${title}`, async () => {
+      await test.stop();
+      test = await startHub(store, { maxOutputBytes: 1000 });
+      const runtime = await connected(test.hub, "a");
+      const { id } = await give("a");
+      const task = await runtime.next("task");
+      const line = (seq: number) => `${String(seq).padStart(99, ".")}\n`;
+      for (let seq = 1; seq <= 9; seq++) runtime.print(task, seq, line(seq));
+      runtime.print(task, 10, last);
+      for (let seq = 11; seq <= 10 + more; seq++) runtime.print(task, seq, line(seq));
+      runtime.answer(task);
+      await reaches(id, "succeeded");
+      const stored = store.tasks.output(id, -1);
+      assert.deepEqual(
+        stored.map(({ seq }) => seq),
+        kept,
+      );
+      assert.equal(stored[9]?.data.length, size);
+      assert.equal(store.tasks.get(id)?.droppedBytes, dropped);
+    });
+  }
 });
 
 describe("a runtime that comes back", () => {

@@ -89,19 +89,13 @@ export class TaskDisk {
       this.#append(task, chunk);
       return 0;
     }
-    let discarded = 0;
     if (!printed.headIsFull) {
       printed.headIsFull = true;
-      // A whole line more, or nothing of this chunk.
-      const fits =
+      // A whole line more, or nothing of this chunk. It stays in one piece as long as it can be the end of the output.
+      printed.fitting =
         bytesIn(chunk).lastIndexOf(NEWLINE, Math.max(0, maxOutputBytes - printed.headBytes - 1)) + 1;
-      // A reader of paced output may come for the rest of it.
-      if (fits > 0 && fits < bytes && printed.window === null) {
-        this.#append(task, cutChunk(chunk, fits, "before"));
-        printed.tailIsMidLine = bytesIn(chunk).at(-1) !== NEWLINE;
-        return bytes - fits;
-      }
     }
+    let discarded = 0;
     printed.tail.push(chunk);
     printed.tailBytes += bytes;
     const room = Math.min(TAIL_BYTES, maxOutputBytes / 4);
@@ -110,7 +104,9 @@ export class TaskDisk {
       if (printed.tailBytes - oldest < room) break;
       printed.tail.shift();
       printed.tailBytes -= oldest;
-      discarded += oldest;
+      discarded += oldest - printed.fitting;
+      if (printed.fitting > 0) this.#append(task, cutChunk(first, printed.fitting, "before"));
+      printed.fitting = 0;
       printed.tailIsMidLine = bytesIn(first).at(-1) !== NEWLINE;
     }
     return discarded;

@@ -31,6 +31,8 @@ export interface Printed {
   headBytes: number;
   /** Nothing goes into the head any more. */
   headIsFull: boolean;
+  /** Bytes of the first chunk of `tail` that belong to the head, once the chunk is pushed out of the tail. */
+  fitting: number;
   tail: OutputChunk[];
   tailBytes: number;
   /** Paced output that its reader has not taken yet; null: the output is not paced. */
@@ -125,7 +127,7 @@ export function printedSoFar(chunks: readonly OutputChunk[], { epoch, spec }: Ta
     else headBytes += bytesOf(chunk);
   }
   const window = spec.output === "paced" ? [] : null;
-  const tail = { tail: [], tailBytes: 0, tailIsMidLine: false, window, windowBytes: 0 };
+  const tail = { fitting: 0, tail: [], tailBytes: 0, tailIsMidLine: false, window, windowBytes: 0 };
   return { place, begin, headBytes, headIsFull: false, ...tail };
 }
 
