@@ -1,5 +1,5 @@
 /** The runtime's program: arguments, files, signals and exit codes around one session with the hub. */
-import "./frugal.ts";
+import "./v8-flags.ts";
 import { realpathSync } from "node:fs";
 import { cloudInitResult } from "./host/cloud-init.ts";
 import { Channel } from "./session/channel.ts";

@@ -6,7 +6,7 @@
  *
  * Measured in processor time: `plan` 172 ms from 40 chunks, 153 ms from one file, of which 51 and 41 ms pass before Multipass is
  * asked; `status` 69 and 49 ms. One file as an ES module lost (58 ms to that point): what it imports of Node is all loaded first,
- * and a namespace of a module of Node's reads parts of it that nobody wants. Hence CommonJS; what runs long may stay in chunks.
+ * and a namespace of a module of Node's reads parts of it that are not needed. Hence CommonJS; long-running commands may stay in chunks.
  */
 import {
   mkdirSync,
@@ -48,7 +48,7 @@ const IN_SHORT: ReadonlySet<string> = new Set([
 /** Native add-ons that ws loads only where they are installed. */
 const OPTIONAL = ["bufferutil", "utf-8-validate"];
 
-/** A chunk that an older build left is kept this long for a `vm-agent up` that may still load it. */
+/** A chunk of an older build is kept this long for a running `vm-agent up` that may still load it. */
 const KEPT_MS = 60 * 60_000;
 
 /** The other commands are not in `short.cjs`: `main.ts` never asks it for them. */
@@ -91,7 +91,9 @@ const lazyWidth: Plugin = {
   },
 };
 
-/** Ink's debugger asks for a package that is not bundled, for anyone who has DEV=true in the environment: an empty module instead. */
+/**
+ * Ink's debugger requires a package that is not bundled when DEV=true is in the environment: an empty module instead.
+ */
 const noDebugger: Plugin = {
   name: "no-debugger",
   setup({ onLoad }) {

@@ -318,7 +318,7 @@ export interface HealthBlock {
   readonly remediate?: readonly ("restart-runtime" | "restart-instance" | "replace")[];
 }
 /**
- * What is done when the instance differs and nobody edited the fleet.
+ * What is done when the instance differs and the fleet was not edited.
  */
 export interface DriftBlock {
   /**
@@ -530,7 +530,7 @@ export interface FleetDocument {
   readonly git?: FleetGit;
   readonly hub?: FleetHub;
   /**
-   * Addresses that are told of events.
+   * Addresses that receive notifications of events.
    *
    * @maxItems 50
    */
@@ -609,7 +609,7 @@ export interface FleetHub {
   readonly dashboardPort?: number;
 }
 /**
- * One address and what it is told of.
+ * One address and its events.
  */
 export interface NotifyEntry {
   /**
@@ -1634,7 +1634,7 @@ export interface OutputPayload {
    */
   readonly seq: number;
   /**
-   * Where it was written.
+   * Its place in the file.
    */
   readonly stream: "stdout" | "stderr";
   /**
@@ -2353,7 +2353,7 @@ export interface PlanRestore {
   readonly safety: string;
 }
 /**
- * Where a document was written.
+ * Place of a document.
  */
 export interface PlanSource {
   /**
@@ -2947,11 +2947,11 @@ export interface TaskTarget {
    */
   readonly pick?: "one" | "all";
   /**
-   * Whoever is offline does not fit; otherwise the task waits for it if nobody else does.
+   * True: offline agents do not fit. Otherwise the task waits for one if no other fits.
    */
   readonly onlineOnly?: boolean;
   /**
-   * Whoever is able and least busy.
+   * The least busy agent that fits.
    */
   readonly capability?: string;
   /**
@@ -3035,7 +3035,7 @@ export interface TaskView {
    */
   readonly error: string | null;
   /**
-   * Somebody asked for a cancel, and why.
+   * Cancel was requested, and why.
    */
   readonly cancelReason: string | null;
   /**
@@ -3088,7 +3088,7 @@ export interface TakenChunk {
    */
   readonly seq: number;
   /**
-   * Where it was written.
+   * Its place in the file.
    */
   readonly stream: "stdout" | "stderr";
   /**
@@ -3148,7 +3148,7 @@ export interface OutputLine {
    */
   readonly line?: number;
   /**
-   * Where it was written.
+   * Its place in the file.
    */
   readonly stream?: "stdout" | "stderr";
   /**
@@ -3177,7 +3177,7 @@ export interface TaskPage {
   readonly next: string | null;
 }
 /**
- * A task that somebody wants ended; its end comes when the runtime confirms it.
+ * A task with a cancel request; it ends when the runtime confirms it.
  */
 export interface TaskCancelled {
   /**
@@ -3276,7 +3276,7 @@ export interface Requeued {
    */
   readonly queued: readonly string[];
   /**
-   * Nobody: such a message stays where it was.
+   * Always empty: the message stays with its queue.
    */
   readonly refused: readonly MessageRefused[];
 }
@@ -3557,7 +3557,7 @@ export interface LossView {
    */
   readonly tables: readonly string[];
   /**
-   * Pages of the database whose content is not what was written.
+   * Damaged pages of the database.
    *
    * Items: A page.
    */
@@ -3802,7 +3802,7 @@ export interface ReconcileRequest {
  */
 export interface ReconcileAccepted {
   /**
-   * It was told.
+   * The request was accepted.
    */
   readonly accepted: true;
   /**

@@ -175,7 +175,7 @@ test("messages: the seed's envelope, what is unknown in it is let through", () =
   assert.doesNotMatch(JSON.stringify(secret), /4711/);
 });
 
-test("values under secrets are never told", () => {
+test("values under secrets are never reported", () => {
   fc.assert(
     fc.property(
       fc.jsonValue(),
@@ -187,8 +187,8 @@ test("values under secrets are never told", () => {
         const document: Record<string, unknown> = { kind: "Agent", name: "a", secrets: marked };
         if (where === "secrets/K") document.secrets = { K: marked };
         if (where === "secrets/K/fromEnv") document.secrets = { K: { fromEnv: marked } };
-        const told = validateDocument(document);
-        assert.doesNotMatch(JSON.stringify(told), /s3cr3t/);
+        const reported = validateDocument(document);
+        assert.doesNotMatch(JSON.stringify(reported), /s3cr3t/);
       },
     ),
     { numRuns: 500 },

@@ -1,4 +1,7 @@
-/** What cloud-init left is told with the heartbeat, by the real bundle: of the versions of Debian 12, of Ubuntu 24.04, and broken. */
+/**
+ * The heartbeat reports cloud-init's result, with the real bundle: results of Debian 12 and Ubuntu 24.04, and damaged
+ * files.
+ */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { type TestContext, test } from "node:test";
@@ -62,7 +65,7 @@ test("what cloud-init left is in the heartbeat", async (t) => {
   }
 });
 
-test("while cloud-init runs its end is waited for, and not told a whole heartbeat later", async (t) => {
+test("while cloud-init runs, its end is reported at once, not one heartbeat later", async (t) => {
   const { put, beats } = await setup(t, 10 * 60_000, { "modules-final": stage, stage: "modules-final" });
   assert.deepEqual(beats()[0]?.problems, []);
   put({ "modules-final": { ...stage, errors: [runparts] }, stage: null });

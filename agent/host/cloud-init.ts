@@ -23,7 +23,7 @@ export interface CloudInitResult {
   readonly running: boolean;
 }
 
-/** Read anew each time: the runtime is started by cloud-init's last stage and is there before its result. */
+/** Read on every call: cloud-init's last stage starts the runtime, so the result is written later. */
 export function cloudInitResult(): CloudInitResult {
   const file = readJson(guest(STATUS_FILE));
   const v1 = isRecord(file) && isRecord(file.v1) ? file.v1 : {};
@@ -50,8 +50,8 @@ function remembered(errors: readonly string[]): readonly string[] {
     return errors;
   }
   const known = readJson(guest(CLOUD_INIT_ERRORS_FILE));
-  const isOurs = isRecord(known) && known.instanceId === instanceId && at > changedAt(ONCE_FILE);
-  return isOurs ? list(known.errors).map(String).slice(0, MOST_LINES) : [];
+  const isOwned = isRecord(known) && known.instanceId === instanceId && at > changedAt(ONCE_FILE);
+  return isOwned ? list(known.errors).map(String).slice(0, MOST_LINES) : [];
 }
 
 /** Milliseconds since 1970; 0: it is not there. */

@@ -1,4 +1,4 @@
-/** What the runtime is told: its settings file from cloud-init, its credential, and the configuration that the hub pushes. */
+/** The runtime's configuration: settings file from cloud-init, credential, and the configuration pushed by the hub. */
 import { readFileSync } from "node:fs";
 import { ensureDir, readJson, readText, writeAtomic } from "./files.ts";
 import { readAddresses } from "../session/gateway.ts";
@@ -63,10 +63,10 @@ export function loadAddresses(): readonly string[] {
   return readAddresses(readJson(guest(ADDRESSES_FILE)));
 }
 
-export function storeAddresses(told: readonly string[]): void {
-  if (JSON.stringify(told) === JSON.stringify(loadAddresses())) return;
+export function storeAddresses(reported: readonly string[]): void {
+  if (JSON.stringify(reported) === JSON.stringify(loadAddresses())) return;
   ensureDir(guest(STATE_DIR));
-  writeAtomic(guest(ADDRESSES_FILE), JSON.stringify(told));
+  writeAtomic(guest(ADDRESSES_FILE), JSON.stringify(reported));
 }
 
 export const DEFAULT_TASKS: TaskConfig = { concurrency: 1, sudo: false, user: "ubuntu" };

@@ -7,7 +7,7 @@ import type { Log } from "./log.ts";
 /** A page, as no file system has less to give; more than one, as the last one may be free by chance. */
 const PROBE = Buffer.alloc(8192, 1);
 
-/** To be asked with every heartbeat; an empty list: all is well. What changed is told once in the log. */
+/** Called for every heartbeat. An empty list means no problem. Each change is logged once. */
 export function createDiskWatch(dir: string, log: Log): () => readonly string[] {
   const probe = join(dir, "probe");
   let full = false;

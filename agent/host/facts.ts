@@ -1,4 +1,4 @@
-/** What the runtime can say about its machine: health figures and the ids that tell one boot and one clone from another. */
+/** Facts about the machine: health figures, and ids that distinguish boots and clones. */
 import { createHash } from "node:crypto";
 import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, loadavg, totalmem, uptime } from "node:os";
@@ -81,7 +81,7 @@ export function createHealth(): HealthFigures {
   let percent = 0;
   return () => {
     const now = cpuTimes();
-    // Two calls within a few ticks would say 0 or 100: the former figure is nearer to the truth.
+    // Two readings within a few ticks would show 0 or 100: the former figure is closer to the truth.
     if (now.total - before.total >= 10) {
       percent = cpuPercent(before, now);
       before = now;

@@ -1,4 +1,4 @@
-/** Files that are either old or new after a crash, never half: temporary file, fsync, rename, fsync of the folder. */
+/** Atomic, durable files: temporary file, fsync, rename, fsync of the folder. */
 import {
   closeSync,
   fchmodSync,
@@ -16,7 +16,7 @@ export function ensureDir(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** `sync: false` leaves out both fsyncs: for what need not survive a power cut, only a kill. */
+/** `sync: false` omits both fsyncs: for files that must survive a kill, but not a power cut. */
 export function writeAtomic(
   path: string,
   data: string | Uint8Array,
@@ -36,7 +36,7 @@ export function writeAtomic(
     }
     renameSync(temporary, path);
   } catch (error) {
-    // A full disk must not stay fuller by our half file.
+    // A full disk must not be filled further by a partial file.
     rmSync(temporary, { force: true });
     throw error;
   }

@@ -1,10 +1,10 @@
-/** One runtime an instance: a second one would end the first one's tasks as leftovers of a former life. */
+/** One runtime per instance: a second one would kill the first one's tasks as leftovers. */
 import { ensureDir, readJson, writeAtomic } from "./files.ts";
 import { dirname } from "node:path";
 import { isSame, readStat } from "../tasks/processes.ts";
 import { isRecord } from "../session/wire.ts";
 
-/** Null when the lock is ours, else the process that holds it. A holder that died without a word does not count. */
+/** Null when the lock was taken, else the process that holds it. A dead holder does not count. */
 export function acquireLock(file: string, bootId: string): number | null {
   const held = readJson(file);
   if (isRecord(held) && typeof held.pid === "number" && typeof held.startTime === "string") {

@@ -26,7 +26,7 @@ test("numbers go on after a restart, past a line that a crash cut off", () => {
   assert.equal(second.page(null, 1).id, first.page(null, 1).id);
 });
 
-test("two files, bounded; what is gone is told by the first number", () => {
+test("two files, bounded; the first number shows what was dropped", () => {
   const dir = join(folder, "b");
   const store = openLogStore(dir, 4000);
   for (let n = 1; n <= 500; n += 1) store.add(line("x".repeat(60)));
@@ -42,7 +42,7 @@ test("two files, bounded; what is gone is told by the first number", () => {
   assert.ok((store.page(null, 1).lines[0]?.message.length ?? 0) <= 4000);
 });
 
-test("a disk that takes nothing: the newest lines are still told", () => {
+test("a disk that accepts no writes: the newest lines are still returned", () => {
   const store = openLogStore("/dev/null/nowhere");
   for (let n = 1; n <= 300; n += 1) store.add(line(`line ${n}`));
   const page = store.page(null, 500);

@@ -26,9 +26,9 @@ export interface NumberedLine extends LogLine {
 }
 
 export interface LogPage {
-  /** Another one: another log, whose numbers mean other lines. */
+  /** Another id: another log, whose numbers mean other lines. */
   readonly id: string;
-  /** The oldest and the newest number that there is; both 0 when there is none. */
+  /** The oldest and the newest number; both 0 when the log is empty. */
   readonly first: number;
   readonly last: number;
   readonly lines: readonly NumberedLine[];

@@ -10,7 +10,10 @@ const ELSEWHERE = [
   "/run/cloud-init/combined-cloud-config.json",
 ];
 
-/** Written over in place and by as many bytes: a pickle counts them. The token is dead by now; this is so that nobody finds it. */
+/**
+ * Overwrites in place with the same number of bytes: a pickle stores the length. The token is already used; this keeps
+ * it from being found later.
+ */
 export function scrubJoinToken(token: string): void {
   if (token.length < 16) return;
   const secret = Buffer.from(token, "latin1");

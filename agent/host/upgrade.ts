@@ -1,6 +1,6 @@
 /**
- * A newer bundle in place of this one. It lies beside the present one and is tried once: the present one loads it, and
- * takes it for good only when the hub has answered its hello. Whatever goes wrong before, the next start is the present one.
+ * Self-upgrade: a newer bundle is stored beside the current one and tried once. The current bundle loads it, and makes
+ * it permanent only when the hub has answered its hello. After any failure the next start uses the current one.
  */
 import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
@@ -27,7 +27,7 @@ interface State {
   readonly hash: string;
   readonly deadlineMs: number;
   readonly reason: string;
-  /** It was not heard in time, which may have been the hub's absence. */
+  /** It was not heard in time, perhaps because the hub was away. */
   readonly silent: boolean;
   readonly failed: readonly string[];
 }
@@ -52,7 +52,7 @@ function failedNow(state: State, reason: string, silent: boolean): State {
   return { ...state, stage: "failed", reason, silent, failed };
 }
 
-/** To be called first of all. Resolves only when this bundle shall run itself. */
+/** Called first of all. Resolves only when this bundle itself is to run. */
 export async function tryNewer(entry: string, file: string): Promise<void> {
   const state = readState(file);
   if (state === null || process.env[ENTRY] !== undefined) return;
@@ -66,7 +66,7 @@ export async function tryNewer(entry: string, file: string): Promise<void> {
     if (state.stage !== "staged" || !existsSync(next)) return;
     put({ ...state, stage: "trying" });
   } catch {
-    // What cannot be written down is not begun.
+    // Without a record on disk it is not started.
     return;
   }
   await watch(file, {
@@ -209,13 +209,13 @@ export function createUpgrade({ entry, file, hash, log, report, hold, restart }:
       stage(wanted, whole, limit);
     },
 
-    /** For hello: what lies ready (else ""), and what is not tried again. */
+    /** For hello: the hash of the staged bundle (else ""), and hashes that are not tried again. */
     known(): { readonly staged: string; readonly failedUpgrades: readonly string[] } {
       const state = readState(file);
       return { staged: state?.stage === "staged" ? state.hash : "", failedUpgrades: state?.failed ?? [] };
     },
 
-    /** The hub has answered our hello: a newer bundle stays, and what failed before is told. */
+    /** The hub has answered hello: the newer bundle becomes permanent, and an earlier failure is reported. */
     established(): void {
       const state = readState(file);
       if (state === null) return;
@@ -235,14 +235,14 @@ export function createUpgrade({ entry, file, hash, log, report, hold, restart }:
     },
   };
 
-  /** Where the older one was not heard in that time either, it was the hub that was away, and nothing is proven. */
+  /** Where the older one was not heard in that time either, the hub was away, and nothing is proven. */
   function judge(state: State): void {
     const unproven = state.silent && performance.now() - beganAt > state.deadlineMs;
     try {
       if (unproven) rmSync(file, { force: true });
       else if (state.silent) writeAtomic(file, JSON.stringify({ ...state, silent: false }));
     } catch {
-      // Told again after the next hello.
+      // Reported again after the next hello.
     }
     report({ hash: state.hash, state: unproven ? "inconclusive" : "failed", reason: state.reason });
   }

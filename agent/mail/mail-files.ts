@@ -1,6 +1,6 @@
 /**
- * Files in a folder that somebody else owns, handled by a runtime that may be root: no path is followed below the folder,
- * nothing is removed recursively (a folder could become a link while we walk it), and only the owner's own files are read.
+ * Files in a folder owned by another user, handled by a runtime that may be root. No path is followed below the folder,
+ * nothing is removed recursively (a folder could become a link meanwhile), and only the owner's own files are read.
  */
 import {
   closeSync,
@@ -88,7 +88,7 @@ export function readOwn(folder: string, name: string, maxBytes: number): OwnFile
   }
 }
 
-/** Takes that name away, whatever has it; a folder with something in it stays, under a name that nobody asks for. */
+/** Removes the name, whatever it refers to. A folder that is not empty is kept under a reserved name. */
 export function discard(folder: string, name: string): void {
   const path = join(folder, name);
   try {

@@ -1,4 +1,4 @@
-/** The mailbox against a task user who means harm: a runtime that is root, and processes that are somebody else. */
+/** The mailbox against a hostile task user: the runtime runs as root, the test's processes as another user. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
@@ -25,10 +25,10 @@ import { createMailbox, type Outgoing } from "./mailbox.ts";
 import { world } from "../testing/guest.ts";
 import { until } from "../testing/until.ts";
 
-const NOBODY = { uid: 65534, gid: 65534 };
+const UNPRIVILEGED = { uid: 65534, gid: 65534 };
 const root = { skip: process.getuid?.() !== 0 && "needs root, to become another user" };
 
-function scene(t: TestContext, owner: typeof NOBODY | null) {
+function scene(t: TestContext, owner: typeof UNPRIVILEGED | null) {
   // Many small files: in memory where that is possible.
   const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "vm-agent-mail-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,19 +51,19 @@ function scene(t: TestContext, owner: typeof NOBODY | null) {
 }
 
 const letter = (type: string) => JSON.stringify({ to: "b", type, payload: {} });
-const asNobody = (script: string, ...args: readonly string[]) =>
-  spawnSync("/bin/sh", ["-c", script, "sh", ...args], { ...NOBODY, encoding: "utf8" });
+const asUnprivileged = (script: string, ...args: readonly string[]) =>
+  spawnSync("/bin/sh", ["-c", script, "sh", ...args], { ...UNPRIVILEGED, encoding: "utf8" });
 
 test(
   "root's mailbox: the task user's own files are sent, and nothing that it links, moves or builds there",
   root,
   (t) => {
-    const { folder, mailbox, path, sent, listed } = scene(t, NOBODY);
+    const { folder, mailbox, path, sent, listed } = scene(t, UNPRIVILEGED);
     const secret = join(folder, "secret.json");
     writeFileSync(secret, letter("stolen"), { mode: 0o600 });
     mkdirSync(join(folder, "precious"));
     writeFileSync(join(folder, "precious/file"), "kept");
-    const made = asNobody(
+    const made = asUnprivileged(
       `cd "$1" && printf '%s' "$2" > honest.json && ln -s "$3/secret.json" symbolic.json &&
      mkfifo pipe.json && mkdir -p tree.json/deep && ln -s "$3/precious" tree.json/deep/link && ln -s "$3/precious" precious.json`,
       path("outbox"),
@@ -86,14 +86,14 @@ test(
     );
     assert.equal(readFileSync(join(folder, "precious/file"), "utf8"), "kept");
     assert.equal(readFileSync(secret, "utf8"), letter("stolen"));
-    for (const name of listed("outbox")) assert.equal(statSync(path("outbox", name)).uid, NOBODY.uid);
+    for (const name of listed("outbox")) assert.equal(statSync(path("outbox", name)).uid, UNPRIVILEGED.uid);
 
     assert.equal(mailbox.receive("d1", { type: "note" }), true);
-    const read = asNobody('cat "$1"/*.json && rm "$1"/*.json', path("inbox"));
+    const read = asUnprivileged('cat "$1"/*.json && rm "$1"/*.json', path("inbox"));
     assert.deepEqual([read.status, JSON.parse(read.stdout)], [0, { type: "note" }]);
     // The folders themselves cannot be replaced.
-    assert.notEqual(asNobody('mv "$1/inbox" "$1/x"', path()).status, 0);
-    assert.notEqual(asNobody('rmdir "$1/outbox" && ln -s / "$1/outbox"', path()).status, 0);
+    assert.notEqual(asUnprivileged('mv "$1/inbox" "$1/x"', path()).status, 0);
+    assert.notEqual(asUnprivileged('rmdir "$1/outbox" && ln -s / "$1/outbox"', path()).status, 0);
   },
 );
 
@@ -101,7 +101,7 @@ test(
   "a name that changes its meaning all the time gives away nothing and destroys nothing",
   root,
   async (t) => {
-    const { folder, mailbox, path, sent } = scene(t, NOBODY);
+    const { folder, mailbox, path, sent } = scene(t, UNPRIVILEGED);
     const precious = join(folder, "precious");
     mkdirSync(precious);
     writeFileSync(join(precious, "file"), letter("stolen"), { mode: 0o600 });
@@ -118,7 +118,7 @@ test(
         letter("honest"),
         precious,
       ],
-      { ...NOBODY, stdio: ["ignore", "pipe", "ignore"] },
+      { ...UNPRIVILEGED, stdio: ["ignore", "pipe", "ignore"] },
     );
     t.after(() => swapping.kill("SIGKILL"));
     await new Promise((resolve) => swapping.stdout?.once("data", resolve));
@@ -144,17 +144,17 @@ test("the task user cannot read what the runtime keeps for itself", root, async 
   chmodSync(guest.root, 0o755);
   for (const file of ["/var/lib/vm-agent/credential", "/etc/vm-agent/runtime.json"]) {
     assert.ok(existsSync(guest.path(file)));
-    const read = asNobody('cat "$1"', guest.path(file));
+    const read = asUnprivileged('cat "$1"', guest.path(file));
     assert.deepEqual([read.status === 0, read.stdout], [false, ""], file);
   }
   for (const folder of ["/var/lib/vm-agent", "/var/lib/vm-agent/journal", "/var/lib/vm-agent/spool"]) {
-    assert.notEqual(asNobody('ls "$1"', guest.path(folder)).status, 0, folder);
-    assert.notEqual(asNobody(': > "$1/x"', guest.path(folder)).status, 0, folder);
+    assert.notEqual(asUnprivileged('ls "$1"', guest.path(folder)).status, 0, folder);
+    assert.notEqual(asUnprivileged(': > "$1/x"', guest.path(folder)).status, 0, folder);
   }
   const { pid } = guest.child!;
   for (const file of ["environ", "mem", "fd"])
-    assert.notEqual(asNobody('ls "$1/" || head -c 1 "$1"', `/proc/${pid}/${file}`).status, 0, file);
-  assert.notEqual(asNobody(`kill -0 ${pid}`).status, 0);
+    assert.notEqual(asUnprivileged('ls "$1/" || head -c 1 "$1"', `/proc/${pid}/${file}`).status, 0, file);
+  assert.notEqual(asUnprivileged(`kill -0 ${pid}`).status, 0);
 });
 
 test("an outbox that changes while an answer is on its way: nothing unsent is lost, and nothing ends the runtime", (t) => {

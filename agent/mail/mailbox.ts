@@ -1,6 +1,6 @@
 /**
- * Messages of the programs in this instance: whoever works here as the task user puts a file into `outbox/`, and finds
- * what other agents sent in `inbox/`. The runtime never trusts what lies there: it may be a link to its own credential.
+ * Messages of the programs in this instance: the task user puts a file into `outbox/`, and finds other agents' messages
+ * in `inbox/`. The runtime never trusts these files: one may be a link to its own credential.
  */
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, lstatSync, mkdirSync, watch } from "node:fs";
@@ -23,7 +23,7 @@ const AGAIN_MS = 1000;
 const ANSWER_MS = 30_000;
 /** Refusals that the log names between two heartbeats; the rest is counted. */
 const REFUSALS_NAMED = 10;
-/** Reasons of the hub that pass by themselves. */
+/** Transient refusals of the hub. */
 const PASSING = new Set(["rate-limited", "store-error"]);
 
 export interface Outgoing {
@@ -208,7 +208,7 @@ export function createMailbox({ dir, log, send }: MailboxDeps) {
         return;
       }
       const now = read(name);
-      // Written anew meanwhile: that one has not been sent.
+      // Rewritten meanwhile: the new content has not been sent.
       if (typeof now !== "string" && now.mark === mark) {
         if (accepted.length === 0 && reasons.length > 0) refuse(name, reasons.join(", "));
         else remove(name);

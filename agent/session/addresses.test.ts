@@ -1,4 +1,7 @@
-/** Several addresses, of which some swallow, redirect or lie: the hub is found, and nobody else is shown a credential. */
+/**
+ * Several addresses, some of which drop, redirect or lie: the runtime finds the hub and shows its credential to no
+ * other server.
+ */
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
@@ -8,8 +11,8 @@ import { until } from "../testing/until.ts";
 
 const QUICK = { reconnectShortestMs: 50, reconnectLongestMs: 200 };
 
-/** Listens on loopback and does with connections what it is told to; what was said to it is kept. */
-async function stranger(t: TestContext, answer: (socket: Socket) => void) {
+/** Listens on loopback, handles connections as configured, and records what was sent to it. */
+async function unowned(t: TestContext, answer: (socket: Socket) => void) {
   const open = new Set<Socket>();
   const heard: string[] = [];
   const server: Server = createServer((socket) => {
@@ -35,7 +38,7 @@ function addresses(guest: Guest, hub: readonly string[]): void {
 test("an address that swallows is not waited for, and is let go when another answers", async (t) => {
   const { hub, guest } = await world(t, { credential: "c", policy: QUICK });
   await hub.wait("ack", (ack) => ack.credential === true);
-  const hole = await stranger(t, () => {});
+  const hole = await unowned(t, () => {});
   addresses(guest, [`127.0.0.1:${hole.port}`, `127.0.0.1:${hub.port}`]);
   let swallowing = false;
   hub.onConnection = () => {
@@ -54,13 +57,13 @@ test("an address that swallows is not waited for, and is let go when another ans
 test("a redirect is not followed; an address that opens and says nothing is left for the next", async (t) => {
   const { hub, guest } = await world(t, { credential: "c", policy: QUICK });
   await hub.wait("ack", (ack) => ack.credential === true);
-  const elsewhere = await stranger(t, () => {});
-  const redirect = await stranger(t, (socket) => {
+  const elsewhere = await unowned(t, () => {});
+  const redirect = await unowned(t, (socket) => {
     socket.end(
       `HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:${elsewhere.port}/agent\r\nContent-Length: 0\r\n\r\n`,
     );
   });
-  // Opens, and turns away as somebody who is no hub of ours might.
+  // Opens, then closes as a foreign server might.
   const other = new FakeHub();
   await other.start();
   t.after(() => other.stop());
@@ -73,8 +76,8 @@ test("a redirect is not followed; an address that opens and says nothing is left
 });
 
 test("what the hub tells of its addresses is remembered, and used when the others fail", async (t) => {
-  const told = ["192.0.2.7:9090", "127.0.0.1:9"];
-  const { hub, guest } = await world(t, { credential: "c", addresses: told, policy: QUICK });
+  const reported = ["192.0.2.7:9090", "127.0.0.1:9"];
+  const { hub, guest } = await world(t, { credential: "c", addresses: reported, policy: QUICK });
   const file = "/var/lib/vm-agent/hub.json";
   await until(() => guest.read(file) === '["192.0.2.7:9090"]', "the addresses on the disk");
   hub.options = { ...hub.options, addresses: ["hub.invalid:9090"] };
@@ -91,7 +94,8 @@ test("the host has moved: nothing answers where it was, and it is found at the g
   await moved.start();
   t.after(() => moved.stop());
   const settings = JSON.parse(guest.read("/etc/vm-agent/runtime.json"));
-  // 192.0.2.0/24 is nobody's. The gateway of a guest without isolation is this machine, asked at the port of the settings.
+  // 192.0.2.0/24 is reserved (RFC 5737). The gateway of a guest without isolation is this machine, at the port of the
+  // settings.
   guest.write(
     "/etc/vm-agent/runtime.json",
     JSON.stringify({ ...settings, hub: ["192.0.2.7:9090"], port: moved.port }),

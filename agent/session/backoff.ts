@@ -1,4 +1,4 @@
-/** How long to wait before the next connection; pure, randomness is an argument. */
+/** Delay before the next connection. Pure; randomness is an argument. */
 import { DEFAULT_POLICY } from "./policy.ts";
 import { CLOSE } from "./wire.ts";
 import { backoff } from "../../schemas/backoff.ts";
@@ -46,14 +46,14 @@ export function delayAfter(
   // A locked-out address (429) is let in again after five minutes; asking sooner would prolong it.
   if (httpStatus === 429) return REFUSED_MS * (1 + random / 10);
   if (closeCode === CLOSE.unauthorised || httpStatus === 401) return UNAUTHORISED_MS * (1 + random / 10);
-  // Another connection with this credential is alive; hurrying back would throw it out in turn, for ever.
+  // Another connection with this credential is alive; reconnecting at once would replace it in turn, for ever.
   if (closeCode === CLOSE.replaced) return LONGEST_MS * (1 + random / 10);
   if (closeCode === CLOSE.protocolError) return LONGEST_MS * (1 + random / 10);
   if (closeCode === CLOSE.restart) return reconnectDelay(Math.max(attempt, 1), random, bounds);
   return reconnectDelay(attempt, random, bounds);
 }
 
-/** The ending that asks for the most patience, of several candidates in one round. */
+/** The result with the longest delay, of several addresses in one round. */
 export function worst(a: Ending, b: Ending): Ending {
   return delayAfter(b, 0, 0) >= delayAfter(a, 0, 0) ? b : a;
 }

@@ -1,4 +1,4 @@
-/** The connection to the hub: finds it, keeps it, notices when it is dead, and comes back with patience. */
+/** The connection to the hub: finds it, keeps it, detects a dead one, and reconnects with backoff. */
 import WebSocket from "ws";
 import { type Bounds, DEFAULT_BOUNDS, delayAfter, type Ending, worst } from "./backoff.ts";
 import { errorMessage } from "../host/files.ts";
@@ -6,7 +6,7 @@ import type { Log } from "../host/log.ts";
 import { pinnedConnection, splitPin } from "./pinned.ts";
 import { CLOSE } from "./wire.ts";
 
-/** Where and as whom to connect; asked again for every round, since settings and gateway may have changed. */
+/** Addresses and tokens; read again for every round, since settings and gateway may have changed. */
 export interface Route {
   readonly urls: readonly string[];
   /** Credential first, then the join token, as far as there are any. */
@@ -25,7 +25,7 @@ export interface ChannelDeps {
 }
 
 const CONNECT_MS = 10_000;
-/** An address that has not answered for so long is no longer waited for alone: the next one is tried beside it. */
+/** After this long without an answer the next address is tried in parallel. */
 const STAGGER_MS = 500;
 /** From an open connection to the hub's hello. */
 const HELLO_MS = 15_000;
@@ -40,7 +40,7 @@ const MAX_INCOMING = 16 * 2 ** 20;
 /** Beyond so much unsent data output is kept back. */
 const CONGESTED_BYTES = 1_048_576;
 
-/** Addresses that are tried side by side: the first connection that opens is the one. */
+/** Addresses tried in parallel: the first connection that opens wins. */
 interface Race {
   winner: string | null;
   readonly sockets: Set<WebSocket>;
@@ -75,7 +75,7 @@ export class Channel {
     }
   }
 
-  /** The hub has accepted our hello: the next loss begins with the shortest delay again, within the bounds that it set. */
+  /** The hub has accepted our hello: the next delay starts from the shortest again, within the hub's bounds. */
   established(bounds: Bounds): void {
     this.#established = true;
     this.#bounds = bounds;
@@ -138,7 +138,7 @@ export class Channel {
     });
   }
 
-  /** Tries every address; where the first that opens turns us away or stays silent, the others again. */
+  /** Tries every address; where the first that opens refuses us or stays silent, the others again. */
   async #round(): Promise<Ending> {
     let result: Ending = { closeCode: null, httpStatus: null };
     const route = this.#readRoute();
@@ -280,9 +280,9 @@ export class Channel {
       tick = now;
       wall = Date.now();
       if (slept) this.#heard = now - (DEAD_AFTER_MS - PROBE_MS) + 1;
-      const silence = now - this.#heard;
-      if (silence > DEAD_AFTER_MS) socket.terminate();
-      else if (silence > PING_AFTER_MS && socket.readyState === WebSocket.OPEN) socket.ping();
+      const diagnosis = now - this.#heard;
+      if (diagnosis > DEAD_AFTER_MS) socket.terminate();
+      else if (diagnosis > PING_AFTER_MS && socket.readyState === WebSocket.OPEN) socket.ping();
     }, WATCH_MS);
     timer.unref();
     return timer;

@@ -37,8 +37,8 @@ export function readAddresses(value: unknown): readonly string[] {
 }
 
 /**
- * URLs to try in order. `hub` entries are `host`, `host:port` or whole `ws://` and `wss://` URLs. A hub that is on loopback
- * only shares this machine's network (the sandbox): the gateway is a stranger then, and is not shown a credential. Beside
+ * URLs to try in order. `hub` entries are `host`, `host:port` or whole `ws://` and `wss://` URLs. A hub on loopback
+ * only shares this machine's network (the sandbox): the gateway is a foreign host then, and gets no credential. Beside
  * others loopback is left out: in an instance it is the instance itself, where any task may listen for our credential.
  */
 export function candidates(hub: readonly string[], port: number, gateway: string | null): readonly string[] {
@@ -58,7 +58,7 @@ export function candidates(hub: readonly string[], port: number, gateway: string
 
 /** The gateway now: read again at every attempt, because a resumed guest may have moved. */
 export function readGateway(sandboxed: boolean): string | null {
-  // Without isolation the host is reached on its loopback address, and its own gateway is a stranger.
+  // Without isolation the host is reached on its loopback address, and its own gateway is a foreign host.
   if (sandboxed) return "127.0.0.1";
   try {
     return defaultGateway(readFileSync("/proc/net/route", "utf8"));

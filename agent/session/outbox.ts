@@ -1,4 +1,4 @@
-/** Output that cannot be sent now waits here, bounded; what does not fit is dropped, and is a gap in the offsets of what follows. */
+/** Bounded buffer of output that cannot be sent now; dropped output is a gap in the offsets of what follows. */
 import type { OutputPayload } from "./wire.ts";
 
 export const OUTBOX_BYTES = 262_144;

@@ -1,4 +1,4 @@
-/** TLS to a hub whose certificate is known by its fingerprint, whoever signed it; no token is sent before it was seen. */
+/** TLS to a hub whose certificate is pinned by its fingerprint; no token is sent before it is verified. */
 import type { Duplex } from "node:stream";
 
 type Done = (error: Error | null, socket?: Duplex) => void;
@@ -20,8 +20,8 @@ export function samePin(host: string, of: readonly string[]): string {
 }
 
 /**
- * For the option `createConnection`. TLS is loaded when it is needed: it costs memory. The dates in a certificate are not
- * looked at: it is this very one, and a guest that just woke has a wrong clock.
+ * For the option `createConnection`. TLS is loaded on first use: it costs memory. The certificate's dates are ignored:
+ * it is pinned, and a guest that just resumed has a wrong clock.
  */
 export function pinnedConnection(pin: string) {
   return (

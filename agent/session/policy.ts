@@ -1,7 +1,7 @@
-/** What the hub asks of a runtime: its pace and its bounds. */
+/** The hub's policy for a runtime: intervals and limits. */
 import { isRecord, type Policy } from "./wire.ts";
 
-/** In force until the hub's hello says otherwise. */
+/** In force until the hub's hello sets others. */
 export const DEFAULT_POLICY: Policy = {
   heartbeatMs: 30_000,
   maxFrameBytes: 1_048_576,

@@ -1,4 +1,4 @@
-/** The conversation with the hub: hello, credential, configuration, tasks, health; knows no socket. */
+/** The protocol with the hub: hello, credential, configuration, tasks, health; independent of sockets. */
 import { randomUUID } from "node:crypto";
 import { jittered } from "./backoff.ts";
 import { type ActiveConfig, parsePushed } from "../host/config.ts";
@@ -24,7 +24,7 @@ import {
   type TaskRef,
 } from "./wire.ts";
 
-/** This runtime is started by the last stage of it: how that ends is told soon, and not a whole heartbeat later. */
+/** cloud-init's last stage starts this runtime: its result is reported soon, not one heartbeat later. */
 const PROVISIONED_MS = 3000;
 const BEATS_WHILE_PROVISIONED = 40;
 
@@ -120,7 +120,7 @@ export class Session {
         this.#deps.log.local(`the hub says ${String(payload.code)}: ${String(payload.message)}`);
         return;
       default:
-        // Greetings, remarks and messages of other agents: nothing that this runtime acts on.
+        // Greetings, remarks and messages of other agents: this runtime does not act on them.
         return;
     }
   }
@@ -142,7 +142,7 @@ export class Session {
     this.#deps.mailbox.answered(id, [...list(delivered), ...list(queued)].map(String), reasons);
   }
 
-  /** How an upgrade went; what was not heard is told again after the next hello. */
+  /** The result of an upgrade; sent again after the next hello if the hub did not receive it. */
   readonly sendUpgrade = (report: Report): void => {
     if (this.#ready) this.#send("upgrade", report);
   };
@@ -251,7 +251,7 @@ export class Session {
     return this.#ready && !this.#deps.line.congested && this.#send("output", chunk);
   }
 
-  /** Every result that the hub has not confirmed, one after the other so that memory holds one at a time. */
+  /** Every result that the hub has not confirmed, one at a time to bound memory. */
   async #deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;
@@ -301,7 +301,7 @@ export class Session {
     );
     this.#timer = setTimeout(() => {
       this.#heartbeat();
-      // What was sent but not confirmed by now may have met a hub that could not store it.
+      // An unconfirmed result may have met a hub that could not store it.
       this.#deliverInBackground();
     }, period);
   }

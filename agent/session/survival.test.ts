@@ -115,7 +115,7 @@ test(
     await guest.start();
     const lost = await hub.response("t1");
     assert.deepEqual([lost.success, lost.error?.code], [false, "interrupted"]);
-    // Nobody may have buried them yet.
+    // They may not be reaped yet.
     const alive = pids.filter((pid) => !["Z", "X", undefined].includes(readStat(pid)?.state));
     assert.deepEqual(alive, []);
     assert.equal((await hub.response("t2")).success, true);
@@ -152,7 +152,7 @@ test("a journal that cannot be written: the task is refused and the runtime live
   assert.equal((await hub.response("t3")).success, true);
 });
 
-test("a spool that cannot be written: the result is told from memory, and goes to the disk when that is possible", async (t) => {
+test("an unwritable spool: the result is sent from memory, and written once the disk accepts it", async (t) => {
   const { hub, guest } = await world(t, { stores: false, config: config(), policy: { heartbeatMs: 150 } });
   hub.task("t1", { command: counted("count") });
   await hub.ack("t1", "running");

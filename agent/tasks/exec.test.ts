@@ -9,13 +9,13 @@ import { findAccount, identity, readSurroundings } from "./user.ts";
 
 const around = readSurroundings(false);
 const able =
-  around.uid === 0 && existsSync("/usr/bin/setpriv") && findAccount(around.passwd, "nobody") !== null;
+  around.uid === 0 && existsSync("/usr/bin/setpriv") && findAccount(around.passwd, "daemon") !== null;
 
 async function run(command: string, rights: { readonly sudo: boolean; readonly mayUseSudo: boolean }) {
   const parsed = parseTask({ taskId: "t", epoch: 1, type: "exec", command }, { home: "/", fileBytes: 1000 });
   assert.ok("request" in parsed);
   const output = new TaskOutput({ streamBytes: 65_536, tailBytes: 65_536 }, [], () => {});
-  const who = identity("nobody", rights, around);
+  const who = identity("daemon", rights, around);
   const execution = execute({ request: parsed.request, identity: who, env: { A: "1" }, mark: "a/t", output });
   return { ...(await execution.done), ...output.result(), pid: execution.pid };
 }
@@ -28,9 +28,9 @@ test("a task becomes the user, alone in its group, without capabilities or new p
   const { stdout, exitCode, pid } = await run(command, { sudo: false, mayUseSudo: false });
   const lines = stdout.trim().split("\n");
   assert.deepEqual(lines, [
-    "nobody",
-    "nogroup",
-    "nobody 1",
+    "daemon",
+    "daemon",
+    "daemon 1",
     "CapEff:\t0000000000000000",
     "NoNewPrivs:\t1",
     String(pid),
@@ -42,5 +42,5 @@ test("with the fleet's leave, sudo is root and nothing forbids sudo within", { s
   const command = "id -u; grep NoNewPrivs /proc/self/status";
   assert.equal((await run(command, { sudo: true, mayUseSudo: true })).stdout, "0\nNoNewPrivs:\t0\n");
   const plain = await run("id -un; grep NoNewPrivs /proc/self/status", { sudo: false, mayUseSudo: true });
-  assert.equal(plain.stdout, "nobody\nNoNewPrivs:\t0\n");
+  assert.equal(plain.stdout, "daemon\nNoNewPrivs:\t0\n");
 });

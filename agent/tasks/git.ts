@@ -71,13 +71,16 @@ const CLONE = [
   "exit 0",
 ].join("\n");
 
-/** As git names the folder of a clone that is not told where to go. */
+/** The folder name that git chooses when no target is given. */
 const folderOf = (repo: string): string =>
   (repo.replace(/\/+$/, "").split(/[/:]/).pop() ?? "").replace(/\.git$/, "") || "repository";
 
 const inGuest = (path: string): string => (path.startsWith("/") ? guest(path) : path);
 
-/** Bound to the server that is cloned from, where it is known: another one that it redirects to is not told. */
+/**
+ * Bound to the server of the clone URL where it is known: a server that it redirects to does not receive the
+ * credential.
+ */
 function credentialOptions(secret: string, repo: string | null): readonly string[] {
   const at = repo !== null && URL.canParse(repo) ? new URL(repo) : null;
   const scope = at !== null && /^https?:$/.test(at.protocol) ? `${at.protocol}//${at.host}.` : "";

@@ -1,4 +1,4 @@
-/** Journal and spool as one record of every task: what was taken, what ran, how it ended, and what the hub has confirmed. */
+/** Journal and spool as one record of every task: accepted, started, ended, confirmed by the hub. */
 import { diskProblem, errorMessage } from "../host/files.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 import type { Log } from "../host/log.ts";
@@ -48,7 +48,9 @@ export class Ledger {
     return known.state === "finished" && epoch > known.epoch && known.summary?.success !== true;
   }
 
-  /** On disk before it is acknowledged. An error: there is no record, so it must not run, or it could run twice. */
+  /**
+   * On disk before it is acknowledged. After an error there is no record, so it must not run, or it could run twice.
+   */
   accept(task: TaskPayload): TaskError | null {
     const { journal, spool, acknowledge } = this.#deps;
     const { taskId, epoch } = task;
@@ -83,7 +85,7 @@ export class Ledger {
     this.#record({ ...entry, process: { pid: stat.pid, startTime: stat.startTime, bootId } }, false);
   }
 
-  /** The result is on disk before anybody hears of it; where the disk refuses, memory has it and `retry` goes on trying. */
+  /** The result is on disk before it is sent; where the disk refuses, it is kept in memory and `retry` tries again. */
   finish(response: ResponsePayload): void {
     const { spool, log, respond } = this.#deps;
     const { taskId, success, error, result, duration } = response;
@@ -94,7 +96,7 @@ export class Ledger {
     respond(response);
   }
 
-  /** A redelivery, told as it stands; the hub's newer epoch, if it has one, counts from now on. */
+  /** A redelivery: answers with the current state. A newer epoch of the hub replaces the recorded one. */
   repeat(known: JournalEntry, epoch: number): void {
     const { spool, acknowledge, respond, log } = this.#deps;
     const current: JournalEntry = epoch > known.epoch ? { ...known, epoch } : known;

@@ -1,4 +1,4 @@
-/** Ends what a task of the runtime's former life left running. */
+/** Kills processes that a task of a former run of the runtime left behind. */
 import { TASK_MARK } from "./exec.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { Log } from "../host/log.ts";

@@ -1,4 +1,6 @@
-/** One execution's output: secrets masked, streamed in numbered pieces up to a cap, and its tail kept for the result. */
+/**
+ * Output of one execution: secrets masked, streamed in numbered pieces up to a limit, and its tail kept for the result.
+ */
 import { createRedactor, type Redactor } from "./redact.ts";
 import { cutAt, encodeBytes, incompleteTail, lineEnd, lineEnds, startAt } from "./utf8.ts";
 import type { OutputPayload } from "../session/wire.ts";
@@ -137,7 +139,7 @@ export class TaskOutput {
     if (this.#untaken.length === 0) this.#onTaken();
   }
 
-  /** No reader: the program goes on, and the cap counts. */
+  /** No reader: the program continues, and the limit counts. */
   release(): void {
     if (!this.#isPaced) return;
     this.#isPaced = false;

@@ -1,4 +1,4 @@
-/** What `/proc` says of processes: start times, groups, marks; and the end of a whole group. */
+/** Processes from `/proc`: start times, groups, marks; and killing a whole group. */
 import { readdirSync, readFileSync } from "node:fs";
 import { errorCode } from "../host/files.ts";
 import { backoff } from "../../schemas/backoff.ts";

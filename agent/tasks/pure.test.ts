@@ -124,7 +124,7 @@ test("masking is the same however the stream is cut, and leaves no secret", () =
   assert.equal(String(line.push(Buffer.from("x file-secret y"))) + String(line.end()), "x *** y");
 });
 
-test("pieces are numbered from 1, at their place in what was written, and within the cap", () => {
+test("pieces are numbered from 1, at their place in the output, and within the cap", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(3_000), fc.integer({ min: 1, max: 200 })), { maxLength: 60 }),
@@ -279,7 +279,10 @@ test("tasks run as the user that is asked for, wherever the runtime can become i
   const unmapped = identity("ubuntu", { sudo: false, mayUseSudo: false }, { ...around, uidMap: "0 1000 1" });
   assert.deepEqual([unmapped.prefix, unmapped.home], [[], "/home/ubuntu"]);
   assert.match(unmapped.remark!, /not mapped/);
-  assert.match(identity("nobody-here", { sudo: false, mayUseSudo: false }, around).remark!, /does not exist/);
+  assert.match(
+    identity("no-such-user", { sudo: false, mayUseSudo: false }, around).remark!,
+    /does not exist/,
+  );
   assert.equal(isMapped("0 1000 1\n1 100000 65536", 1000), true);
 });
 

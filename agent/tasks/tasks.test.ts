@@ -124,7 +124,7 @@ test("cancelling ends a task that forks, ignores SIGTERM and leaves its group", 
   assert.deepEqual(withArgument(mark), []);
 });
 
-test("a timeout ends the whole group and says so; what was written before is kept", linux, async (t) => {
+test("a timeout ends the whole group and says so; earlier output is kept", linux, async (t) => {
   const { hub } = await world(t);
   const mark = `32${process.pid}.25`;
   hub.task("t1", { command: `echo begun; sleep ${mark} & sleep ${mark}`, timeout: 2500 });

@@ -1,4 +1,4 @@
-/** Takes tasks, runs as many at once as the configuration allows, and hands every end to the ledger. */
+/** Accepts tasks, runs as many at once as the configuration allows, and records every end in the ledger. */
 import { type ActiveConfig, DEFAULT_TASKS } from "../host/config.ts";
 import { type Execution, execute, type Outcome } from "./exec.ts";
 import type { JournalEntry } from "./journal.ts";
@@ -55,7 +55,7 @@ export class TaskRunner {
   readonly #running = new Map<string, Running>();
   readonly #remarks = new Set<string>();
   #stopping = false;
-  /** While somebody waits for the moment in which nothing runs, nothing is begun. */
+  /** While an upgrade waits for an idle moment, no task is started. */
   #onIdle: (() => void) | null = null;
   #pumping = false;
 
@@ -243,8 +243,8 @@ export class TaskRunner {
   }
 
   /**
-   * A shutdown may signal the task's processes together with us. What ended by such a signal was interrupted, if our own
-   * stop arrives within a moment: the hub may run that again, where a failure would be the task's own.
+   * A shutdown may signal the task's processes together with us. A task that ended by such a signal was interrupted, if
+   * our own stop arrives within a moment: the hub may retry it, where a failure would be the task's own.
    */
   async #explained(outcome: Outcome): Promise<Outcome> {
     const { signal, stopped } = outcome;

@@ -1,4 +1,4 @@
-/** As whom a task runs: the unprivileged user where we can become it, with the rights that the fleet's file allows. */
+/** The user of a task: the unprivileged user where we can switch to it, with the rights from the fleet's file. */
 import { existsSync, readFileSync } from "node:fs";
 
 export interface Account {

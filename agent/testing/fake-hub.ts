@@ -126,7 +126,7 @@ export class FakeHub {
     this.#socket?.close(code);
   }
 
-  /** Gone without a word, and nobody listens any more. */
+  /** Drops the connection without a close frame, and stops listening. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = null;

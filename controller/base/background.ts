@@ -1,4 +1,4 @@
-/** Work that its caller does not wait for: a failure goes to `report`, the error channel of who began it. */
+/** Background work without a caller that waits: failures go to `report`. */
 export function inBackground(work: Promise<unknown>, report: (error: unknown) => void): void {
   work.catch(report);
 }

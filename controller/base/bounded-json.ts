@@ -1,27 +1,27 @@
 /**
- * JSON from outside, bounded before it is parsed: depth and values are counted in the text, because
- * parsing, copying and printing what is nested a million deep takes seconds or overflows the stack.
+ * Untrusted JSON, bounded before it is parsed: depth and values are counted in the text, because parsing, copying and
+ * printing a value nested a million deep takes seconds or overflows the stack.
  */
 
 export interface JsonBounds {
-  /** Objects and arrays within each other. */
+  /** Nested objects and arrays. */
   readonly depth: number;
   /** Objects, arrays and their members, all together. */
   readonly values: number;
 }
 
-/** One frame of a runtime: 10,000 tasks of a journal in a hello fit. */
+/** One frame of a runtime: a hello with a journal of 10,000 tasks fits. */
 export const GUEST_JSON: JsonBounds = { depth: 64, values: 50_000 };
-/** A body over HTTP: a batch of 1,000 tasks with variables of their own fits. */
+/** An HTTP body: a batch of 1,000 tasks with their own variables fits. */
 export const BODY_JSON: JsonBounds = { depth: 64, values: 200_000 };
 
 export type Counted =
   | { readonly ok: true; readonly values: number }
   | { readonly ok: false; readonly reason: string };
 
-/** Looks at brackets, commas and strings only; whether it is JSON at all is the parser's business. */
+/** Looks at brackets, commas and strings only; validity is left to the parser. */
 export function countJson(text: string, bounds: JsonBounds): Counted {
-  // Large text without many brackets and commas, in strings or not, needs no look at each character.
+  // Large text with few brackets and commas needs no look at each character.
   if (text.length > LARGE) {
     const opened = occurrences(text, "[", bounds.depth) + occurrences(text, "{", bounds.depth);
     const values = 1 + opened + occurrences(text, ",", bounds.values);
@@ -41,7 +41,7 @@ export function countJson(text: string, bounds: JsonBounds): Counted {
   return { ok: true, values };
 }
 
-/** What an earlier version stored unbounded: whatever is nested deeper becomes null, and the rest is kept. */
+/** For values stored unbounded by an earlier version: deeper levels become null, the rest is kept. */
 export function parseStored(text: string, depth = GUEST_JSON.depth): unknown {
   const kept: string[] = [];
   let level = 0;
@@ -58,7 +58,7 @@ export function parseStored(text: string, depth = GUEST_JSON.depth): unknown {
   return JSON.parse(kept.length === 0 ? text : kept.join("") + text.slice(from)) as unknown;
 }
 
-/** How often, up to one more than `most`. */
+/** Counts up to one more than `most`. */
 function occurrences(text: string, character: string, most: number): number {
   let found = 0;
   for (let at = text.indexOf(character); at >= 0 && found <= most; at = text.indexOf(character, at + 1))
@@ -66,7 +66,7 @@ function occurrences(text: string, character: string, most: number): number {
   return found;
 }
 
-/** The index of the quote that ends the string which begins at `start`. */
+/** The index of the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let i = start + 1;
   for (; i < text.length; i++) {

@@ -1,9 +1,9 @@
-/** Cleanup stack: `AsyncDisposableStack` of the language, in the part that is used here, for Node 22 which does not have it. */
+/** Cleanup stack: the part of the language's `AsyncDisposableStack` that is used here, for Node 22, which lacks it. */
 
 export interface Cleanup {
   /** Runs at the end, in reverse order of these calls. */
   defer(run: () => unknown): void;
-  /** Hands everything over to a new stack; this one has nothing left to do. */
+  /** Moves all steps to a new stack; this one is empty then. */
   move(): Cleanup;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -17,7 +17,7 @@ export function createCleanup(deferred: (() => unknown)[] = []): Cleanup {
       steps = [];
       return moved;
     },
-    /** Runs every step, also after one failed; throws the first error, or all of them as an AggregateError. */
+    /** Runs every step, also after a failure; throws the first error, or all of them as an AggregateError. */
     async [Symbol.asyncDispose]() {
       const errors: unknown[] = [];
       for (let step = steps.pop(); step !== undefined; step = steps.pop()) {

@@ -1,10 +1,13 @@
-/** Time as a dependency, so that everything that waits can be tested without waiting. */
+/** Time as a dependency, so that waits can be tested without waiting. */
 import { uptime } from "node:os";
 
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Milliseconds since the machine was started, sleep included; no jump of the wall clock moves it. Absent: as `now`. */
+  /**
+   * Milliseconds since the machine was started, including sleep; unaffected by jumps of the wall clock. Absent: as
+   * `now`.
+   */
   readonly uptime?: () => number;
   /** Resolves after `ms`, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

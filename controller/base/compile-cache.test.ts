@@ -29,7 +29,7 @@ test("a folder that others may write to is not used, nor one below such a folder
   assert.equal(compileCacheFolder({ XDG_CACHE_HOME: shared }), null);
 });
 
-test("somebody else's folder is not used", { skip: mine === null }, () => {
+test("a folder of another user is not used", { skip: mine === null }, () => {
   const base = join(top, "theirs");
   assert.notEqual(compileCacheFolder({ XDG_CACHE_HOME: base }), null);
   assert.equal(compileCacheFolder({ XDG_CACHE_HOME: base }, (mine ?? 0) + 1), null);

@@ -1,12 +1,12 @@
-/** Where Node keeps the compiled code of commands, so that the second start need not compile: in a folder that is the user's alone. */
+/** Node's compile cache, in a folder of the user alone, so that later starts need not compile. */
 import { mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
 /**
- * Makes the folder and returns its path; null: do without. Node checks what it finds there by checksums, not by a key, so whoever
- * can write there decides what runs. Hence not the machine's temporary folder, and nothing that belongs to somebody else (as
- * under `sudo` with the home folder kept) or that others may write to.
+ * Creates the folder and returns its path; null: no cache. Node checks cached code by checksum and not by a key, so
+ * write access to the folder is the right to run code. Hence not the machine's temporary folder, and no folder that
+ * another user owns (as under `sudo` with the home folder kept) or may write to.
  */
 export function compileCacheFolder(
   env: Readonly<Record<string, string | undefined>> = process.env,

@@ -1,7 +1,7 @@
-/** How many files and sockets this process may have open: the soft limit, which Node raises to the hard one when it starts. */
+/** The limit of file descriptors of this process: the soft limit, which Node raises to the hard one when it starts. */
 import { readFileSync } from "node:fs";
 
-/** Where nothing says it, the limit of macOS's launchd for a process. */
+/** Where it is unknown: the default of macOS's launchd. */
 const UNKNOWN = 10_240;
 
 export function descriptorLimit(): number {
@@ -20,7 +20,7 @@ function fromProc(): number | null {
 }
 
 function fromReport(): number | null {
-  // The names of all peers would be looked up.
+  // Otherwise it would resolve the names of all peers.
   Object.assign(process.report, { excludeNetwork: true });
   const { userLimits } = process.report.getReport() as {
     readonly userLimits?: { readonly open_files?: { readonly soft: number | "unlimited" } };

@@ -12,24 +12,24 @@ export interface Settings {
   readonly driver: "auto" | "multipass" | "sandbox" | null;
   /** The Multipass executable, a name or an absolute path; null: `multipass` on PATH. */
   readonly multipass: string | null;
-  /** null: what `kind: Fleet` says, else the default. 0: any free port. */
+  /** null: the value of `kind: Fleet`, else the default. 0: any free port. */
   readonly httpPort: number | null;
   readonly wsPort: number | null;
   readonly dashboardPort: number | null;
   /** Address that all servers bind; default loopback. */
   readonly bind: string;
-  /** Talk to the hub there instead of what the state folder says. */
+  /** The hub to use instead of the one in the state folder. */
   readonly url: string | null;
   readonly token: string | null;
-  /** What fleets that follow a remote may use of this machine. */
+  /** What a fleet that follows a remote may use of this machine. */
   readonly allow: Allowed;
   /** Absolute paths of certificate and key in PEM; null: no TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
 }
 
-/** Set where vm-agent runs, never in the repository of the fleet. */
+/** Set where vm-agent runs, never in the fleet's repository. */
 export interface Allowed {
-  /** Absolute paths of folders and files, with all that is below them. */
+  /** Absolute paths of folders and files, including everything below them. */
   readonly paths: readonly string[];
   /** Names of variables. */
   readonly env: readonly string[];
@@ -37,7 +37,7 @@ export interface Allowed {
   readonly hosts: readonly string[];
 }
 
-/** What reading the fleet needs to know of the host. */
+/** Host facts for reading the fleet. */
 export const trustOf = ({ home, allow }: Settings): Pick<Settings, "home" | "allow"> => ({ home, allow });
 
 export const NOTHING_ALLOWED: Allowed = { paths: [], env: [], hosts: [] };
@@ -52,7 +52,7 @@ export interface Flags {
 
 export type EnvRecord = Readonly<Record<string, string | undefined>>;
 
-/** Where the invocation was made, from which relative paths are meant. */
+/** Working folder of the invocation, the base of relative paths. */
 export function currentFolder(): string {
   try {
     return process.cwd();
@@ -66,14 +66,14 @@ export function currentFolder(): string {
   }
 }
 
-/** A terminal that only prints, as an editor's, says so by its name. */
+/** A terminal without cursor control, such as an editor's, has a TERM of its own. */
 export const isDumb = (env: EnvRecord): boolean => env.TERM === "dumb";
 export const wantsColor = (env: EnvRecord): boolean => !env.NO_COLOR && !isDumb(env);
 
-/** A day: no deadline is longer. */
+/** A day: the upper limit of all deadlines. */
 const MOST_SECONDS = 86_400;
 
-/** A number above 0; absent or empty: the default. Throws `usage` with variable, value and what is allowed. */
+/** A number above 0; absent or empty: the default. Throws `usage` with variable, value and allowed range. */
 export function positiveNumber(env: EnvRecord, name: string, fallback: number, most = MOST_SECONDS): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
@@ -90,7 +90,7 @@ export function readSettings(flags: Flags, env: EnvRecord, cwd: string): Setting
   const path = (value: string) => (isAbsolute(value) ? value : resolve(cwd, value));
   const fleet = path(flags.fleet ?? (env.VM_AGENT_FLEET || findFleet(cwd, env.HOME)));
   const home = path(flags.home ?? (env.VM_AGENT_HOME || join(dirname(fleet), ".vm-agent")));
-  // A bare name is looked for on PATH, as everywhere.
+  // A bare name is searched on PATH.
   const program = (value: string) => (value.includes("/") ? path(value) : value);
   const driver = flags.driver ?? (env.VM_AGENT_DRIVER || null);
   if (driver !== null && driver !== "auto" && driver !== "multipass" && driver !== "sandbox") {
@@ -125,8 +125,8 @@ const listed = (value: string | undefined, separator: string | RegExp): readonly
     .filter((part) => part !== "");
 
 /**
- * The fleet folder of the nearest folder above that has one, as git finds its repository; no further than the repository's top or
- * the home folder. Where there is none it is the one of this folder.
+ * The fleet folder of the nearest parent folder that has one, as git finds its repository; no further than the
+ * repository's root or the home folder. Without one: that of this folder.
  */
 function findFleet(cwd: string, home: string | undefined): string {
   for (let folder = cwd; ; folder = dirname(folder)) {

@@ -1,4 +1,4 @@
-/** The one error shape: a code, a cause, whether trying again can help, and what to do next. */
+/** The one error shape: code, cause, whether a retry can help, and the next step. */
 
 import { terminalText } from "./printable.ts";
 
@@ -18,13 +18,13 @@ export interface ErrorParts {
   readonly code: string;
   /** What failed and why, without a final period. */
   readonly message: string;
-  /** What a person does next. */
+  /** The next step for a person. */
   readonly next: string;
-  /** True: the same call may succeed later without anybody doing anything. */
+  /** True: the same call may succeed later without intervention. */
   readonly transient?: boolean;
   readonly exit?: number;
   readonly cause?: unknown;
-  /** For programs, beside the words. */
+  /** Details for programs. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -36,7 +36,7 @@ export class VmAgentError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(parts: ErrorParts) {
-    // Colours stay: errors of fleet files bring their own.
+    // Colours are kept: errors of fleet files bring their own.
     super(terminalText(parts.message), parts.cause === undefined ? undefined : { cause: parts.cause });
     this.name = "VmAgentError";
     this.code = parts.code;

@@ -1,6 +1,6 @@
-/** The typed event bus that joins the loop and the hub with metrics, audit, the live stream and the progress lines. */
+/** The typed event bus: connects loop and hub with metrics, audit, the live stream and progress output. */
 
-/** Every event that the product emits, with its payload. Payloads never hold secrets. */
+/** Every event with its payload. Payloads never hold secrets. */
 export interface EventMap {
   /** The fleet folder was read: `errors` is empty when the new content is in force. */
   "fleet.read": {
@@ -9,15 +9,15 @@ export interface EventMap {
     readonly agents: number;
     readonly errors: readonly string[];
   };
-  /** One look at the world; `reason` is set when nothing could be seen. */
+  /** One observation of the world; `reason` is set when it failed. */
   observed: { readonly instances: number; readonly durationMs: number; readonly reason: string | null };
-  /** A plan with anything in it, or the first empty one after that. */
+  /** A plan with changes or holds, or the first empty one after that. */
   planned: {
     readonly create: number;
     readonly change: number;
     readonly destroy: number;
     readonly held: number;
-    /** Agents that differ although nobody edited the fleet. */
+    /** Agents with drift: they differ although the fleet was not edited. */
     readonly drifted: number;
   };
   /** One turn of the loop ended. */
@@ -39,17 +39,17 @@ export interface EventMap {
     readonly next: string;
     readonly retryInMs: number | null;
   };
-  /** An agent reached its desired state after having differed; `action`: of the change that led to it. */
+  /** An agent has converged; `action`: of the change that did it. */
   "agent.converged": {
     readonly agent: string;
     readonly action?: string;
-    /** What failed of its provisioning; absent: nothing did. */
+    /** Provisioning that failed; absent: none. */
     readonly failed?: string;
   };
   "agent.drifted": { readonly agent: string; readonly message: string };
-  /** An instance of ours that the store had forgotten has proven itself. */
+  /** An owned instance that the store had lost has proven itself. */
   "agent.adopted": { readonly agent: string; readonly message: string };
-  /** Secrets of it have other values now, which its runtime gets; names only. */
+  /** Its secrets have new values, which its runtime gets; names only. */
   "secret.rotated": { readonly agent: string; readonly secrets: readonly string[] };
   "agent.held": {
     readonly agent: string;
@@ -57,18 +57,21 @@ export interface EventMap {
     readonly message: string;
     readonly release: string;
   };
-  /** The wall clock jumped by so many milliseconds; `jumped`: all jumps that still count. Nothing expires or is pruned by them. */
+  /**
+   * The wall clock jumped by this many milliseconds; `jumped`: the sum of jumps that still count. Nothing expires or is
+   * pruned because of them.
+   */
   "clock.jumped": { readonly by: number; readonly jumped: number; readonly at: number };
-  /** The agent port is open at other addresses than before; `problem`: one that could not be opened, and what to do. */
+  /** The agent port listens on other addresses; `problem`: one that could not be opened, with the next step. */
   "hub.listening": { readonly addresses: readonly string[]; readonly problem: string | null };
   "runtime.online": { readonly agent: string; readonly version: string };
-  /** Its runtime has taken the configuration that it should have. */
+  /** Its runtime has acknowledged the desired configuration. */
   "runtime.configured": { readonly agent: string };
-  /** The provisioning of its first boot has ended, failed or not. */
+  /** The provisioning of its first boot has ended, successful or not. */
   "runtime.provisioned": { readonly agent: string };
   /** `expected`: its instance is being stopped by us, or is meant to be down. */
   "runtime.suspect": { readonly agent: string; readonly expected: boolean };
-  /** A newer runtime on its way into an instance: sent, staged, done, or why not. */
+  /** An upgrade of a runtime: sent, staged, done, or failed with the reason. */
   "runtime.upgrade": {
     readonly agent: string;
     readonly hash: string;
@@ -95,17 +98,17 @@ export interface EventMap {
     readonly agent: string;
     readonly bytes: number;
   };
-  /** `agent` and `reason`: a runtime whose token is valid and that was then refused for what it said of itself. */
+  /** `agent` and `reason`: a runtime with a valid token that was refused because of its identity. */
   "auth.failed": {
     readonly surface: "operator" | "runtime";
     readonly address: string;
     readonly agent?: string;
     readonly reason?: string;
-    /** In whose name a wrong token was presented; nothing says that it is that agent's runtime. */
+    /** The name that was presented with a wrong token; unverified. */
     readonly inNameOf?: string;
-    /** This fleet has no agent of that name. */
+    /** No agent of this fleet has that name. */
     readonly unknownName?: boolean;
-    /** How many failures it reports beside those of earlier events; absent: one. */
+    /** Number of failures since the last event; absent: one. */
     readonly times?: number;
   };
 }
@@ -120,15 +123,15 @@ export interface Bus {
   /** Returns the function that unsubscribes. */
   on<K extends EventName>(name: K, listener: (data: EventMap[K], at: number) => void): () => void;
   onAny(listener: (event: AnyEvent) => void): () => void;
-  /** Subscriptions that are not released. */
+  /** Open subscriptions. */
   listenerCount(): number;
 }
 
 type Listener = (event: AnyEvent) => void;
 
 /**
- * A bus whose listeners cannot break the emitter: a listener's error goes to `onError`. The listeners of one event, those of
- * any event among them, are called in the order of their subscription.
+ * A listener's error goes to `onError` and does not reach the emitter. The listeners of one event, including those of
+ * any event, are called in the order of their subscription.
  */
 export function createBus(now: () => number, onError: (error: unknown) => void = () => {}): Bus {
   const ofAny = new Set<Listener>();

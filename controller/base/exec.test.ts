@@ -73,7 +73,7 @@ test("a program that does not read its input is no error", async () => {
   assert.equal(result.exitCode, 3);
 });
 
-test("the end by a signal is told apart from an exit code", async () => {
+test("the end by a signal is distinguished from an exit code", async () => {
   const result = await run("/bin/sh", sh("kill -KILL $$"));
   assert.deepEqual([result.exitCode, result.signal, result.timedOut], [null, "SIGKILL", false]);
 });

@@ -1,26 +1,29 @@
-/** The only place of the controller that spawns a program: argument array in, a result as data out, no word of it ever read as shell text, never a rejection. */
+/**
+ * The only place of the controller that spawns programs: argument array in, a result as data out, no shell, never a
+ * rejection.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
 import type { ExecResult } from "./exec-result.ts";
-import { wholeInput } from "./whole-input.ts";
-import { withheld } from "./withheld.ts";
+import { atomicStdin } from "./atomic-stdin.ts";
+import { scrubbedEnv } from "./scrubbed-env.ts";
 
 export interface RunOptions {
-  /** Given on standard input; absent: /dev/null. */
+  /** Standard input; absent: /dev/null. */
   readonly input?: string | Buffer;
-  /** The program is not started before all of `input`, a text, has arrived where our own end cannot cut it off. */
+  /** The program is not started before all of `input`, a text, has arrived, independent of our own death. */
   readonly whole?: boolean;
-  /** Milliseconds after which the process group is ended. Absent: none. */
+  /** Milliseconds after which the process group is killed. Absent: none. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal;
-  /** Bytes kept of each stream; what follows is read and dropped. */
+  /** Bytes kept of each stream; the rest is read and dropped. */
   readonly maxOutputBytes?: number;
   /** Added to the environment of this process; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** How standard output becomes text; `latin1` keeps every byte as one character. Default utf8. */
+  /** Decoding of standard output; `latin1` keeps every byte as one character. Default utf8. */
   readonly encoding?: "utf8" | "latin1";
-  /** Gets all of standard output as it comes, also what is beyond `maxOutputBytes`. */
+  /** Receives all of standard output as it comes, also beyond `maxOutputBytes`. */
   readonly onStdout?: (text: string) => void;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly killGraceMs?: number;
@@ -30,25 +33,28 @@ export type Run = (file: string, args: readonly string[], options?: RunOptions) 
 
 export const EXEC_DEFAULTS = { maxOutputBytes: 16 * 1024 * 1024, killGraceMs: 2000 } as const;
 
-/** How long a descendant that still holds the pipes may delay us, once the program itself is gone. What the program wrote is in the pipe by then. */
+/**
+ * How long a descendant that still holds the pipes may delay the result, once the program itself has exited. The
+ * program's own output is in the pipe by then.
+ */
 const DRAIN_MS = 500;
-/** How long we look for the end of a killed group; zombies that nobody reaps must not hold us. */
+/** How long to wait for a killed group to end; zombies that are never reaped must not block. */
 const GONE_MS = 300;
 const POLL_MS = 15;
 
-/** Groups that live now. They are not in the terminal's foreground group, so their end is ours to see to. */
+/** Live groups. They are not in the terminal's foreground group, so we have to end them. */
 const living = new Set<number>();
 const endAll = () => {
   for (const pid of living) kill(pid, "SIGTERM");
 };
 
 /**
- * Runs a program in its own process group and resolves exactly once, whatever happens. After a deadline or an abort the whole
- * group gets SIGTERM, then SIGKILL; the promise resolves even if a descendant survives that or holds the pipes.
+ * Runs a program in its own process group and resolves exactly once. After a deadline or an abort the whole group gets
+ * SIGTERM, then SIGKILL; the promise resolves even if a descendant survives or holds the pipes.
  */
 export const run: Run = async (file, args, options = {}) => {
   if (!options.whole || typeof options.input !== "string") return runNow(file, args, options);
-  const { input, result, ...helper } = wholeInput(file, args, options.input);
+  const { input, result, ...helper } = atomicStdin(file, args, options.input);
   return result(await runNow(helper.file, helper.args, { ...options, input }));
 };
 
@@ -62,7 +68,7 @@ const runNow: Run = (file, args, options = {}) => {
   try {
     child = spawn(file, [...args], {
       cwd: options.cwd,
-      env: { ...process.env, ...withheld(), ...options.env },
+      env: { ...process.env, ...scrubbedEnv(), ...options.env },
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       detached: true,
       shell: false,
@@ -123,7 +129,7 @@ const runNow: Run = (file, args, options = {}) => {
       kill(pid, "SIGTERM");
       awaitGone(performance.now() + (options.killGraceMs ?? EXEC_DEFAULTS.killGraceMs), () => {
         kill(pid, "SIGKILL");
-        // One more turn of the loop, so that the exit event of the killed program is seen before the result is made.
+        // One more turn of the event loop, so that the exit event comes before the result.
         awaitGone(performance.now() + GONE_MS, () => later(exit === null ? POLL_MS : 0, finish));
       });
     };
@@ -141,7 +147,7 @@ const runNow: Run = (file, args, options = {}) => {
     });
     child.stdout?.on("data", out.add);
     child.stderr?.on("data", err.add);
-    // A program that does not read its input closes the pipe (EPIPE); its exit code says what that meant.
+    // A program that does not read its input closes the pipe (EPIPE); its exit code counts.
     child.stdin?.on("error", () => {});
     if (options.input !== undefined) child.stdin?.end(options.input);
     if (child.pid !== undefined) remember(child.pid);
@@ -180,7 +186,7 @@ function unstarted(
   return { ...base, aborted: false, truncated: false, spawnError: { code, message: error.message } };
 }
 
-/** True while a member of the group exists, a zombie included. */
+/** True while a member of the group exists, zombies included. */
 function alive(pid: number): boolean {
   try {
     process.kill(-pid, 0);
@@ -194,7 +200,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // The group is gone, which is what was wanted.
+    // The group has ended, which is the goal.
   }
 }
 

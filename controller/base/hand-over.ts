@@ -1,9 +1,11 @@
-/** Runs a program with this terminal's own input and output; the terminal's signals reach it directly, others are forwarded. */
+/**
+ * Runs a program with this terminal's input and output; the terminal's signals reach it directly, others are forwarded.
+ */
 import { spawn } from "node:child_process";
 import { onSignals } from "./process-end.ts";
-import { withheld } from "./withheld.ts";
+import { scrubbedEnv } from "./scrubbed-env.ts";
 
-/** Resolves with its exit code; 128 + n when a signal n ended it, as shells say. */
+/** Resolves with its exit code; 128 + n for signal n, as shells report it. */
 export function handOver(
   file: string,
   args: readonly string[],
@@ -12,7 +14,7 @@ export function handOver(
   return new Promise((resolve, reject) => {
     const child = spawn(file, [...args], {
       stdio: "inherit",
-      env: { ...process.env, ...withheld(), ...env },
+      env: { ...process.env, ...scrubbedEnv(), ...env },
     });
     const ignore = () => {};
     process.on("SIGQUIT", ignore);

@@ -1,4 +1,4 @@
-/** The state folder (`.vm-agent/` by default): made in one place, private to its owner and ignored by git. */
+/** The state folder (`.vm-agent/` by default): private to its owner and ignored by git. Created here only. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toVmAgentError, VmAgentError } from "./errors.ts";

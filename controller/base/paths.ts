@@ -1,4 +1,4 @@
-/** Where this package lies, whether run from source, from dist/ or installed. */
+/** The folder of this package, whether run from source, from dist/ or installed. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

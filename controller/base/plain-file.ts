@@ -1,10 +1,10 @@
-/** Reads files that a person or a document names: plain files of a bounded size only, never a FIFO, a device or a folder. */
+/** Reads user-named files: plain files of a bounded size only, never a FIFO, a device or a folder. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 
 /** Documents, cloud-init, secrets, certificates. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
-/** What follows the file's name in a sentence; codes as `node:fs` has them, and `ENOTREG`, `EFBIG`. */
+/** The part of a sentence after the file's name; codes of `node:fs`, and `ENOTREG`, `EFBIG`. */
 export class PlainFileError extends Error {
   readonly code: "ENOTREG" | "EISDIR" | "EFBIG";
 
@@ -16,15 +16,15 @@ export class PlainFileError extends Error {
 }
 
 /**
- * Symbolic links are followed. The path is looked at before it is opened, because opening a device may act on it; and again
- * once it is open, because it may have been replaced. Nothing is read of what is refused. Throws `PlainFileError`, or as
- * `node:fs` does. `isListed`: it was looked at just now, for a listing; a look takes a tenth as long as the rest.
+ * Follows symbolic links. The path is checked before it is opened, because opening a device may act on it; and again
+ * once it is open, because it may have been replaced. Nothing is read of a refused file. Throws `PlainFileError`, or as
+ * `node:fs` does. `isListed`: it was just checked for a listing; a check takes a tenth as long as the rest.
  */
 export function readPlainFile(path: string, maxBytes = MAX_FILE_BYTES, isListed = false): Buffer {
   if (!isListed) mustBePlain(statSync(path), maxBytes);
   const { file, size } = open(path, maxBytes);
   try {
-    // Files of /proc have a size of 0 and a content all the same.
+    // Files of /proc report size 0 and have content all the same.
     const content = Buffer.allocUnsafe(size === 0 ? maxBytes + 1 : size);
     let end = 0;
     for (let bytes = -1; bytes !== 0 && end < content.length; end += bytes)
@@ -36,9 +36,9 @@ export function readPlainFile(path: string, maxBytes = MAX_FILE_BYTES, isListed 
   }
 }
 
-/** A descriptor for reading, to be closed by the caller. */
+/** A descriptor for reading, closed by the caller. */
 function open(path: string, maxBytes: number): { readonly file: number; readonly size: number } {
-  // O_NONBLOCK: a FIFO that has taken the file's place would wait for a writer.
+  // O_NONBLOCK: a FIFO that has replaced the file would wait for a writer.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const stats = fstatSync(file);

@@ -1,7 +1,7 @@
-/** Addresses that lead to this machine or its own networks; and which hosts an operator has allowed. Pure. */
+/** Addresses of this machine and its private networks, and hosts allowed by an operator. Pure. */
 import { BlockList, isIP } from "node:net";
 
-/** IANA's special-purpose registries: all that is not globally reachable. */
+/** IANA's special-purpose registries: everything that is not globally reachable. */
 const PRIVATE: readonly (readonly [address: string, bits: number, family: "ipv4" | "ipv6"])[] = [
   ["0.0.0.0", 8, "ipv4"],
   ["10.0.0.0", 8, "ipv4"],
@@ -21,7 +21,7 @@ const PRIVATE: readonly (readonly [address: string, bits: number, family: "ipv4"
   ["ff00::", 8, "ipv6"],
 ];
 
-/** IPv4 inside of IPv6: mapped, compatible, NAT64 and 6to4 addresses reach the IPv4 network. */
+/** IPv4 inside IPv6: mapped, compatible, NAT64 and 6to4 addresses reach the IPv4 network. */
 const EMBEDDED: typeof PRIVATE = [
   ["::ffff:0:0", 96, "ipv6"],
   ["::", 96, "ipv6"],
@@ -31,7 +31,7 @@ const EMBEDDED: typeof PRIVATE = [
 
 let known: { readonly addresses: BlockList; readonly embedded: BlockList } | undefined;
 
-/** Made when they are first asked: most commands never do, and loading BlockList takes a millisecond. */
+/** Created on first use: most commands never need it, and loading BlockList takes a millisecond. */
 function privateLists() {
   // Two lists: Node finds every IPv4 address in a list that has the mapped ones.
   known ??= { addresses: listOf(PRIVATE), embedded: listOf(EMBEDDED) };
@@ -44,7 +44,7 @@ function listOf(subnets: typeof PRIVATE): BlockList {
   return list;
 }
 
-/** What is no address counts as private. An IPv6 form of an IPv4 address is not looked through, and counts as private too. */
+/** Anything that is no address counts as private. So does an IPv6 form of an IPv4 address, which is not decoded. */
 export function isPrivate(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return true;
@@ -53,12 +53,12 @@ export function isPrivate(address: string): boolean {
   return addresses.check(address, "ipv6") || embedded.check(address, "ipv6");
 }
 
-/** `URL.hostname` has brackets around an IPv6 address, and perhaps a dot at the end of a name. */
+/** `URL.hostname` has brackets around an IPv6 address, and may end with a dot. */
 export const hostOf = (url: string): string => plainHost(new URL(url).hostname);
 
 const plainHost = (host: string): string => host.toLowerCase().replace(/^\[|\]$|\.$/g, "");
 
-/** Names are compared as they are; an address, or a network such as 10.1.0.0/16, is compared by its value. */
+/** Names are compared literally; an address, or a network such as 10.1.0.0/16, by its value. */
 export function isAllowedHost(host: string, allowed: readonly string[]): boolean {
   const wanted = plainHost(host);
   const family = isIP(wanted);

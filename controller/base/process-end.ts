@@ -5,9 +5,9 @@ const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 export type EndSignal = keyof typeof NUMBERS;
 const SIGNALS = Object.keys(NUMBERS) as readonly EndSignal[];
 
-/** As a shell reports a process that SIGPIPE ended. */
+/** A shell's exit code for a process that SIGPIPE killed. */
 const EXIT_PIPE = 141;
-/** After an uncaught exception the state of the process is unknown: draining has a deadline then. Milliseconds. */
+/** After an uncaught exception the state of the process is unknown: draining has this deadline then. Milliseconds. */
 const CRASH_DRAIN_MS = 5000;
 
 interface Handler {
@@ -17,13 +17,13 @@ interface Handler {
 
 /** The newest handler of a signal gets it. */
 const handlers = new Set<Handler>();
-/** The exit code, once the end has begun. */
+/** The exit code, once the process is ending. */
 let ending: number | null = null;
 let isSignalled = false;
 
 /**
- * Ends the process with this code when everything that was written to both streams is with their readers. Pipes are asynchronous
- * on POSIX: exiting at once loses what is beyond the 64 KiB of the pipe. Never settles; the first call decides the code.
+ * Ends the process with this code once all output of both streams has been read. Pipes are asynchronous on POSIX:
+ * exiting at once loses what is beyond the 64 KiB of the pipe. Never settles; the first call decides the code.
  */
 export function endProcess(code: number): Promise<never> {
   if (ending === null) {
@@ -37,21 +37,21 @@ export function endProcess(code: number): Promise<never> {
 async function drained(): Promise<void> {
   const streams = [process.stdout, process.stderr];
   const writes = streams.map(({ write }) => write);
-  // The callback of a write comes after those of all writes before it, and also when the stream is broken.
+  // The callback of a write comes after those of all earlier writes, and also when the stream is broken.
   const flushed = (stream: NodeJS.WriteStream) =>
     new Promise<void>((resolve) => {
       stream.write("", () => resolve());
-      // A command that still runs would be cut within a line. Writes to a terminal are synchronous.
+      // A running command would be cut within a line. Writes to a terminal are synchronous.
       if (!stream.isTTY) stream.write = () => true;
     });
   await Promise.all(streams.map(flushed));
-  // A write that failed is reported one turn later.
+  // A failed write is reported one turn later.
   await new Promise((resolve) => setImmediate(resolve));
   // Listeners of "exit" may print a last line.
   for (const [i, stream] of streams.entries()) stream.write = writes[i] ?? stream.write;
 }
 
-/** Until it is disposed of, these signals go to `handle` instead of ending the process. A broken stdout counts as SIGTERM. */
+/** Until disposed of, these signals go to `handle` instead of ending the process. A broken stdout counts as SIGTERM. */
 export function onSignals(signals: readonly EndSignal[], handle: (signal: EndSignal) => void): Disposable {
   const handler: Handler = { signals, handle };
   handlers.add(handler);
@@ -61,11 +61,11 @@ export function onSignals(signals: readonly EndSignal[], handle: (signal: EndSig
 const handlerOf = (signal: EndSignal): Handler | undefined =>
   [...handlers].findLast(({ signals }) => signals.includes(signal));
 
-/** Also once the end has begun, when what commands write is dropped. */
+/** Also while the process is ending, when output of commands is dropped. */
 const report = (text: string): void =>
   void (Object.getPrototypeOf(process.stderr) as NodeJS.WriteStream).write.call(process.stderr, text);
 
-/** From now on this module decides how the process ends. To be called once. */
+/** From now on this module decides how the process ends. Called once. */
 export function ownProcessEnd(): void {
   for (const signal of SIGNALS) process.on(signal, () => received(signal));
   let isBroken = false;
@@ -78,7 +78,7 @@ export function ownProcessEnd(): void {
     } else if (ending === null && handlerOf("SIGTERM")) handlerOf("SIGTERM")?.handle("SIGTERM");
     else endWith(EXIT_PIPE);
   });
-  // There is no place left to report this one.
+  // There is no channel left to report this one.
   process.stderr.on("error", () => {});
   process.on("uncaughtException", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -88,7 +88,7 @@ export function ownProcessEnd(): void {
   });
 }
 
-/** A signal that comes while output is drained changes the code only; one more ends the process at once. */
+/** A signal during draining changes only the code; a second one ends the process at once. */
 function received(signal: EndSignal): void {
   const code = 128 + NUMBERS[signal];
   const isRepeated = isSignalled;
@@ -103,7 +103,7 @@ function received(signal: EndSignal): void {
   else endWith(code);
 }
 
-/** Ends the process with this code; a failure that is on its way already keeps its own. */
+/** Ends the process with this code; a failure that is being reported keeps its own. */
 function endWith(code: number): void {
   if (ending === 0) ending = code;
   void endProcess(code);

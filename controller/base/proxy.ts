@@ -1,4 +1,7 @@
-/** Keeps calls to this machine off the proxy that the environment names (NODE_USE_ENV_PROXY, HTTP_PROXY): it cannot reach them. */
+/**
+ * Bypasses the proxy of the environment (NODE_USE_ENV_PROXY, HTTP_PROXY) for calls to this machine: it cannot reach
+ * them.
+ */
 
 const ALWAYS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 const VARIABLES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] as const;
@@ -6,7 +9,7 @@ const VARIABLES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] as 
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "[::1]" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 
-/** For `fetch` and for the programs that are started; to be called before the first request. */
+/** For `fetch` and for child processes; called before the first request. */
 export function exemptLoopback(env: NodeJS.ProcessEnv): void {
   if (!VARIABLES.some((name) => env[name])) return;
   const own = [env.VM_AGENT_BIND, hostOf(env.VM_AGENT_URL)].filter((h) => h !== undefined && isLoopback(h));

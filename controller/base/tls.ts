@@ -1,4 +1,7 @@
-/** The certificate of hub, API and dashboard: read and judged at the start, so that nobody finds out by a failed connection. */
+/**
+ * The certificate of hub, API and dashboard: read and checked at the start, so that a bad one is reported before the
+ * first connection.
+ */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { EXIT, VmAgentError } from "./errors.ts";
 import { readPlainFile } from "./plain-file.ts";
@@ -9,10 +12,10 @@ export interface TlsFiles {
 }
 
 export interface Tls {
-  /** PEM: the certificate, and what is between it and its authority. */
+  /** PEM: the certificate with its intermediates. */
   readonly cert: string;
   readonly key: string;
-  /** SHA-256 of the certificate in lower-case hex: runtimes and commands know the hub again by it. */
+  /** SHA-256 of the certificate in lower-case hex, by which runtimes and commands pin the hub. */
   readonly fingerprint: string;
 }
 
@@ -60,7 +63,7 @@ function parsed<T>(path: string, what: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    // The cause's own words may quote the file.
+    // The original message may quote the file.
     throw problem(
       "tls-invalid",
       `${path} is not ${what}`,

@@ -1,4 +1,4 @@
-/** A fleet of any size for the benchmarks: files as people write them, and a world in which 99 of 100 agents are as written. */
+/** A fleet of any size for the benchmarks: files as people write them, and a world in which 99 of 100 agents are in sync. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { WebSocketServer } from "ws";
 
-/** What the parent is told: where to connect, and as whom. */
+/** Sent to the parent: address and credentials. */
 export interface IdleOrder {
   readonly port: number;
   readonly tokens: readonly string[];

@@ -52,14 +52,20 @@ export const row: Row = async (option) => {
     note,
   });
   return [
-    line("until the last is online", "s", bare.settled / 1000, hub.settled / 1000, told("hub", hub, count)),
-    line("processor time", "s", bare.cpu / 1000, hub.cpu / 1000, told("bare", bare, count)),
+    line(
+      "until the last is online",
+      "s",
+      bare.settled / 1000,
+      hub.settled / 1000,
+      reported("hub", hub, count),
+    ),
+    line("processor time", "s", bare.cpu / 1000, hub.cpu / 1000, reported("bare", bare, count)),
     line("peak memory", "MB", bare.peak / 1e6, hub.peak / 1e6),
     line("event loop late at most", "ms", bare.late, hub.late),
   ];
 };
 
-function told(which: string, found: Found, count: number): string {
+function reported(which: string, found: Found, count: number): string {
   const { attempts, noServer, refused, cut, worst, median } = found;
   return `${which}: half were online after ${short(median / 1000)} s; ${short(attempts / count)} attempts a runtime (${worst} at most): ${noServer} found no server, ${refused} were refused, ${cut} were cut, ${count} came in`;
 }

@@ -1,12 +1,11 @@
 /**
- * The row "re-plan after one of 10,000 files changed".
- *
- * `makePlan` took 56 ms at best (on a busy machine) before rows were matched in their order (core/lookup.ts), views compared without being made
- * and the world hashed as one text; 18 to 29 ms after. What is left: 40,000 objects that were just made and lie far apart, and
- * collections of the garbage of the look before. What a turn adds was mostly JSON, 10,000 claims and 10,000 sizes from SQLite; rows
- * that did not change are not parsed again (store/parsed-rows.ts): 159 ms before and 99 ms after on one busy machine, where reread
- * and plan stayed at 38 ms. The next to save: rows of the list and of runtimes are made anew by each look, so nothing of a former
- * diff can be known by identity; and 12 ms of the reread join the names and hashes of documents that did not change.
+ * The row "re-plan after one of 10,000 files changed". `makePlan` took 56 ms at best (on a busy machine) before rows
+ * were matched in their order (core/diff/lookup.ts), views compared without being built and the world hashed as one
+ * text; 18 to 29 ms after. The rest: 40,000 new objects that lie far apart, and garbage collection of the former
+ * refresh. A turn adds mostly JSON, 10,000 claims and 10,000 sizes from SQLite; rows that did not change are not parsed
+ * again (store/sqlite/parsed-rows.ts): 159 ms before and 99 ms after on one busy machine, where reread and plan stayed
+ * at 38 ms. The next to save: each refresh creates the rows of the list and of runtimes again, so a former diff cannot
+ * be reused by identity; and 12 ms of the reread join the names and hashes of documents that did not change.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse } from "yaml";
@@ -62,7 +61,7 @@ export const row: Row = async (option) => {
     const both = times.read.map((ms, i) => ms + (times.plan[i] ?? 0));
     const note =
       `${mean(times.read).toFixed(1)} ms reread, ${mean(times.plan).toFixed(1)} ms diff and plan; ` +
-      `a turn that looks anew adds ${mean(times.look).toFixed(1)} ms of list and store. Processor time; ` +
+      `a turn that refreshes adds ${mean(times.look).toFixed(1)} ms of list and store. Processor time; ` +
       `on the wall all three took ${median(times.wall).toFixed(1)} ms here and now`;
     const name = `re-plan after one of ${count} files`;
     return [

@@ -6,7 +6,7 @@ import { type IdleOrder, factsOf, nameOf, nonceOf } from "./idle-server.ts";
 export interface Returning {
   /** Resolves when these are online for the first time. */
   join(from: number, to: number): Promise<void>;
-  /** From now on attempts are counted, and nobody is back yet. */
+  /** From now on attempts are counted; no runtime has returned yet. */
   restarted(): void;
   /** When each came back (`performance.now()`). Rejects when some did not within `ms`. */
   allBack(count: number, ms: number): Promise<readonly number[]>;

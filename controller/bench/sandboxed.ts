@@ -36,7 +36,7 @@ export async function converge(system: System): Promise<void> {
   await system.loop.settled(AbortSignal.timeout(300_000));
 }
 
-/** Gives `work` a fleet that is as written, with nothing running over it. */
+/** Gives `work` a fleet that is in sync, with nothing running over it. */
 export async function converged<T>(
   files: Readonly<Record<string, string>>,
   work: (world: Sandboxed) => Promise<T>,

@@ -1,9 +1,8 @@
 /**
- * A program of its own, for the row "tasks over HTTP": 100 runtimes that speak the wire protocol, and a load generator that
- * keeps 100 tasks in flight. The same program works against the hub and against the bare relay.
- *
- * A task is in flight from the POST until its runtime was told `stored`. The parent sends `connect` once for each server and
- * then `load` for each slice; answers come back as messages.
+ * A separate program for the row "tasks over HTTP": 100 runtimes that speak the wire protocol, and a load generator
+ * that keeps 100 tasks in flight. The same program works against the hub and against the bare relay. A task is in
+ * flight from the POST until its runtime receives `stored`. The parent sends `connect` once for each server and then
+ * `load` for each slice; answers come back as messages.
  */
 import { connect as connectTcp, type Socket } from "node:net";
 import WebSocket from "ws";
@@ -37,7 +36,7 @@ export interface LoadAnswer {
 interface Server {
   readonly posts: readonly ((agent: number) => Promise<string>)[];
   readonly agents: number;
-  /** Called with a task's id when its runtime is told that the result is stored. */
+  /** Called with a task's id when its runtime receives `stored`. */
   readonly stored: Map<string, () => void>;
   readonly early: Set<string>;
 }

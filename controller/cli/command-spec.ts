@@ -1,4 +1,4 @@
-/** What the command table says of each command, and the options that all of them have. */
+/** The type of a row of the command table, and the global options. */
 import type { Settings } from "../base/env.ts";
 import type { Output } from "./output/output.ts";
 
@@ -23,18 +23,18 @@ export interface CommandSpec {
   readonly repeatable?: readonly string[];
   /** It prints no data: `--json` is no option of it. */
   readonly noJson?: boolean;
-  /** Everything after the first argument belongs to the command that is run. */
+  /** Everything after the first argument belongs to the inner command. */
   readonly passThrough?: boolean;
-  /** Lines that work as printed, on the example fleet. */
+  /** Examples that work as printed, on the example fleet. */
   readonly example: readonly string[];
-  /** What follows in `--help`. */
+  /** Text at the end of `--help`. */
   readonly about?: () => Promise<string>;
   readonly load: () => Promise<CommandRun>;
 }
 
 export const nameOf = ({ usage }: CommandSpec): string => usage.split(" ", 1)[0] ?? "";
 
-/** They say of which fleet a command is, and may stand before it or after it. */
+/** Options that select the fleet; allowed before and after the command. */
 export const GLOBAL_OPTIONS = [
   ["--fleet <folder>", "the fleet folder (VM_AGENT_FLEET)"],
   ["--home <folder>", "the state folder (VM_AGENT_HOME)"],

@@ -1,4 +1,4 @@
-/** The part of the command table that edits the fleet and has it done. */
+/** Rows of the command table for commands that edit the fleet. */
 import type { CommandSpec } from "./command-spec.ts";
 
 export const ALLOW = [

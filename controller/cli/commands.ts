@@ -1,4 +1,4 @@
-/** The command table: names, options, help and examples in one place; each command is loaded only when it is run. */
+/** The command table: names, options, help and examples in one place; each command is loaded only when it runs. */
 import type { CommandSpec } from "./command-spec.ts";
 import { ALLOW, EDITS } from "./commands-edits.ts";
 
@@ -60,7 +60,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "drift",
-    summary: "what differs that nobody wrote; changes nothing, exits 2 if anything does",
+    summary: "shows drift: differences that no edit made; changes nothing, exits 2 if there are any",
     example: ["vm-agent drift", "vm-agent drift --json"],
     load: async () => (await import("./plan/drift.ts")).drift,
   },

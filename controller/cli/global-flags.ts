@@ -1,7 +1,7 @@
-/** The global options of a line, for those who read it before or beside the command line itself. */
+/** Global options, for code that needs them before the command line is parsed. */
 import type { Flags } from "../base/env.ts";
 
-/** As far as they can be read without the table of commands: in both forms, wherever they stand before `--`; without a value they are not there. */
+/** Without the command table: both forms, anywhere before `--`; an option without a value is ignored. */
 export function globalFlags(argv: readonly string[]): Flags {
   const flags: { fleet?: string; home?: string; driver?: string } = {};
   for (const [i, arg] of argv.entries()) {

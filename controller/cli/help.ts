@@ -1,4 +1,4 @@
-/** `vm-agent` and `vm-agent --help`: the commands in groups by what a person wants, in a line each, and where to begin. */
+/** `vm-agent` and `vm-agent --help`: the commands in groups, one line each, and where to begin. */
 import { Command } from "commander";
 
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -9,10 +9,10 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> 
     up: "hub, loop and dashboards, until Ctrl-C",
     dash: "the terminal dashboard of a hub that runs",
   },
-  "The fleet, as written and as it is": {
+  "The fleet, desired and observed": {
     plan: "what would be done, what is held and why",
     apply: "do it, after asking",
-    drift: "what differs that nobody wrote",
+    drift: "drift: differences that no edit made",
     list: "the agents: wanted, seen, in sync, healthy",
     status: "one agent in full",
     why: "why an agent is as it is, and what comes next",
@@ -20,7 +20,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> 
     rollback: "back to a revision, as a new commit",
     reconcile: "have the running loop look again now",
   },
-  "Agents, written and then done": {
+  "Agents, edited and applied": {
     create: "a document, and its instance",
     start: "state: running",
     stop: "state: stopped, when its tasks are done",
@@ -63,7 +63,7 @@ export function groupedHelp(program: Command): void {
   const help = new Command("help").argument("[command]");
   program.addHelpCommand(help);
   program.configureHelp({
-    // That a command has options is no news.
+    // [options] is omitted, because most commands have some.
     subcommandTerm: (command) => {
       const places = command.registeredArguments.map((a) => {
         const word = `${a.name()}${a.variadic ? "..." : ""}`;

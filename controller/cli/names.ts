@@ -1,9 +1,9 @@
-/** Names that people type, against the names that there are. */
+/** Resolves typed names against existing ones. */
 import { didYouMean } from "../../schemas/explain.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import type { Claim, DesiredAgent } from "../core/types.ts";
 
-/** Instance names for what was typed: an agent's own, or a document's for all its replicas. Throws `unknown-agent`. */
+/** Instance names for a typed name: an agent's own, or a document's for all its replicas. Throws `unknown-agent`. */
 export function resolveNames(
   typed: readonly string[],
   agents: readonly DesiredAgent[],
@@ -23,7 +23,7 @@ export function resolveNames(
   ];
 }
 
-/** Names are few in an error; a long list helps nobody. */
+/** An error lists few names; a long list is of no use. */
 const SHOWN = 10;
 
 export function unknownAgent(name: string, names: readonly string[]): VmAgentError {

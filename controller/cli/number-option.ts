@@ -1,4 +1,4 @@
-/** A number that is typed as an option's value. */
+/** Parses numbers and durations of options. */
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { parseDuration } from "../core/desired-values.ts";
 
@@ -19,7 +19,7 @@ export function timeOption(flag: string, value: unknown): number {
 /** The longest timeout of a task. */
 const LONGEST_MS = 604_800_000;
 
-/** Throws `usage` for anything but a whole number within these. */
+/** Throws `usage` for anything but a whole number within this range. */
 export function numberOption(flag: string, value: unknown, from: number, to: number): number {
   const number = /^\d{1,15}$/.test(String(value)) ? Number(value) : Number.NaN;
   if (number >= from && number <= to) return number;

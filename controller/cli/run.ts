@@ -1,4 +1,4 @@
-/** argv to exit code: finds the command in the table, gives it its options, reports what it throws. */
+/** argv to exit code: finds the command in the table, parses its options, reports its errors. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
@@ -25,12 +25,12 @@ async function parsed(argv: readonly string[]): Promise<number> {
   };
   let exit: number = EXIT.done;
   const program = new Command("vm-agent")
-    .description("Fleets of AI agents in Multipass virtual machines, declared in YAML and kept as written.")
+    .description("Fleets of AI agents in Multipass virtual machines, declared in YAML and kept in sync.")
     .version(`vm-agent ${version}`, "-V, --version")
     .option(...JSON_OPTION)
     .enablePositionalOptions()
     .exitOverride();
-  // What is wrong with a line is told as every other error is.
+  // Usage errors are reported like all others.
   program.configureOutput({ outputError: () => {} });
   for (const [flags, text] of GLOBAL_OPTIONS) program.option(flags, text);
   const setExit = (code: number) => {
@@ -42,7 +42,7 @@ async function parsed(argv: readonly string[]): Promise<number> {
   try {
     const own = afterOptions(argv);
     mustExist(own);
-    // Nothing asked is a question, too.
+    // Without arguments it shows the overview.
     const line = own.length === 0 ? [...argv, "--help"] : await withExecWords(argv, own);
     const about = specs.find((spec) => nameOf(spec) === own[0])?.about;
     if (about && line.some((word) => word === "--help" || word === "-h"))
@@ -52,19 +52,19 @@ async function parsed(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
-    const told =
+    const reported =
       error instanceof CommanderError
         ? (await import("./usage-error.ts")).usageError(error, COMMANDS, own)
         : error;
     return reportError(
-      told,
+      reported,
       createOutput({ color: wantsColor(process.env), json: own.includes("--json") }),
       debug,
     );
   }
 }
 
-/** `exec` takes options of ours after the name, too, and everything behind the command's first word as it is. */
+/** `exec` takes options of ours after the name, too, and everything from the command's first word unchanged. */
 async function withExecWords(argv: readonly string[], own: readonly string[]): Promise<readonly string[]> {
   const spec = own[0] === "exec" ? COMMANDS.find((c) => nameOf(c) === "exec") : undefined;
   if (spec === undefined) return argv;
@@ -74,7 +74,7 @@ async function withExecWords(argv: readonly string[], own: readonly string[]): P
   return [...argv.slice(0, argv.length - own.length), "exec", ...execWords(own.slice(1), takesValue)];
 }
 
-/** What is left when options and their values before the command are taken away. */
+/** The words without options and values before the command. */
 function afterOptions(argv: readonly string[]): readonly string[] {
   let at = 0;
   for (let word = argv[0]; word?.startsWith("-") && word !== "--"; word = argv[at])
@@ -82,7 +82,7 @@ function afterOptions(argv: readonly string[]): readonly string[] {
   return argv.slice(at);
 }
 
-/** `--help` of a command that there is not is no question that an overview answers. */
+/** `--help` of an unknown command is an error, not the overview. */
 function mustExist([first = "-", second = "-"]: readonly string[]): void {
   const word = first === "help" ? second : first;
   const isKnown = word === "help" || COMMANDS.some((spec) => nameOf(spec) === word);
@@ -90,7 +90,7 @@ function mustExist([first = "-", second = "-"]: readonly string[]): void {
     throw new CommanderError(EXIT.usage, "commander.unknownCommand", `unknown command '${word}'`);
 }
 
-/** The one that is named, when it is named first; all of them when options stand before it, for help, and for what is misspelt. */
+/** The named command, when it comes first; all of them for leading options, help, and misspelt names. */
 function wanted(first: string | undefined): readonly CommandSpec[] {
   const named = COMMANDS.find((spec) => nameOf(spec) === first);
   return named ? [named] : COMMANDS;
@@ -111,7 +111,7 @@ function add(
     else command.option(flags, text, fallback);
   }
   for (const [flags] of GLOBAL_OPTIONS) command.addOption(new Option(flags).hideHelp());
-  // In the line of exec, execWords marks where the command begins.
+  // For exec, execWords marks where the command begins.
   if (spec.passThrough && nameOf(spec) !== "exec") command.passThroughOptions().allowUnknownOption();
   command.addHelpText("after", `\nExample:\n${spec.example.map((line) => `  ${line}`).join("\n")}`);
   command.exitOverride();
@@ -131,7 +131,7 @@ function add(
         ...texts(global, "fleet", "home", "driver"),
         ...texts(options, "fleet", "home", "driver", "tlsCert", "tlsKey"),
       };
-      // A new fleet is of this folder, whatever lies above it.
+      // A new fleet belongs to this folder, whatever parent folders hold.
       const here = nameOf(spec) === "init" && !process.env.VM_AGENT_FLEET ? { fleet: "fleet" } : {};
       const settings = readSettings({ ...here, ...flags }, process.env, currentFolder());
       const run = await spec.load();

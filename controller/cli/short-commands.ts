@@ -1,4 +1,4 @@
-/** Commands that are over in a moment: they come from one file, for with many of them a start is mostly the finding and linking of modules. */
+/** Short commands, bundled into one file: with many files, loading and linking modules dominates their start. */
 export const SHORT_COMMANDS: ReadonlySet<string> = new Set([
   "cancel",
   "completion",

@@ -1,10 +1,10 @@
-/** What commander finds wrong with a line, as an error of ours: what is wrong, the word that was meant, and how the line goes. */
+/** Converts usage errors of commander: the error, a suggestion, and the usage line. */
 import type { CommanderError } from "commander";
 import { didYouMean } from "../../schemas/explain.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { type CommandSpec, nameOf } from "./command-spec.ts";
 
-/** Words that other tools have for what a command of ours does. */
+/** Words of other tools for our commands. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   attach: "shell",
   check: "validate",
@@ -45,10 +45,15 @@ export function usageError(
   argv: readonly string[],
 ): VmAgentError {
   const spec = commands.find((c) => argv.includes(nameOf(c))) ?? null;
-  return new VmAgentError({ code: "usage", ...told(error, commands, spec), exit: EXIT.usage, cause: error });
+  return new VmAgentError({
+    code: "usage",
+    ...reported(error, commands, spec),
+    exit: EXIT.usage,
+    cause: error,
+  });
 }
 
-function told(
+function reported(
   error: CommanderError,
   commands: readonly CommandSpec[],
   spec: CommandSpec | null,

@@ -85,7 +85,7 @@ test("a creation is for an absent name that is wanted; an instance that is there
   });
 });
 
-test("only what nobody wants is destroyed", () => {
+test("only undesired instances are destroyed", () => {
   walk((cell, ownership, want, is) => {
     if (cell === "destroy" || cell === "forget") assert.equal(want, "absent", `${ownership} × ${is}`);
   });

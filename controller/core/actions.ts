@@ -1,19 +1,20 @@
-/** THE TABLE: for each wanted state, each state that can be seen and each degree of ownership, what is to be done. */
+/** THE TABLE: the action for each desired state × observed state × ownership. Every cell is filled. */
 import type { InstanceState, PowerState } from "./types.ts";
 
-/** `absent`: no document wants this name. */
+/** `absent`: no document declares this name. */
 export type Want = PowerState | "absent";
 /** `absent`: a trustworthy list does not show the name. `unobservable`: nothing trustworthy could be read. */
 export type Is = InstanceState | "absent" | "unobservable";
 /**
- * `ours`: claimed, and launched or proven by its nonce, or what a failed launch left (`ownershipOf`). `unproven`: the intent to launch is recorded, nothing proves yet
- * that what is there came from it. `foreign`: no claim.
+ * `ours`: claimed, and launched or proven by its nonce, or left by a failed launch (`ownershipOf`). `unproven`: the
+ * intent to launch is recorded, but nothing proves yet that the instance came from it. `foreign`: no claim.
  */
 export type Ownership = "ours" | "unproven" | "foreign";
 
 /**
- * `wait`: on its way, look again. `settle`: on its way if we began a boot a short while ago, else hold. `adopt`: wait for
- * the runtime's proof, hold when it does not come. `hold-unproven`: no proof can come in this state. `forget`: the claim has nothing to stand for. `hold-*`: never act.
+ * `wait`: in transition, observe again. `settle`: in transition if we began a boot recently, else hold. `adopt`: wait
+ * for the runtime's proof, hold when it does not come. `hold-unproven`: no proof can come in this state. `forget`:
+ * remove a claim without an instance. `hold-*`: never act.
  */
 export type Cell =
   | "none"
@@ -114,7 +115,7 @@ const present = (cell: Cell): Omit<Row, "absent" | "unobservable"> => ({
 const unproven = (absent: Cell): Row => ({
   ...present("adopt"),
   absent,
-  // No runtime runs in these, so none can say hello.
+  // No runtime runs in these states, so none can say hello.
   Stopped: "hold-unproven",
   Suspended: "hold-unproven",
   Suspending: "wait",
@@ -136,7 +137,7 @@ export const TABLE: Table = {
     running: unproven("create"),
     stopped: unproven("create"),
     suspended: unproven("create"),
-    // The launch may still be preparing its image, unlisted: only the end of the boot's grace frees the claim.
+    // The launch may still be preparing its image, unlisted: only the end of the boot grace frees the claim.
     absent: unproven("settle"),
   },
   foreign: {

@@ -1,4 +1,6 @@
-/** Delays between tries, as controller-runtime's: 5 ms doubling to 1000 s, with jitter; pure, randomness is an argument. */
+/**
+ * Exponential backoff after controller-runtime: 5 ms doubling to 1000 s, with jitter. Pure; randomness is an argument.
+ */
 import { backoff } from "../../schemas/backoff.ts";
 
 export const FIRST_DELAY_MS = 5;
@@ -14,7 +16,7 @@ export function retryDelay(
   return backoff({ firstMs: first, lastMs: last }, failures) * (0.5 + random / 2);
 }
 
-/** An interval with up to a tenth of jitter either way, so that many loops do not beat in step. */
+/** An interval with up to a tenth of jitter either way, so that several loops do not run in step. */
 export function jittered(ms: number, random: number): number {
   return ms * (0.9 + random * 0.2);
 }

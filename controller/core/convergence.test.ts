@@ -1,4 +1,4 @@
-/** From any world the fleet becomes as written, within bounded turns, whatever fails on the way; then there is nothing to do. */
+/** From any observed world the fleet converges within bounded turns under random failures; then the plan is empty. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -41,7 +41,7 @@ function blocked(desired: Desired, plan: Plan): ReadonlySet<string> {
   return new Set(desired.agents.filter(isStuck).map((a) => a.name));
 }
 
-function assertAsWritten(world: World, desired: Desired, plan: Plan): void {
+function assertAsDeclared(world: World, desired: Desired, plan: Plan): void {
   const stuck = blocked(desired, plan);
   for (const change of plan.changes) {
     assert.ok(change.waitsFor.length > 0, `${change.action} of ${change.agent} is still to be done`);
@@ -89,7 +89,7 @@ function assertRestoredOnce(world: World): void {
   }
 }
 
-const strangers = (world: World): ReadonlyMap<string, unknown> =>
+const unowned = (world: World): ReadonlyMap<string, unknown> =>
   new Map([...world.instances].filter(([name]) => !world.claims.has(name)));
 
 test("what was planned and done leaves nothing to plan, whoever asked", () => {
@@ -152,11 +152,11 @@ test("the loop converges from any world under random failures, and strangers sta
       const world = copy(start);
       const policy = policyOf();
       observe(world);
-      const before = strangers(world);
+      const before = unowned(world);
       // Half of the draws lie beyond the longest list of steps: no failure.
       run(world, desired, policy, 6, () => random.next().value as number);
       run(world, desired, policy, TURNS);
-      assertAsWritten(world, desired, last(world, desired, policy));
+      assertAsDeclared(world, desired, last(world, desired, policy));
       assertRestoredOnce(world);
       for (const name of before.keys())
         assert.equal(world.instances.get(name)?.nonce, "other", `${name}, a stranger's, was touched`);
@@ -174,7 +174,7 @@ test("a person who names everything is held by nothing but strangers, proof and 
       const world = copy(start);
       run(world, desired, policy, TURNS);
       const plan = last(world, desired, policy);
-      assertAsWritten(world, desired, plan);
+      assertAsDeclared(world, desired, plan);
       for (const held of plan.held)
         assert.ok(
           [

@@ -1,16 +1,16 @@
-/** What an agent waits for that depends on others: the one rule, and the one wording of it. Pure. */
-import { isEmptyInside, proves } from "./ownership.ts";
+/** Dependencies between agents: the one rule for when an agent waits, and its wording. Pure. */
+import { hasNoRuntime, proves } from "./ownership.ts";
 import { provisionFailure } from "./provisioning.ts";
 import type { Claim, Desired, DesiredAgent, ObservedInstance, PowerState, RuntimeReading } from "./types.ts";
 
-/** How an agent must be before those that depend on it are created or started, by the state that is wanted of it. */
+/** The state that a dependency must reach before its dependents are created or started, by its desired state. */
 const GOALS: Readonly<Record<PowerState, string>> = {
   running: "Ready",
   stopped: "Stopped",
   suspended: "Suspended",
 };
 
-/** Names of the agents that are as those that depend on them need them. Ready: Running, provisioned, its own runtime online. */
+/** Names of the agents that satisfy their dependents. Ready: Running, provisioned, its own runtime online. */
 export function satisfied(
   desired: Desired,
   instances: ReadonlyMap<string, ObservedInstance>,
@@ -19,7 +19,7 @@ export function satisfied(
 ): ReadonlySet<string> {
   const isReady = (name: string, claim: Claim): boolean => {
     const runtime = runtimes.get(name);
-    const answers = isEmptyInside(claim, runtime) || (runtime?.status === "online" && proves(claim, runtime));
+    const answers = hasNoRuntime(claim, runtime) || (runtime?.status === "online" && proves(claim, runtime));
     return answers && !runtime?.provisioning && provisionFailure(runtime) === null;
   };
   const names = desired.agents.flatMap(({ name, state }) => {
@@ -32,7 +32,7 @@ export function satisfied(
   return new Set(names);
 }
 
-/** `a and b are Ready and c is Stopped`, and of what is paused, by which command it goes on. */
+/** `a and b are Ready and c is Stopped`, with the command that resumes a paused one. */
 export function waitText(waitsFor: readonly Pick<DesiredAgent, "name" | "state" | "paused">[]): string {
   const groups = [...Map.groupBy(waitsFor, ({ state }) => GOALS[state])].map(([goal, agents]) => {
     const names = agents.map(({ name }) => name);
@@ -47,5 +47,5 @@ export function waitText(waitsFor: readonly Pick<DesiredAgent, "name" | "state" 
 export const conjoin = (words: readonly string[]): string =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 
-/** For a fleet file: a dependency that is not meant to run is not waited for until it is Ready. */
+/** For the check of a fleet file: a dependency that is not meant to run never becomes Ready. */
 export const goalOf = (state: PowerState): string => GOALS[state];

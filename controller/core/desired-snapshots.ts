@@ -3,13 +3,13 @@ import type { SnapshotDocument } from "../../schemas/types.ts";
 import { SNAPSHOT_DEFAULTS } from "./desired-values.ts";
 import type { DesiredAgent, DesiredSnapshot, SourceRef } from "./types.ts";
 
-/** A document and where it was written. */
+/** A document and its place. */
 export interface Sourced<T> {
   readonly value: T;
   readonly source: SourceRef;
 }
 
-/** Instances that a snapshot document means, in the order of their names. */
+/** Instances that a snapshot document selects, in order of name. */
 export function snapshotTargets(
   snapshot: SnapshotDocument,
   agents: readonly DesiredAgent[],

@@ -2,7 +2,7 @@
 import type { FleetDocument } from "../../schemas/types.ts";
 import type { FleetSettings } from "./types.ts";
 
-/** The same numbers stand as `default` in the schemas; a test compares them. */
+/** The schemas hold the same numbers as `default`; a test compares them. */
 export const AGENT_DEFAULTS = {
   type: "worker",
   cpu: 2,
@@ -35,20 +35,20 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** Bytes of a size that the schema admits, by Multipass's rule: 1024-based, fractions of a byte cut off. */
+/** Bytes of a valid size, by Multipass's rule: 1024-based, fractions of a byte cut off. */
 export function parseSize(size: string | number): number {
   if (typeof size === "number") return size;
   const unit = /[kmg]/i.exec(size)?.[0].toLowerCase() ?? "";
   return Math.floor(Number.parseFloat(size) * (BYTES[unit] ?? 1));
 }
 
-/** Milliseconds of a duration that the schema admits. */
+/** Milliseconds of a valid duration. */
 export function parseDuration(duration: string): number {
   const unit = duration.replace(/[0-9.]+/, "");
   return Math.round(Number.parseFloat(duration) * (MILLISECONDS[unit] ?? 1));
 }
 
-/** JSON whose text depends on the value alone: keys sorted, undefined left out. */
+/** Canonical JSON: keys sorted, undefined left out. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
@@ -60,14 +60,14 @@ export function canonicalJson(value: unknown): string {
   return `{${parts.join(",")}}`;
 }
 
-/** The same record with its keys in order, so that what is computed from it does not depend on how it was written. */
+/** The same record with sorted keys, so that results do not depend on their order in the source. */
 export function sorted<T>(record: Readonly<Record<string, T>> = {}): Readonly<Record<string, T>> {
   const keys = Object.keys(record);
   if (keys.length < 2) return record;
   return Object.fromEntries(keys.sort().map((key) => [key, record[key] as T]));
 }
 
-/** The settings of a fleet; with no document, the defaults. */
+/** The settings of a fleet; without a document, the defaults. */
 export function resolveSettings(fleet: FleetDocument | undefined): FleetSettings {
   const { memory, disk } = fleet?.limits ?? {};
   const { interval = FLEET_DEFAULTS.git.interval, ...git } = fleet?.git ?? {};

@@ -18,7 +18,7 @@ import { resolveSnapshots, type Sourced } from "./desired-snapshots.ts";
 export type { Sourced } from "./desired-snapshots.ts";
 import type { Desired, DesiredAgent, FleetSettings, Provision } from "./types.ts";
 
-/** A document whose paths are absolute and whose cloud-init file was read. */
+/** A document with absolute paths and its cloud-init file read. */
 type Prepared<T extends { provision?: unknown }> = Omit<T, "provision"> & {
   readonly provision?: Omit<ProvisionBlock, "cloudInit"> & {
     readonly cloudInit?: Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ type Prepared<T extends { provision?: unknown }> = Omit<T, "provision"> & {
 export type PreparedAgent = Prepared<AgentDocument>;
 export type PreparedProfile = Prepared<ProfileDocument>;
 
-/** All documents of a fleet. They are valid, each by itself; the first one of a name counts. */
+/** All documents of a fleet, each valid on its own; the first one of a name counts. */
 export interface FleetDocuments {
   readonly agents: readonly Sourced<PreparedAgent>[];
   readonly profiles: readonly Sourced<PreparedProfile>[];
@@ -38,7 +38,7 @@ export interface FleetDocuments {
 /** SHA-256 as hex. The core has no node:crypto. */
 export type Hash = (text: string) => string;
 
-/** Remembers what documents resolved to, so that an edit of one costs one. Start with `createResolveMemo`. */
+/** Memo of resolved documents, so that an edit of one document costs one. Start with `createResolveMemo`. */
 export interface ResolveMemo {
   index: AgentIndex;
   /** One for each of `index.order`. */
@@ -52,7 +52,7 @@ interface MemoEntry {
 }
 interface AgentIndex {
   readonly documents: readonly Sourced<PreparedAgent>[];
-  /** Positions of the documents that count, in the order of their names. */
+  /** Positions of the documents that count, in order of name. */
   readonly order: readonly number[];
   readonly instances: ReadonlyMap<string, readonly string[]>;
   readonly replicated: boolean;
@@ -62,7 +62,7 @@ export function createResolveMemo(): ResolveMemo {
   return { index: { documents: [], order: [], instances: new Map(), replicated: false }, entries: [] };
 }
 
-/** The instances of one document, with the hash of what they mean. */
+/** The instances of one document, with the hash of their content. */
 export interface ResolvedDocument {
   readonly agents: readonly DesiredAgent[];
   readonly hash: string;
@@ -82,11 +82,11 @@ export function instanceNames(name: string, replicas: number | undefined): reado
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Fields that are one thing, however many keys they have: half of a secret's reference makes no sense. */
+/** Fields that are replaced as a whole: half of a secret's reference makes no sense. */
 const isWhole = (path: string) =>
   path === "/provision/cloudInit" || path === "/restore" || path.startsWith("/secrets/");
 
-/** The profile's fields under the document's: objects merge, lists and values are replaced. */
+/** Merges a profile under a document: objects are merged, lists and values replaced. */
 export function mergeProfile(document: PreparedAgent, profile: PreparedProfile | undefined): PreparedAgent {
   if (profile === undefined) return document;
   const { kind: _kind, name: _name, ...under } = profile;
@@ -115,9 +115,9 @@ function isObject(value: unknown): value is Json {
 }
 
 const NONE: readonly string[] = [];
-const NOBODY = { name: "" };
+const UNNAMED = { name: "" };
 
-/** Never fails: names that lead nowhere are left out, and reported by the check that runs over the same documents. */
+/** Never fails: unresolvable names are left out, and reported by the check of the same documents. */
 export function resolveFleet(
   documents: FleetDocuments,
   hash: Hash,
@@ -167,7 +167,7 @@ export function resolveFleet(
   };
 }
 
-/** The former index serves again where documents changed, but neither their names nor their number of instances. */
+/** The former index is reused where documents changed, but neither their names nor their number of instances. */
 function indexAgents(documents: readonly Sourced<PreparedAgent>[], former: AgentIndex): AgentIndex {
   if (
     documents.length === former.documents.length &&
@@ -185,8 +185,8 @@ function indexAgents(documents: readonly Sourced<PreparedAgent>[], former: Agent
     order.push(position);
     replicated ||= names.length > 1;
   }
-  order.sort((a, b) => compareNames(documents[a]?.value ?? NOBODY, documents[b]?.value ?? NOBODY));
-  // One replica may be meant by its own name.
+  order.sort((a, b) => compareNames(documents[a]?.value ?? UNNAMED, documents[b]?.value ?? UNNAMED));
+  // One replica may be named directly.
   for (const names of replicated ? [...instances.values()] : []) {
     if (names.length > 1) for (const name of names) if (!instances.has(name)) instances.set(name, [name]);
   }
@@ -201,7 +201,7 @@ function compareNames(a: { readonly name: string }, b: { readonly name: string }
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-/** Every object is built here with its keys in one order, so plain JSON of it can be hashed. */
+/** Every object is built here with its keys in one order, so its plain JSON can be hashed. */
 function resolveAgent(
   document: Sourced<PreparedAgent>,
   names: readonly string[],

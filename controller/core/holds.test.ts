@@ -6,7 +6,7 @@ import { makePlan } from "./plan.ts";
 import {
   NOW,
   agentOf,
-  claimAsWritten,
+  claimAsDeclared,
   desiredOf,
   instanceOf,
   observedOf,
@@ -23,7 +23,7 @@ const known = (agent: string, kind: KnownHold["kind"]): KnownHold => ({
 
 /** a is to be stopped, b destroyed, c is foreign, d in sync, e new. */
 const written = [{ name: "a", state: "stopped" as const }, { name: "c" }, { name: "d" }, { name: "e" }];
-const claims = ["a", "b", "d"].map((name) => claimAsWritten(agentOf({ name })));
+const claims = ["a", "b", "d"].map((name) => claimAsDeclared(agentOf({ name })));
 const observed = observedOf(
   ["a", "b", "c", "d"].map((name) => instanceOf(name, "Running")),
   claims,

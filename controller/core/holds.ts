@@ -1,15 +1,18 @@
-/** The final plan: what is planned from a look, with all that the running loop knows beyond it. It holds back, and never adds. Pure. */
+/**
+ * The final plan: the plan of a refresh, with the holds that only the running loop knows. It removes changes and never
+ * adds one. Pure.
+ */
 import { compareText } from "./diff/diff.ts";
 import { count } from "./plan.ts";
 import type { Change, Held, Plan } from "./types.ts";
 
-/** What the loop found out about one name, beside its looks. */
+/** A hold of the loop for one name. */
 export interface KnownHold {
   readonly agent: string;
   /**
-   * `unproven`: ownership was asked for and not proven, so nothing that stops or removes it is done. `silent`: the same of one
-   * that is to be remedied. `stranger`: why an unowned instance is no instance of this fleet. `contradicted`: what has the name
-   * did not come from the launch that was begun.
+   * `unproven`: ownership could not be proven, so no step that stops or removes the instance runs. `silent`: the same
+   * for a remediation. `stranger`: why an instance is unowned. `contradicted`: the instance did not come from the
+   * launch that was begun.
    */
   readonly kind: "unproven" | "silent" | "stranger" | "contradicted";
   readonly message: string;
@@ -17,14 +20,14 @@ export interface KnownHold {
 }
 
 export interface Holds {
-  /** For reasons that lie outside of instances, such as a secret that cannot be read. */
+  /** Holds with a cause outside of instances, such as an unreadable secret. */
   readonly beside: readonly Held[];
   readonly known: readonly KnownHold[];
 }
 
 export const NO_HOLDS: Holds = { beside: [], known: [] };
 
-/** Actions that stop or take away what is there. */
+/** Actions that stop or remove an existing instance. */
 const STOPPING: readonly Change["action"][] = [
   "stop",
   "suspend",
@@ -42,7 +45,7 @@ export function withHolds(plan: Plan, { beside, known }: Holds, targets: readonl
   if (beside.length + known.length === 0) return plan;
   const of = (kind: KnownHold["kind"]) =>
     new Map(known.flatMap((k) => (k.kind === kind ? [[k.agent, k] as const] : [])));
-  const [unproven, strangers, contradicted] = [of("unproven"), of("stranger"), of("contradicted")];
+  const [unproven, unowned, contradicted] = [of("unproven"), of("stranger"), of("contradicted")];
   const named = new Set([...plan.changes, ...plan.held].map((x) => x.agent));
   const hold = ({ agent, message, release }: KnownHold, would: Change | null): Held => ({
     agent,
@@ -53,8 +56,8 @@ export function withHolds(plan: Plan, { beside, known }: Holds, targets: readonl
   });
   const changes: Change[] = [];
   const held = plan.held.map((h): Held => {
-    const stranger = h.reason === "foreign" ? strangers.get(h.agent) : undefined;
-    if (stranger) return { ...h, message: `${h.message}; ${stranger.message}` };
+    const detail = h.reason === "foreign" ? unowned.get(h.agent) : undefined;
+    if (detail) return { ...h, message: `${h.message}; ${detail.message}` };
     const not = h.reason === "waiting" || h.reason === "unproven" ? contradicted.get(h.agent) : undefined;
     return not ? { ...h, reason: "unproven", message: not.message, release: not.release } : h;
   });
@@ -69,7 +72,7 @@ export function withHolds(plan: Plan, { beside, known }: Holds, targets: readonl
   return sorted(plan, changes, held);
 }
 
-/** The plan without what is in flight: of these agents a look in between shows half of a change, never a difference. */
+/** The plan without changes in flight: a refresh in between shows them half done, which is no difference. */
 export function withoutInFlight(plan: Plan, names: ReadonlySet<string>): Plan {
   const isOver = ({ agent }: { readonly agent: string }) => !names.has(agent);
   if (names.size === 0 || (plan.changes.every(isOver) && plan.held.every(isOver))) return plan;

@@ -1,4 +1,4 @@
-/** Whose an instance is: ownership is proven by a claim and a nonce, never inferred from a name. */
+/** Ownership is proven by a claim and a nonce, never inferred from a name. */
 import type { Is, Ownership, Want } from "./actions.ts";
 import type { Claim, RuntimeReading } from "./types.ts";
 
@@ -13,7 +13,7 @@ export function ownershipOf(
   return claim.leftover && (want === "absent" || !mayProveItself(is)) ? "ours" : "unproven";
 }
 
-/** A runtime may say hello in this state, or in the one that it leads to. */
+/** A runtime may say hello in this state, or in the one it leads to. */
 const mayProveItself = (is: Is): boolean => is !== "Stopped" && is !== "Suspended";
 
 /** SPEC section 3, safety 1: the nonce counts only together with the instance's own name in the guest. */
@@ -21,8 +21,8 @@ export function proves(claim: Claim, runtime: RuntimeReading | undefined): boole
   return runtime !== undefined && runtime.nonce === claim.nonce && runtime.instanceId === claim.name;
 }
 
-/** Imported, and no runtime of ours is inside: nothing will ever say hello, so nothing waits for it. */
-export function isEmptyInside(claim: Claim, runtime: RuntimeReading | undefined): boolean {
+/** Imported without a runtime: nothing will ever say hello, so nothing waits for it. */
+export function hasNoRuntime(claim: Claim, runtime: RuntimeReading | undefined): boolean {
   return claim.adopted === true && !proves(claim, runtime);
 }
 

@@ -7,7 +7,7 @@ import { steps } from "./steps.ts";
 import {
   NOW,
   agentOf,
-  claimAsWritten,
+  claimAsDeclared,
   desiredOf,
   instanceOf,
   observedOf,
@@ -65,7 +65,7 @@ test("what is pushed to the runtime of an agent that is stopped for a snapshot i
   const was = agentOf({ name: "a" });
   const observed = observedOf(
     [instanceOf("a", "Running", { size: was.size, snapshots: [] })],
-    [claimAsWritten(was)],
+    [claimAsDeclared(was)],
     [runtimeOf("a")],
   );
   const plan = planOf(
@@ -87,7 +87,7 @@ test("holds of an instance that is replaced are not shown, and the new one is as
   const image = { wanted: "24.04", is: "other", why: "", next: "" } as const;
   const observed = observedOf(
     [instanceOf("a", "Running", { size: was.size, image })],
-    [claimAsWritten(was, { image: "22.04" })],
+    [claimAsDeclared(was, { image: "22.04" })],
     [runtimeOf("a")],
   );
   const plan = planOf(fleetOf(now), observed);

@@ -1,7 +1,7 @@
-/** What will be done and what is held: the guards of SPEC section 3 over the differences. Pure. */
+/** Changes and holds: the guards of SPEC section 3 applied to the differences. Pure. */
 import { type Diff, compareText, diff } from "./diff/diff.ts";
 import { bytes } from "./units.ts";
-import { withKeptInstances, withKeptTargets } from "./renames.ts";
+import { applyRenames, withKeptTargets } from "./renames.ts";
 import type {
   Change,
   Counts,
@@ -22,7 +22,7 @@ export function makePlan(desired: Desired, observed: Observed, policy: Policy, n
 
 export function plan(found: Diff, desired: Desired, observed: Observed, policy: Policy, now: Instant): Plan {
   policy = withKeptTargets(policy, desired, observed.claims);
-  desired = withKeptInstances(desired, observed.claims);
+  desired = applyRenames(desired, observed.claims);
   found = unverified(policy.actor === "apply" ? released(found, policy.targets) : found, policy.allowDelete);
   let held: Held[] = [...found.held];
   const guard = guards(found, desired, observed, policy);
@@ -51,12 +51,12 @@ export function plan(found: Diff, desired: Desired, observed: Observed, policy: 
     changes,
     held,
     notes,
-    totals: { wanted: wantedSize(desired), host: observed.host ?? null },
+    totals: { wanted: desiredSize(desired), host: observed.host ?? null },
     counts: count(changes, held),
   };
 }
 
-/** A replacement whose image is not known to be another one: a person who names the agent has it replaced, whatever else differs. */
+/** A replacement whose image is not proven to be different: naming the agent approves it, whatever else differs. */
 function unverified(found: Diff, allowDelete: readonly string[]): Diff {
   const released = found.held.flatMap((h) =>
     h.reason === "image-unknown" && h.would && allowDelete.includes(h.agent) ? [h.would] : [],
@@ -66,12 +66,12 @@ function unverified(found: Diff, allowDelete: readonly string[]): Diff {
   return {
     ...found,
     changes: [...found.changes.filter((c) => !names.has(c.agent)), ...released],
-    // The rest that is held of the former instance does not matter to the new one.
+    // Holds of the former instance do not matter to the new one.
     held: found.held.filter((h) => !names.has(h.agent)),
   };
 }
 
-/** A person who asks for a plan of one agent by name has released what only waits for somebody to ask. */
+/** A plan of one agent by name releases the holds that only wait for a person's request. */
 function released(found: Diff, targets: readonly string[]): Diff {
   const asked = (h: Held) => h.reason === "drift-mode" && h.would !== null && targets.includes(h.agent);
   return {
@@ -93,9 +93,9 @@ function guards(
   const agents = new Map(desired.agents.filter((a) => changing.has(a.name)).map((a) => [a.name, a]));
   const claims = new Map(observed.claims.filter((c) => changing.has(c.name)).map((c) => [c.name, c]));
   const named = new Set(policy.allowDelete);
-  // Named ones count too: naming one never makes room for another.
+  // Named deletions count too: naming one never makes room for another.
   const removals = found.changes.filter((c) => c.action === "destroy" && c.cause !== "interrupted");
-  // What a former life began to remove is as good as gone.
+  // An instance whose removal began counts as gone.
   const present = observed.claims.filter((c) => c.phase !== "removing").length;
   const room = limits(found, desired, observed);
   const { maxDeletes, prune } = desired.settings;
@@ -141,7 +141,7 @@ function guards(
       if (policy.actor === "loop" && !prune) return pruneOff(change.why.join("; "));
     }
     if (change.action === "restore") {
-      // One that was begun was let through then, and an instance that waits in the middle of it serves nobody.
+      // A change in flight passed this check when it began; interrupting it halfway helps no one.
       if (protectedNow && change.cause !== "interrupted")
         return {
           reason: "protected",
@@ -149,7 +149,7 @@ function guards(
           release: allow,
         };
     }
-    // A replacement that was begun was let through then, and its instance is cut off already: it is finished.
+    // A replacement in flight passed this check when it began, and its instance is unusable already: it is finished.
     const begun = change.cause === "interrupted" && claims.get(change.agent)?.replacing === true;
     if (change.action === "replace") {
       if (protectedNow)
@@ -191,8 +191,8 @@ function guarded(guard: NonNullable<Desired["guard"]>, allow: string): Stop {
 }
 
 /**
- * `limits` of kind: Fleet: creations and growth are admitted in order of name as long as the sum stays within them. What
- * will shrink counts at its old size until it did.
+ * `limits` of kind: Fleet: creations and growth are admitted in order of name while the sum stays within the limits. A
+ * shrinking instance counts at its old size until it has shrunk.
  */
 function limits(found: Diff, desired: Desired, observed: Observed): (change: Change) => Stop | null {
   const limit = desired.settings.limits;
@@ -245,8 +245,8 @@ function sum(sizes: readonly Size[]): { cpu: number; memory: number; disk: numbe
   return total;
 }
 
-/** What the fleet takes of the host when it is as written: cpu and memory of what runs, disk of everything. */
-function wantedSize(desired: Desired): Size {
+/** The fleet's share of the host once it is in sync: cpu and memory of running instances, disk of all. */
+function desiredSize(desired: Desired): Size {
   const running = sum(desired.agents.filter((a) => a.state === "running").map((a) => a.size));
   return { ...running, disk: sum(desired.agents.map((a) => a.size)).disk };
 }

@@ -1,7 +1,7 @@
-/** Whether what a document provisions has gone well, by what the runtime reports. Pure. */
+/** Result of a document's provisioning, from the runtime's report. Pure. */
 import type { DesiredAgent, RuntimeReading } from "./types.ts";
 
-/** Its first line about a failure, with the text of the line of `run` that it names; null: nothing of it failed. */
+/** The first line of a failure, with the line of `run` that failed; null: no failure. */
 export function provisionFailure(
   runtime: Pick<RuntimeReading, "problems"> | undefined,
   agent?: Pick<DesiredAgent, "provision">,

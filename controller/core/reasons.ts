@@ -1,11 +1,11 @@
-/** Why a change is wanted, what it costs, and what goes with it: sentences for people. */
+/** Why a change is planned, what it costs, and what goes with it: sentences for people. */
 import type { Cell } from "./actions.ts";
 import type { AgentCase } from "./diff/agent-case.ts";
 import { HOW, type Field } from "./diff/fields.ts";
 import { keptNote } from "./renames.ts";
 import type { Action, Cause, DesiredAgent, Inside, Restore } from "./types.ts";
 
-/** `stops`: the instance is stopped on the way, so nothing is said to be done without a restart. */
+/** `stops`: the instance is stopped on the way, so no field is described as changed without a restart. */
 export function reasons(
   c: AgentCase,
   cell: Cell,
@@ -19,7 +19,7 @@ export function reasons(
       ...(cell === "none" ? [] : [`it is ${c.is}`]),
       ...fields.map((f) => `${f} ${f === "mounts" ? "differ" : "differs"}`),
     ].join(", ");
-    lines.push(`drift: ${what}, and nobody edited the fleet`);
+    lines.push(`drift: ${what}, and the fleet was not edited`);
   } else if (cause === "edited" && (fields.length > 0 || cell !== "none"))
     lines.push(`${at(c.agent)} was edited`);
   else if (cause === "interrupted")
@@ -54,13 +54,13 @@ export function consequences(c: AgentCase, action: Action, restore?: Restore): r
     lines.push(`${running} running task${running === 1 ? " is" : "s are"} waited for (at most 10 min)`);
   if (action === "replace") lines.push("the disk and all snapshots are lost");
   if (restore) {
-    lines.push(`what was written to its disk since snapshot "${restore.snapshot}" is not there afterwards`);
+    lines.push(`data written to its disk since snapshot "${restore.snapshot}" is lost`);
     lines.push(`snapshot "${restore.safety}" is taken first, and holds it`);
   }
   return lines;
 }
 
-/** What a new instance gets inside; nothing where that is nothing. */
+/** The provisioning of a new instance; empty where there is none. */
 export function insideOf({ provision, env, secrets }: DesiredAgent): { readonly inside?: Inside } {
   const lists = {
     packages: provision.packages,
@@ -76,7 +76,7 @@ export function insideOf({ provision, env, secrets }: DesiredAgent): { readonly 
   return Object.keys(inside).length > 0 ? { inside } : {};
 }
 
-/** Snapshots that a document wants of a new instance follow by themselves, and stop it. */
+/** Declared snapshots of a new instance follow by themselves, and stop it. */
 export function laterSnapshots({ agent, snapshots }: AgentCase): readonly string[] {
   if (agent.state === "suspended") return [];
   const names = snapshots.filter((s) => s.schedule === undefined).map((s) => `"${s.name}"`);
@@ -90,7 +90,7 @@ export function laterSnapshots({ agent, snapshots }: AgentCase): readonly string
 type Remarks = readonly { readonly agent: string; readonly message: string }[];
 const NONE: Remarks = [];
 
-/** What goes with every look at an agent that is there. */
+/** Remarks that every refresh of an existing agent carries. */
 export function remarks({ agent }: AgentCase): Remarks {
   const message = keptNote(agent);
   return message === null ? NONE : [{ agent: agent.name, message }];

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { makePlan } from "./plan.ts";
-import { keptNote, livesAs, withKeptInstances, withKeptTargets } from "./renames.ts";
+import { keptNote, instanceNameOf, applyRenames, withKeptTargets } from "./renames.ts";
 import { copy, policyArb, sceneArb } from "./testing/arbitrary.ts";
 import {
   type ShortAgent,
   NOW,
   agentOf,
-  claimAsWritten,
+  claimAsDeclared,
   claimOf,
   desiredOf,
   instanceOf,
@@ -28,7 +28,7 @@ const fleet = desiredOf(
 const view = { state: "running" } as const;
 
 test("the agent, its snapshots and those who depend on it go by the name of its instance", () => {
-  const kept = withKeptInstances(fleet, [claimOf("old", view)]);
+  const kept = applyRenames(fleet, [claimOf("old", view)]);
   assert.deepEqual(
     kept.agents.map((a) => [a.name, a.document, a.dependsOn]),
     [
@@ -40,7 +40,7 @@ test("the agent, its snapshots and those who depend on it go by the name of its 
     kept.snapshots.map((s) => s.agent),
     ["old"],
   );
-  assert.deepEqual(withKeptInstances(kept, [claimOf("old", view)]), kept);
+  assert.deepEqual(applyRenames(kept, [claimOf("old", view)]), kept);
   assert.match(keptNote(kept.agents[0] as never) ?? "", /written as "new".*"old".*cannot rename/);
   assert.equal(keptNote(kept.agents[1] as never), null);
 });
@@ -51,21 +51,21 @@ test("it counts no more where the old one is not ours, is being removed, or the 
     [claimOf("old", view, { phase: "removing" })],
     [claimOf("old", view), claimOf("new", view)],
   ])
-    assert.equal(withKeptInstances(fleet, claims), fleet);
+    assert.equal(applyRenames(fleet, claims), fleet);
   const taken = { ...fleet, agents: [...fleet.agents, ...desiredOf([{ name: "old" }]).agents] };
-  assert.equal(withKeptInstances(taken, [claimOf("old", view)]), taken);
+  assert.equal(applyRenames(taken, [claimOf("old", view)]), taken);
 });
 
 test("what was kept stays kept: previousName may be taken out again, and a third name says the second", () => {
   const lives = claimOf("old", view, { document: "new" });
   const names = (agents: Parameters<typeof desiredOf>[0], claims = [lives]) =>
-    withKeptInstances(desiredOf(agents), claims).agents.map((a) => a.name);
+    applyRenames(desiredOf(agents), claims).agents.map((a) => a.name);
   assert.deepEqual(names([{ name: "new" }]), ["old"]);
   assert.deepEqual(names([{ name: "third", previousName: "new" }]), ["old"]);
   const third = claimOf("old", view, { document: "third" });
   assert.deepEqual(names([{ name: "third", previousName: "new" }], [third]), ["old"]);
   assert.deepEqual(names([{ name: "third" }], [third]), ["old"]);
-  // Somebody else has the name of the instance now, or nobody can say which of two it is.
+  // The name of the instance is taken by another agent now, or it is ambiguous.
   assert.deepEqual(names([{ name: "new" }, { name: "old" }]), ["new", "old"]);
   assert.deepEqual(names([{ name: "new" }], [lives, claimOf("older", view, { document: "new" })]), ["new"]);
   assert.deepEqual(names([{ name: "new" }], [{ ...lives, phase: "removing" }]), ["new"]);
@@ -74,7 +74,7 @@ test("what was kept stays kept: previousName may be taken out again, and a third
 test("a person speaks of an instance by its own name, or by the one that its agent has now", () => {
   const claims = [claimOf("old", view, { document: "new" }), claimOf("w-1", view, { document: "w" })];
   assert.deepEqual(
-    ["new", "old", "w", "w-1", "other"].map((name) => livesAs(name, claims)),
+    ["new", "old", "w", "w-1", "other"].map((name) => instanceNameOf(name, claims)),
     ["old", "old", "w", "w-1", "other"],
   );
 });
@@ -83,7 +83,7 @@ test("replicas are not one agent under another name", () => {
   const replica = (name: string) => claimOf(name, view, { document: "w" });
   for (const claims of [[replica("w-1")], [replica("w-1"), replica("w-2")]]) {
     const one = desiredOf([{ name: "w" }]);
-    assert.equal(withKeptInstances(one, claims), one);
+    assert.equal(applyRenames(one, claims), one);
   }
   assert.equal(keptNote({ ...desiredOf([{ name: "w-1" }]).agents[0], document: "w" } as never), null);
 });
@@ -114,11 +114,11 @@ test("whatever there is: giving agents other names destroys and creates nothing 
       };
       const claimed = new Set(observed.claims.filter((c) => c.phase !== "removing").map((c) => c.name));
       const all = { ...policy, targets: [] };
-      const told = (plan: ReturnType<typeof makePlan>) =>
+      const reported = (plan: ReturnType<typeof makePlan>) =>
         plan.changes.filter((c) => claimed.has(c.agent)).map((c) => `${c.action} ${c.agent}`);
       assert.deepEqual(
-        told(makePlan(renamed, observed, all, world.now)),
-        told(makePlan(desired, observed, all, world.now)),
+        reported(makePlan(renamed, observed, all, world.now)),
+        reported(makePlan(desired, observed, all, world.now)),
       );
     }),
     { numRuns: 1_000 },
@@ -127,7 +127,7 @@ test("whatever there is: giving agents other names destroys and creates nothing 
 
 test("a creation that is as a removed agent was says how a rename keeps the instance", () => {
   const notes = (agents: readonly ShortAgent[], ...were: readonly ShortAgent[]) => {
-    const claims = were.map((w) => claimAsWritten(agentOf(w)));
+    const claims = were.map((w) => claimAsDeclared(agentOf(w)));
     const observed = observedOf(
       were.map((w) => instanceOf(w.name, "Running")),
       claims,

@@ -1,17 +1,17 @@
-/** An agent that was given another name keeps its instance under the old one, because Multipass cannot rename it. Pure. */
+/** A renamed agent keeps its instance under the old name, because Multipass cannot rename it. Pure. */
 import { isDesiredView } from "./diff/fields.ts";
 import type { Claim, Desired, DesiredAgent, Policy } from "./types.ts";
 
 const isReplica = ({ name, document }: Pick<Claim, "name" | "document">): boolean =>
   name.startsWith(`${document}-`) && /^\d+$/.test(name.slice(document.length + 1));
 
-/** A claim whose agent goes by another name than its instance. */
+/** A claim whose agent has another name than its instance. */
 const isMoved = (claim: Claim): boolean =>
   claim.name !== claim.document && claim.phase !== "removing" && !isReplica(claim);
 
 /**
- * Name as written to name of the instance that is kept. What a claim remembers of its document counts first: `previousName` may
- * be taken out once it was read, and an agent that is given a third name says the second.
+ * Declared name to the name of the kept instance. The claim's memory of its document comes first: `previousName` may be
+ * removed once it was read, and an agent that is renamed twice names the second name.
  */
 export function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyMap<string, string> | null {
   const moved = Map.groupBy(claims.filter(isMoved), (c) => c.document);
@@ -28,7 +28,7 @@ export function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyM
   for (const { name, previousName = "" } of renamed) {
     if (claimed.has(name)) continue;
     const former = ofDocument(name) ?? claimed.get(previousName) ?? ofDocument(previousName);
-    // One whose removal was begun is gone for good, and the new name begins anew.
+    // An instance whose removal has begun is gone for good, and the new name starts from nothing.
     if (!former || former.phase === "removing" || taken.has(former.name)) continue;
     taken.add(former.name);
     kept.set(name, former.name);
@@ -36,18 +36,18 @@ export function keptNames(desired: Desired, claims: readonly Claim[]): ReadonlyM
   return kept.size > 0 ? kept : null;
 }
 
-/** The name of the instance of which a person speaks, as far as claims tell: the agent's own, or the one that it kept. */
-export function livesAs(name: string, claims: readonly Claim[]): string {
+/** The instance name for a name that a person typed, as far as claims know: the agent's own, or the kept one. */
+export function instanceNameOf(name: string, claims: readonly Claim[]): string {
   if (claims.some((c) => c.name === name)) return name;
   const [only, ...others] = claims.filter((c) => c.document === name && isMoved(c));
   return only !== undefined && others.length === 0 ? only.name : name;
 }
 
 /**
- * The fleet with every agent under the name of its instance, where that is ours and none of the new name is. What comes out may
- * be put in again.
+ * The fleet with every agent under the name of its instance, where that instance is owned and the new name is free.
+ * Idempotent.
  */
-export function withKeptInstances(desired: Desired, claims: readonly Claim[]): Desired {
+export function applyRenames(desired: Desired, claims: readonly Claim[]): Desired {
   const kept = keptNames(desired, claims);
   if (kept === null) return desired;
   const instance = (name: string): string => kept.get(name) ?? name;
@@ -62,7 +62,7 @@ export function withKeptInstances(desired: Desired, claims: readonly Claim[]): D
   };
 }
 
-/** A person names the agent as it is written, or as its instance is called. */
+/** Accepts the declared name of the agent or the name of its instance. */
 export function withKeptTargets(policy: Policy, desired: Desired, claims: readonly Claim[]): Policy {
   const kept = keptNames(desired, claims);
   if (kept === null) return policy;
@@ -76,7 +76,7 @@ export function keptNote(agent: DesiredAgent): string | null {
   return `written as "${agent.document}"; it keeps its instance and its name "${agent.name}", because Multipass cannot rename one`;
 }
 
-/** A new agent that is as one was whose document is gone may be that one under another name: who renames it keeps its instance. */
+/** A new agent equal to one whose document is gone may be a rename: `previousName` would keep its instance. */
 export function renameHint(agent: DesiredAgent, gone: readonly Claim[]): string | null {
   const alike = gone.filter(
     (c) => c.phase === "launched" && c.converged && isDesiredView(agent, c.converged),

@@ -6,7 +6,7 @@ import { mountsOf } from "./diff/fields.ts";
 import { isTokenDone } from "./diff/diff-restore.ts";
 import { makePlan } from "./plan.ts";
 import { type Scene, copy, policyArb, sceneArb } from "./testing/arbitrary.ts";
-import { claimAsWritten, runtimeOf } from "./testing/build.ts";
+import { claimAsDeclared, runtimeOf } from "./testing/build.ts";
 import { observe } from "./testing/world.ts";
 import type { Observed, Plan, Policy } from "./types.ts";
 
@@ -55,14 +55,14 @@ test("only snapshots that we made are removed: beyond what a schedule keeps, or 
       const { removes = [], agent } = change;
       assert.equal(change.action === "prune" && removes.length === 0, false);
       const documents = s.desired.snapshots.filter((d) => d.agent === agent);
-      const wish = s.desired.agents.find((a) => a.name === agent)?.restore;
+      const restore = s.desired.agents.find((a) => a.name === agent)?.restore;
       const claim = s.world.claims.get(agent);
       for (const name of removes) {
         const made = s.world.made?.get(`${agent}/${name}`);
         assert.ok(made && made.of !== null, `${name} is not ours to remove`);
         assert.ok(s.world.instances.get(agent)?.snapshots.some((x) => x.name === name));
         assert.ok(!documents.some((d) => d.schedule === undefined && d.name === name), `${name} is written`);
-        if (wish && claim && !isTokenDone(claim, wish.token)) assert.notEqual(name, wish.snapshot);
+        if (restore && claim && !isTokenDone(claim, restore.token)) assert.notEqual(name, restore.snapshot);
         assert.equal(s.desired.guard, undefined, "the absence of a document proves nothing");
         const document = documents.find((d) => d.name === made.of && d.schedule !== undefined);
         if (change.cause !== "removed") {
@@ -77,8 +77,11 @@ test("only snapshots that we made are removed: beyond what a schedule keeps, or 
           );
           const coming = change.snapshots.flatMap((t) => (t.of === made.of ? t.name : []));
           const kept = [...left.flatMap((m) => (m.scheduled ? m.name : [])), ...coming];
-          const told = kept.filter((k) => change.keeps?.includes(k));
-          assert.ok(told.length >= (document.keep ?? 0), `${name} goes for the sake of ${told.join(", ")}`);
+          const reported = kept.filter((k) => change.keeps?.includes(k));
+          assert.ok(
+            reported.length >= (document.keep ?? 0),
+            `${name} goes for the sake of ${reported.join(", ")}`,
+          );
           for (const other of left) assert.ok(other.at >= made.at || isWanted(s, agent, other.name));
         } else {
           seen.orphans++;
@@ -91,7 +94,7 @@ test("only snapshots that we made are removed: beyond what a schedule keeps, or 
   assert.ok(seen.beyond > 10 && seen.orphans > 50, JSON.stringify(seen));
 });
 
-/** The same, with all that is ours as written: so that snapshots are what there is to do. */
+/** The same, with all owned instances in sync: so that only snapshots differ. */
 function calm({ desired, world }: Scene): Scene {
   const still = copy(world);
   const atRest = { running: "Running", stopped: "Stopped", suspended: "Suspended" } as const;
@@ -102,7 +105,7 @@ function calm({ desired, world }: Scene): Scene {
     if (!instance || !claim || instance.nonce !== claim.nonce) continue;
     const { mounts = [] } = mountsOf(agent.mounts);
     still.instances.set(name, { ...instance, state: atRest[agent.state], size: agent.size, mounts });
-    const written = claimAsWritten(agent, { nonce: claim.nonce });
+    const written = claimAsDeclared(agent, { nonce: claim.nonce });
     still.claims.set(name, { ...written, restoring: claim.restoring ?? null });
     if (agent.state === "running")
       still.runtimes.set(name, runtimeOf(name, { nonce: claim.nonce, configHash: agent.configHash }));

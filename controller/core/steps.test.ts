@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mountsOf } from "./diff/fields.ts";
 import { steps } from "./steps.ts";
-import { agentOf, claimAsWritten, claimOf, desiredOf, policyOf, snapshotOf } from "./testing/build.ts";
+import { agentOf, claimAsDeclared, claimOf, desiredOf, policyOf, snapshotOf } from "./testing/build.ts";
 import { NOW, runtimeOf, size } from "./testing/build.ts";
 import { type World, observe, runChange, settle, turn } from "./testing/world.ts";
 import { isTokenDone } from "./diff/diff-restore.ts";
@@ -38,7 +38,7 @@ const EDITS = {
   restore: { restore: { snapshot: "base", token: "t1" } },
 } as const;
 
-/** What is there before: a mount, and snapshots of a schedule, of a document that is gone, and of somebody else. */
+/** Initial state: a mount, and snapshots of a schedule, of a removed document, and unowned. */
 const MOUNTED = [{ source: "/old", target: "/srv/work" }];
 const TAKEN = ["base", "nightly-1", "orphan", "theirs"] as const;
 const DUE = { agent: "a", of: "nightly", name: "nightly-2", at: NOW };
@@ -95,7 +95,7 @@ function* cases(): Generator<Case> {
                         ],
                       ],
                 ),
-                claims: new Map([["a", converged ? claimAsWritten(was) : claimOf("a", null)]]),
+                claims: new Map([["a", converged ? claimAsDeclared(was) : claimOf("a", null)]]),
                 runtimes: new Map(seen === "Running" ? [["a", runtimeOf("a")]] : []),
                 vanished: new Set(),
                 made: new Map(
@@ -142,7 +142,7 @@ function converge(world: World, desired: Desired): void {
   const have = new Set(instance?.snapshots.map((s) => s.name));
   const starts = new Set(world.restores?.map((r) => r.starts));
   assert.ok(starts.size <= 1, "restored, started, and restored again");
-  // Of what was written since the snapshot nothing is lost: it is in the snapshot that was taken first.
+  // Data since the snapshot is not lost: it is in the snapshot that was taken first.
   if (starts.size > 0)
     assert.ok(instance?.snapshots.some((s) => s.name.startsWith("before-") && s.disk === "now"));
   if (agent.state === "suspended") return;
@@ -256,14 +256,14 @@ test("each snapshot and each size is its own step, with its value", () => {
   const world: World = {
     now: NOW,
     instances: new Map([["a", { state: "Running", size: was.size, snapshots: [], nonce: "nonce-a" }]]),
-    claims: new Map([["a", claimAsWritten(was)]]),
+    claims: new Map([["a", claimAsDeclared(was)]]),
     runtimes: new Map([["a", runtimeOf("a")]]),
     vanished: new Set(),
   };
   const [change] = planned(world, desired);
   assert.equal(change?.action, "restart-update");
-  const told = change ? steps(change).map((s) => [s.kind, s.field ?? s.snapshot?.name, s.value]) : [];
-  assert.deepEqual(told, [
+  const reported = change ? steps(change).map((s) => [s.kind, s.field ?? s.snapshot?.name, s.value]) : [];
+  assert.deepEqual(reported, [
     ["drain", undefined, undefined],
     ["stop", undefined, undefined],
     ["resize", "cpu", 4],

@@ -1,4 +1,4 @@
-/** One change as the effects that bring it about, in order. Each is safe to repeat, so a crash between any two is harmless. */
+/** One change as an ordered list of effects. Each is safe to repeat, so a crash between any two is harmless. */
 import { mountsBeyond } from "./diff/fields.ts";
 import type { Change, InstanceState, Restore, Step } from "./types.ts";
 
@@ -23,7 +23,7 @@ export function steps(change: Change): readonly Step[] {
     s("remove", [...SEEN_UP, "Stopped", "Suspended", "Starting", "Deleted", "Unknown"], ["absent"]),
     s("forget"),
   ];
-  // Looked at once more: the look that it was planned on, or a removal before it, may be minutes ago.
+  // Observed once more: the planning refresh, or a removal before this step, may be minutes old.
   const create = [s("claim", ["absent"]), s("launch"), ready];
   const settled = change.after?.state ?? "running";
   const rest = settled === "stopped" ? [drain, stop] : settled === "suspended" ? [drain, suspend] : [];
@@ -50,7 +50,7 @@ export function steps(change: Change): readonly Step[] {
     case "prune":
       return [...inPlace(change, s, { start, stop, suspend, drain, ready }), done];
     case "restore":
-      // What counts as converged is what the restore brought back, and that is written down with it.
+      // The restored state counts as converged, and is recorded with the restore.
       return inPlace(change, s, { start, stop, suspend, drain, ready });
     default: {
       const never: never = change.action;
@@ -59,7 +59,7 @@ export function steps(change: Change): readonly Step[] {
   }
 }
 
-/** Asked again before the first step that cannot be taken back. One that was begun is past it. */
+/** Checked again before the first step that cannot be undone. A change in flight is past it. */
 function imageOf({ patch, cause, after, imageUnverified }: Change): Pick<Step, "image"> {
   const another = cause !== "interrupted" && patch.some((op) => op.path === "/image");
   return another ? { image: { wanted: after?.image ?? null, unverified: imageUnverified === true } } : {};
@@ -68,8 +68,9 @@ function imageOf({ patch, cause, after, imageUnverified }: Change): Pick<Step, "
 type MakeStep = (kind: Step["kind"], requires?: Step["requires"]) => Step;
 
 /**
- * First what goes: a target is free then for another source. While it is off Multipass records it, and mounts at the next
- * start (CONTRACT section 11); into a running guest it reaches by ssh, so only after its runtime has answered.
+ * Unmounts come first, so that a target is free for another source. While stopped, Multipass records a mount and
+ * applies it at the next start (CONTRACT section 11); a running guest is mounted by ssh, so only after its runtime has
+ * answered.
  */
 function mountSteps(
   { before, after }: Change,
@@ -92,7 +93,9 @@ interface Parts {
   readonly ready: Step;
 }
 
-/** From the state seen to the state wanted, passing through Stopped where a size, a snapshot or a restore needs it. */
+/**
+ * From the observed state to the desired one, passing through Stopped where a size, a snapshot or a restore needs it.
+ */
 function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
   const { before, after, snapshots, removes = [], keeps = [], restore } = change;
   const list: Step[] = [];
@@ -121,14 +124,14 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
     if (state === "up") list.push(parts.drain, parts.stop);
     state = "stopped";
   };
-  // A creation that was interrupted may still be provisioning; it is not stopped in the middle of that.
+  // An interrupted creation may still be provisioning; it is not stopped halfway.
   if (change.settling && (needsStopped || want !== "running")) list.push(parts.ready);
   if (needsStopped) {
     goStopped();
     for (const field of resizes)
       list.push({ ...s("resize", ["Stopped"]), field, value: after?.[field] as number });
     for (const snapshot of snapshots) list.push({ ...s("snapshot", ["Stopped"]), snapshot });
-    // After those that are taken: nothing old goes before its successor is there.
+    // After those that are taken: no snapshot is removed before its successor exists.
     for (const name of removes)
       list.push({ ...s("remove-snapshot", ["Stopped"]), snapshot: { name, comment: "", keeps } });
     if (restore) list.push(...restoring(restore, s));
@@ -154,7 +157,7 @@ function inPlace(change: Change, s: MakeStep, parts: Parts): readonly Step[] {
   return list;
 }
 
-/** The disk as it is now is kept first: going back is not the end of what was there. */
+/** The current disk is kept in a snapshot first, so that a restore loses no data. */
 function restoring({ snapshot, token, safety }: Restore, s: MakeStep): readonly Step[] {
   const comment = `before going back to ${snapshot}`;
   return [

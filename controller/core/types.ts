@@ -1,4 +1,4 @@
-/** The values that the core computes with: what is wanted, what is seen, what would be done. All are plain JSON. */
+/** The values of the core: desired, observed, planned. All are plain JSON. */
 import type { Operation } from "fast-json-patch";
 
 /** Milliseconds since the Unix epoch. The core never reads a clock: every instant is an argument. */
@@ -7,7 +7,7 @@ export type Instant = number;
 export type PowerState = "running" | "stopped" | "suspended";
 export type DriftMode = "correct" | "warn" | "ignore";
 
-/** Where a document was written: file relative to the fleet folder, 1-based line and column. */
+/** Place of a document: file relative to the fleet folder, 1-based line and column. */
 export interface SourceRef {
   readonly file: string;
   readonly line: number;
@@ -35,14 +35,14 @@ export interface Provision {
   readonly packages: readonly string[];
   readonly files: readonly { readonly path: string; readonly content: string; readonly mode?: string }[];
   readonly run: readonly string[];
-  /** The author's own cloud-init, parsed from the file that the document names. */
+  /** The author's own cloud-init, parsed from the file named by the document. */
   readonly cloudInit?: Readonly<Record<string, unknown>>;
   readonly onChange: "hold" | "rerun" | "replace";
   /** SHA-256 (hex) of packages, files, run and cloudInit. */
   readonly hash: string;
 }
 
-/** One instance that should exist: profile merged, replicas expanded, defaults filled, sizes in bytes. */
+/** One desired instance: profile merged, replicas expanded, defaults filled, sizes in bytes. */
 export interface DesiredAgent {
   readonly name: string;
   /** Name of the document; differs from `name` only for replicas. */
@@ -70,7 +70,7 @@ export interface DesiredAgent {
   readonly paused: boolean;
   readonly drift: { readonly mode: DriftMode; readonly ignore: readonly string[] };
   readonly restore?: RestoreWish;
-  /** Hash of type, capabilities, labels, env, names of secrets and tasks: what is pushed live to the runtime. */
+  /** Hash of type, capabilities, labels, env, names of secrets and tasks: pushed to the running runtime. */
   readonly configHash: string;
   readonly previousName?: string;
   readonly source: SourceRef;
@@ -95,7 +95,7 @@ export interface FleetSettings {
   readonly hub: {
     /** `auto`, or host[:port] that instances reach. */
     readonly advertise: string;
-    /** null: not written, so the usual one or, where that is busy, a free one that is remembered. 0: any. */
+    /** null: not declared, so the default or, where that is in use, a free one that is remembered. 0: any. */
     readonly agentPort: number | null;
     readonly httpPort: number | null;
     readonly dashboardPort: number | null;
@@ -103,15 +103,15 @@ export interface FleetSettings {
   readonly notify: readonly { readonly url: string; readonly on: readonly string[] }[];
 }
 
-/** What the fleet folder says, or the last good version of it. */
+/** The content of the fleet folder, or its last valid version. */
 export interface Desired {
   /** Content hash of everything below, hex; changes if and only if the meaning changed. */
   readonly hash: string;
   /** Git revision when the folder is in a repository, else null. */
   readonly revision: string | null;
-  /** True: what counts is the working tree, and not all of it is in that revision. */
+  /** True: the working tree counts, and it differs from that revision. */
   readonly dirty?: boolean;
-  /** Read from a followed remote: what it uses of the host is bounded by its operator. */
+  /** Read from a followed remote: its access to the host is limited by the operator. */
   readonly restricted?: boolean;
   readonly settings: FleetSettings;
   readonly agents: readonly DesiredAgent[];
@@ -123,7 +123,7 @@ export interface Desired {
   readonly guard?: {
     readonly reason: "empty" | "invalid" | "unreadable";
     readonly message: string;
-    /** What ends it, where that is not to mend the files. */
+    /** The unblock, where it is not to fix the files. */
     readonly release?: string;
   };
 }
@@ -148,70 +148,70 @@ export interface ObservedInstance {
   readonly state: InstanceState;
   readonly release: string;
   readonly ipv4: readonly string[];
-  /** Configured size; absent: not read yet, so nothing is decided about it. */
+  /** Configured size; absent: not read yet, so it causes no decision. */
   readonly size?: Size;
   /** Absent: not read. */
   readonly snapshots?: readonly ObservedSnapshot[];
   /** Absent: not read. */
   readonly mounts?: readonly Mount[];
-  /** Absent: the name of the image is the recorded one, or was not resolved yet. */
+  /** Absent: the image's name equals the recorded one, or was not resolved yet. */
   readonly image?: ImageReading;
 }
 
 /**
- * The image that a document names, compared with the one that the instance was made from. Only where the name is another than
- * the claim recorded. `unknown`: `why` it is, and what ends it (`next`).
+ * The document's image compared with the instance's. Only where the name differs from the recorded one. `unknown`:
+ * `why` it is, and what resolves it (`next`).
  */
 export interface ImageReading {
-  /** As the document names it; null: Multipass's default. */
+  /** As in the document; null: Multipass's default. */
   readonly wanted: string | null;
   readonly is: "same" | "other" | "unknown";
   readonly why: string;
   readonly next: string;
 }
 
-/** What the store remembers of an instance that we created or adopted. The proof of ownership together with the nonce. */
+/** The store's record of an instance that we created or adopted. With the nonce it proves ownership. */
 export interface Claim {
   readonly name: string;
   readonly nonce: string;
-  /** `launching`: the intent is recorded, the launch may or may not have happened. */
+  /** `launching`: the intent is recorded; the launch may or may not have happened. */
   readonly phase: "launching" | "launched" | "removing";
-  /** With `removing`: it is made anew afterwards, as somebody wrote or said yes to. */
+  /** With `removing`: the instance is recreated afterwards, as declared or approved. */
   readonly replacing?: boolean;
   readonly claimedAt: Instant;
   /** When the launch was last begun; Unknown is normal for a while after it. */
   readonly bootAt: Instant;
   readonly image: string | null;
-  /** Of the provisioning that the instance has been through; empty while one is being run again. */
+  /** Hash of the last completed provisioning; empty while one is being rerun. */
   readonly provisionHash: string;
   /** Hash of the runtime bundle that the instance was launched with. */
   readonly runtimeHash: string;
-  /** The last restore token that was carried out, or that was there when the instance was made. */
+  /** The last restore token that was done, or that existed when the instance was created. */
   readonly restoreToken: string | null;
-  /** Those before it, oldest first: a commit that is reverted writes an old one again, and nothing is done for it. */
+  /** Earlier tokens, oldest first: a reverted commit writes an old one again, which must not restore again. */
   readonly formerTokens?: readonly string[];
   /**
-   * A restore that was begun. While the instance stays Stopped it may be done again; once it has run it is not known whether
-   * it was done, and nobody but a person decides.
+   * A restore that has begun. While the instance stays Stopped it may be repeated; once it has run, the result is
+   * unknown and only a person decides.
    */
   readonly restoring?: RestoreWish | null;
   readonly document: string;
-  /** What was last converged, to tell drift from an edit of the fleet; null: never converged. */
+  /** The last converged view, which separates drift from an edit of the fleet; null: never converged. */
   readonly converged: ConvergedView | null;
   /**
-   * Phase `launching`: the daemon just said that the launch failed, and a list right after that showed the name, which was
-   * absent before it. What a failed launch left is ours where it cannot be asked, and where no document wants it.
+   * Phase `launching`: the daemon reported that the launch failed, and a list right after it showed the name, which was
+   * absent before. What a failed launch left is owned where it cannot be asked and where no document wants it.
    */
   readonly leftover?: true;
   /** True once a runtime with this nonce and this name said hello. */
   readonly proven: boolean;
   /** Remembered from the document, so that deleting a protected agent's document does not delete it. */
   readonly protect: boolean;
-  /** A person imported the instance: the claim alone is the proof, because nothing of ours was ever put inside. */
+  /** A person imported the instance: the claim alone is the proof, because no nonce was put inside. */
   readonly adopted?: true;
 }
 
-/** The part of an agent that shows on the instance; the same shape for desired, observed and converged. */
+/** The part of an agent that is visible on the instance; one shape for desired, observed and converged. */
 export interface ConvergedView {
   readonly state: PowerState;
   readonly image?: string | null;
@@ -225,7 +225,7 @@ export interface ConvergedView {
   readonly mounts?: readonly Mount[];
 }
 
-/** What the hub knows of the runtime in an instance. */
+/** The hub's view of the runtime in an instance. */
 export interface RuntimeReading {
   readonly agent: string;
   readonly status: "online" | "suspect" | "offline";
@@ -239,17 +239,17 @@ export interface RuntimeReading {
   readonly queuedTasks: number;
   /** Hash of the configuration (env, labels, capabilities, tasks, secrets) that the runtime acknowledged. */
   readonly configHash: string | null;
-  /** What went wrong inside, by its last heartbeat: provisioning, cloud-init, its disk. */
+  /** Problems inside the guest, from its last heartbeat: provisioning, cloud-init, its disk. */
   readonly problems?: readonly string[];
-  /** What cloud-init went on after. */
+  /** Non-fatal problems that cloud-init reported. */
   readonly warnings?: readonly string[];
-  /** The provisioning of its first boot is not over. */
+  /** The provisioning of the first boot is not over. */
   readonly provisioning?: boolean;
-  /** Until when tasks that it took may still be running there, by their own timeouts; absent: none is. */
+  /** Until when accepted tasks may still run there, by their own timeouts; absent: none does. */
   readonly tasksUntil?: Instant;
-  /** The last one that came with this agent's credential and was refused for what it said of itself. */
+  /** The last connection with this agent's credential that was refused because of its identity. */
   readonly refused?: Refused;
-  /** Its runtime is not the controller's version, and what became of the upgrade. */
+  /** Its runtime has another version than the controller, and the result of the upgrade. */
   readonly upgrade?: { readonly hash: string; readonly state: string; readonly reason: string };
 }
 
@@ -257,7 +257,7 @@ export interface Refused {
   readonly at: Instant;
   /** `clone`: another instance that carries this one's files. */
   readonly code: string;
-  /** The name that the instance has in itself. */
+  /** The instance's own name inside the guest. */
   readonly instanceId: string;
   readonly reason: string;
 }
@@ -275,23 +275,23 @@ export interface Observed {
     | { readonly kind: "unobservable"; readonly reason: string; readonly next?: string };
   readonly claims: readonly Claim[];
   readonly runtimes: readonly RuntimeReading[];
-  /** Names whose claim died: a trustworthy observation showed the instance absent, and we had not removed it. */
+  /** Names of expired claims: a trustworthy observation showed the instance absent, and we had not removed it. */
   readonly vanished: readonly string[];
   readonly host?: Host;
-  /** Snapshots that we made, whether or not they are still there. */
+  /** Owned snapshots, existing or not. */
   readonly made?: readonly MadeSnapshot[];
   readonly due?: readonly DueSnapshot[];
-  /** In which schedules are meant, such as `Europe/Vienna`. */
+  /** Time zone of schedules, such as `Europe/Vienna`. */
   readonly timeZone?: string;
 }
 
-/** Go back to a snapshot, once for each new token. */
+/** Restore a snapshot, once for each new token. */
 export interface RestoreWish {
   readonly snapshot: string;
   readonly token: string;
 }
 
-/** One snapshot wanted of one instance (selectors expanded). */
+/** One desired snapshot of one instance (selectors expanded). */
 export interface DesiredSnapshot {
   readonly name: string;
   readonly agent: string;
@@ -308,18 +308,18 @@ export interface ObservedSnapshot {
   readonly comment: string;
 }
 
-/** A snapshot that we made: the only kind that is ever removed. */
+/** An owned snapshot: the only kind that is ever removed. */
 export interface MadeSnapshot {
   readonly agent: string;
   readonly name: string;
-  /** Document that it was made for; null: taken before a restore, and kept until a person removes it. */
+  /** The document it was made for; null: taken before a restore, and kept until a person removes it. */
   readonly of: string | null;
   /** True: by the document's schedule, at `at`. */
   readonly scheduled: boolean;
   readonly at: Instant;
 }
 
-/** A run of a schedule that is due and not taken: however many were missed, one. */
+/** A scheduled run that is due and not taken; several missed runs count as one. */
 export interface DueSnapshot {
   readonly agent: string;
   /** Name of the document. */
@@ -329,7 +329,7 @@ export interface DueSnapshot {
   readonly at: Instant;
 }
 
-/** In Terraform's tradition; glyphs in `explain.ts`. */
+/** Terraform's actions; glyphs in `explain.ts`. */
 export const ACTIONS = [
   "create",
   "update",
@@ -345,13 +345,13 @@ export const ACTIONS = [
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** Why a change is wanted. */
+/** Why a change is planned. */
 export type Cause = "new" | "edited" | "drift" | "removed" | "interrupted";
 
 export interface PlannedSnapshot {
   readonly name: string;
   readonly comment: string;
-  /** Document whose schedule it is of. */
+  /** The document of the schedule. */
   readonly of?: string;
   /** When its run was due. */
   readonly at?: Instant;
@@ -362,7 +362,7 @@ export interface Restore extends RestoreWish {
   readonly safety: string;
 }
 
-/** What a new instance gets inside, by name; values of env and secrets are not in a plan. */
+/** What a new instance is provisioned with, by name; values of env and secrets are not in a plan. */
 export interface Inside {
   readonly packages?: readonly string[];
   /** Paths in the guest. */
@@ -383,27 +383,27 @@ export interface Change {
   readonly before: ConvergedView | null;
   readonly after: ConvergedView | null;
   readonly cause: Cause;
-  /** Sentences for people: why, and what it will cost. */
+  /** Sentences for people: the reason and the cost. */
   readonly why: readonly string[];
   readonly consequences: readonly string[];
-  /** Snapshots to take on the way, when the instance is stopped anyway. */
+  /** Snapshots to take on the way, while the instance is stopped anyway. */
   readonly snapshots: readonly PlannedSnapshot[];
-  /** Snapshots of ours to remove on the way. */
+  /** Owned snapshots to remove on the way. */
   readonly removes?: readonly string[];
-  /** What their schedules keep instead of them: it must be there when they are removed. */
+  /** Their successors, which must exist when they are removed. */
   readonly keeps?: readonly string[];
   readonly restore?: Restore;
-  /** A creation that was interrupted: it runs and its runtime answers, so what provisions it may not be over. */
+  /** An interrupted creation: it runs and its runtime answers, so its provisioning may not be over. */
   readonly settling?: true;
-  /** Of a creation and a replacement, where the document gives it something. */
+  /** For a creation or a replacement with provisioning. */
   readonly inside?: Inside;
-  /** A replacement that a person named, although it is not known whether its image is another one. */
+  /** A replacement that a person named, although its image is not proven to be different. */
   readonly imageUnverified?: true;
-  /** Instances that must be as wanted first: Ready, or Stopped or Suspended. */
+  /** Instances that must be Ready first, or Stopped or Suspended, as declared. */
   readonly waitsFor: readonly string[];
   /** The same in words: `db is Ready and cache is Stopped`. */
   readonly waitsUntil?: string;
-  /** The state in which the instance was seen when this was decided; null: absent. Steps re-check it. */
+  /** The observed state at the time of the decision; null: absent. Steps check it again. */
   readonly seen: InstanceState | null;
   readonly source: SourceRef | null;
 }
@@ -436,10 +436,10 @@ export type HoldReason = (typeof HOLD_REASONS)[number];
 export interface Held {
   readonly agent: string;
   readonly reason: HoldReason;
-  /** What would have been done; null where nothing is decided (an observation that proves nothing). */
+  /** The change that would be made; null where none is decided (the observation proves nothing). */
   readonly would: Change | null;
   readonly message: string;
-  /** What releases it, as something a person can do. */
+  /** The unblock: what a person can do to release it. */
   readonly release: string;
 }
 
@@ -459,15 +459,17 @@ export interface Plan {
   readonly observedHash: string;
   readonly changes: readonly Change[];
   readonly held: readonly Held[];
-  /** Remarks: what is written and cannot show as a change. */
+  /** Remarks: declared facts that cannot show as a change. */
   readonly notes: readonly { readonly agent: string | null; readonly message: string }[];
   readonly totals: { readonly wanted: Size; readonly host: Host | null };
   readonly counts: Counts;
-  /** Only in a plan that was written to a file. */
+  /** Only in a saved plan. */
   readonly saved?: SavedScope;
 }
 
-/** What a saved plan was asked for, and how our instances were, so that it can be told what moved since. */
+/**
+ * The request that a saved plan answers and the state of the owned instances, so that changes since then are detected.
+ */
 export interface SavedScope {
   readonly targets: readonly string[];
   readonly allowDelete: readonly string[];
@@ -475,7 +477,7 @@ export interface SavedScope {
   readonly seen: readonly { readonly name: string; readonly state: InstanceState | null }[];
 }
 
-/** Who asks: the loop is stricter than a person who saw the plan and said yes. */
+/** Who asks: the loop is stricter than a person who has approved the plan. */
 export interface Policy {
   readonly actor: "loop" | "apply";
   /** Names given with `--allow-delete`. */
@@ -507,32 +509,32 @@ export type StepKind =
   | "forget"
   | "converged";
 
-/** One effect. Every step is idempotent: doing it again after a crash is right. */
+/** One effect. Every step is idempotent: repeating it after a crash is safe. */
 export interface Step {
   readonly kind: StepKind;
   readonly agent: string;
-  /** States in which the step may run; the world is read again just before. `absent` stands for no such instance. */
+  /** States in which the step may run, read again just before. `absent`: no such instance. */
   readonly requires: readonly (InstanceState | "absent")[];
-  /** States in which there is nothing left to do. */
+  /** States in which the step is already done. */
   readonly satisfied: readonly (InstanceState | "absent")[];
   readonly field?: "cpu" | "memory" | "disk";
   readonly value?: number;
   readonly snapshot?: PlannedSnapshot & {
     /** Taken before a restore. */
     readonly safety?: boolean;
-    /** Of one that is removed: only while these are there. */
+    /** For a removal: only while these exist. */
     readonly keeps?: readonly string[];
   };
   readonly restore?: RestoreWish;
   readonly mount?: Mount;
-  /** Of a replacement for its image: just before it, the image must still be another than the instance's. */
+  /** For a replacement of the image: just before it, the image must still differ from the instance's. */
   readonly image?: { readonly wanted: string | null; readonly unverified: boolean };
 }
 
-/** What one turn of the loop saw and decided. */
+/** What one turn of the loop observed and decided. */
 export interface Turn {
   readonly observed: Observed;
   readonly plan: Plan;
-  /** Agents that were worked on during the look: what it saw of them was our own half-done work, never drift. */
+  /** Agents with a change in flight during the refresh: their differences are our own unfinished work, never drift. */
   readonly busy?: ReadonlySet<string>;
 }

@@ -1,4 +1,4 @@
-/** Values in words for people: sizes as they are written in the fleet files, and how long something took. */
+/** Values in words for people: sizes as in the fleet files, and durations. */
 
 const UNITS = [
   ["G", 1024 ** 3],
@@ -11,7 +11,7 @@ export function bytes(n: number): string {
   for (const [unit, size] of UNITS) {
     if (n < size) continue;
     const value = n / size;
-    // What a person would write has few digits: 24684096K is 23.5G to everybody.
+    // People read few digits: 24684096K is 23.5G.
     if (value >= 10_000) continue;
     const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
     if (Number.isInteger(value) || Number.isInteger(value * 10)) return `${text}${unit}`;

@@ -9,7 +9,7 @@ import {
   NOW,
   type ShortAgent,
   agentOf,
-  claimAsWritten,
+  claimAsDeclared,
   claimOf,
   desiredOf,
   instanceOf,
@@ -33,9 +33,9 @@ const CLAIMS: Readonly<Record<string, (agent: ShortAgent) => Claim | null>> = {
     claimOf("a", null, { phase: "launching", proven: false, leftover: true }),
   "launched a moment ago, never ready": () => claimOf("a", null, FRESH),
   "launched long ago, never ready": () => claimOf("a", null, { proven: false }),
-  converged: (agent) => claimAsWritten(agentOf(agent)),
-  "converged, started a moment ago": (agent) => claimAsWritten(agentOf(agent), { bootAt: NOW - 1000 }),
-  "removal begun": (agent) => claimAsWritten(agentOf(agent), { phase: "removing" }),
+  converged: (agent) => claimAsDeclared(agentOf(agent)),
+  "converged, started a moment ago": (agent) => claimAsDeclared(agentOf(agent), { bootAt: NOW - 1000 }),
+  "removal begun": (agent) => claimAsDeclared(agentOf(agent), { phase: "removing" }),
 };
 
 const RUNTIMES: Readonly<Record<string, readonly RuntimeReading[]>> = {
@@ -132,14 +132,14 @@ test("what a failed launch left Stopped is started, and what nothing proves is h
   assert.deepEqual(doubtful.changes, []);
   assert.equal(doubtful.held[0]?.reason, "unproven");
   assert.match(doubtful.held[0]?.release ?? "", /multipass start a.*multipass delete --purge a/);
-  const unwanted = diff(
+  const undesired = diff(
     desiredOf([]),
     stopped(claimOf("a", null, { ...launching, leftover: true })),
     NOW,
     GRACE,
   );
   assert.deepEqual(
-    unwanted.changes.map((c) => c.action),
+    undesired.changes.map((c) => c.action),
     ["destroy"],
   );
 });

@@ -1,11 +1,11 @@
 /** The hash of the world moves with our instances, and with nothing else. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { agentOf, claimAsWritten, instanceOf, observedOf, runtimeOf } from "./testing/build.ts";
+import { agentOf, claimAsDeclared, instanceOf, observedOf, runtimeOf } from "./testing/build.ts";
 import type { Claim, Observed, ObservedInstance } from "./types.ts";
 import { observedHash, ourInstances } from "./world-hash.ts";
 
-const claims = ["a", "b"].map((name) => claimAsWritten(agentOf({ name })));
+const claims = ["a", "b"].map((name) => claimAsDeclared(agentOf({ name })));
 const [first, second] = claims as [Claim, Claim];
 const instances = [instanceOf("a", "Running"), instanceOf("b", "Stopped"), instanceOf("pet", "Running")];
 const base = observedOf(instances, claims);
@@ -24,8 +24,8 @@ describe("observedHash", () => {
     ["a heartbeat came", observedOf(instances, claims, [runtimeOf("a")])],
     ["another time", observedOf(instances, claims, [], { at: 0 })],
     ["another order", observedOf([...instances].reverse(), [second, first])],
-    ["somebody else's instance is stopped", withInstance(2, { state: "Stopped" })],
-    ["somebody else's instance is gone", observedOf(instances.slice(0, 2), claims)],
+    ["an unowned instance is stopped", withInstance(2, { state: "Stopped" })],
+    ["an unowned instance is gone", observedOf(instances.slice(0, 2), claims)],
     ["what was remembered of a document", observedOf(instances, [{ ...first, protect: true }, second])],
   ];
   for (const [what, observed] of same)
@@ -36,7 +36,7 @@ describe("observedHash", () => {
   const moved: readonly (readonly [string, Observed])[] = [
     ["one of ours is stopped", withInstance(0, { state: "Stopped" })],
     ["one of ours is gone", observedOf(instances.slice(1), claims)],
-    ["one was made anew under its name", observedOf(instances, [{ ...first, nonce: "new" }, second])],
+    ["an instance was recreated under its name", observedOf(instances, [{ ...first, nonce: "new" }, second])],
     ["a removal was begun", observedOf(instances, [{ ...first, phase: "removing" }, second])],
     ["one is not ours any more", observedOf(instances, [first])],
     ["nothing can be seen", observedOf("the daemon is away", claims)],

@@ -1,29 +1,29 @@
-/** The world as a plan was made upon, as a number to compare and as rows to tell what moved. Pure. */
+/** A hash of the world that a plan was made for, and rows that show what changed since. Pure. */
 import { createLookup } from "./diff/lookup.ts";
 import type { Claim, InstanceState, Observed } from "./types.ts";
 
-/** How one of our instances was; null: absent. */
+/** State of an owned instance; null: absent. */
 export interface SeenInstance {
   readonly name: string;
   readonly state: InstanceState | null;
 }
 
-/** Our instances in order of name. `targets`: only these; empty: all. */
+/** Owned instances in order of name. `targets`: only these; empty: all. */
 export function ourInstances(observed: Observed, targets: readonly string[]): readonly SeenInstance[] {
   return rows(observed, targets).map(({ claim, state }) => ({ name: claim.name, state }));
 }
 
 /**
- * So that a saved plan is refused when the world moved: our instances, their states and claims. Not addresses, heartbeats,
- * sizes or snapshots: those are read now and then, so a reading is not a change; what they mean for the plan shows in its
- * changes. Nor other people's instances. cyrb53 (public domain, 53 bits): not a secret, only a comparison.
+ * Lets a saved plan be refused when the world has changed: owned instances, their states and claims. Not addresses,
+ * heartbeats, sizes or snapshots: they are read only now and then, so a new reading is no change, and their effect
+ * shows in the plan. Unowned instances do not count. cyrb53 (public domain, 53 bits): for comparison, not for security.
  */
 export function observedHash(observed: Observed, targets: readonly string[]): string {
   const blind = observed.instances.kind === "unobservable" ? ["unobservable"] : [];
   const ours = rows(observed, targets).map(
     ({ claim, state }) => `${claim.name}|${claim.nonce}|${claim.phase}|${state ?? ""}`,
   );
-  // One text: joining makes it flat, which reading rows character by character would do 20,000 times.
+  // One text: joining makes it flat; reading rows character by character would do that 20,000 times.
   const text = [...blind, ...ours, ""].join("\n");
   let h1 = 0xdeadbeef;
   let h2 = 0x41c6ce57;

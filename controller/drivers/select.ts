@@ -1,4 +1,4 @@
-/** Which driver is used, and why: settings first, then what this machine has. */
+/** Selects the driver, with the reason: settings first, then what this machine has. */
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import type { Settings } from "../base/env.ts";
@@ -17,7 +17,7 @@ export interface Selection {
   readonly kind: "multipass" | "sandbox";
   /** For `vm-agent multipass ARGS…`, which passes through to the same executable. */
   readonly executable: Executable;
-  /** One line for people: which, and why. */
+  /** One line for people: the driver and the reason. */
   readonly reason: string;
 }
 
@@ -27,19 +27,19 @@ export interface SelectDeps {
   readonly run?: Run;
   readonly deadlines?: Deadlines;
   /**
-   * The driver whose instances the store holds claims of, null without claims. `auto` never leaves it: the other one would
-   * truthfully show every name absent, and claims would die of that (SPEC section 3, safety 1).
+   * The driver whose instances the store has claims of, null without claims. `auto` never switches: the other driver
+   * would truthfully report every name absent, and claims would expire (SPEC section 3, safety 1).
    */
   readonly claimed?: "multipass" | "sandbox" | null;
-  /** Where Multipass's installers put it; searched after PATH, which services often have without them. */
+  /** Install locations of Multipass; searched after PATH, which services often have without them. */
   readonly usualPlaces?: readonly string[];
 }
 
 export const USUAL_PLACES: readonly string[] = ["/snap/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 
 /**
- * VM_AGENT_MULTIPASS (unless `--driver sandbox` is said beside it), then the driver asked for, then what answers. A
- * Multipass that is there but does not answer or denies is an error, never a reason for the sandbox.
+ * VM_AGENT_MULTIPASS (unless `--driver sandbox` is given too), then the requested driver, then the first that answers.
+ * A Multipass that does not answer or denies access is an error, never a reason for the sandbox.
  */
 export async function selectDriver(
   settings: Pick<Settings, "driver" | "multipass" | "home">,
@@ -58,7 +58,7 @@ export async function selectDriver(
       ...(deps.run === undefined ? {} : { run: deps.run }),
     }),
   });
-  // Both are of this invocation; the one that says `sandbox` says more than where a Multipass would be.
+  // Both come from this invocation; `sandbox` is the more specific one.
   if (settings.multipass !== null && settings.driver !== "sandbox") {
     const executable = { file: settings.multipass, args: [] };
     return make("multipass", executable, `multipass: ${settings.multipass}, named by VM_AGENT_MULTIPASS`);
@@ -103,13 +103,13 @@ export function sandboxExecutable(
       exit: EXIT.unreachable,
     });
   }
-  // The first call makes the sandbox's folders below it.
+  // The first call creates the sandbox's folders.
   if (!env.VM_AGENT_SANDBOX_DIR) makeHome(home);
   const folder = resolve(env.VM_AGENT_SANDBOX_DIR || join(home, "sandbox"));
   return { file: process.execPath, args: [main], env: { VM_AGENT_SANDBOX_DIR: folder } };
 }
 
-/** Absolute path of `multipass`, first on PATH, then in the usual places; null: nowhere. */
+/** Absolute path of `multipass`, first on PATH, then in the usual places; null: not found. */
 export function findMultipass(
   env: Readonly<Record<string, string | undefined>>,
   usualPlaces: readonly string[] = USUAL_PLACES,
@@ -133,7 +133,7 @@ async function probe(driver: Driver, file: string): Promise<void> {
   try {
     const info = await driver.info();
     if (info.daemonAnswers) return;
-    // `version` hides the cause: it exits 0 for a daemon that is down and for one that refuses us (CONTRACT section 2).
+    // `version` hides the cause: it exits 0 both for a stopped daemon and for one that refuses us (CONTRACT section 2).
     const seen = await driver.list();
     if (seen.kind === "seen") return;
     why = seen.reason;

@@ -1,4 +1,4 @@
-/** The claim of one agent, as its effects read and write it: nothing is done to what is not ours, or by a writer whose time is over. */
+/** Claims as effects read and write them. Unowned instances and fenced writers are refused. */
 import { VmAgentError } from "../base/errors.ts";
 import type { Claim } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
@@ -6,11 +6,11 @@ import { vanishedKey } from "../store/keys.ts";
 
 export interface ClaimDeps {
   readonly store: Store;
-  /** The epoch under which this writer may write. */
+  /** The fencing token of this writer. */
   readonly fence: number;
 }
 
-/** The claim, or the refusal to touch an instance that is not ours. */
+/** The claim; throws for an unowned instance. */
 export function owned(deps: ClaimDeps, name: string): Claim {
   const mine = deps.store.claims.get(name);
   if (mine) return mine;
@@ -29,5 +29,5 @@ export async function putClaim(deps: ClaimDeps, name: string, change: Partial<Cl
   await deps.store.claims.put({ ...owned(deps, name), ...change }, deps.fence);
 }
 
-/** The claim as it is, written once more: what is not ours, and a writer whose time is over, are refused before anything is done. */
-export const reaffirm = (deps: ClaimDeps, name: string): Promise<void> => putClaim(deps, name, {});
+/** Throws for an unowned instance, and for a fenced writer, before any effect. */
+export const assertFence = (deps: ClaimDeps, name: string): Promise<void> => putClaim(deps, name, {});

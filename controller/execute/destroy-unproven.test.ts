@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { Loop } from "../loop/loop.ts";
 import { type Running, edit, settle, start } from "../loop/simulation/running-loop.ts";
 
-const OWNERSHIP = { isOurs: () => false, hubPort: () => 9090 };
+const OWNERSHIP = { isOwned: () => false, hubPort: () => 9090 };
 
 /** `a` launched with an empty guest, because its cloud-init died; `b` runs. */
 async function launchedEmpty(prune = false): Promise<Running> {
@@ -14,7 +14,7 @@ async function launchedEmpty(prune = false): Promise<Running> {
   await scene.running({ name: "b" });
   scene.faults.set("cloud-init", ["fail"]);
   loop.start();
-  await scene.clock.until("it waits for its runtime", () => loop.working.get("a")?.step === "await-ready");
+  await scene.clock.until("it waits for its runtime", () => loop.inFlight.get("a")?.step === "await-ready");
   assert.equal(scene.claim("a")?.phase, "launched");
   return scene;
 }
@@ -29,7 +29,7 @@ describe("the destroy of a launched instance in which nothing of vm-agent is", (
     assert.equal(scene.claim("a"), undefined);
   });
 
-  it("that nobody named is held, with the command; its claim stays", async () => {
+  it("that is not named in the request is held, with the command; its claim stays", async () => {
     const scene = await launchedEmpty(true);
     edit(scene, [{ name: "b" }], { prune: true });
     await settle(scene);

@@ -92,9 +92,9 @@ describe("a launch", () => {
 
   it("of a name that exists leaves that instance alone and the claim unproven", async () => {
     const scene = await claimed();
-    const stranger = scene.world.add({ name: "a", maker: "stranger", nonce: "x", size: A.size });
+    const unowned = scene.world.add({ name: "a", maker: "stranger", nonce: "x", size: A.size });
     assert.equal(await run(scene, step("launch")), "instance-exists");
-    assert.equal(scene.world.get("a"), stranger);
+    assert.equal(scene.world.get("a"), unowned);
     assert.deepEqual([scene.claim("a")?.phase, scene.claim("a")?.proven], ["launching", false]);
   });
 
@@ -117,13 +117,13 @@ describe("a launch", () => {
 
   it("tells of its progress", async () => {
     const scene = await claimed();
-    const told: string[] = [];
+    const reported: string[] = [];
     const deps = {
       ...scene.deps,
-      onProgress: (agent: string, text: string) => told.push(`${agent} ${text}`),
+      onProgress: (agent: string, text: string) => reported.push(`${agent} ${text}`),
     };
     await run({ ...scene, deps }, step("launch"));
-    assert.deepEqual(told, ["a Retrieving image: 50%"]);
+    assert.deepEqual(reported, ["a Retrieving image: 50%"]);
   });
 });
 
@@ -137,7 +137,7 @@ describe("ready", () => {
   });
 
   for (const [what, nonce] of [
-    ["another nonce", "somebody-else"],
+    ["another nonce", "another-owner"],
     ["no nonce", ""],
   ] as const)
     it(`never comes with ${what}, even from a hub that lets everybody in`, async () => {

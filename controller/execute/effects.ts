@@ -1,4 +1,4 @@
-/** What each kind of step does to the world. Intent is on disk before the effect; every effect may be repeated. */
+/** The effect of each kind of step. The intent is on disk before the effect; every effect may be repeated. */
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
@@ -7,7 +7,7 @@ import { desiredView } from "../core/diff/fields.ts";
 import type { Change, Claim, DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { owned, putClaim, reaffirm } from "./claims.ts";
+import { owned, putClaim, assertFence } from "./claims.ts";
 import { changeMount, rerun } from "./guest-effects.ts";
 import { onlyCut } from "./interruptions.ts";
 import {
@@ -20,7 +20,7 @@ import {
   sizeKey,
   vanishedKey,
 } from "../store/keys.ts";
-import { LOOK_AFTER_MS, type LetInAgain, type RuntimePort, type SilenceWords } from "./ports.ts";
+import { LOOK_AFTER_MS, type LetInAgain, type RuntimePort, type Diagnosis } from "./ports.ts";
 import { removeSnapshot, restore, takeSnapshot } from "./snapshot-effects.ts";
 import { forgetSnapshots } from "../observe/snapshots.ts";
 
@@ -30,7 +30,7 @@ export interface EffectDeps {
   readonly runtime: RuntimePort;
   readonly clock: Clock;
   readonly bus: Bus;
-  /** The epoch under which this writer may write. */
+  /** The fencing token of this writer. */
   readonly fence: number;
   /** A fresh nonce for the instance of this name. */
   readonly nonce: (name: string) => string;
@@ -45,15 +45,15 @@ export interface EffectDeps {
   /** Milliseconds that running tasks are waited for before an instance is stopped. */
   readonly drainMs: number;
   readonly onProgress?: (agent: string, text: string) => void;
-  /** Looks into an instance whose runtime does not say hello; null: there is nothing to look into. */
-  readonly whySilent?: (name: string, signal: AbortSignal) => Promise<SilenceWords | null>;
+  /** Diagnoses an instance whose runtime does not say hello; null: it cannot be diagnosed. */
+  readonly diagnose?: (name: string, signal: AbortSignal) => Promise<Diagnosis | null>;
 }
 
 export interface EffectContext {
   readonly agent: DesiredAgent | null;
   readonly change: Change;
   readonly signal: AbortSignal;
-  /** Called with what lets the runtime in again, once it was cut off; null: there was nothing to cut off. */
+  /** Called with the function that restores the runtime's access after it was revoked; null: nothing was revoked. */
   readonly revoked?: (letInAgain: LetInAgain | null) => void;
 }
 
@@ -72,16 +72,16 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       await putClaim(deps, name, { bootAt: deps.clock.now() });
       return driver.start(name);
     case "stop":
-      await reaffirm(deps, name);
+      await assertFence(deps, name);
       return driver.stop(name, { force: false });
     case "suspend":
-      await reaffirm(deps, name);
+      await assertFence(deps, name);
       return driver.suspend(name);
     case "recover":
-      await reaffirm(deps, name);
+      await assertFence(deps, name);
       return driver.recover(name);
     case "resize":
-      await reaffirm(deps, name);
+      await assertFence(deps, name);
       await driver.resize(name, step.field ?? "cpu", step.value ?? 0);
       return store.kv.remove(sizeKey(name));
     case "snapshot":
@@ -101,7 +101,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       await putClaim(deps, name, { phase: "removing", replacing: context.change.action === "replace" });
       return context.revoked?.(await runtime.revoke(name));
     case "remove":
-      await reaffirm(deps, name);
+      await assertFence(deps, name);
       if (store.kv.get(goneKey(name)) === owned(deps, name).nonce) return;
       return driver.remove(name);
     case "forget":
@@ -112,7 +112,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
       const agent = need(context.agent, step);
       return putClaim(deps, name, {
         phase: "launched",
-        // What was held stays out of it: it was not converged.
+        // Held fields are left out: they have not converged.
         converged: context.change.after ?? desiredView(agent),
         protect: agent.protect,
         document: agent.document,
@@ -125,7 +125,7 @@ export async function runEffect(deps: EffectDeps, step: Step, context: EffectCon
   }
 }
 
-/** Tasks end in what runs; nothing is waited for in an instance that is down, and taken away. */
+/** Running tasks are drained; an instance that is down has none. */
 const mayEndTasks = ({ action, seen }: Change): boolean =>
   !(action === "destroy" || action === "replace") ||
   !(seen === null || seen === "Stopped" || seen === "Suspended" || seen === "Deleted");
@@ -135,7 +135,8 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const now = deps.clock.now();
   const fresh: Claim = {
     name: agent.name,
-    // A launch that was begun may still be on its way with this nonce, unlisted; it stays the same until one is seen.
+    // A launch that was begun may still be in progress with this nonce, unlisted; the nonce stays until one is
+    // observed.
     nonce: known?.phase === "launching" ? known.nonce : deps.nonce(agent.name),
     phase: "launching",
     claimedAt: now,
@@ -153,7 +154,7 @@ async function claim(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   await forgetReadings(deps, agent.name);
 }
 
-/** All that was noted of an instance that is gone. */
+/** All records of an instance that is gone. */
 async function forgetReadings({ store }: EffectDeps, name: string): Promise<void> {
   await store.kv.remove(sizeKey(name));
   await store.kv.remove(mountsKey(name));
@@ -165,7 +166,7 @@ async function forgetReadings({ store }: EffectDeps, name: string): Promise<void
 
 async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   const mine = owned(deps, agent.name);
-  // First of all, because it refuses a writer whose time is over: a new join token would take the place of another's.
+  // First, because it refuses a fenced writer: a new join token would replace that of the other controller.
   await putClaim(deps, agent.name, { bootAt: deps.clock.now() });
   const token = await deps.runtime.enrol(agent.name, mine.nonce);
   const userData = await deps.userData(agent, mine.nonce, token);
@@ -188,17 +189,19 @@ async function launch(deps: EffectDeps, agent: DesiredAgent): Promise<void> {
   await deps.store.kv.remove(vanishedKey(agent.name));
 }
 
-/** The daemon refused before it made anything. */
+/** The daemon refused before it created anything. */
 const REFUSED: readonly string[] = ["launch-refused", "image-unknown"];
-/** The daemon says that the launch is over: what is not listed now will not appear. */
+/** The daemon reports that the launch is over: an unlisted instance will not appear. */
 const OVER: readonly string[] = ["launch-failed", "host-full", "instance-missing"];
 /**
- * The daemon reserved the name for our launch until a moment ago, so what is listed now came from it. Not after a timeout: in
- * those minutes another may have purged the instance and taken its name.
+ * The daemon held the name for our launch until a moment ago, so a listed instance came from it. Not after a timeout:
+ * in those minutes another client may have purged the instance and taken its name.
  */
 const TAKEN_ON: readonly string[] = ["launch-failed", "host-full"];
 
-/** Records what a failed launch left: nothing, so there is nothing to claim; or an instance that only this list tells of. */
+/**
+ * Records what a failed launch left: nothing, so there is nothing to claim; or an instance that only this list shows.
+ */
 async function launchFailed(deps: EffectDeps, name: string, code: string): Promise<void> {
   const { driver, store, runtime, fence } = deps;
   if (!REFUSED.includes(code)) {
@@ -216,10 +219,13 @@ async function launchFailed(deps: EffectDeps, name: string, code: string): Promi
   await runtime.revoke(name);
 }
 
-/** Ready is the runtime's own hello with the right nonce and name, and the end of what provisions it, not the end of `launch` (CONTRACT section 8). */
+/**
+ * Ready is the runtime's hello with the right nonce and name, and the end of provisioning, not the end of `launch`
+ * (CONTRACT section 8).
+ */
 async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): Promise<void> {
   const mine = owned(deps, name);
-  // Nothing inside an imported instance says hello before its runtime is installed, so nothing waits for it.
+  // An imported instance has no runtime before one is installed, so it is not waited for.
   if (mine.adopted && !deps.runtime.readings().some((r) => r.agent === name && proves(mine, r)))
     return putClaim(deps, name, { phase: "launched" });
   const isReady = () =>
@@ -236,17 +242,17 @@ async function awaitReady(deps: EffectDeps, name: string, signal: AbortSignal): 
     signal.addEventListener("abort", onAbort, { once: true });
     const wait = (ms: number) => Promise.race([promise, deps.clock.sleep(ms, done.signal)]);
     const early = Math.min(LOOK_AFTER_MS, deps.readyTimeoutMs / 2);
-    let why: SilenceWords | null = null;
+    let why: Diagnosis | null = null;
     let waited = deps.readyTimeoutMs;
     try {
       await wait(early);
-      // What will not come is not waited for; what may come is told in the meantime.
-      if (!isReady()) why = (await deps.whySilent?.(name, done.signal)) ?? null;
+      // A runtime that cannot come is not waited for; progress is reported while one may.
+      if (!isReady()) why = (await deps.diagnose?.(name, done.signal)) ?? null;
       if (why) deps.onProgress?.(name, why.found);
       if (why?.conclusive) waited = early;
       else if (!isReady()) {
         await wait(deps.readyTimeoutMs - early);
-        if (!isReady()) why = (await deps.whySilent?.(name, done.signal)) ?? why;
+        if (!isReady()) why = (await deps.diagnose?.(name, done.signal)) ?? why;
       }
     } finally {
       for (const off of offs) off();
@@ -271,7 +277,7 @@ function need(agent: DesiredAgent | null, step: Step): DesiredAgent {
   throw new VmAgentError({
     code: "world-moved",
     message: `"${step.agent}" is not in the fleet any more`,
-    next: "nothing to do, it is planned anew",
+    next: "nothing to do, the next turn makes a new plan",
     transient: true,
   });
 }

@@ -73,8 +73,8 @@ describe("before each step the world is looked at again", () => {
     assert.equal(await apply(other, create, undefined, other.clock.now() - 5000), null);
     assert.equal(other.lists, fresh + 1);
     const taken = await createScene([{ name: "a" }]);
-    const stranger = taken.world.add({ name: "a", maker: "stranger", nonce: "none", size: A.size });
-    taken.world.boot(stranger);
+    const unowned = taken.world.add({ name: "a", maker: "stranger", nonce: "none", size: A.size });
+    taken.world.boot(unowned);
     const error = await apply(taken, create, undefined, taken.clock.now() - 5000);
     assert.deepEqual([error?.code, taken.calls], ["world-moved", []]);
     assert.deepEqual(taken.deps.store.claims.list(), []);
@@ -211,10 +211,10 @@ describe("whoever's time is over", () => {
 describe("a creation", () => {
   it("looks again before it claims the name, however long the look was that it was planned on", async () => {
     const scene = await createScene([{ name: "a" }]);
-    const stranger = scene.world.add({ name: "a", maker: "stranger", nonce: "x", size: A.size });
+    const unowned = scene.world.add({ name: "a", maker: "stranger", nonce: "x", size: A.size });
     assert.equal((await apply(scene, changeOf("create", A)))?.code, "world-moved");
     assert.deepEqual([scene.claim("a"), scene.calls], [undefined, []]);
-    assert.equal(scene.world.get("a"), stranger);
+    assert.equal(scene.world.get("a"), unowned);
   });
 
   it("that follows a removal looks again too: the name may be a stranger's by then", async () => {

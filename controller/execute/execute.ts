@@ -1,4 +1,4 @@
-/** Runs the steps of one change, looking again before each: it may skip, wait and fail; it never decides. */
+/** Runs the steps of one change, observing before each: it may skip, wait and fail; it never decides. */
 import type { Clock } from "../base/clock.ts";
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
@@ -9,7 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { owned, putClaim } from "./claims.ts";
 import { type EffectDeps, runEffect } from "./effects.ts";
-import { isCut, noLongerWanted, stopped } from "./interruptions.ts";
+import { isCut, noLongerDesired, stopped } from "./interruptions.ts";
 import type { LetInAgain, RuntimePort } from "./ports.ts";
 
 export interface ApplyDeps extends EffectDeps {
@@ -18,19 +18,27 @@ export interface ApplyDeps extends EffectDeps {
   readonly runtime: RuntimePort;
   readonly clock: Clock;
   readonly bus: Bus;
-  /** Called just before every effect with the state that was seen: rejects where nothing proves that the instance is ours. */
+  /** Called just before every effect with the observed state: rejects where ownership is not proven. */
   readonly prove?: (step: Step, state: InstanceState | "absent", change: Change) => Promise<void>;
-  /** Called before and after every effect; tests stop the process there. */
+  /** Called before and after every effect; tests kill the process there. */
   readonly boundary?: (agent: string, step: Step["kind"], edge: "before" | "after") => void;
 }
 
 /**
- * Steps that take away what cannot be given back: time has passed since they were decided. So does a stop or a suspend that
- * nothing but a drain came before; later in a change it is the end of what was begun, which is then written down as converged.
+ * Steps that lose data or interrupt service: time has passed since the decision. Also a stop or a suspend that only a
+ * drain came before; later in a change it completes what was begun, which is then recorded as converged.
  */
-const TAKING: readonly Step["kind"][] = ["resize", "remove-snapshot", "restore", "revoke", "remove"];
+const DESTRUCTIVE_STEPS: readonly Step["kind"][] = [
+  "resize",
+  "remove-snapshot",
+  "restore",
+  "revoke",
+  "remove",
+];
 
-/** A creation that was planned on a look this recent needs none before its claim; `launch` itself refuses a name that is taken. */
+/**
+ * A creation planned on a list this recent needs no second one before its claim; `launch` itself refuses a taken name.
+ */
 const FRESH_MS = 2000;
 
 /**
@@ -63,9 +71,9 @@ export async function applyChange(
         if (step.requires.length > 0 && !step.requires.includes(state)) throw moved(step, state);
         await deps.prove?.(step, state, change);
         const first = !past.acted && (step.kind === "stop" || step.kind === "suspend");
-        if ((first || TAKING.includes(step.kind)) && !isWanted()) {
+        if ((first || DESTRUCTIVE_STEPS.includes(step.kind)) && !isWanted()) {
           await giveBack(deps, step, past);
-          throw noLongerWanted(step.agent, step.kind);
+          throw noLongerDesired(step.agent, step.kind);
         }
         deps.bus.emit("step.started", { agent: step.agent, step: step.kind, detail: detail(step) });
         deps.boundary?.(step.agent, step.kind, "before");
@@ -86,11 +94,11 @@ export async function applyChange(
       throw known;
     }
   }
-  // Also what does not run now is given tasks again: they wait in its queue.
+  // Stopped agents get tasks again too: they wait in the queue.
   deps.runtime.undrain(change.agent);
 }
 
-/** What this change has done so far that has to be told or taken back when it ends in its middle. */
+/** The work of this change that must be reported or undone when it is interrupted. */
 interface Past {
   letInAgain: LetInAgain | null;
   stopped: boolean;
@@ -98,26 +106,26 @@ interface Past {
 }
 
 /**
- * The claim says what is so: that it is not to be removed, and that it was we who stopped it, which is nobody's drift. A removal
- * that an earlier life began stays begun: its credential is gone, so a person decides.
+ * The claim records the facts: that the instance is not to be removed, and that we stopped it, which is no drift. A
+ * removal that an earlier controller began stays begun: its credential is gone, so a person decides.
  */
 async function giveBack(deps: ApplyDeps, { agent }: Step, past: Past): Promise<void> {
   const { converged } = owned(deps, agent);
   if (past.letInAgain) {
-    // First of all, because it refuses a writer whose time is over.
+    // First, because it refuses a fenced writer.
     await putClaim(deps, agent, { phase: "launched", replacing: false });
     await past.letInAgain();
   } else if (past.stopped && converged)
     await putClaim(deps, agent, { converged: { ...converged, state: "stopped" } });
 }
 
-/** The state of the instance now; only asked where the step depends on it. */
+/** The current state; only read where the step depends on it. */
 async function look(deps: ApplyDeps, step: Step): Promise<InstanceState | "absent"> {
   if (step.requires.length === 0 && step.satisfied.length === 0) return "absent";
   return stateOf(deps.driver, step.agent);
 }
 
-/** As a trustworthy list shows it now; rejects where nothing can be seen. */
+/** From a trustworthy list; rejects where instances are unobservable. */
 export async function stateOf(driver: Driver, name: string): Promise<InstanceState | "absent"> {
   const seen = await driver.list();
   if (seen.kind === "unobservable") {
@@ -135,7 +143,7 @@ const moved = (step: Step, state: string): VmAgentError =>
   new VmAgentError({
     code: "world-moved",
     message: `"${step.agent}" is ${state}, and ${step.kind} needs it ${step.requires.join(" or ")}`,
-    next: "nothing to do, it is planned anew",
+    next: "nothing to do, the next turn makes a new plan",
     transient: true,
   });
 

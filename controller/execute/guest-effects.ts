@@ -1,9 +1,9 @@
-/** What is done inside an instance, or lies across its border: mounts, and provisioning that is run again. */
+/** Effects inside an instance or across its border: mounts, and provisioning that is rerun. */
 import { VmAgentError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DesiredAgent, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
-import { type ClaimDeps, owned, putClaim, reaffirm } from "./claims.ts";
+import { type ClaimDeps, owned, putClaim, assertFence } from "./claims.ts";
 import { type MountingRow, mountingKey, mountsKey } from "../store/keys.ts";
 import { RERUN_ARGV, RERUN_BUSY, RERUN_ELSEWHERE, outputTail, provisionScript } from "./provision-script.ts";
 
@@ -16,7 +16,7 @@ export async function changeMount(deps: InsideEffectDeps, step: Step): Promise<v
   const { driver, store, clock } = deps;
   const { agent, mount, kind } = step;
   if (!mount) throw new Error("a mount step without a mount");
-  await reaffirm(deps, agent);
+  await assertFence(deps, agent);
   if (kind === "mount") {
     const row: MountingRow = { nonce: owned(deps, agent).nonce, at: clock.now() };
     await store.kv.put(mountingKey(agent), row);
@@ -25,7 +25,7 @@ export async function changeMount(deps: InsideEffectDeps, step: Step): Promise<v
   await store.kv.remove(mountsKey(agent));
 }
 
-/** The hash is empty while it runs, so that one that was cut off is run again, whatever is written then. */
+/** The hash is empty while it runs, so that an interrupted run is repeated, whatever is edited meanwhile. */
 export async function rerun(deps: InsideEffectDeps, agent: DesiredAgent, signal: AbortSignal): Promise<void> {
   const { name, provision } = agent;
   await putClaim(deps, name, { provisionHash: "" });

@@ -1,11 +1,11 @@
-/** The two ways in which work ends before its end: the loop stops, or the change is no longer wanted. */
+/** The two reasons to interrupt a change: the loop stops, or the change is no longer desired. */
 import { VmAgentError } from "../base/errors.ts";
 
-export const noLongerWanted = (agent: string, step: string): VmAgentError =>
+export const noLongerDesired = (agent: string, step: string): VmAgentError =>
   new VmAgentError({
     code: "no-longer-wanted",
     message: `"${agent}" is left as it is: the fleet was edited before its ${step}`,
-    next: "nothing to do, it is planned anew",
+    next: "nothing to do, the next turn makes a new plan",
     transient: true,
   });
 
@@ -25,11 +25,11 @@ export const stopped = (): VmAgentError =>
     transient: true,
   });
 
-/** The change is no longer wanted: its waits end at once, and the next step that takes something away gives back instead. */
+/** The change is no longer desired: its waits end at once, and the next destructive step undoes instead. */
 export const isCut = (signal: AbortSignal): boolean =>
   signal.reason instanceof VmAgentError && signal.reason.code === "no-longer-wanted";
 
-/** Ends with `signal` where that means that the change is no longer wanted; a loop that stops lets running steps end. */
+/** Aborts with `signal` where the change is no longer desired; when the loop stops, running steps end normally. */
 export function onlyCut(signal: AbortSignal): AbortSignal {
   const cut = new AbortController();
   const check = () => isCut(signal) && cut.abort(signal.reason);

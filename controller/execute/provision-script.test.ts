@@ -83,7 +83,7 @@ it("writes files as they are, with their modes, over what was there; then runs t
 it("below the task user's home folders and files are made as that user, elsewhere as root", (t) => {
   const root = folder(t);
   mkdirSync(join(root, "bin"));
-  // Becomes nobody where it may, so that owners show.
+  // Drops to the unprivileged user where permitted, so that owners are visible.
   const sudo = `#!/bin/sh\n[ "$1 $2" = "-n -u" ] || exit 99\necho "$3" >> ${root}/became\nshift 3\n[ "$(id -u)" = 0 ] || exec "$@"\nexec setpriv --reuid 65534 --clear-groups "$@"\n`;
   writeFileSync(join(root, "bin/sudo"), sudo, { mode: 0o755 });
   const home = join(root, "home/ubuntu");
@@ -129,7 +129,7 @@ it("stops at the first failure, says which it was, and leaves a line for the run
   assert.equal(run(root, { run: ["true"] }).code, 0);
   assert.ok(
     !readdirSync(join(root, "var/lib/vm-agent")).includes("provision-errors"),
-    "what is mended is not told any more",
+    "a fixed problem is no longer reported",
   );
   assert.match(
     run(root, { files: [{ path: "/proc/none/x", content: "" }] }).text,

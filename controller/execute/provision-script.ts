@@ -1,8 +1,11 @@
-/** The provision block as a script that is run again in an instance that is there: the same order as at the first boot. Pure. */
+/** The provision block as a script for a rerun in an existing instance, in the order of the first boot. Pure. */
 import { CLOUD_INIT_ERRORS_PATH, PROVISION_ERRORS_PATH, quote } from "../../provisioning/cloud-init/shell.ts";
 import type { DesiredAgent } from "../core/types.ts";
 
-/** Takes the script by standard input, because files may hold what no list of processes should show; its commands get none. */
+/**
+ * Reads the script from standard input, because files may hold what no list of processes should show; its commands get
+ * no input.
+ */
 export const RERUN_ARGV: readonly string[] = [
   "sudo",
   "-n",
@@ -11,7 +14,7 @@ export const RERUN_ARGV: readonly string[] = [
   'f=$(mktemp) || exit 1; trap \'rm -f "$f"\' EXIT; cat > "$f" && sh "$f" < /dev/null',
 ];
 
-/** Exit codes of our own: somebody else's run is still going on, and this is not the instance that was meant. */
+/** Our own exit codes: another run is in progress, and this is not the intended instance. */
 export const RERUN_BUSY = 75;
 export const RERUN_ELSEWHERE = 76;
 
@@ -19,8 +22,8 @@ export const RERUN_ELSEWHERE = 76;
 const BUSY_SECONDS = 240;
 
 /**
- * Safe to repeat as far as the author's own lines are. Stops at the first failure, says which, and exits with 1. Refuses to
- * run anywhere but in the instance of this name: cloud-init's own record tells.
+ * As safe to repeat as the author's own lines. Stops at the first failure, names it, and exits with 1. Refuses to run
+ * in any other instance: cloud-init's record holds the name.
  */
 export function provisionScript({
   name,
@@ -41,14 +44,14 @@ export function provisionScript({
     ...(packages.length > 0 ? [install(packages)] : []),
     ...files.flatMap((file) => put(file, tasks.user)),
     ...run.map((line, i) => `sh -c ${quote(line)} || fail ${quote(`provision.run[${i}]`)} $?`),
-    // All of it has run now: what cloud-init could not do at the first boot counts no more.
+    // Everything has run now: cloud-init's failure at the first boot no longer counts.
     `[ ! -e ${CLOUD_INIT_ERRORS_PATH} ] || echo '{}' > ${CLOUD_INIT_ERRORS_PATH}`,
     "exit 0",
     "",
   ].join("\n");
 }
 
-/** A run whose connection broke may still be going on; two at once would meet in the middle of each other's work. */
+/** A run whose connection broke may still be going on; two at once would interfere. */
 const LOCK: readonly string[] = [
   "exec 9> /var/lib/vm-agent/provision.lock",
   `! command -v flock > /dev/null || flock -w ${BUSY_SECONDS} 9 || { echo "the run before this one is not over"; exit ${RERUN_BUSY}; }`,
@@ -59,7 +62,7 @@ const FAIL = `fail() {
   exit 1
 }`;
 
-/** Beside the target and then in its place, so that nobody reads half a file. */
+/** Written beside the target and renamed, so that a partial file is never read. */
 const PUT = `put() {
   mkdir -p "$(dirname "$1")" && t=$(mktemp "$1.XXXXXX") || return 1
   base64 -d > "$t" && chmod "$2" "$t" && mv -fT "$t" "$1" && return 0
@@ -67,7 +70,7 @@ const PUT = `put() {
   return 1
 }`;
 
-/** Below a user's home, as that user: folders and file are theirs, and no link of theirs leads root elsewhere. */
+/** Below a user's home, as that user: folders and file are theirs, and none of their links is followed as root. */
 const PUT_AS_USER = `put_as() {
   sudo -n -u "$3" sh -c 'umask 022; mkdir -p "$(dirname "$1")" && t=$(mktemp "$1.XXXXXX") || exit 1
     base64 -d > "$t" && chmod "$2" "$t" && mv -fT "$t" "$1" && exit 0
@@ -93,7 +96,7 @@ function put(file: DesiredAgent["provision"]["files"][number], user: string): re
   ];
 }
 
-/** The last lines of what a failed run printed: enough to see why, little enough to read. */
+/** The last lines of a failed run's output. */
 export function outputTail(text: string, lines = 12, columns = 300): string {
   return text
     .trimEnd()

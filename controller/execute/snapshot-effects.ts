@@ -1,11 +1,11 @@
-/** Taking, removing and going back to snapshots. What is about to be done is noted before it is done. */
+/** Taking, removing and restoring snapshots. The intent is recorded first. */
 import { VmAgentError } from "../base/errors.ts";
 import { isTokenDone, withTokenDone } from "../core/diff/diff-restore.ts";
 import { mountsOf } from "../core/diff/fields.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Claim, ConvergedView, ObservedSnapshot, Step } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
-import { type ClaimDeps, owned, putClaim, reaffirm } from "./claims.ts";
+import { type ClaimDeps, owned, putClaim, assertFence } from "./claims.ts";
 import {
   type MadeRow,
   type ScheduleRow,
@@ -24,7 +24,7 @@ export interface SnapshotEffectDeps extends ClaimDeps {
 const listed = async (deps: SnapshotEffectDeps, name: string): Promise<readonly ObservedSnapshot[]> =>
   (await deps.driver.snapshots()).get(name) ?? [];
 
-/** One that exists already is left as it is: the step was done before, or it is somebody else's, and then it is not noted as ours. */
+/** An existing snapshot is kept: the step was done before, or the snapshot is unowned and is not recorded as ours. */
 export async function takeSnapshot(deps: SnapshotEffectDeps, step: Step): Promise<void> {
   const { store, driver, clock } = deps;
   const { agent, snapshot } = step;
@@ -32,7 +32,7 @@ export async function takeSnapshot(deps: SnapshotEffectDeps, step: Step): Promis
   const { name, comment, of, at, safety } = snapshot;
   const { nonce } = owned(deps, agent);
   if (!(await listed(deps, agent)).some((s) => s.name === name)) {
-    await reaffirm(deps, agent);
+    await assertFence(deps, agent);
     const row: MadeRow = {
       nonce,
       of: safety ? null : (of ?? name),
@@ -50,8 +50,8 @@ export async function takeSnapshot(deps: SnapshotEffectDeps, step: Step): Promis
 }
 
 /**
- * Only one that we noted as ours, of this very instance; and only while what is kept instead of it is there: the list that it
- * was planned on may be minutes old, and a person may have removed newer ones since.
+ * Only an owned snapshot of the same instance, and only while its successors exist: the planning list may be minutes
+ * old, and a person may have removed newer ones since.
  */
 export async function removeSnapshot(deps: SnapshotEffectDeps, step: Step): Promise<void> {
   const { store, driver } = deps;
@@ -66,41 +66,44 @@ export async function removeSnapshot(deps: SnapshotEffectDeps, step: Step): Prom
     await store.kv.remove(SNAPSHOTS_KEY);
     throw gone(agent, missing);
   }
-  await reaffirm(deps, agent);
+  await assertFence(deps, agent);
   await driver.removeSnapshot(agent, snapshot.name);
   await store.kv.remove(key);
   await store.kv.remove(SNAPSHOTS_KEY);
 }
 
 /**
- * The intent is on disk before, and what came back is written down with the token after: a crash in between leaves the
- * instance Stopped with the intent, and only so is it done again.
+ * The intent is on disk before, and the result with the token after: a crash in between leaves the instance Stopped
+ * with the intent, and only then is it repeated.
  */
 export async function restore(deps: SnapshotEffectDeps, step: Step): Promise<void> {
   const { store, driver } = deps;
-  const { agent, restore: wish } = step;
-  if (!wish) throw new Error("a restore step without a snapshot");
+  const { agent, restore: request } = step;
+  if (!request) throw new Error("a restore step without a snapshot");
   const mine = owned(deps, agent);
-  if (isTokenDone(mine, wish.token)) return;
-  if (!(await listed(deps, agent)).some((s) => s.name === wish.snapshot)) {
-    throw gone(agent, wish.snapshot);
+  if (isTokenDone(mine, request.token)) return;
+  if (!(await listed(deps, agent)).some((s) => s.name === request.snapshot)) {
+    throw gone(agent, request.snapshot);
   }
-  await putClaim(deps, agent, { restoring: wish });
-  await driver.restore(agent, wish.snapshot);
+  await putClaim(deps, agent, { restoring: request });
+  await driver.restore(agent, request.snapshot);
   for (const key of [sizeKey(agent), mountsKey(agent), SNAPSHOTS_KEY]) await store.kv.remove(key);
   const converged = mine.converged && (await broughtBack(driver, agent, mine.converged));
-  await putClaim(deps, agent, { restoring: null, ...withTokenDone(mine, wish.token), converged });
+  await putClaim(deps, agent, { restoring: null, ...withTokenDone(mine, request.token), converged });
 }
 
 const gone = (agent: string, snapshot: string): VmAgentError =>
   new VmAgentError({
     code: "world-moved",
     message: `snapshot "${snapshot}" of "${agent}" is not there any more`,
-    next: "nothing to do, it is planned anew",
+    next: "nothing to do, the next turn makes a new plan",
     transient: true,
   });
 
-/** Size and mounts are those of the snapshot now (CONTRACT section 10): what differs from the document is an edit, not drift. */
+/**
+ * Size and mounts are those of the snapshot now (CONTRACT section 10): a difference from the document is an edit, not
+ * drift.
+ */
 async function broughtBack(driver: Driver, name: string, before: ConvergedView): Promise<Claim["converged"]> {
   const { mounts: former, ...rest } = before;
   const size = await driver.size(name).catch(() => null);

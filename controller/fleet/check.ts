@@ -1,4 +1,4 @@
-/** What only all documents together can get wrong: names taken twice, names that lead nowhere, cycles, user data. */
+/** Checks across documents: duplicate names, unknown references, cycles, user data. */
 import { didYouMean, type Problem } from "../../schemas/explain.ts";
 import type { SnapshotDocument } from "../../schemas/types.ts";
 import { goalOf } from "../core/dependencies.ts";
@@ -18,9 +18,9 @@ export interface CheckInput {
   /** In file and document order. */
   readonly documents: readonly EntryDocument[];
   readonly resolution: Resolution;
-  /** False: some file could not be read, so an unknown name may well be in it. */
+  /** False: a file could not be read, so an unknown name may be in it. */
   readonly complete: boolean;
-  /** `file:line:column` of a field, for naming the other place. */
+  /** `file:line:column` of a field, to name the other place. */
   readonly place: (document: EntryDocument, pointer: string) => string;
 }
 
@@ -115,7 +115,7 @@ function checkNames(state: State): void {
   }
 }
 
-/** The document that declares an instance of this name, or the agent that has it as the stem of its replicas. */
+/** The document that declares an instance of this name, or the agent whose replicas have it as their stem. */
 function ownerOf(state: State, name: string): EntryDocument | undefined {
   return state.agents.get(name) ?? state.replicas.get(name);
 }
@@ -128,18 +128,18 @@ function checkReplicas(state: State): void {
   for (const document of state.agents.values()) {
     const agent = document.value as PreparedAgent | null;
     if (agent?.replicas === undefined || agent.replicas === 1) continue;
-    let told = false;
+    let reported = false;
     for (const name of instanceNames(agent.name, agent.replicas)) {
       const namesake = state.agents.get(name);
       const other = state.replicas.get(name) ?? (isReplicated(namesake) ? undefined : namesake);
       if (other === undefined) state.replicas.set(name, document);
-      if (told) continue;
+      if (reported) continue;
       if (other !== undefined) {
-        told = true;
+        reported = true;
         const message = `is ${agent.replicas}, which makes an instance "${name}"; that name is taken at ${state.place(other, "/name")}`;
         report(state, document, "/replicas", { message, found: `${agent.replicas}` });
       } else if (name.length > 63) {
-        told = true;
+        reported = true;
         const message = `is ${agent.replicas}, which makes an instance "${name}"; a name has at most 63 characters`;
         report(state, document, "/replicas", { message, found: `${agent.replicas}` });
       }

@@ -1,6 +1,9 @@
-/** Cycles of a graph, each told once and from its first node in the order given. */
+/** Cycles of a graph, each reported once and from its first node in the given order. */
 
-/** Depth first with an explicit stack: a chain of 10,000 agents must not overflow ours. Linear in nodes and edges. */
+/**
+ * Depth first with an explicit stack: a chain of 10,000 agents must not overflow the call stack. Linear in nodes and
+ * edges.
+ */
 export function findCycles(edges: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const cycles: (readonly string[])[] = [];
   const order = new Map([...edges.keys()].map((name, index) => [name, index] as const));

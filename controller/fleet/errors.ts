@@ -1,10 +1,10 @@
-/** One error of a fleet file: where, what, what is allowed, and the lines around it with every secret masked. */
+/** An error of a fleet file: place, finding, allowed values, and the lines around it with every secret masked. */
 
 export interface Excerpt {
   /** Number of the first line shown, from 1. */
   readonly firstLine: number;
   readonly lines: readonly string[];
-  /** Line (from 1), column (from 1) and length of what is pointed at. */
+  /** Line (from 1), column (from 1) and length of the marked text. */
   readonly caret: { readonly line: number; readonly column: number; readonly length: number };
 }
 
@@ -16,14 +16,14 @@ export interface FleetError {
   readonly column: number;
   /** JSON pointer in the document; empty: the document, or the file. */
   readonly path: string;
-  /** What follows the path in a sentence, without a final period. */
+  /** The part of a sentence after the path, without a final period. */
   readonly message: string;
   readonly found: string | null;
   readonly allowed: string | null;
   readonly suggestion: string | null;
   readonly excerpt: Excerpt | null;
   readonly severity: "error" | "warning";
-  /** `unreadable`: the content is not known at all. */
+  /** `unreadable`: the content is unknown. */
   readonly kind: "invalid" | "unreadable" | "missing";
 }
 
@@ -55,13 +55,13 @@ export function fileError(
   };
 }
 
-/** By file, line, column; the order in which all errors of one load are told. */
+/** By file, line, column: the order in which the errors of one load are reported. */
 export function compareErrors(a: FleetError, b: FleetError): number {
   if (a.file !== b.file) return a.file < b.file ? -1 : 1;
   return a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }
 
-/** What the message says something of: a field, a document, or nothing beside the file's name. */
+/** The subject of the message: a field, a document, or only the file. */
 export function subjectOf(error: FleetError): string {
   return error.path === "" && error.line > 0 ? "the document" : error.path;
 }
@@ -86,7 +86,7 @@ export function excerptOf(text: string, span: Span): Excerpt {
     .slice(first - 1, last)
     .map((line) => line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "�"));
   while (shown.length > span.line - first + 1 && shown.at(-1)?.trim() === "") shown.pop();
-  // A masked line is shorter than the one that the place was measured on.
+  // A masked line is shorter than the one in which the place was measured.
   const width = shown[span.line - first]?.length ?? 0;
   const column = Math.max(1, Math.min(span.column, width));
   const length = Math.max(1, Math.min(span.length, width - column + 1));
@@ -94,8 +94,8 @@ export function excerptOf(text: string, span: Span): Excerpt {
 }
 
 /**
- * Masks what stands below any `secrets:`, by indentation and brackets alone: the text may not be valid YAML, and rather a
- * harmless word is hidden than a secret shown.
+ * Masks everything below any `secrets:`, by indentation and brackets alone: the text may not be valid YAML, and hiding
+ * a harmless word is better than showing a secret.
  */
 export function maskSecrets(lines: readonly string[]): readonly string[] {
   const result: string[] = [];
@@ -133,7 +133,7 @@ function balance(line: string): number {
   return depth;
 }
 
-/** Names stay, so that the place can be recognised; a name alone on its line is followed by its value further down. */
+/** Names stay, so that the place can be recognised; a name alone on its line has its value further down. */
 function maskLine(line: string): string {
   const name = /^(\s*(?:-\s+)?["']?[A-Za-z_][A-Za-z0-9_]*["']?\s*:)(\s*)(.*)$/.exec(line);
   if (name === null) return `${/^\s*/.exec(line)?.[0] ?? ""}${MASK}`;

@@ -1,4 +1,4 @@
-/** Finds the fleet files below a folder: every *.yaml and *.yml, in one order on every machine, whatever else lies there. */
+/** Finds the fleet files below a folder: every *.yaml and *.yml, in the same order on every machine. */
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_FILE_BYTES, mustBePlain, PlainFileError, readPlainFile } from "../base/plain-file.ts";
@@ -19,19 +19,19 @@ export interface Listing {
   readonly errors: readonly FleetError[];
 }
 
-/** Where fleet files are read from: the folder on disk, or a commit. */
+/** A source of fleet files: the folder on disk, or a commit. */
 export interface FleetFiles {
-  /** Never throws: what cannot be read is an error in the listing. */
+  /** Never throws: unreadable files are errors in the listing. */
   list(): Listing;
-  /** Changes when the file changes; null: it cannot be read. */
+  /** Changes when the file changes; null: unreadable. */
   stamp(absolute: string): string | null;
-  /** Throws as `readPlainFile` does. `isListed`: it is of a listing that was made just now. */
+  /** Throws as `readPlainFile` does. `isListed`: from a listing made just now. */
   read(absolute: string, isListed?: boolean): Uint8Array;
   /** Whether that is a file of the host; absent: all are. */
   isOnHost?(absolute: string): boolean;
 }
 
-/** The working tree. `except`: a folder that is left out. */
+/** The working tree. `except`: an excluded folder. */
 export function filesOnDisk(folder: string, except?: string): FleetFiles {
   return {
     list: () => listFleetFiles(folder, except),
@@ -40,10 +40,10 @@ export function filesOnDisk(folder: string, except?: string): FleetFiles {
   };
 }
 
-/** Files deeper than this are not looked for. */
+/** Maximum depth. */
 export const MAX_DEPTH = 32;
 
-/** Hidden files and what editors leave behind: .#x, x~, #x#, .x.swp. */
+/** Hidden files and editors' temporary files: .#x, x~, #x#, .x.swp. */
 export function isIgnoredName(name: string): boolean {
   return (
     name.startsWith(".") ||
@@ -75,7 +75,7 @@ export function stampAt(path: string): string | null {
   }
 }
 
-/** Never throws: what cannot be read is an error in the listing. Symbolic links are followed, each folder once. */
+/** Never throws: unreadable files are errors in the listing. Symbolic links are followed, each folder once. */
 export function listFleetFiles(folder: string, except?: string): Listing {
   const files: FoundFile[] = [];
   const errors: FleetError[] = [];
@@ -92,12 +92,12 @@ export function listFleetFiles(folder: string, except?: string): Listing {
   return bounded({ files, errors });
 }
 
-/** A fleet folder may hold so many files and folders, fleet files, and bytes of these. */
+/** Maximum files and folders, fleet files, and bytes of them in a fleet folder. */
 const MAX_ENTRIES = 200_000;
 const MAX_FILES = 20_000;
 const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 
-/** Of a listing that is too large nothing is read. */
+/** Nothing is read of a listing that is too large. */
 export function bounded({ files, errors }: Listing): Listing {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const excess =
@@ -116,7 +116,7 @@ interface Walk {
   readonly errors: FleetError[];
   readonly visited: Set<string>;
   readonly depth: number;
-  /** The state folder of vm-agent, without links; it is left out, whatever leads there. */
+  /** vm-agent's state folder, with links resolved; excluded under any path. */
   readonly own: string | undefined;
   readonly seen: { entries: number };
 }
@@ -180,7 +180,7 @@ function addFile(folder: string, relative: string, entry: Dirent, state: Walk): 
     }
     state.files.push({ path, absolute, stamp: stampOf(stats), size: stats.size });
   } catch (error) {
-    // Gone since the folder was listed: as if it had never been there. A link that leads nowhere stays an error.
+    // Removed since the folder was listed: treated as absent. A dangling link stays an error.
     if (errnoOf(error) !== "ENOENT" || isLink) state.errors.push(unreadable(path, error));
   }
 }

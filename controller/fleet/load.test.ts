@@ -90,7 +90,7 @@ test("paths start at the document that wrote them, also through a profile", asyn
   assert.deepEqual(a?.provision.cloudInit, { write_files: [{ path: "/x", permissions: 0o644 }] });
 });
 
-test("what cannot become an instance's user data is told by the document that wrote it, with what to do", async () => {
+test("what cannot become user data is reported at its document, with the fix", async () => {
   const folder = folderWith({
     "agents/a.yaml": agent("a", "provision:\n  packages: [git]\n  cloudInit: ../files/a.yaml\n"),
     "agents/b.yaml": `${agent("b", "profile: p\n")}---\n${agent("c", "profile: p\nreplicas: 2\n")}`,
@@ -209,7 +209,7 @@ test("VM_AGENT_ variables are refused in env and secrets; those that steer progr
   );
 });
 
-test("an unknown name is not told while a file that may declare it cannot be read", async () => {
+test("an unknown name is not reported while a file that may declare it cannot be read", async () => {
   const read = await loadFleet(
     folderWith({ "a.yaml": agent("a", "dependsOn: [b]\n"), "b.yaml": "kind: Agent\nname: b\n\tcpu: 2\n" }),
   );
@@ -364,8 +364,8 @@ test("a value under secrets shows in no report, whatever is wrong around it", as
       writeFileSync(join(folder, "a.yaml"), text);
       const read = await loadFleet(folder);
       assert.ok(!read.ok, text);
-      const told = reportErrors(read.errors, { color: false }) + JSON.stringify(read);
-      assert.ok(!told.includes(secret), `${text}\n${told}`);
+      const reported = reportErrors(read.errors, { color: false }) + JSON.stringify(read);
+      assert.ok(!reported.includes(secret), `${text}\n${reported}`);
     }
   }
   assert.deepEqual(maskSecrets(["secrets:", "  A: x", "cpu: 2"]), ["secrets:", "  A: •••", "cpu: 2"]);

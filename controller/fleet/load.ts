@@ -1,4 +1,4 @@
-/** The fleet folder to desired state, with everything that is wrong in it at once; an edit of one file reads one file. */
+/** Loads the fleet folder into desired state, with all errors at once; an edit of one file reads one file. */
 import { hash } from "node:crypto";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
@@ -32,7 +32,7 @@ import {
 } from "./resolve.ts";
 
 export interface LoadOptions {
-  /** The state folder; where it lies below the fleet folder, nothing in it is a fleet file. */
+  /** The state folder; excluded where it lies below the fleet folder. */
   readonly home?: string;
   /** What a fleet that follows a remote may use of this machine; default: nothing. */
   readonly allow?: Allowed;
@@ -40,9 +40,9 @@ export interface LoadOptions {
   readonly restricted?: boolean;
   /** The user's home folder, for ~; default: that of this process. */
   readonly userHome?: string;
-  /** Git revision of what was read; default null. */
+  /** Git revision of the content; default null. */
   readonly revision?: () => Promise<string | null>;
-  /** Where the files are; default: on disk, in the folder. */
+  /** The source of the files; default: the folder on disk. */
   readonly files?: FleetFiles;
 }
 
@@ -51,9 +51,9 @@ export type FleetRead =
       readonly ok: true;
       readonly desired: Desired;
       readonly warnings: readonly FleetError[];
-      /** Fleet files that were read, relative to the folder. */
+      /** The fleet files, relative to the folder. */
       readonly files: readonly string[];
-      /** What the Fleet document says of git; null: it is not understood, or what is not may hold one. */
+      /** The Fleet document's git settings; null: unreadable, or an unreadable file may hold them. */
       readonly git: FleetSettings["git"] | null;
     }
   | {
@@ -67,17 +67,17 @@ export type FleetRead =
       readonly git: FleetSettings["git"] | null;
     };
 
-/** Reads a fleet folder again and again, remembering what did not change. */
+/** Reads a fleet folder repeatedly, with a cache of unchanged files. */
 export interface FleetReader {
-  /** Looks at every file; reads those whose size, time or inode changed. */
+  /** Checks every file; reads those whose size, time or inode changed. */
   read(): Promise<FleetRead>;
-  /** Looks only at these paths (absolute); for watchers. */
+  /** Checks only these absolute paths; for watchers. */
   reread(paths: readonly string[]): Promise<FleetRead>;
-  /** Files outside the fleet files that were read: cloud-init, absolute. */
+  /** Other files that were read: cloud-init, absolute. */
   needs(): readonly string[];
 }
 
-/** One read of a fleet folder. Never rejects for what people can write or do to files. */
+/** One read of a fleet folder. Never rejects because of file contents or states. */
 export function loadFleet(folder: string, options: LoadOptions = {}): Promise<FleetRead> {
   return createFleetReader(folder, options).read();
 }
@@ -111,7 +111,7 @@ export function createFleetReader(folder: string, options: LoadOptions = {}): Fl
   };
 
   const reread = async (paths: readonly string[]) => {
-    // Anything but a plain change of known files is left to the full read, which sees folders and links too.
+    // Anything but a change of known files needs the full read, which sees folders and links too.
     const known = paths.map((path) => relativeTo(context.folder, path));
     const touched = new Set(known.filter((path) => path !== null && entries.has(path)));
     const needy = new Set(paths);
@@ -143,7 +143,10 @@ function relativeTo(folder: string, path: string): string | null {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : null;
 }
 
-/** Files are read synchronously, which for small ones costs a fifth; others get their turn between batches, by number and size. */
+/**
+ * Files are read synchronously, which for small ones costs a fifth; batches by number and size let other work run in
+ * between.
+ */
 const BATCH = 100;
 const BATCH_BYTES = 64 * 1024;
 
@@ -168,7 +171,7 @@ function needsUnchanged(entry: FileEntry, source: FleetFiles): boolean {
 
 interface Assembly {
   readonly memo: ResolveMemo;
-  /** Where files are seen while they are being written. */
+  /** While files are being written. */
   readonly isOnDisk: boolean;
   readonly revision: string | null;
   readonly context: ReadContext;
@@ -179,7 +182,7 @@ function assemble(
   listingErrors: readonly FleetError[],
   assembly: Assembly,
 ): FleetRead {
-  // A cloud-init file may lie among the fleet files; being named as one, it is none of them.
+  // A cloud-init file may lie among the fleet files; a file that is named as one is no fleet file.
   const cloudInit = new Set<string>();
   for (const { needs } of all) for (const { absolute } of needs) cloudInit.add(absolute);
   const entries = cloudInit.size === 0 ? all : all.filter((entry) => !cloudInit.has(entry.file.absolute));
@@ -194,7 +197,7 @@ function assemble(
     complete &&= entry.understood;
   }
   const excess = excessOf(documents);
-  // Not expanded: what is too much is not computed first.
+  // Not expanded: an oversized result is never computed.
   const counted = documentsOf(excess === null ? documents : documents.filter(({ kind }) => kind === "Fleet"));
   const resolution = resolveFleet(counted, sha256, assembly.memo);
   const cross =
@@ -222,7 +225,7 @@ const emptyFolder = ({ folder }: ReadContext): NonNullable<Desired["guard"]> => 
   message: `the fleet folder "${folder}" holds no document`,
 });
 
-/** Who saves in place empties the file first, and may take a while to fill it again. */
+/** An in-place save empties the file first, and may take a while to fill it. */
 function unwritten(entries: readonly FileEntry[], { isOnDisk }: Assembly): Desired["guard"] {
   const blank = isOnDisk
     ? entries.find(({ text, errors }) => errors.length === 0 && /^\s*$/.test(text))
@@ -243,10 +246,10 @@ interface Excess {
 
 /** Snapshots that documents may declare for one agent; Multipass has no limit of its own. */
 const MAX_SNAPSHOTS_OF_AGENT = 100;
-/** Documents that are named in an error; the others are counted. */
+/** Documents listed in an error; the others are counted. */
 const NAMED = 5;
 
-/** More agents than `limits.agents`, or more snapshots for them than anybody can mean. null: neither. */
+/** More agents than `limits.agents`, or an implausible number of snapshots for them. null: neither. */
 function excessOf(documents: readonly EntryDocument[]): Excess | null {
   const fleet = documents.find(({ kind }) => kind === "Fleet");
   const limits = (fleet?.value as FleetDocument | null | undefined)?.limits;
@@ -342,7 +345,7 @@ function guardOf(errors: readonly FleetError[]): NonNullable<Desired["guard"]> {
   return { reason: "invalid", message: `${count} in ${where}; the last good state stays in force` };
 }
 
-/** The documents that count, in the shape that the core resolves. */
+/** The documents that count, in the form that the core resolves. */
 function documentsOf(documents: readonly EntryDocument[]): FleetDocuments {
   const agents: Sourced<PreparedAgent>[] = [];
   const profiles: Sourced<PreparedProfile>[] = [];
@@ -350,7 +353,7 @@ function documentsOf(documents: readonly EntryDocument[]): FleetDocuments {
   let fleet: Sourced<FleetDocument> | null = null;
   for (const document of documents) {
     if (document.value === null) continue;
-    // An EntryDocument with a value is a Sourced of its kind; the kind was what its schema was chosen by.
+    // An EntryDocument with a value is a Sourced of its kind; its schema was chosen by the kind.
     if (document.kind === "Agent") agents.push(document as Sourced<PreparedAgent>);
     else if (document.kind === "Profile") profiles.push(document as Sourced<PreparedProfile>);
     else if (document.kind === "Snapshot") snapshots.push(document as Sourced<SnapshotDocument>);

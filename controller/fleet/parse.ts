@@ -1,4 +1,4 @@
-/** Text of a fleet file to plain values: YAML 1.2, strict, bounded, several documents, positions only where they are asked for. */
+/** Parses a fleet file into plain values: YAML 1.2, strict, bounded, several documents; positions on request. */
 import {
   type Document,
   isAlias,
@@ -17,13 +17,13 @@ import {
 import { MAX_FILE_BYTES } from "../base/plain-file.ts";
 import type { Span } from "./errors.ts";
 
-/** Aliases of one document may expand to this many times what they stand for. */
+/** Maximum expansion of a document by aliases, as a factor. */
 const MAX_ALIASES = 100;
-/** Values may nest this deep. */
+/** Maximum depth of values. */
 const MAX_NESTING = 100;
-/** Later errors of one file are mostly echoes of the first. */
+/** Later errors of one file mostly follow from the first. */
 const MAX_SYNTAX_ERRORS = 10;
-/** A file may have so many documents, and so many tokens of YAML: the parser needs about 15 microseconds for each. */
+/** Maximum documents and YAML tokens of a file: the parser needs about 15 microseconds per token. */
 const MAX_DOCUMENTS = 5000;
 const MAX_TOKENS = 100_000;
 
@@ -49,7 +49,7 @@ export interface ParsedFile {
 const OPTIONS = {
   version: "1.2",
   strict: true,
-  // Looked for by `repeatedKeys`: the parser compares each key with all others, 30 s for 20,000 of them.
+  // Detected by `repeatedKeys`: the parser compares each key with all others, 30 s for 20,000 of them.
   uniqueKeys: false,
   stringKeys: true,
   prettyErrors: false,
@@ -58,7 +58,7 @@ const OPTIONS = {
 const CLOUD_INIT_OPTIONS = { ...OPTIONS, version: "1.1", stringKeys: false } as const;
 const START: Span = { line: 1, column: 1, length: 1 };
 
-/** UTF-8 without a byte order mark, or words that say why it is not. */
+/** UTF-8 without a byte order mark, or the reason why it is not. */
 export function decodeText(bytes: Uint8Array): { readonly text: string } | { readonly problem: string } {
   if (bytes.length > MAX_FILE_BYTES) return { problem: `is larger than ${MAX_FILE_BYTES / 1024} KiB` };
   try {
@@ -70,8 +70,8 @@ export function decodeText(bytes: Uint8Array): { readonly text: string } | { rea
 }
 
 /**
- * Never throws. Empty documents are left out. cloud-init is read in its own dialect: it is YAML 1.1 there, where 0644 is
- * octal and `yes` is true.
+ * Never throws. Empty documents are left out. cloud-init is read in its own dialect: it is YAML 1.1 there, where 0644
+ * is octal and `yes` is true.
  */
 export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "fleet"): ParsedFile {
   const documents: ParsedDocument[] = [];
@@ -116,7 +116,7 @@ export function parseFleetText(text: string, dialect: "fleet" | "cloud-init" = "
   return { documents, problems: [...perLine.values()].reverse().slice(0, MAX_SYNTAX_ERRORS) };
 }
 
-/** null: the parser may have it. What is long or deep is read by the lexer first, which stops at the limit. */
+/** null: small enough for the parser. Long or deep text goes through the lexer first, which stops at the limit. */
 function excessOf(text: string): SyntaxProblem | null {
   const problem = (message: string, suggestion: string | null): SyntaxProblem => ({
     message,
@@ -126,7 +126,7 @@ function excessOf(text: string): SyntaxProblem | null {
   const documents = text.includes("\n---") ? (text.match(/^---(?=\s|$)/gm)?.length ?? 0) : 1;
   if (documents > MAX_DOCUMENTS)
     return problem(`has more than ${MAX_DOCUMENTS} documents`, "split it into several files");
-  // A character is two tokens at most, so what is shorter need not be counted.
+  // A character is at most two tokens, so shorter text need not be counted.
   const isShort = text.length * 2 <= MAX_TOKENS || (text.match(/[[{,:\n&*]/g)?.length ?? 0) * 4 <= MAX_TOKENS;
   if (isShort && hasFewBrackets(text) && !/^ {100}|(?:[-?:][ \t]+){50}/m.test(text)) return null;
   let tokens = 0;
@@ -136,7 +136,7 @@ function excessOf(text: string): SyntaxProblem | null {
     tokens += 1;
     if (token === "[" || token === "{") depth += 1;
     else if (token === "]" || token === "}") depth -= 1;
-    // One inside of the other on a line of its own: `- - - x`.
+    // Nesting on one line: `- - - x`.
     if (token === "-" || token === "?") markers += 1;
     else if (token === "\n") markers = 0;
     if (depth > MAX_NESTING || markers > MAX_NESTING) return problem(tooDeep(null), null);
@@ -161,14 +161,14 @@ interface PositionedError {
   readonly pos: readonly [number, number];
 }
 
-/** The first key of each mapping that is there twice. */
+/** The first duplicate key of each mapping. */
 function repeatedKeys(document: Document): readonly PositionedError[] {
   const found: PositionedError[] = [];
   collectRepeatedKeys(document.contents, found);
   return found;
 }
 
-/** A walk of our own: the one of `yaml` takes four times as long. The depth is bounded, see `excessOf`. */
+/** Our own walk: that of `yaml` takes four times as long. The depth is bounded, see `excessOf`. */
 function collectRepeatedKeys(node: unknown, found: PositionedError[]): void {
   if (isSeq(node)) for (const item of node.items) collectRepeatedKeys(item, found);
   if (!isMap(node)) return;
@@ -250,7 +250,7 @@ function syntaxProblem(text: string, error: PositionedError, at: Positions): Syn
       };
     default: {
       if (/call stack/.test(error.message)) return { message: tooDeep(null), suggestion: null, span };
-      // Some messages of the parser end with a piece of the source, and that may be a secret.
+      // Some messages of the parser end with source text, which may be a secret.
       const words = error.message
         .replace(/ in YAML stream.*/s, "")
         .replace(/: .*$/s, "")
@@ -267,7 +267,7 @@ function syntaxProblem(text: string, error: PositionedError, at: Positions): Syn
 
 type Positions = (offset: number) => { readonly line: number; readonly column: number };
 
-/** Lines are counted once, whatever number of places is asked for. */
+/** Lines are counted once for any number of positions. */
 function createPositions(text: string): Positions {
   let starts: number[] | null = null;
   return (offset) => {
@@ -288,11 +288,11 @@ function createPositions(text: string): Positions {
 
 export interface Located {
   readonly span: Span;
-  /** The scalar as it was written, for values that lost something on the way, such as 24.10. */
+  /** The source text of the scalar, for values that parsing changes, such as 24.10. */
   readonly written: string | null;
 }
 
-/** Finds pointers in a file; parses again, so it is for the case of an error. */
+/** Finds pointers in a file; parses again, so only for errors. */
 export function createLocator(
   text: string,
 ): (index: number, pointer: string, at: "key" | "value" | "parent") => Located {
@@ -330,7 +330,7 @@ interface Found {
   readonly written: string | null;
 }
 
-/** The node at the end of the path, or the nearest one above it that exists. */
+/** The node at the path, or its nearest existing parent. */
 function findNode(document: Document, tokens: readonly string[], key: boolean): Found | null {
   let node: unknown = document.contents;
   let found = rangeOf(node);

@@ -1,4 +1,4 @@
-/** Errors of fleet files as text for people: place, code frame, caret, what was probably meant. */
+/** Errors of fleet files as text for people: place, code frame, caret, suggestion. */
 import { styleText } from "node:util";
 import { characters, textWidth } from "../views/text-width.ts";
 import { type Excerpt, type FleetError, subjectOf } from "./errors.ts";
@@ -7,7 +7,7 @@ export interface ReportOptions {
   readonly color: boolean;
   /** Columns of the terminal; default 100. */
   readonly width?: number;
-  /** What stands before each file's name, such as `fleet`; default nothing. */
+  /** Prefix of each file's name, such as `fleet`; default none. */
   readonly folder?: string;
 }
 
@@ -55,7 +55,7 @@ function reportOne(error: FleetError, paint: Paint, width: number, folder: strin
   return lines.join("\n");
 }
 
-/** Words in lines of at most `width`, the first one `used` shorter; continued lines are indented by two. */
+/** Words in lines of at most `width`, the first one shorter by `used`; further lines are indented by two. */
 function wrap(
   words: readonly string[],
   width: number,
@@ -81,7 +81,7 @@ function frame(excerpt: Excerpt, suggestion: string | null, paint: Paint, width:
   const digits = String(firstLine + excerpt.lines.length - 1).length;
   const room = Math.max(20, width - digits - 7);
   const target = excerpt.lines[caret.line - firstLine] ?? "";
-  // A long line is shown from where the caret is in view.
+  // A long line is scrolled so that the caret is visible.
   const before = textWidth(expand(target.slice(0, caret.column - 1)));
   const shift = before + 8 > room ? before - Math.floor(room / 3) : 0;
   const result: string[] = [];
@@ -108,7 +108,7 @@ function expand(text: string): string {
   return text.replaceAll("\t", "    ");
 }
 
-/** The columns from `start`, at most `room` of them, with … where something is left out. */
+/** The columns from `start`, at most `room` of them, with … for omitted parts. */
 function cut(text: string, start: number, room: number): string {
   let column = 0;
   let result = "";

@@ -1,4 +1,4 @@
-/** Reads one fleet file: text, documents, each checked by its schema, with absolute paths and its cloud-init file in it. */
+/** Reads one fleet file: text, documents, each validated by its schema, with absolute paths and its cloud-init file. */
 import { type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import {
@@ -32,7 +32,7 @@ export interface EntryDocument {
   readonly kind: DocumentKind;
   /** Absent in a Fleet and where it is not text. */
   readonly name: string | undefined;
-  /** null: it has errors; of such a document only kind and name are used. */
+  /** null: it has errors; only kind and name of such a document are used. */
   readonly value: FleetValue | null;
   readonly source: SourceRef;
 }
@@ -42,9 +42,9 @@ export interface FileEntry {
   readonly text: string;
   readonly documents: readonly EntryDocument[];
   readonly errors: readonly FleetError[];
-  /** False: what the file declares is not known, so a name that nobody declares may be in it. */
+  /** False: the declarations of the file are unknown, so it may declare a missing name. */
   readonly understood: boolean;
-  /** Other files that were read for it, with their stamps. */
+  /** Other files that it depends on, with their stamps. */
   readonly needs: readonly { readonly absolute: string; readonly stamp: string | null }[];
 }
 
@@ -57,7 +57,10 @@ export interface ReadContext {
   readonly trust: Trust;
 }
 
-/** Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. `isListed`: as for `FleetFiles.read`. */
+/**
+ * Never throws. null: the file is gone, or it is a cloud-init file and no fleet file. `isListed`: as for
+ * `FleetFiles.read`.
+ */
 export function readFleetFile(file: FoundFile, context: ReadContext, isListed = false): FileEntry | null {
   const failed = (error: FleetError): FileEntry => ({
     file,
@@ -109,7 +112,7 @@ function readDocument(document: ParsedDocument, state: Reading): EntryDocument |
     }
   }
   if (typeof raw !== "object" || raw === null || typeof raw.kind !== "string") return null;
-  // Also a document with errors says which file is no fleet file.
+  // An invalid document may also name a file that is no fleet file.
   const named = (raw as { readonly provision?: { readonly cloudInit?: unknown } | null }).provision
     ?.cloudInit;
   if (problems.length > 0 && typeof named === "string") {
@@ -128,7 +131,7 @@ function readDocument(document: ParsedDocument, state: Reading): EntryDocument |
   };
 }
 
-/** Paths become absolute here, before profiles are merged: each starts at the folder of the document that wrote it. */
+/** Paths become absolute here, before profiles are merged: each is relative to the folder of its own document. */
 function prepare(document: ParsedDocument, state: Reading): FleetValue {
   const value = document.value as AgentDocument | ProfileDocument | SnapshotDocument | FleetDocument;
   if (value.kind === "Snapshot") return value;
@@ -138,7 +141,7 @@ function prepare(document: ParsedDocument, state: Reading): FleetValue {
   const refused = refusalsOf(value, { trust, absolute, isOnHost });
   for (const { pointer, message, next } of refused)
     reportProblem({ ...NOTHING_MORE, pointer, message, suggestion: next }, document, state);
-  // What may not be used is not looked at either.
+  // Forbidden paths are not accessed at all.
   if (refused.length > 0 || value.kind === "Fleet") return value as FleetValue;
   const { mounts, secrets, provision, ...rest } = value;
   const check = (pointer: string, path: string, maxBytes = MAX_FILE_BYTES) =>
@@ -178,7 +181,7 @@ interface NamedFile {
   readonly must: (stats: Stats) => void;
 }
 
-/** What is not there yet may come. What is there and of the wrong kind is looked at again with each read. */
+/** A missing file may appear later. A path of the wrong kind is checked again with each read. */
 function checkNamed({ pointer, path, must }: NamedFile, document: ParsedDocument, state: Reading): void {
   try {
     must(statSync(path));
@@ -255,7 +258,7 @@ function readCloudInit(
   return undefined;
 }
 
-/** Without the lines around it: what stands in a cloud-init file may be a password. */
+/** Without surrounding lines: a cloud-init file may hold a password. */
 function authorError(
   file: string,
   locate: ReturnType<typeof createLocator>,
@@ -266,7 +269,7 @@ function authorError(
   return { ...fileError(file, message, "invalid", next), line, column, path: pointer };
 }
 
-/** Why a file cannot be read, and what to do. */
+/** Why a file cannot be read, and the next step. */
 function unreadWords(error: unknown, shown: string): readonly [why: string, next: string | null] {
   if (error instanceof PlainFileError) return [`${shown} ${error.message}`, "name a cloud-init file"];
   const code = errnoOf(error);
@@ -279,7 +282,7 @@ function unreadWords(error: unknown, shown: string): readonly [why: string, next
   return [`${shown} cannot be read (${code})`, null];
 }
 
-/** Relative to the fleet folder where it lies in it, else absolute. */
+/** Relative to the fleet folder where it lies below, else absolute. */
 function shownPath(absolute: string, folder: string): string {
   const path = relative(folder, absolute);
   return path.startsWith("..") || isAbsolute(path) ? absolute : path.split(sep).join("/");
@@ -312,7 +315,7 @@ export function problemError(
   severity: FleetError["severity"] = "error",
 ): FleetError {
   const { span, written } = locate(index, problem.pointer, problem.at);
-  // 24.10 is the number 24.1: only the text says what its author meant.
+  // 24.10 is the number 24.1: only the source text shows the intended version.
   const asWritten = (words: string | null) =>
     words === null || written === null || problem.found === null
       ? words

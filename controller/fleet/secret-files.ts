@@ -1,13 +1,15 @@
-/** Tells when one of the files that secrets come from was written, replaced, made or taken away. */
+/** Watches the files of secrets: calls back when one is changed, replaced, created or removed. */
 import { type FileWatch, type WatchLimit, watchFiles } from "./watch-files.ts";
 
 export interface SecretFiles {
-  /** These from now on, and no others. */
+  /** Replaces the set of watched files. */
   follow(paths: readonly string[]): void;
   close(): Promise<void>;
 }
 
-/** A file is written in several pieces, and replaced in several steps. Milliseconds of quiet before it is told. */
+/**
+ * A file is written in several pieces and replaced in several steps. Milliseconds of quiet before a change is reported.
+ */
 const QUIET_MS = 200;
 
 export function watchSecretFiles(

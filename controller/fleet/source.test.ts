@@ -139,8 +139,8 @@ test("a file that is emptied, as by who saves in place, takes nothing away until
     w.write("a.yaml", agent("a"));
     await w.until((s) => namesOf(s)?.join() === "a,b" && s.desired?.guard === undefined);
   }
-  // Nothing but a comment is what somebody wrote.
-  w.write("a.yaml", "# nobody for now\n");
+  // A file that holds only a comment is a valid, empty file.
+  w.write("a.yaml", "# empty for now\n");
   await w.until((s) => namesOf(s)?.join() === "b" && s.desired?.guard === undefined);
   w.write("a.yaml", "");
   await w.until((s) => s.desired?.guard !== undefined);
@@ -210,7 +210,7 @@ test("a folder that is made only later", async () => {
   }
 });
 
-test("nothing changed: nobody is told", async () => {
+test("no change, no notification", async () => {
   const { source, reads } = await watched({ "a.yaml": agent("a") });
   try {
     await source.refresh();

@@ -1,4 +1,4 @@
-/** The fleet folder, watched: what it says now, or the last good version of it while it is broken. */
+/** The watched fleet folder: its current content, or its last valid version while it is invalid. */
 import { basename, resolve } from "node:path";
 import type { Bus } from "../base/events.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -13,7 +13,7 @@ import { createFleetReader, type FleetRead, type LoadOptions } from "./load.ts";
 
 export { type FleetRead, type LoadOptions, loadFleet } from "./load.ts";
 
-/** Where the last good fleet outlives this process. What is saved is plain JSON and holds no secrets. */
+/** Persists the last valid fleet. Plain JSON without secrets. */
 export interface LastGoodPort {
   load(): unknown;
   save(value: unknown): Promise<void>;
@@ -21,27 +21,27 @@ export interface LastGoodPort {
 
 export interface FleetSourceOptions extends LoadOptions {
   readonly folder: string;
-  /** Look at the repository that the folder is in, and follow it where the fleet says so. */
+  /** Use the folder's repository, and follow it where the fleet says so. */
   readonly git?: boolean;
   readonly bus?: Bus;
   readonly clock?: Clock;
   readonly lastGood?: LastGoodPort;
   /** Quiet time after the last event before the folder is read; default 100 ms. */
   readonly debounceMs?: number;
-  /** A full look without any event, for file systems that lose some; default 30 s, 0: never. */
+  /** Interval of full reads without an event, for file systems that lose some; default 30 s, 0: never. */
   readonly resyncMs?: number;
-  /** Called after everything that changes `current()`. */
+  /** Called after every change of `current()`. */
   readonly onChange?: (state: FleetState) => void;
   /** The limit of file watches is reached: edits are found by polling from now on. */
   readonly polling?: (code: WatchLimit) => void;
 }
 
 export interface FleetState {
-  /** null: there never was a good one. */
+  /** null: there was never a valid one. */
   readonly desired: Desired | null;
   readonly errors: readonly FleetError[];
   readonly warnings: readonly FleetError[];
-  /** True: `desired` is the last good one, not what the folder says; its guard says why. */
+  /** True: `desired` is the last valid one, not the folder's content; its guard has the reason. */
   readonly stale: boolean;
   /** null or absent: the folder is in no repository. */
   readonly git?: GitState | null;
@@ -49,13 +49,13 @@ export interface FleetState {
 
 export interface FleetSource {
   current(): FleetState;
-  /** Reads everything now, after a fetch where something is fetched. */
+  /** Reads everything now, after a fetch where a remote is followed. */
   refresh(): Promise<FleetState>;
   close(): Promise<void>;
 }
 
 const SAVE_DELAY_MS = 500;
-/** A storm of events delays a read by at most this many quiet times. */
+/** Continuous events delay a read by at most this many quiet times. */
 const MAX_WAITS = 10;
 
 /** Resolves after the first read, with the watch in place. */
@@ -114,13 +114,13 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
   const saveNow = async () => {
     const value = unsaved;
     unsaved = null;
-    // Not being saved costs only that a restart into a broken folder knows an older fleet.
+    // Without it, a restart with an invalid folder knows only an older fleet.
     if (value !== null) await lastGood?.save({ format: 1, desired: value }).catch(() => {});
   };
 
   const readNow = async (paths: readonly string[] | null) => {
     const first = paths === null ? await reader.read() : await reader.reread(paths);
-    // An editor that writes in place shows an empty file for a moment: that an agent is gone must be seen twice.
+    // An editor that writes in place shows an empty file for a moment: an agent must be missing twice.
     if (first.ok && good !== null && losesAgents(good, first.desired) && !abort.signal.aborted) {
       await clock.sleep(debounceMs, abort.signal).catch(() => {});
       put(await reader.read());
@@ -130,7 +130,7 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
   const enqueue = (paths: readonly string[] | null) => {
     working = working
       .then(() => (abort.signal.aborted ? undefined : readNow(paths)))
-      // A read that fails as a whole proves nothing, and keeps no later read from being made.
+      // A failed read proves nothing, and does not prevent later reads.
       .catch((error: unknown) => put(failedRead(error)));
     return working;
   };
@@ -139,7 +139,7 @@ export async function createFleetSource(options: FleetSourceOptions): Promise<Fl
   const debounce = createDebounce(debounceMs, (paths) => void enqueue(paths));
   await enqueue(null);
   const watcher = await startWatch(folder, () => reader.needs(), debounce.add, polling);
-  // What changed between the first read and the watch.
+  // Changes between the first read and the watch.
   await enqueue(null);
   const resync = resyncMs === 0 ? null : setInterval(() => void enqueue(null), resyncMs);
   resync?.unref();
@@ -171,7 +171,7 @@ function failedRead(error: unknown): FleetRead {
   return { ok: false, errors: [found], warnings: [], files: [], guard, git: null };
 }
 
-/** The same, with the revision that is broken and the one that stays. */
+/** The same, with the invalid revision and the one that stays in force. */
 function guardAt(
   guard: NonNullable<Desired["guard"]>,
   git: GitState | null,
@@ -209,7 +209,7 @@ function loadLastGood(port: LastGoodPort | undefined): Desired | null {
 }
 
 interface Debounce {
-  /** null: something that only a full read can tell. */
+  /** null: needs a full read. */
   readonly add: (path: string | null) => void;
   readonly close: () => void;
 }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { NOW, claimAsWritten, instanceOf, observedOf, policyOf, runtimeOf } from "../core/testing/build.ts";
+import { NOW, claimAsDeclared, instanceOf, observedOf, policyOf, runtimeOf } from "../core/testing/build.ts";
 import { makePlan } from "../core/plan.ts";
 import type { Desired } from "../core/types.ts";
 import { loadFleet } from "./load.ts";
@@ -82,7 +82,7 @@ for (const [what, before, now] of SPELLINGS)
     const state = agent.state === "stopped" ? "Stopped" : "Running";
     const observed = observedOf(
       [instanceOf("a", state, { size: agent.size, mounts: agent.mounts })],
-      [claimAsWritten(agent, { image: null, provisionHash: agent.provision.hash })],
+      [claimAsDeclared(agent, { image: null, provisionHash: agent.provision.hash })],
       [runtimeOf("a", { configHash: agent.configHash })],
     );
     const plan = makePlan(await fleetOf(now), observed, policyOf({ actor: "apply" }), NOW);

@@ -103,7 +103,7 @@ test("a fleet of the working tree may name everything else of its operator's mac
   assert.deepEqual(linesOf(await loadFleet(fleet, options)), []);
 });
 
-/** A fleet that follows `origin/main`, where somebody else pushes. */
+/** A fleet that follows `origin/main`, to which others push. */
 async function followed(t: TestContext, document: string, env: Readonly<Record<string, string>> = {}) {
   const w = repositoryOf(t);
   await w.init();
@@ -253,8 +253,8 @@ for (const { what, document, place: at, setting, allows = [], not = [] } of REMO
 test("a followed remote: what is its own, and public hosts, need nothing; a link out of the repository leads nowhere", async (t) => {
   const own = await followed(t, "provision: {cloudInit: ../init/inside.cfg}\nenv: {A: b}");
   assert.deepEqual(linesOf(own.read), []);
-  const told = await followed(t, notify("https://hooks.example/x"));
-  assert.deepEqual(linesOf(told.read), []);
+  const reported = await followed(t, notify("https://hooks.example/x"));
+  assert.deepEqual(linesOf(reported.read), []);
 });
 
 test("the words for people name each setting, or that nothing is allowed", () => {

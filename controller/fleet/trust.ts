@@ -1,6 +1,7 @@
 /**
- * What fleet files may name of the host. vm-agent's own state and variables: never. A fleet that follows a remote is written
- * by whoever may push there, so it gets nothing else of the host but what the operator allowed outside of the repository.
+ * What fleet files may use of the host. vm-agent's own state and variables: never. A fleet that follows a remote is
+ * written by everyone who may push there, so it may use nothing else of the host but what the operator allowed outside
+ * of the repository.
  */
 import { realpathSync } from "node:fs";
 import { isIP } from "node:net";
@@ -11,7 +12,7 @@ import { hostOf, isAllowedHost, isPrivate } from "../base/private-address.ts";
 import type { SecretRef } from "../core/types.ts";
 
 export interface Trust {
-  /** vm-agent's state folder; absent: not known, and then not protected. */
+  /** vm-agent's state folder; absent: unknown, and then not protected. */
   readonly home?: string;
   readonly allow: Allowed;
   /** The documents come from a followed remote. */
@@ -21,7 +22,7 @@ export interface Trust {
 export interface Refusal {
   /** JSON pointer in the document. */
   readonly pointer: string;
-  /** What follows the pointer in a sentence. */
+  /** The part of a sentence after the pointer. */
   readonly message: string;
   readonly next: string;
 }
@@ -30,7 +31,7 @@ type Why = Omit<Refusal, "pointer">;
 
 export interface TrustInput {
   readonly trust: Trust;
-  /** The path that a document means, absolute. */
+  /** The absolute path that a document names. */
   readonly absolute: (path: string) => string;
   /** Whether a file is read from the host; one of a followed commit is not. */
   readonly isOnHost: (absolute: string) => boolean;
@@ -67,7 +68,7 @@ export function refusalsOf(
   return found;
 }
 
-/** Also asked when the secret is read: what a path leads to may have changed since. */
+/** Checked again when the secret is read: the target of a path may have changed. */
 export function refusedSecret(ref: SecretRef, trust: Trust): Why | null {
   if ("fromFile" in ref) return refusedPath(ref.fromFile, trust, "file");
   const { fromEnv } = ref;
@@ -81,13 +82,13 @@ function refusedImage(image: string | undefined, trust: Trust): Why | null {
   if (image?.startsWith("file://")) return refusedPath(image.slice("file://".length), trust, "file");
   if (!trust.restricted || !/^https?:/.test(image ?? "")) return null;
   const host = hostOf(image ?? "");
-  // Multipass connects by itself, so the address that a name leads to cannot be checked.
+  // Multipass connects by itself, so the address of a name cannot be checked.
   return isAllowedHost(host, trust.allow.hosts)
     ? null
     : notAllowed(`is on ${host}`, "VM_AGENT_ALLOW_HOSTS", host);
 }
 
-/** A name is judged by the address that is connected to (notify-send); an address is judged here as well. */
+/** A name is checked by the address that is connected to (notify/send.ts); an address is checked here as well. */
 export function refusedUrl(host: string, { restricted, allow }: Trust): Why | null {
   if (!restricted || isAllowedHost(host, allow.hosts)) return null;
   const isOwn = isIP(host) === 0 ? /(?:^|\.)localhost$/.test(host) : isPrivate(host);
@@ -121,7 +122,7 @@ const notAllowed = (message: string, setting: string, value: string): Why => ({
 export const isBelow = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 
-/** Without symbolic links, in the spelling of the disk; of what does not exist, as far as it does. */
+/** Without symbolic links, in the spelling of the disk; for a missing path, as far as it exists. */
 export function realOf(path: string): string {
   try {
     return realpathSync.native(path);
@@ -131,7 +132,7 @@ export function realOf(path: string): string {
   }
 }
 
-/** For a person who wonders what is allowed. */
+/** A summary of the allowed resources, for people. */
 export function allowedWords({ paths, env, hosts }: Allowed): string {
   const part = (setting: string, values: readonly string[]) =>
     values.length === 0 ? [] : [`${setting}=${values.join(setting.endsWith("PATHS") ? ":" : ",")}`];

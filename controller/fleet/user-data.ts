@@ -1,4 +1,4 @@
-/** What of a fleet could not become an instance's user data, at the document that wrote it: found here rather than at a launch. */
+/** Validates the user data of every agent at its document, so that errors show before a launch. */
 import type { Problem } from "../../schemas/explain.ts";
 import { type UserDataProblem, userDataProblems } from "../../provisioning/cloud-init/render.ts";
 import type { PreparedAgent, PreparedProfile } from "../core/desired.ts";
@@ -12,16 +12,16 @@ export interface UserDataInput {
   readonly profileOf: (agent: PreparedAgent) => EntryDocument | undefined;
 }
 
-/** What did not change is not looked at again; it resolves to the same object. */
+/** Unchanged agents are skipped; they resolve to the same object. */
 const known = new WeakMap<Provision, readonly UserDataProblem[]>();
 
-/** A problem of a profile is told once, however many agents have it. */
+/** A problem of a profile is reported once, however many agents use it. */
 export function* userDataErrors({
   agents,
   agentOf,
   profileOf,
 }: UserDataInput): Generator<{ readonly document: EntryDocument; readonly problem: Problem }> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const agent of agents) {
     const { provision, tasks } = agent;
     const problems = known.get(provision) ?? userDataProblems({ provision, tasks });
@@ -34,8 +34,8 @@ export function* userDataErrors({
       const document = writes(own, field) || profile === undefined ? own : profile;
       const pointer = `/provision${field}`;
       const key = `${document.file}\n${document.index}\n${pointer}\n${message}`;
-      if (told.has(key)) continue;
-      told.add(key);
+      if (reported.has(key)) continue;
+      reported.add(key);
       const problem = {
         pointer,
         message,
@@ -49,7 +49,7 @@ export function* userDataErrors({
   }
 }
 
-/** Lists and files are taken whole, from the document itself or from its profile. */
+/** Lists and files are taken whole, from the document or from its profile. */
 function writes({ value }: EntryDocument, field: string): boolean {
   const { provision } = value as PreparedAgent | PreparedProfile;
   const [, key] = field.split("/");

@@ -1,5 +1,5 @@
 /**
- * Watches files by the kernel's notifications, and by polling where their limit is reached: Linux answers EMFILE beyond
+ * Watches files by kernel notifications, and by polling where their limit is reached: Linux answers EMFILE beyond
  * `fs.inotify.max_user_instances` and ENOSPC beyond `fs.inotify.max_user_watches` (inotify(7)).
  */
 import type { ChokidarOptions, FSWatcher } from "chokidar";
@@ -19,12 +19,12 @@ export interface WatchHandlers {
 
 export type WatchLimit = "EMFILE" | "ENOSPC";
 
-/** Between two looks at polled files, in milliseconds. */
+/** Interval of polling, in milliseconds. */
 const POLL_MS = 1000;
 
 export const isWatchLimit = (code: unknown): code is WatchLimit => code === "EMFILE" || code === "ENOSPC";
 
-/** Resolves once the watch is in place. chokidar is loaded here: commands that read the fleet once do not pay for it. */
+/** Resolves once the watch is in place. chokidar is loaded here: commands that read the fleet once do not need it. */
 export async function watchFiles(
   paths: readonly string[],
   options: Pick<ChokidarOptions, "depth" | "ignored">,

@@ -19,7 +19,7 @@ export const agentHandlers: MakeHandlers = ({ hub, agentUrl, streams }) => {
       const body = await readObject(ctx.req, hub.limits.maxBodyBytes);
       const id = word(body.agentId) || word(body.id);
       const { agent, token } = await hub.register(id, isRecord(body.metadata) ? body.metadata : {});
-      // The seed's form; its token is never written to a log, and this answer is not to be cached.
+      // The first-generation form; its token is never logged, and this answer must not be cached.
       const wsUrl = `${agentUrl()}/agent/${encodeURIComponent(id)}/${token}`;
       ctx.set("cache-control", "no-store");
       ctx.body = { agent, token, wsUrl };
@@ -33,7 +33,7 @@ export const agentHandlers: MakeHandlers = ({ hub, agentUrl, streams }) => {
 
     rotateOperatorToken: async (ctx) => {
       await hub.rotateOperatorToken();
-      // Who reads along with the old token does so no longer.
+      // A holder of the old token loses access.
       streams.closeAll();
       ctx.body = { rotated: true };
     },
@@ -84,7 +84,7 @@ export const agentHandlers: MakeHandlers = ({ hub, agentUrl, streams }) => {
   };
 };
 
-/** As lists side by side: half the bytes of a list of points. */
+/** As parallel lists: half the bytes of a list of points. */
 function columns({ id, healthHistory }: Agent, count: number) {
   const points = healthHistory.latest(count);
   if (points.length === 0) return [];
@@ -94,7 +94,7 @@ function columns({ id, healthHistory }: Agent, count: number) {
 
 const STATUSES: ReadonlySet<string> = new Set(["online", "suspect", "offline"]);
 
-/** `online` includes suspect, as the agent object says it. */
+/** `online` includes suspect, as in the agent object. */
 function statusIs(agent: Agent, wanted: string): boolean {
   if (wanted === "suspect") return agent.status === "suspect";
   return (agent.isOnline ? "online" : "offline") === wanted;

@@ -74,7 +74,7 @@ describe("the rest of the API", () => {
     const resumed = before.at(-1)?.id ?? "";
     const [reset] = await api.readStream("/events", resumed, (all) => all.length >= 1);
     assert.deepEqual([reset?.event, reset?.id], ["reset", resumed]);
-    assert.match(String(reset?.data.reason), /read the state anew/);
+    assert.match(String(reset?.data.reason), /read the state again/);
     assert.equal((await api.call("GET", `/events/recent?cursor=${resumed}`)).body.complete, false);
     await api.call("POST", "/agents/a/task", exec());
     const [, first] = await api.readStream("/events", resumed, (all) => all.length >= 2);
@@ -107,7 +107,7 @@ describe("the rest of the API", () => {
     assert.deepEqual((await api.call("GET", "/fleet")).body, EMPTY_FLEET);
     assert.deepEqual((await api.call("GET", "/plan")).body, null);
     assert.equal((await api.call("POST", "/reconcile", { names: ["a"] })).status, 202);
-    assert.deepEqual(api.nudged.at(-1), ["a"]);
+    assert.deepEqual(api.requeued.at(-1), ["a"]);
     assert.equal((await api.call("POST", "/apply", {})).body.code, "controller-absent");
     assert.equal((await api.call("GET", "/ready")).status, 200);
     assert.equal((await api.call("GET", "/audit/verify")).body.intact, true);

@@ -1,4 +1,4 @@
-/** The HTTP API as a koa application; it listens nowhere, so that tests and servers use it alike. */
+/** The HTTP API as a koa application; it does not listen, so that tests and servers use it alike. */
 import { Router } from "@koa/router";
 import Koa from "koa";
 import type { Hub } from "../hub/hub.ts";
@@ -21,13 +21,13 @@ export interface AppDeps {
   readonly hub: Hub;
   /** Absent: /fleet, /plan, /reconcile and /apply answer 503. */
   readonly controller?: ControllerPort;
-  /** Origins of pages that may call, e.g. `http://127.0.0.1:9092`. No CORS headers are sent either way. */
+  /** Origins of pages that may call, e.g. `http://127.0.0.1:9092`. No CORS headers are sent. */
   readonly origins?: () => readonly string[];
   /** `ws://host:port` in the answer to a registration; default: the hub's first address. */
   readonly agentUrl?: () => string;
-  /** Run before the guard, so without a token: the dashboard's own files, which hold nothing secret. */
+  /** Runs before the guard, so without a token: the dashboard's own files, which hold no secret. */
   readonly before?: readonly Koa.Middleware[];
-  /** Shared by applications of one process, so that the limit counts for all of them. */
+  /** Shared by the applications of one process, so that the limit counts for all of them. */
   readonly streams?: Streams;
 }
 
@@ -83,7 +83,7 @@ export function createApp(deps: AppDeps): Koa {
   };
 
   const app = new Koa();
-  // What a client breaks off or garbles is its own affair; koa would print a stack for each.
+  // Aborted and malformed requests are the client's errors; koa would print a stack for each.
   app.on("error", (error: NodeJS.ErrnoException) => {
     if (!/^(HPE_|ECONNRESET$|EPIPE$|ERR_HTTP_REQUEST_TIMEOUT$)/.test(error.code ?? "")) app.onerror(error);
   });
@@ -129,7 +129,7 @@ function answerProblem(ctx: Koa.Context, error: unknown): void {
   ctx.status = problem.status;
   if (problem.status === 401) ctx.set("www-authenticate", 'Bearer realm="vm-agent"');
   if (error instanceof LockedOut) ctx.set("retry-after", String(error.retryAfter));
-  // A body that was not read would be taken for the next request.
+  // An unread body would be parsed as the next request.
   if (!ctx.req.complete) ctx.set("connection", "close");
   ctx.body = problem;
   ctx.type = "application/problem+json";

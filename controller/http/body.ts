@@ -1,4 +1,4 @@
-/** Reads a JSON body, bounded in size; how long it may take is bounded by the server's request timeout. */
+/** Reads a JSON body, bounded in size; its duration is bounded by the server's request timeout. */
 import type { IncomingMessage } from "node:http";
 import { BODY_JSON, countJson } from "../base/bounded-json.ts";
 import { refusal } from "./problem.ts";
@@ -44,7 +44,7 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
       size += part.length;
       if (size <= maxBytes) parts.push(part);
       else {
-        // What still comes is read and thrown away, so that the answer arrives.
+        // The rest is read and discarded, so that the answer arrives.
         parts.length = 0;
         reject(tooLarge(maxBytes));
       }
@@ -54,7 +54,7 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
     });
     request.on("error", reject);
     request.on("close", () => {
-      // Making an error costs 5 µs (its stack): not for the requests that did arrive.
+      // Creating an error costs 5 µs (its stack): not for complete requests.
       if (!request.complete)
         reject(refusal("body-too-slow", "the body did not arrive whole", "send it again"));
     });

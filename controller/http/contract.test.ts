@@ -167,10 +167,10 @@ test("agents: registered, listed in pages and by filters, removed", async () => 
     assert.equal(await code(call("GET", `/agents?${query}`)), "query-invalid", query);
   await call("GET", "/agents/one/status");
   assert.deepEqual((await call("GET", "/agents/health")).body.agents, []);
-  assert.equal(await code(call("GET", "/agents/health?agent=nobody")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/health?agent=no-such")), "agent-unknown");
   assert.equal(await code(call("GET", "/agents/health?points=121")), "query-invalid");
-  assert.equal(await code(call("GET", "/agents/nobody/status")), "agent-unknown");
-  assert.equal(await code(call("GET", "/agents/nobody")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/no-such/status")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/no-such")), "agent-unknown");
   assert.deepEqual(
     (await call("GET", "/agents/two")).body.agent,
     (await call("GET", "/agents/two/status")).body.agent,
@@ -182,7 +182,7 @@ test("agents: registered, listed in pages and by filters, removed", async () => 
   assert.equal(await code(call("POST", "/agents/register", { agentId: "-x" })), "agent-name-invalid");
   assert.equal(await code(call("POST", "/agents/register", { agentId: "hub" })), "agent-name-reserved");
   assert.equal(await code(call("DELETE", "/agents/declared")), "agent-declared");
-  assert.equal(await code(call("DELETE", "/agents/nobody")), "agent-unknown");
+  assert.equal(await code(call("DELETE", "/agents/no-such")), "agent-unknown");
   for (const id of ["one", "two", "three"]) await call("DELETE", `/agents/${id}`);
 });
 
@@ -218,8 +218,8 @@ test("tasks: given, refused for every reason, listed in pages, followed, cancell
     assert.equal(await code(call("POST", "/agents/a/task", body, headers)), expected);
     assert.equal(await code(call("POST", "/tasks", to(body), headers)), expected);
   }
-  assert.equal(await code(call("POST", "/agents/nobody/task", exec)), "agent-unknown");
-  assert.equal(await code(call("POST", "/tasks", { agents: ["nobody"], ...exec })), "agent-unknown");
+  assert.equal(await code(call("POST", "/agents/no-such/task", exec)), "agent-unknown");
+  assert.equal(await code(call("POST", "/tasks", { agents: ["no-such"], ...exec })), "agent-unknown");
   assert.equal(await code(call("POST", "/tasks", { capability: "fly", ...exec })), "no-agent-fits");
   const key = { "idempotency-key": "one" };
   await call("POST", "/agents/a/task", exec, key);
@@ -272,10 +272,10 @@ test("messages, dead letters and statistics", async () => {
   assert.equal((await call("POST", "/agents/a/messages", { payload: { n: 1 } })).body.status, "sent");
   assert.equal((await call("POST", "/agents/away/messages", { type: "log" })).body.status, "queued");
   assert.equal(await code(call("POST", "/agents/a/messages", { type: "task" })), "message-invalid");
-  assert.equal(await code(call("POST", "/agents/nobody/messages", {})), "agent-unknown");
+  assert.equal(await code(call("POST", "/agents/no-such/messages", {})), "agent-unknown");
   hub.hub.agent("a").ready?.send("log", {});
   await hub.hub.messages.send(
-    { id: "m", from: "a", to: "nobody", type: "log", timestamp: 1, payload: {} },
+    { id: "m", from: "a", to: "no-such", type: "log", timestamp: 1, payload: {} },
     { type: "agent", id: "a" },
   );
   const { body } = await call("GET", "/admin/dlq");
@@ -283,10 +283,10 @@ test("messages, dead letters and statistics", async () => {
   const [{ id = "" } = {}] = body.messages as { id: string }[];
   assert.equal(await code(call("POST", "/admin/dlq/none/requeue")), "letter-unknown");
   assert.equal(await code(call("POST", `/admin/dlq/${id}/requeue`)), "still-undeliverable");
-  await hub.hub.enrol("nobody", "n");
-  assert.deepEqual((await call("POST", `/admin/dlq/${id}/requeue`)).body.queued, ["nobody"]);
-  await hub.hub.revoke("nobody");
-  const letter = { to: "nobody", reason: "r", json: "{}", at: 1 };
+  await hub.hub.enrol("no-such", "n");
+  assert.deepEqual((await call("POST", `/admin/dlq/${id}/requeue`)).body.queued, ["no-such"]);
+  await hub.hub.revoke("no-such");
+  const letter = { to: "no-such", reason: "r", json: "{}", at: 1 };
   for (const end of ["01", "02"]) await store.deadLetters.put({ ...letter, id: `ffff0000-${end}` });
   assert.equal(await code(call("POST", "/admin/dlq/ffff0000/requeue")), "id-ambiguous");
   const dead = (await call("GET", "/admin/dlq")).body.count;
@@ -296,8 +296,8 @@ test("messages, dead letters and statistics", async () => {
 
 test("logs: pages and a stream of a runtime that has one", async () => {
   assert.equal(await code(call("GET", "/agents/a/logs")), "log-not-supported");
-  assert.equal(await code(call("GET", "/agents/nobody/logs")), "agent-unknown");
-  assert.equal(await code(call("GET", "/agents/nobody/logs/follow")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/no-such/logs")), "agent-unknown");
+  assert.equal(await code(call("GET", "/agents/no-such/logs/follow")), "agent-unknown");
   assert.equal(await code(call("GET", "/agents/away/logs")), "agent-offline");
   for (const path of ["logs?lines=0", "logs?after=x", "logs/follow?lines=501"])
     assert.equal(await code(call("GET", `/agents/a/${path}`)), "query-invalid", path);
@@ -368,7 +368,7 @@ test("the hub itself: health, readiness, metrics, audit and its description", as
   assert.deepEqual([entry?.action.startsWith("runtime."), entry?.subject], [true, "a"]);
   const rest = await call("GET", `/audit?cursor=${String(body.next)}`);
   assert.ok((rest.body.entries as { seq: number }[]).every(({ seq }) => seq > (entry?.seq ?? 0)));
-  assert.equal(((await call("GET", "/audit?actor=nobody")).body.entries as unknown[]).length, 0);
+  assert.equal(((await call("GET", "/audit?actor=no-such")).body.entries as unknown[]).length, 0);
   for (const query of ["limit=0", "cursor=-1", "cursor=x"])
     assert.equal(await code(call("GET", `/audit?${query}`)), "query-invalid", query);
   const newest = await call("GET", "/audit?order=newest&kind=runtime&agent=a&limit=2");
@@ -381,7 +381,7 @@ test("the hub itself: health, readiness, metrics, audit and its description", as
 });
 
 test("tokens: a join token for who has an instance, and a new operator token that counts at once", async () => {
-  assert.equal(await code(call("POST", "/agents/nobody/join-token")), "agent-not-enrolled");
+  assert.equal(await code(call("POST", "/agents/no-such/join-token")), "agent-not-enrolled");
   const joining = await call("POST", "/agents/a/join-token");
   assert.equal(hub.hub.auth.admit("a", String(joining.body.token)).ok, true);
   assert.equal((await call("POST", "/operator-token")).status, 200);
@@ -395,7 +395,7 @@ test("tokens: a join token for who has an instance, and a new operator token tha
 test("faults of disk and database are problems as described", async () => {
   const { put } = store.kv;
   for (const fault of FAULT_CODES) {
-    // The connection is gone before it could be told.
+    // The connection closed before the answer.
     if (fault === "body-too-slow") continue;
     const error = new VmAgentError({ code: fault, message: "m", next: "n" });
     Object.assign(store.kv, { put: () => Promise.reject(error) });

@@ -1,20 +1,20 @@
-/** What the resources need; each of them gives the handlers of its operations. */
+/** Dependencies of the resources; each of them provides the handlers of its operations. */
 import type { Context } from "koa";
 import type { Hub } from "../hub/hub.ts";
 import type { Streams } from "./sse.ts";
 
-/** What the loop offers to HTTP; `cli/up-run.ts` wires it. */
+/** The loop's port for HTTP; `cli/system` implements it. */
 export interface ControllerPort {
-  /** Desired, observed, conditions of every agent. */
+  /** Desired and observed state and conditions of every agent. */
   fleet(): unknown;
   plan(): Promise<unknown>;
-  /** What no look at the instances shows: what is held beside it, what is known of names, and what is in flight. */
+  /** Beyond the refresh: holds, diagnoses, and changes in flight. */
   known?(): Readonly<Record<string, unknown>>;
-  /** Empty: all. Resolves when the fleet files as they are now have been read. */
+  /** Empty: all. Resolves when the current fleet files have been read. */
   reconcile(names: readonly string[]): Promise<void>;
-  /** Applies what the loop would hold, because a person saw it and said yes. */
+  /** Applies held changes, because a person approved them. */
   apply?(request: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** Claims a foreign instance that a document names, because a person asked for it. */
+  /** Claims an unowned instance that a document names, on a person's request. */
   import?(name: string): Promise<unknown>;
 }
 
@@ -22,7 +22,7 @@ export interface RouteDeps {
   readonly hub: Hub;
   readonly controller: ControllerPort | null;
   readonly streams: Streams;
-  /** The agent port as first-generation clients are told to reach it. */
+  /** The agent port, as shown to first-generation clients. */
   readonly agentUrl: () => string;
 }
 

@@ -1,4 +1,4 @@
-/** /events: everything that happens, live; a reader who lost the connection goes on by Last-Event-ID, or is told what is lost. */
+/** /events: the live event stream. A client that lost its connection resumes by Last-Event-ID, or receives `reset`. */
 import type { Context } from "koa";
 import type { FeedItem } from "../hub/observability/live-feed.ts";
 import type { MakeHandlers } from "./deps.ts";
@@ -12,12 +12,12 @@ export const eventHandlers: MakeHandlers = ({ hub, streams }) => ({
     const last = lastEventId(ctx);
     const { items, complete, position } = hub.feed.since(last);
     const stream = streams.open(ctx);
-    // Without it a reader whose connection breaks before the first event would not know what it missed.
+    // Without it a client whose connection breaks before the first event would not know what it missed.
     if (last === null) stream.send({ id: position, event: "open", data: { at: hub.clock.now() } });
-    // Its id is where the remembered ones begin: a reader that is cut off here comes back to the same place.
+    // Its id is where the buffer begins: a client that is cut off here resumes at the same place.
     else if (!complete) {
       const data = {
-        reason: "some events between are gone: read the state anew",
+        reason: "some events between are lost: read the state again",
         remembered: items.length,
         at: hub.clock.now(),
       };

@@ -79,7 +79,7 @@ describe("the seed's clients", () => {
     assert.deepEqual([health.body.status, health.body.agents], ["healthy", { total: 0, online: 0 }]);
     const client = await connected(api.world.hub, "a");
     client.send("task", { type: "exec", command: "rm -rf /" }, "b");
-    client.send("log", { text: "hello" }, "nobody");
+    client.send("log", { text: "hello" }, "no-such");
     assert.equal((await client.next("error")).payload.code, "type-not-routable");
     assert.equal((await client.next("error")).payload.code, "unknown-recipient");
     assert.equal((await api.call("GET", "/admin/dlq")).body.count, 2);

@@ -1,4 +1,4 @@
-/** guard.ts over real HTTP: who is let in, and that no token is told on. */
+/** guard.ts over real HTTP: authentication, and that no token leaks. */
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { request as httpRequest } from "node:http";

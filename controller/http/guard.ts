@@ -1,4 +1,7 @@
-/** The checks of every request, in order: Host, Origin, operator token. Only wrong tokens are throttled; /health needs none. */
+/**
+ * The checks of every request, in order: Host, Origin, operator token. Only wrong tokens are rate limited; /health
+ * needs no token.
+ */
 import type { IncomingMessage } from "node:http";
 import { VmAgentError } from "../base/errors.ts";
 import { address } from "../hub/runtimes/agent-socket.ts";
@@ -8,13 +11,13 @@ import { refusal } from "./problem.ts";
 
 export interface GuardDeps {
   readonly operator: OperatorAuth;
-  /** Names (addresses need no entry) under which this server may be called. */
+  /** Names under which this server may be called; addresses need no entry. */
   readonly hostNames: readonly string[];
   /** Origins of pages that may call, e.g. the dashboard's. */
   readonly origins: () => readonly string[];
 }
 
-/** A wrong token from an address that is locked out; `retryAfter`: seconds until it no longer is. */
+/** A wrong token from a locked-out address; `retryAfter`: seconds until the lockout ends. */
 export class LockedOut extends VmAgentError {
   readonly retryAfter: number;
 
@@ -28,7 +31,7 @@ export class LockedOut extends VmAgentError {
   }
 }
 
-/** False: the path needs no token. Throws what the request is refused with. */
+/** False: the path needs no token. Throws the refusal. */
 export function guard(request: IncomingMessage, path: string, deps: GuardDeps): boolean {
   const { headers } = request;
   if (!hostAllowed(headers.host, deps.hostNames)) {

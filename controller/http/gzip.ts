@@ -1,18 +1,18 @@
-/** Answers that are long and of text, made small for who takes them so: 500 agents are 590 kB of JSON, or 16 kB. */
+/** Compresses long text answers for clients that accept it: 500 agents are 590 kB of JSON, or 16 kB. */
 import { promisify } from "node:util";
 import { type BrotliOptions, gzip as gzipWith, type ZlibOptions } from "node:zlib";
 import type { Context } from "koa";
 
 const gzip = promisify<string | Buffer, ZlibOptions & BrotliOptions, Buffer>(gzipWith);
 
-/** Below it one packet is one packet. */
+/** Smaller answers fit into one packet anyway. */
 const WORTH_IT = 16_384;
 /** The first level has most of the gain; threads of the pool do the work. */
 const LEVEL = 1;
 
 const takesGzip = (ctx: Context): boolean => ctx.acceptsEncodings("gzip", "identity") === "gzip";
 
-/** For what is made anew for each request. */
+/** For bodies that differ in each response. */
 export async function smallerAnswer(ctx: Context): Promise<void> {
   const { body } = ctx;
   if (ctx.respond === false || ctx.method !== "GET" || typeof body !== "object" || body === null) return;
@@ -28,8 +28,8 @@ export async function smallerAnswer(ctx: Context): Promise<void> {
   ctx.set("content-type", type);
 }
 
-/** For what stays the same: made small once for each content. */
-export function keptSmall(): (ctx: Context, contents: Buffer, tag: string) => Promise<void> {
+/** For static bodies: compressed once for each content. */
+export function cachedGzip(): (ctx: Context, contents: Buffer, tag: string) => Promise<void> {
   const kept = new Map<string, Promise<Buffer>>();
   return async (ctx, contents, tag) => {
     ctx.vary("accept-encoding");
@@ -44,7 +44,7 @@ export function keptSmall(): (ctx: Context, contents: Buffer, tag: string) => Pr
       ctx.body = contents;
       return;
     }
-    // A file that was built anew makes the former ones useless.
+    // A rebuilt file replaces its cached versions.
     if (!kept.has(tag) && kept.size > 8) kept.clear();
     const making = kept.get(tag) ?? gzip(contents, { level: 9 });
     kept.set(tag, making);

@@ -33,7 +33,7 @@ export const logHandlers: MakeHandlers = ({ hub, streams }) => ({
   },
 });
 
-/** `<log>:<number>`, as the stream's event ids are. */
+/** `<log>:<number>`, like the stream's event ids. */
 function position(id: string | null): Position | null {
   const match = /^([\w-]{1,64}):(\d{1,15})$/.exec(id ?? "");
   return match ? { id: match[1] ?? "", seq: Number(match[2]) } : null;

@@ -1,4 +1,4 @@
-/** /agents/:id/messages and the first generation's /admin: messages, the undeliverable ones, statistics. */
+/** /agents/:id/messages and the first generation's /admin: messages, dead letters, statistics. */
 import { fullId, hasPart } from "../hub/ids.ts";
 import { parseStored } from "../base/bounded-json.ts";
 import { isRecord, type Payload, word } from "../hub/runtimes/frames.ts";
@@ -8,7 +8,7 @@ import { readObject } from "./body.ts";
 import type { MakeHandlers } from "./deps.ts";
 import { refusal } from "./problem.ts";
 
-/** What only the protocol itself sends. */
+/** Types reserved for the protocol. */
 const RESERVED = new Set(["task", "cancel", "config", "hello", "ack"]);
 
 export const messageHandlers: MakeHandlers = ({ hub }) => ({

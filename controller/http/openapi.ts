@@ -1,4 +1,4 @@
-/** /openapi.json: the API described from its table of operations, the table of codes and the schemas. */
+/** /openapi.json: generated from the table of operations, the table of codes and the schemas. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../base/paths.ts";
@@ -19,7 +19,7 @@ export const openApiHandlers: MakeHandlers = () => {
   };
 };
 
-/** OpenAPI 3.1, whose schemas are JSON Schema 2020-12: ours go in as they are. */
+/** OpenAPI 3.1, whose schemas are JSON Schema 2020-12: ours are used unchanged. */
 export function describe(): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const operation of OPERATIONS) {
@@ -88,7 +88,7 @@ function describeAnswer({ schema, content, nullable }: Operation["answer"]): Jso
   };
 }
 
-/** One response for each status, which names its codes. */
+/** One response for each status, which lists its codes. */
 function problems(codes: readonly KnownCode[]): Json {
   const byStatus = Map.groupBy(codes, (code) => PROBLEM_CODES[code].status);
   return Object.fromEntries(
@@ -110,7 +110,7 @@ function readVersion(): string {
   return version;
 }
 
-/** Every schema under its name, those of the API each by itself; references between files become references between components. */
+/** Every schema under its name; references between files become references between components. */
 function readSchemas(): Json {
   const folder = join(packageRoot(), "schemas");
   const schemas: Record<string, unknown> = {};

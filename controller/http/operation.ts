@@ -1,4 +1,4 @@
-/** One row of the API's table, and the parts that several rows share. */
+/** One row of the API's table, and parts that several rows share. */
 import type { KnownCode } from "./problem-codes.ts";
 
 export interface Operation {
@@ -11,15 +11,15 @@ export interface Operation {
   readonly headers?: readonly Parameter[];
   /** Schema of the body. */
   readonly body?: string;
-  /** The answer's status and its schema, or another kind of content. */
+  /** The answer's status and its schema, or another content type. */
   readonly answer: {
     readonly status: 200 | 202;
     readonly schema?: string;
-    /** With a schema: another form of the same answer. */
+    /** With a schema: an alternative content type. */
     readonly content?: "text/event-stream" | "text/plain";
     readonly nullable?: true;
   };
-  /** Codes of this operation's own; guard and faults come beside them. */
+  /** Codes of this operation; those of guard and faults are added. */
   readonly codes: readonly KnownCode[];
 }
 

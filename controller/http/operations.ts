@@ -1,4 +1,7 @@
-/** The API as a table: one row an operation, from which /openapi.json is made and against which the tests hold every answer. */
+/**
+ * The API as a table, one row per operation: routes and /openapi.json are made from it, and tests validate every answer
+ * against it.
+ */
 import {
   word,
   limit,
@@ -21,7 +24,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary:
       "Everything that happens, live. The first event is `open`, whose id is where the stream stands. A reader that comes back " +
       "by Last-Event-ID gets what it missed; where that is not known any more (the hub was restarted, or it is too long ago) an " +
-      "event `reset` says so, what is still remembered follows, and the reader reads the state anew",
+      "event `reset` says so, the remembered ones follow, and the client reads the state again",
     query: EVENT_FILTERS,
     headers: [RESUME],
     answer: EVENTS,

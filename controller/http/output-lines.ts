@@ -1,4 +1,4 @@
-/** A range of lines of a task's output: pure. */
+/** A range of lines of a task's output. Pure. */
 import { after, BEGIN, type Gap, gapBefore, type Place } from "../hub/tasks/output-places.ts";
 import { isFinal } from "../hub/tasks/states.ts";
 import type { OutputChunk, TaskState } from "../store/store.ts";
@@ -11,18 +11,18 @@ export type OutputLine =
 export interface OutputRange {
   readonly state: TaskState;
   readonly lines: readonly OutputLine[];
-  /** `from` of the range after this one; null: there is none, and none will come. */
+  /** `from` of the next range; null: there will be none. */
   readonly next: number | null;
 }
 
 export interface RangeRequest {
   readonly from: number;
-  /** Lines, and the gaps between them besides. */
+  /** Lines and gaps. */
   readonly limit: number;
   readonly state: TaskState;
 }
 
-/** While the task runs a line that has not ended yet is left for later. */
+/** While the task runs an unfinished line is left for later. */
 export function outputLines(
   chunks: readonly OutputChunk[],
   { from, limit, state }: RangeRequest,
@@ -50,7 +50,7 @@ export function outputLines(
     const gap = gapBefore(chunk, place);
     if (gap !== null) {
       flush();
-      // Seen with the line before it, or with the first after it.
+      // Shown with the line before it, or with the first after it.
       if (next === null && count < limit && chunk.line + 1 >= from) found.push({ gap });
     }
     if (chunk.offset >= 0) place = { ...place, line: chunk.line };

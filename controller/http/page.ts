@@ -1,4 +1,4 @@
-/** Pages: a bounded number of things, and where the next page begins, in the body and as a Link header (RFC 8288). */
+/** Pagination: bounded pages, and the next page in the body and as a Link header (RFC 8288). */
 import type { Context } from "koa";
 import { refusal } from "./problem.ts";
 import { text, whole } from "./query.ts";
@@ -20,7 +20,7 @@ export function readPage(ctx: Context, fallback = 100): Page {
   };
 }
 
-/** `found` may hold one thing more than the page: then there is a next one, after the last that is shown. */
+/** `found` may hold one item more than the page: then there is a next one, after the last that is shown. */
 export function pageOf<T>(
   ctx: Context,
   found: readonly T[],

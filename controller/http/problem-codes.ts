@@ -1,4 +1,4 @@
-/** Every code that a problem document can carry: its HTTP status, and when it comes. The document lists them from here. */
+/** Every code of a problem document: HTTP status and meaning. */
 
 export interface ProblemCode {
   readonly status: number;
@@ -60,7 +60,7 @@ export const PROBLEM_CODES = {
 
 export type KnownCode = keyof typeof PROBLEM_CODES;
 
-/** Every request climbs this ladder before it reaches its operation. */
+/** The checks that every request passes before its operation. */
 export const GUARD_CODES = [
   "host-not-allowed",
   "origin-not-allowed",
@@ -68,7 +68,7 @@ export const GUARD_CODES = [
   "locked-out",
 ] as const satisfies readonly KnownCode[];
 
-/** What any operation may answer when disk, database or vm-agent itself fails. */
+/** Answers of any operation when disk, database or vm-agent itself fails. */
 export const FAULT_CODES = [
   "body-too-slow",
   "database-busy",

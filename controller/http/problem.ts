@@ -1,11 +1,11 @@
-/** Errors as RFC 9457 problem documents, with the code and the next step that every face shows. */
+/** Errors as RFC 9457 problem documents, with the code and the next step that every view shows. */
 import { toVmAgentError, VmAgentError } from "../base/errors.ts";
 import { PROBLEM_CODES, type ProblemCode } from "./problem-codes.ts";
 
 const CODES: Readonly<Record<string, ProblemCode | undefined>> = PROBLEM_CODES;
 
 export interface Problem {
-  /** Relative to the API's root; the code is what programs should read. */
+  /** Relative to the API's root; programs should read the code. */
   readonly type: string;
   readonly title: string;
   readonly status: number;

@@ -1,4 +1,4 @@
-/** Reads query parameters: bounded numbers, repeated words. */
+/** Query parameters: bounded numbers, repeated words. */
 import type { Context } from "koa";
 import { refusal } from "./problem.ts";
 
@@ -26,7 +26,7 @@ export function whole(ctx: Context, name: string, fallback: number, min: number,
   );
 }
 
-/** Whether a name is one of those asked for: `task.changed` itself, or `task.*` for all that begin so. */
+/** Whether a name matches the filter: `task.changed` itself, or `task.*` as a prefix. */
 export function named(name: string, asked: string): boolean {
   return asked.endsWith("*") ? name.startsWith(asked.slice(0, -1)) : name === asked;
 }

@@ -1,4 +1,4 @@
-/** An HTTP server for a koa application: bounded in time, with the runtimes' WebSocket upgrade on the same port. */
+/** An HTTP server for a koa application: with deadlines, and the runtimes' WebSocket upgrade on the same port. */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,7 @@ export interface HttpServerDeps {
 export interface HttpServer {
   /** The port that is bound. */
   readonly port: number;
-  /** Ends live streams, waits for requests until the deadline, then cuts. */
+  /** Ends live streams, waits for requests until the deadline, then cuts them. */
   stop(deadline?: number): Promise<void>;
 }
 
@@ -55,7 +55,8 @@ export async function listenHttp({ app, hub, bind, port }: HttpServerDeps): Prom
     async stop(deadline = 2000) {
       server.close();
       server.closeIdleConnections();
-      // Live streams never end by themselves. Upgraded connections are the hub's, which ends them with its own code.
+      // Live streams never end by themselves. Upgraded connections belong to the hub, which ends them with its own
+      // code.
       for (const response of answering) if (response.headersSent) response.end();
       if (answering.size > 0) {
         await new Promise<void>((resolve) => {

@@ -1,10 +1,10 @@
-/** Server-sent events: numbered so that a reader resumes, bounded so that a slow one cannot fill the memory. */
+/** Server-sent events: numbered for resuming, and bounded so that a slow reader cannot fill the memory. */
 import type { ServerResponse } from "node:http";
 import type { Context } from "koa";
 import type { Limits } from "../hub/limits.ts";
 import { refusal } from "./problem.ts";
 
-/** A replay writes on when less than this is unsent. */
+/** A replay continues when less than this is unsent. */
 const REPLAY_BYTES = 65_536;
 
 export interface ServerEvent {
@@ -14,15 +14,15 @@ export interface ServerEvent {
 }
 
 export interface EventStream {
-  /** False: the stream is over (the reader left, or was too slow and will resume by its last id). */
+  /** False: the stream is over (the reader closed, or was too slow and will resume by its last id). */
   send(event: ServerEvent): boolean;
-  /** What is kept anyway, as fast as the reader takes it; what is sent meanwhile comes after it. */
+  /** Buffered events, as fast as the reader takes them; events sent meanwhile come after them. */
   replay(events: Iterable<ServerEvent>): void;
   end(): void;
   onClose(listener: () => void): void;
 }
 
-/** All open streams of a server, for their number and for its end. */
+/** All open streams of a server: their number, and their end at shutdown. */
 export class Streams {
   readonly #open = new Set<ServerResponse>();
   readonly #limits: Limits;
@@ -53,7 +53,7 @@ export class Streams {
       clearInterval(stalled);
       this.#open.delete(res);
     });
-    /** First what is replayed, then what came meanwhile. */
+    /** First the replay, then events that came meanwhile. */
     const waiting: Iterator<ServerEvent>[] = [];
     let heldBytes = 0;
     let ending = false;
@@ -95,7 +95,7 @@ export class Streams {
     };
   }
 
-  /** Ends all; readers come back by their last id. */
+  /** Ends all; readers resume by their last id. */
   closeAll(): void {
     for (const res of this.#open) res.end();
   }
@@ -104,7 +104,7 @@ export class Streams {
 const text = ({ id, event, data }: ServerEvent): string =>
   `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
-/** A reader that takes nothing of what lies ready for it is not waited for. */
+/** A reader that reads nothing is not waited for. */
 function cutWhenStalled(res: ServerResponse, limit: number): NodeJS.Timeout {
   let taken = -1;
   return setInterval(() => {
@@ -115,7 +115,7 @@ function cutWhenStalled(res: ServerResponse, limit: number): NodeJS.Timeout {
   }, limit);
 }
 
-/** `Last-Event-ID`, or the query of the same meaning for programs that cannot set headers. */
+/** `Last-Event-ID`, or the query parameter for programs that cannot set headers. */
 export function lastEventId(ctx: Context): string | null {
   const header = ctx.get("last-event-id");
   const query = ctx.query.lastEventId;

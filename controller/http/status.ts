@@ -1,4 +1,4 @@
-/** /health, /ready, /metrics, /audit: how the hub itself is. */
+/** /health, /ready, /metrics, /audit: the state of the hub. */
 import { hasPart, isIdPart } from "../hub/ids.ts";
 import type { AuditStore } from "../store/store.ts";
 import type { MakeHandlers } from "./deps.ts";
@@ -19,7 +19,7 @@ export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
   },
 
   getReady: async (ctx) => {
-    // A write that reaches the disk is the proof: a full or read-only disk makes the hub not ready.
+    // Proven by a write: a full or read-only disk makes the hub not ready.
     await hub.store.kv.put("ready", hub.clock.now());
     ctx.body = { ready: true };
   },
@@ -40,7 +40,7 @@ export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
     const after = Number(cursor ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) throw badCursor(cursor ?? "");
     const [actor, action, subject] = [text(ctx, "actor"), text(ctx, "action"), text(ctx, "subject")];
-    // As dashboards show the id of a task: its end.
+    // The end of a task's id, as dashboards show it.
     const isPart = subject !== undefined && subject.length >= 8 && isIdPart(subject);
     const fits = (entry: Entry) =>
       (actor === undefined || entry.actor === actor) &&
@@ -48,7 +48,7 @@ export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
       (subject === undefined || entry.subject === subject || (isPart && hasPart(entry.subject, subject)));
     const { found, readTo } = scan(hub.store.audit, after, limit + 1, fits);
     const page = pageOf(ctx, found, limit, (last) => String(last.seq));
-    // The scan may have stopped at its bound: the next page goes on there.
+    // The scan may have stopped at its limit: the next page continues there.
     const next = page.next ?? (readTo === null ? null : String(readTo));
     ctx.body = { entries: page.items, next };
   },
@@ -71,10 +71,10 @@ export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
 
 type Entry = ReturnType<AuditStore["list"]>[number];
 
-/** Entries that are read for one page; behind them the page ends, with or without a match. */
+/** Entries that are read for one page, with or without a match. */
 const SCAN = 20_000;
 
-/** `readTo`: the number where the scan stopped although entries may follow; null: it saw all, or found enough. */
+/** `readTo`: where the scan stopped although entries may follow; null: it read all, or found enough. */
 function scan(audit: AuditStore, after: number, wanted: number, fits: (entry: Entry) => boolean) {
   const found: Entry[] = [];
   let last = after;

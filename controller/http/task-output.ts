@@ -1,6 +1,6 @@
 /**
- * /tasks/:id/output: what a task prints. As server-sent events, as it prints it, which resume by the event's id and end with
- * the task; with `from` or `limit` as a range of lines. What was discarded is a gap in both.
+ * /tasks/:id/output: a task's output. As server-sent events, live, which resume by event id and end with the task; with
+ * `from` or `limit` as a range of lines. Discarded output is a gap in both.
  */
 import type { Context } from "koa";
 import {
@@ -26,9 +26,9 @@ import { lastEventId, type ServerEvent } from "./sse.ts";
 
 /** Lines of one answer. */
 const LINES = { fallback: 1000, most: 10_000 };
-/** Chunks that come together are given together. */
+/** Chunks that come together are sent together. */
 const GATHER_MS = 5;
-/** Bytes of output in one answer to a reader that takes it; a chunk more. */
+/** Bytes of output in one answer to a reader that acknowledges; plus one chunk. */
 const TAKEN_BYTES = 1_048_576;
 
 export const outputHandlers: MakeHandlers = (deps) => ({
@@ -50,7 +50,7 @@ export const outputHandlers: MakeHandlers = (deps) => ({
   },
 });
 
-/** Waits until a task prints, ends, or so long. */
+/** Waits until a task prints or ends, or for the given time. */
 function printsOrEnds(id: string, { hub }: RouteDeps, ctx: Context): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -119,7 +119,7 @@ function follow(ctx: Context, record: TaskRecord, deps: RouteDeps): void {
   };
   const finish = (ended: TaskRecord) => {
     unwatch();
-    // Everything is on the disk by now: what was missed between two looks is read from there.
+    // Everything is on disk by now: chunks missed between two readings are read from there.
     replay(chunksOf(ended, deps));
     const { state, exitCode, error, droppedBytes } = ended;
     stream.send({ id: placeId(place), event: "end", data: { state, exitCode, error, droppedBytes } });
@@ -137,13 +137,16 @@ function follow(ctx: Context, record: TaskRecord, deps: RouteDeps): void {
   else replay(hub.engine.printed(record.id, place.seq));
 }
 
-/** All that is kept of a task's output. Where no chunks are, its result has the tails. */
+/** All stored output of a task. Without chunks, its result has the tails. */
 function chunksOf(record: TaskRecord, { hub }: RouteDeps): readonly OutputChunk[] {
   const printed = hub.engine.printed(record.id, -1);
   return printed.length > 0 ? printed : chunksOfResult(record);
 }
 
-/** First-generation clients stream nothing, and old output is removed before its task: what the result has comes as two chunks. */
+/**
+ * First-generation clients stream nothing, and old output is removed before its task: the result's tails come as two
+ * chunks.
+ */
 function chunksOfResult({ id, result, finishedAt, createdAt }: TaskRecord): readonly OutputChunk[] {
   const chunks: OutputChunk[] = [];
   let place: Place = BEGIN;
@@ -161,7 +164,7 @@ function chunksOfResult({ id, result, finishedAt, createdAt }: TaskRecord): read
   return chunks;
 }
 
-/** A runtime wrote it: anything may be there. */
+/** Written by a runtime: any content is possible. */
 function droppedOf(
   dropped: unknown,
   stream: "stdout" | "stderr",

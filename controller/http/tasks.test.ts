@@ -28,7 +28,7 @@ describe("tasks over HTTP", () => {
       assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(body).slice(0, 80));
       assert.ok(String(answer.body.next).length > 5);
     }
-    assert.equal((await api.call("POST", "/agents/nobody/task", exec())).body.code, "agent-unknown");
+    assert.equal((await api.call("POST", "/agents/no-such/task", exec())).body.code, "agent-unknown");
     assert.deepEqual(api.store.tasks.list({}), []);
   });
 

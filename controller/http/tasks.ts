@@ -78,7 +78,7 @@ async function submitTask(ctx: Context, agentId: string, { hub }: RouteDeps): Pr
   ctx.body = accepted.repeated ? { taskId, status, repeated: true } : { taskId, status };
 }
 
-/** The seed's answer; for a repeated request the task may be further. */
+/** The first-generation answer; for a repeated request the task may be further. */
 function answer({ task }: Accepted): {
   readonly taskId: string;
   readonly status: string;
@@ -87,7 +87,7 @@ function answer({ task }: Accepted): {
   return { taskId: task.id, status: task.state, agent: task.agent };
 }
 
-/** A task as the API shows it: the record without what only the hub needs. */
+/** A task in the API: the record without internal fields. */
 function view(hub: Hub, record: TaskRecord): Payload {
   const { bodyHash: _, result, ...rest } = record;
   return { ...rest, waits: waitsOf(hub, record), result: result && readResult(result) };
@@ -128,7 +128,7 @@ function readKey(ctx: Context): string | null {
   throw refusal("query-invalid", "the Idempotency-Key is not allowed", "use 1 to 200 printable characters");
 }
 
-/** Most parts of one request. */
+/** Maximum tasks of one request. */
 const BATCH = 1000;
 
 function readParts(body: Payload): readonly Part[] {

@@ -91,7 +91,7 @@ test("a file that the browser has is not sent again, and it travels small", asyn
   assert.match(String(again.headers["content-security-policy"]), /default-src 'none'/);
   const long = `export const words = "${"so it is ".repeat(1000)}";`;
   await writeFile(join(folder, "app.js"), long);
-  // What was built anew is another file.
+  // A rebuilt asset has another file name.
   assert.equal((await ask("/app.js", "GET", { "if-none-match": String(headers.etag) })).body, long);
   const small = await fetch(`http://127.0.0.1:${server.port}/app.js`, {
     headers: { "accept-encoding": "gzip" },
@@ -126,7 +126,7 @@ test("HEAD answers as GET does, without the body; other methods are the API's", 
   assert.equal((await ask("/", "POST")).status, 401);
 });
 
-test("a file that is not built is told of, with the way to build it", async () => {
+test("a missing build is reported with the command that makes it", async () => {
   const { status, body } = await ask("/app.css");
   assert.equal(status, 503);
   assert.match(body, /npm run build/);

@@ -1,12 +1,14 @@
-/** The dashboard's own files: nothing secret, so served before the guard; everything they show comes from the API, with the token. */
+/**
+ * The dashboard's static files: no secrets, so served before the guard; all data comes from the API, with the token.
+ */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Koa from "koa";
 import { packageRoot } from "../base/paths.ts";
-import { keptSmall, smallerAnswer } from "./gzip.ts";
+import { cachedGzip, smallerAnswer } from "./gzip.ts";
 
-/** All that is ever served: a path that is not written here is not looked for on the disk. */
+/** All files that are served: no other path is looked up on the disk. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
   ["/", { file: "index.html", type: "text/html; charset=utf-8" }],
   ["/app.js", { file: "app.js", type: "text/javascript; charset=utf-8" }],
@@ -27,14 +29,14 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
-  // A new version of vm-agent is a new page; the same one is asked for by its tag.
+  // A new version of vm-agent has another ETag.
   "cache-control": "no-cache",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
 export function page(folder: string = join(packageRoot(), "dist", "ui", "web")): Koa.Middleware {
-  const answer = keptSmall();
+  const answer = cachedGzip();
   return async (ctx, next) => {
     const found = ctx.method === "GET" || ctx.method === "HEAD" ? FILES.get(ctx.path) : undefined;
     if (!found) {

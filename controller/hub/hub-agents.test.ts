@@ -48,18 +48,18 @@ describe("the loop's side of the hub", () => {
 
   it("sends a configuration again to a runtime that confirms another, three times and no more, and tells when it is the right one", async () => {
     const runtime = await connected(test.hub, "a");
-    const told = () => test.events.filter((e) => e.name === "runtime.configured").length;
+    const reported = () => test.events.filter((e) => e.name === "runtime.configured").length;
     test.hub.configure("a", aConfig({ hash: "config-2" }));
     for (const confirmed of ["config-0", "config-2"]) {
       assert.equal((await runtime.next("config")).payload.hash, "config-2");
       runtime.send("ack", { configHash: confirmed });
     }
-    await until("the news", () => told() === 1);
+    await until("the news", () => reported() === 1);
     for (let n = 0; n < 5; n++) runtime.send("ack", { configHash: `config-0.${n}` });
     for (let n = 0; n < 3; n++) assert.equal((await runtime.next("config")).payload.hash, "config-2");
     await until("the last word", () => test.hub.agent("a").configHash === "config-0.4");
     runtime.send("ack", { configHash: "config-2" });
-    await until("the news", () => told() === 2);
+    await until("the news", () => reported() === 2);
     assert.equal(runtime.frames.filter(({ type }) => type === "config").length, 5);
   });
 
@@ -104,7 +104,7 @@ describe("the loop's side of the hub", () => {
     impatient.abort();
     await aborted;
     await test.hub.drain("a", 1);
-    await test.hub.drain("nobody", 1);
+    await test.hub.drain("no-such", 1);
   });
 
   it("revokes: the connection, the credential and the open tasks end", async () => {
@@ -135,15 +135,15 @@ describe("the loop's side of the hub", () => {
     const { id } = await give("a");
     back.answer(await back.next("task"));
     await until("its success", () => test.hub.engine.get(id)?.state === "succeeded");
-    assert.equal(await test.hub.revoke("nobody"), null);
+    assert.equal(await test.hub.revoke("no-such"), null);
   });
 
   it("asks for heartbeats three times within the silence that counts as offline, and tells it when that changes", async () => {
     const runtime = await connected(test.hub, "a", { offlineAfter: 12_000 });
-    const told = (type: string) =>
+    const reported = (type: string) =>
       runtime.frames.flatMap((f) => (f.type === type ? [(f.payload.policy as Payload).heartbeatMs] : []));
-    assert.deepEqual(told("hello"), [4000]);
-    const paces = () => told("config");
+    assert.deepEqual(reported("hello"), [4000]);
+    const paces = () => reported("config");
     test.hub.configure("a", aConfig({ offlineAfter: 6000 }));
     await until("the new pace", () => paces().length === 1);
     test.hub.configure("a", aConfig({ offlineAfter: 6000 }));
@@ -153,20 +153,20 @@ describe("the loop's side of the hub", () => {
   });
 
   it("says of a silence whether it was to be expected: the instance is emptied to be stopped, or meant to be down", async () => {
-    const silences = () =>
+    const diagnoses = () =>
       test.events.flatMap((e) =>
         e.name === "runtime.suspect" || e.name === "runtime.offline" ? [e.data.expected] : [],
       );
     await connected(test.hub, "a", { offlineAfter: 8000 });
     test.clock.advance(5000);
-    await until("suspect", () => silences().length === 1);
+    await until("suspect", () => diagnoses().length === 1);
     await test.hub.drain("a", 1000);
     test.clock.advance(5000);
-    await until("offline", () => silences().length === 2);
+    await until("offline", () => diagnoses().length === 2);
     await connected(test.hub, "b", { offlineAfter: 8000, down: true });
     test.clock.advance(5000);
-    await until("suspect", () => silences().length === 3);
-    assert.deepEqual(silences(), [false, true, true]);
+    await until("suspect", () => diagnoses().length === 3);
+    assert.deepEqual(diagnoses(), [false, true, true]);
   });
 
   it("judges silence in two phases, by each agent's own patience, and not while the host slept", async () => {

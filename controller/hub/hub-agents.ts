@@ -1,4 +1,4 @@
-/** What loop and HTTP do with single agents: let in, configured, drained, removed, registered. */
+/** Operations of loop and HTTP on single agents: enrol, configure, drain, remove, register. */
 import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
@@ -52,9 +52,9 @@ export function createHubAgents(deps: HubAgentsDeps) {
       agent.configure(config);
       registry.called(id, config.calledAs);
       if (changed) registry.save(agent);
-      const isOtherPace = agent.heartbeatTold !== agent.heartbeat(limits.heartbeat);
+      const isOtherPace = agent.heartbeatSent !== agent.heartbeat(limits.heartbeat);
       if (agent.ready && !agent.ready.firstGeneration && (agent.configHash !== config.hash || isOtherPace)) {
-        const policy = { heartbeatMs: agent.toldHeartbeat(limits.heartbeat) };
+        const policy = { heartbeatMs: agent.sentHeartbeat(limits.heartbeat) };
         agent.ready.send("config", { ...pushed(agent), policy });
       }
       upgrades.consider(agent, "config");
@@ -89,7 +89,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
 
     enrolled: (): readonly string[] => [...registry.all()].filter((a) => !a.guest).map((a) => a.id),
 
-    /** What it answers lets the runtime in again with the credential that it has; tasks and messages have ended for good. */
+    /** The returned function restores access with the former credential; tasks and messages have ended for good. */
     async revoke(id: string): Promise<(() => Promise<void>) | null> {
       const credential = store.credentials.get(id);
       await store.credentials.remove(id);
@@ -107,7 +107,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       bus.emit("runtime.offline", { agent: id, reason: "removed", expected: true });
       if (!credential) return null;
       return async () => {
-        // Whoever enrolled it anew since has the last word.
+        // A newer enrolment wins.
         if (store.credentials.get(id)) return;
         await store.credentials.put(credential);
         const back = registry.ensure(id);
@@ -118,7 +118,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       };
     },
 
-    /** A join token for a runtime that lost its credential; only the instance of the present claim can use it. */
+    /** A join token for a runtime that lost its credential; only the instance of the current claim can use it. */
     async joinAgain(id: string): Promise<{ readonly token: string; readonly expiresAt: number }> {
       const nonce = store.credentials.get(id)?.nonce ?? "";
       if (nonce === "") throw refuse.notEnrolled(id);
@@ -127,7 +127,7 @@ export function createHubAgents(deps: HubAgentsDeps) {
       return { token, expiresAt: clock.now() + limits.joinTokenLife };
     },
 
-    /** The seed's registration: a credential at once, for clients that no document describes. */
+    /** First-generation registration: a credential at once, for clients without a document. */
     async register(
       id: string,
       metadata: Payload,

@@ -1,4 +1,4 @@
-/** The hub: joins store, registry, tasks, messages and the agent port; what the loop and HTTP ask of it is here. */
+/** The hub: joins store, registry, tasks, messages and the agent port, and offers them to loop and HTTP. */
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { networkInterfaces } from "node:os";
@@ -37,15 +37,15 @@ import { createUpgrades, type RuntimeBundle } from "./runtimes/upgrades.ts";
 import { passed, tasksUntil } from "./tasks/timeouts.ts";
 
 export interface HubSettings {
-  /** State folder: the operator's token lies there. */
+  /** State folder, which holds the operator's token. */
   readonly home: string;
   /** Address that the agent port binds, or BIND_BRIDGES: loopback, and the bridges that lead to virtual machines. */
   readonly bind: string;
   /** Tried in this order; 0 picks one. */
   readonly agentPort: number | readonly number[];
-  /** `auto`, or host[:port] that instances reach. */
+  /** `auto`, or the host[:port] that is advertised to instances. */
   readonly advertise: string;
-  /** Names (addresses need no entry) under which hub and HTTP may be called besides `localhost`. */
+  /** Names under which hub and HTTP may be called besides `localhost`; addresses need no entry. */
   readonly hostNames: readonly string[];
   /** Present: every port of this hub speaks TLS. */
   readonly tls?: Tls | null;
@@ -58,19 +58,19 @@ export interface HubDeps {
   readonly settings: HubSettings;
   readonly random?: Random;
   readonly limits?: Partial<Limits>;
-  /** Files and sockets that this process may have open; default: its own limit. */
+  /** File descriptors of this process; default: its own limit. */
   readonly descriptors?: number;
-  /** The network interfaces of this machine, read again and again. */
+  /** The network interfaces of this machine, read repeatedly. */
   readonly interfaces?: () => Interfaces;
-  /** What runtimes should run; absent: they stay as they are. */
+  /** The runtime bundle to upgrade to; absent: no upgrades. */
   readonly runtime?: RuntimeBundle;
-  /** What went wrong inside and has nobody who waits for it. */
+  /** Errors of background work, which have no caller. */
   readonly onError?: (error: unknown) => void;
 }
 
 export type Hub = ReturnType<typeof createHub>;
 
-/** systemd's own name for the default gateway; where it is not known the runtime asks the gateway by its address. */
+/** systemd's name for the default gateway; where it is unknown the runtime uses the gateway's address. */
 const GATEWAY = "_gateway";
 
 export function createHub(deps: HubDeps) {
@@ -151,7 +151,7 @@ export function createHub(deps: HubDeps) {
       registry.disconnected(agent, connection, code);
     },
   });
-  // By lot, so that no clock, however it is set, makes two runs look like one.
+  // Random, so that two runs differ whatever the clock says.
   const run = random.uuid().slice(0, 8);
   const feed = new LiveFeed(bus, run, limits);
   const metrics = createMetrics(bus, {
@@ -177,15 +177,15 @@ export function createHub(deps: HubDeps) {
   const interfaces = deps.interfaces ?? networkInterfaces;
   const hosts = (): readonly string[] => {
     const table = interfaces();
-    const told = advertised(settings.advertise, settings.bind, port, table);
-    // Before there is a bridge an instance asks its gateway. With TLS it must know the certificate for that, which comes with
-    // an address; nobody who answers there without that certificate is spoken to.
-    if (told.length > 0 || !settings.tls) return told;
+    const reported = advertised(settings.advertise, settings.bind, port, table);
+    // Before a bridge exists an instance uses its default gateway. With TLS it needs the certificate's fingerprint,
+    // which comes with an address; a server without that certificate is not spoken to.
+    if (reported.length > 0 || !settings.tls) return reported;
     const other = anyAddresses(table);
-    // A machine without any network has its bridge to come, too: the name of the gateway brings the fingerprint along.
+    // A machine without a network may get a bridge later: the gateway's name carries the fingerprint.
     return (other.length > 0 ? other : [GATEWAY]).map((host) => join(host, port));
   };
-  /** As they are written into instances: with TLS, the certificate's fingerprint goes along. */
+  /** As in the settings of instances: with TLS, the certificate's fingerprint is added. */
   const addresses = (): readonly string[] => {
     const { tls } = settings;
     return tls ? hosts().map((host) => `wss://${host}/agent#sha256:${tls.fingerprint}`) : hosts();
@@ -240,10 +240,10 @@ export function createHub(deps: HubDeps) {
     settings,
     store,
     operator,
-    /** Identifies this run of the hub, no secret. */
+    /** Identifies this run of the hub; no secret. */
     run,
     startedAt,
-    /** For the `upgrade` event of another HTTP server: runtimes are served there too. */
+    /** For the `upgrade` event of another HTTP server, so that runtimes can connect there too. */
     handleUpgrade: sockets.handleUpgrade,
 
     /** Opens the agent port. Errors: `port-in-use`, `address-unavailable`. */
@@ -291,7 +291,7 @@ export function createHub(deps: HubDeps) {
       sweeping = setInterval(sweep, limits.sweep);
     },
 
-    /** Closes connections with 1012, so that runtimes come back; open tasks stay open in the store. */
+    /** Closes connections with 1012, so that runtimes reconnect; open tasks stay open in the store. */
     async stop(deadline = 5000): Promise<void> {
       if (sweeping) clearInterval(sweeping);
       sweeping = null;
@@ -313,17 +313,17 @@ export function createHub(deps: HubDeps) {
       return port;
     },
 
-    /** An operator goes on without what is lost. */
+    /** An operator accepts the loss. */
     acknowledgeLosses: async (): Promise<readonly Loss[]> => {
       await watch.trust();
       return store.acknowledge("operator", clock.now());
     },
 
-    /** By how many milliseconds the wall clock jumped, while that makes ages uncertain; else null. */
+    /** Milliseconds by which the wall clock jumped, while that makes ages uncertain; else null. */
     clockJumped: watch.distrusted,
 
     addresses,
-    /** Where the agent port is open now. */
+    /** Addresses on which the agent port listens. */
     listening,
 
     /** Where first-generation clients connect. */
@@ -334,7 +334,7 @@ export function createHub(deps: HubDeps) {
       return registry.readings(tasksUntil(engine.live(), limits));
     },
 
-    /** The old token is refused from now on; the new one is in the state folder only. */
+    /** Refuses the old token from now on; the new one is in the state folder only. */
     async rotateOperatorToken(): Promise<void> {
       const token = rotateOperatorToken(settings.home, random);
       operator.replace(token);

@@ -1,4 +1,4 @@
-/** Ids as people type them: whole, or a part that only one has, such as its beginning or the end that dashboards show. */
+/** Abbreviated task ids: a unique part of an id, such as its beginning or the end that dashboards show. */
 import type { TaskRecord } from "../store/store.ts";
 import { refuse } from "./refusals.ts";
 

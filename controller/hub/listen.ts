@@ -1,4 +1,4 @@
-/** Binds a server, and says what to do when that cannot be. */
+/** Binds a server, with an error that says what to do. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { VmAgentError } from "../base/errors.ts";
@@ -14,7 +14,7 @@ export async function listen(server: Server, port: number, host: string): Promis
   return (server.address() as AddressInfo).port;
 }
 
-/** What `open` gives for the first of these ports that no other program has. Rejects with the error of the last one. */
+/** Opens the first of these ports that is free. Rejects with the error of the last one. */
 export async function firstFree<T>(ports: readonly number[], open: (port: number) => Promise<T>): Promise<T> {
   const [port = 0, ...others] = ports;
   try {

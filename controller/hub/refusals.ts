@@ -83,7 +83,7 @@ export const refuse = {
       `the idempotency key "${key}" was used for another request (task ${id})`,
       "use a new key for a new request",
     ),
-  nobodyFits: (what: string, candidates: readonly { readonly agent: string; readonly reason: string }[]) =>
+  noAgentFits: (what: string, candidates: readonly { readonly agent: string; readonly reason: string }[]) =>
     new VmAgentError({
       code: "no-agent-fits",
       message: `not possible for ${what}${candidates.length === 0 ? ": there are no agents" : ""}${candidates

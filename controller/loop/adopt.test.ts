@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { systemClock } from "../base/clock.ts";
 import {
   agentOf,
-  claimAsWritten,
+  claimAsDeclared,
   desiredOf,
   instanceOf,
   observedOf,
@@ -55,7 +55,7 @@ describe("adopt", () => {
     ["it is deleted", showing("Deleted"), "wrong-state"],
     ["it is not known how it is", showing("Unknown"), "wrong-state"],
     ["it is on its way", showing("Starting"), "wrong-state"],
-    ["it was started since it was written down", showing("Running"), "world-moved"],
+    ["it was started since it was recorded", showing("Running"), "world-moved"],
   ];
   for (const [reason, seen, code] of refused)
     it(`refuses when ${reason}, and claims nothing`, async () => {
@@ -66,7 +66,7 @@ describe("adopt", () => {
 
   it("refuses what is ours already", async () => {
     const { store, deps } = await setup(showing("Stopped"));
-    const claim = claimAsWritten(agent);
+    const claim = claimAsDeclared(agent);
     await store.claims.put(claim, deps.fence);
     await assert.rejects(adopt(deps, agent), { code: "already-ours" });
     assert.deepEqual(store.claims.list(), [claim]);

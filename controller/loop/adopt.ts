@@ -1,4 +1,7 @@
-/** A person's explicit claim of an instance that this fleet did not create: the one way in which a foreign one becomes ours. */
+/**
+ * Import: a person claims an instance that this fleet did not create. The only way in which an unowned instance becomes
+ * owned.
+ */
 import { isReservedName } from "../../schemas/reserved-names.ts";
 import type { Clock } from "../base/clock.ts";
 import { EXIT, VmAgentError } from "../base/errors.ts";
@@ -16,12 +19,13 @@ export interface AdoptDeps {
   readonly nonce: () => string;
 }
 
-/** States in which it is known what an instance is. */
+/** States in which the instance's size and image are known. */
 const SETTLED: readonly InstanceState[] = ["Running", "Stopped", "Suspended"];
 
 /**
- * Claims the instance as what its document says, so that a plan has nothing to do. The nonce is fresh and nowhere inside
- * until a runtime is installed with it (`installs`); the claim alone counts. Rejects when the instance is not there, or is claimed.
+ * Claims the instance in the state that its document declares, so that the plan is empty. The nonce is fresh and not
+ * inside until a runtime is installed with it (`installer`); the claim alone is the proof. Rejects when the instance is
+ * absent or claimed.
  */
 export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void> {
   const { store, clock, fence } = deps;
@@ -32,7 +36,7 @@ export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void>
     nonce: deps.nonce(),
     phase: "launched",
     claimedAt: clock.now(),
-    // No boot of ours: nothing about its state is excused by one.
+    // No boot of ours: its state is judged without a boot grace.
     bootAt: 0,
     image: agent.image ?? null,
     provisionHash: agent.provision.hash,
@@ -48,7 +52,7 @@ export async function adopt(deps: AdoptDeps, agent: DesiredAgent): Promise<void>
   await store.kv.remove(vanishedKey(agent.name));
 }
 
-/** The instance, if a person may claim it: there, in a settled state, and claimed by nobody. */
+/** The instance, if a person may claim it: present, in a settled state, and unclaimed. */
 export async function importable(
   { driver, store }: Pick<AdoptDeps, "driver" | "store">,
   name: string,

@@ -1,27 +1,27 @@
 /**
- * A person's approvals: each is for one action on one agent, as its document and its instance are, carried out once, and void when
- * it is not to be done any more. They are in the store, so that they outlive the process that they were given to.
+ * A person's approvals. Each is for one action on one agent with its current document and instance, is used once, and
+ * expires when the action is no longer planned. Stored, so that they outlive the process.
  */
 import { createHash } from "node:crypto";
 import type { Action, Change, Claim, Desired, Held, HoldReason, Turn } from "../core/types.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { applyRenames } from "../core/renames.ts";
 import type { Store } from "../store/store.ts";
 import { APPROVALS_KEY } from "../store/keys.ts";
 
-/** What the plan's guards hold only for want of an approval; nothing else of theirs is released by one. */
+/** Holds that only need an approval; no other hold is released by one. */
 const RELEASED: readonly HoldReason[] = ["prune-off", "data-loss"];
 
 interface Approval {
   readonly action: Action | null;
-  /** A person named it for deletion. */
+  /** A person named the agent for deletion. */
   readonly named: boolean;
-  /** Its document and its instance, as they were when it was approved. */
+  /** Its document and its instance at the time of the approval. */
   readonly subject: string;
 }
 
-/** Changes when the document of this instance (its pause apart), or the instance itself, is another one. */
+/** Changes with the document of this instance (its pause excepted) and with the instance itself. */
 export function subjectOf(name: string, desired: Desired | null, claims: readonly Claim[]): string {
-  const agent = desired && withKeptInstances(desired, claims).agents.find((a) => a.name === name);
+  const agent = desired && applyRenames(desired, claims).agents.find((a) => a.name === name);
   const claim = claims.find((c) => c.name === name);
   const text = JSON.stringify([
     claim?.nonce ?? null,
@@ -43,7 +43,7 @@ export class Approvals {
     );
   }
 
-  /** How often something was approved so far. */
+  /** Number of approvals so far. */
   get given(): number {
     return this.#given;
   }
@@ -64,7 +64,7 @@ export class Approvals {
     return this.#save();
   }
 
-  /** Names that a person named for deletion. */
+  /** Names given for deletion. */
   get allowDelete(): readonly string[] {
     return [...this.#all].flatMap(([agent, { named }]) => (named ? agent : []));
   }
@@ -73,7 +73,7 @@ export class Approvals {
     return this.#all.get(agent)?.named ?? false;
   }
 
-  /** This very action on this agent was approved. */
+  /** This action on this agent is approved. */
   covers({ would, agent }: Held): boolean {
     return would !== null && this.has({ agent, action: would.action });
   }
@@ -82,12 +82,12 @@ export class Approvals {
     return RELEASED.includes(held.reason) && this.covers(held) ? held.would : null;
   }
 
-  /** This very change was approved. */
+  /** This change is approved. */
   has({ agent, action }: Pick<Change, "agent" | "action">): boolean {
     return this.#all.get(agent)?.action === action;
   }
 
-  /** The change was given up; an approval of another action on the agent stays. */
+  /** The change was abandoned; an approval of another action on the agent stays. */
   withdraw(change: Pick<Change, "agent" | "action">): void {
     if (this.has(change)) this.done(change.agent);
   }
@@ -101,18 +101,18 @@ export class Approvals {
     return dropped.length > 0 ? this.#save() : this.#saved;
   }
 
-  /** Drops what was approved for another document or another instance than there is now. `isBusy`: in flight. */
+  /** Drops approvals whose document or instance has changed. `isBusy`: in flight. */
   expireChanged(subject: (agent: string) => string, isBusy: (agent: string) => boolean): void {
     for (const [agent, approval] of this.#all)
       if (!isBusy(agent) && approval.subject !== subject(agent)) this.done(agent);
   }
 
-  /** Drops every approval of what is not to be done any more: a later wish for the same is another matter. */
+  /** Drops approvals of actions that are no longer planned: a later request needs its own approval. */
   expire({ observed, plan }: Turn, isBusy: (agent: string) => boolean): void {
     if (observed.instances.kind === "unobservable") return;
     const open = new Map<string, Action | null>();
     for (const change of plan.changes) open.set(change.agent, change.action);
-    // Nothing is decided about what is on its way: its approval stays.
+    // An agent in transition is not decided yet: its approval stays.
     for (const held of plan.held) if (!open.get(held.agent)) open.set(held.agent, held.would?.action ?? null);
     for (const [agent, { action, named }] of this.#all) {
       const next = open.get(agent);
@@ -132,7 +132,7 @@ export class Approvals {
   #save(): Promise<void> {
     const write = () => this.#kv.put(APPROVALS_KEY, Object.fromEntries(this.#all));
     this.#saved = this.#saved.then(write, write);
-    // Whoever gave one awaits it; a removal that could not be written is made up for with the next.
+    // The caller that approves awaits the write; a failed removal is repeated with the next one.
     this.#saved.catch(() => {});
     return this.#saved;
   }

@@ -16,7 +16,7 @@ async function waiting(others: readonly ShortAgent[] = [], parallelism = 2): Pro
   scene.loop.start();
   await scene.clock.until(
     "it waits for its runtime",
-    () => scene.loop.working.get("a")?.step === "await-ready",
+    () => scene.loop.inFlight.get("a")?.step === "await-ready",
   );
   return scene;
 }
@@ -39,21 +39,21 @@ describe("a runtime that never comes", () => {
   it("is not waited for once its agent is paused or edited", async () => {
     for (const next of [{ paused: true }, { cpu: 3 }]) {
       const scene = await waiting();
-      const { working } = scene.loop;
-      const before = working.get("a");
+      const { inFlight } = scene.loop;
+      const before = inFlight.get("a");
       edit(scene, [{ name: "a", ...next }, { name: "b" }]);
-      await scene.clock.until("the wait is over", () => working.get("a") !== before, AT_ONCE_MS);
-      if (next.paused) assert.equal(working.get("a"), undefined);
+      await scene.clock.until("the wait is over", () => inFlight.get("a") !== before, AT_ONCE_MS);
+      if (next.paused) assert.equal(inFlight.get("a"), undefined);
       await scene.loop.stop();
     }
   });
 
   it("is waited for when another agent is edited", async () => {
     const scene = await waiting();
-    const before = scene.loop.working.get("a");
+    const before = scene.loop.inFlight.get("a");
     edit(scene, [{ name: "a" }, { name: "b", state: "stopped" }]);
     await scene.clock.until("b is stopped", () => scene.world.get("b")?.state === "Stopped", 100_000);
-    assert.equal(scene.loop.working.get("a"), before);
+    assert.equal(scene.loop.inFlight.get("a"), before);
   });
 
   it("does not keep a person's order to another agent waiting, although it takes the only slot", async () => {
@@ -61,7 +61,7 @@ describe("a runtime that never comes", () => {
     edit(scene, [{ name: "a" }, { name: "b" }]);
     scene.loop.approve([{ agent: "c", action: "destroy" }], ["c"]);
     await scene.clock.until("c is gone", () => scene.world.get("c") === undefined, AT_ONCE_MS);
-    assert.equal(scene.loop.working.get("a")?.step, "await-ready");
+    assert.equal(scene.loop.inFlight.get("a")?.step, "await-ready");
   });
 });
 
@@ -70,7 +70,7 @@ describe("tasks that run", () => {
     const scene = await start([{ name: "a", state: "stopped" }], {}, { drainTakes: () => 50_000 });
     await scene.running({ name: "a" });
     scene.loop.start();
-    await scene.clock.until("it drains", () => scene.loop.working.get("a")?.step === "drain");
+    await scene.clock.until("it drains", () => scene.loop.inFlight.get("a")?.step === "drain");
     edit(scene, [{ name: "a" }]);
     await scene.clock.until("the drain is over", () => !scene.port.drained.has("a"), AT_ONCE_MS);
     assert.equal(scene.world.get("a")?.state, "Running");

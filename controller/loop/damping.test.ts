@@ -1,4 +1,4 @@
-/** How drift is corrected less and less often while somebody fights it, and at once again after a quiet time. */
+/** Repeated drift is corrected less and less often, and at once again after a quiet period. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DAMPING, KEPT_CORRECTIONS, nextCorrection, recent } from "./damping.ts";

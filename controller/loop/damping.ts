@@ -1,4 +1,7 @@
-/** Growing delays between corrections of the same drift: who fights the loop is not fought at every turn. Pure. */
+/**
+ * Growing delays between corrections of the same drift, so that the loop does not fight another writer at every turn.
+ * Pure.
+ */
 import type { Instant } from "../core/types.ts";
 
 /**
@@ -7,17 +10,20 @@ import type { Instant } from "../core/types.ts";
  */
 export const DAMPING = { firstMs: 10_000, factor: 3, lastMs: 15 * 60_000, quietMs: 30 * 60_000 } as const;
 
-/** More past corrections than this change nothing. */
+/** Older corrections have no effect. */
 export const KEPT_CORRECTIONS = 8;
 
 export interface Correction {
-  /** Which correction in a row it would be; 1: the first. */
+  /** Number of this correction in a row; 1: the first. */
   readonly attempt: number;
-  /** Not before. */
+  /** Not before this instant. */
   readonly at: Instant;
 }
 
-/** `past`: instants of former corrections, oldest first. An instant in the future comes from a clock that was set back, and counts as now. */
+/**
+ * `past`: instants of former corrections, oldest first. A future instant comes from a clock that was set back, and
+ * counts as now.
+ */
 export function nextCorrection(past: readonly Instant[], now: Instant): Correction {
   const row = recent(past, now);
   const last = row.at(-1);
@@ -26,7 +32,7 @@ export function nextCorrection(past: readonly Instant[], now: Instant): Correcti
   return { attempt: row.length + 1, at: last + delay };
 }
 
-/** The corrections that still count: those after the last quiet time, at most `KEPT_CORRECTIONS`. */
+/** Corrections since the last quiet period, at most `KEPT_CORRECTIONS`. */
 export function recent(past: readonly Instant[], now: Instant): readonly Instant[] {
   const row: Instant[] = [];
   let after = now;

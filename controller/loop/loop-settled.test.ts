@@ -226,7 +226,7 @@ describe("a saved plan", () => {
 
   it("is done once and as it was saved: what an agent needs after that is not begun", async () => {
     const scene = await look({ name: "a", cpu: 4 });
-    // Somebody stops it as soon as the saved change is over.
+    // It is stopped from outside as soon as the saved change is over.
     scene.bus.on("agent.converged", ({ agent }) => {
       const instance = scene.world.get(agent);
       if (instance) instance.state = "Stopped";

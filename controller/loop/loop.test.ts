@@ -70,14 +70,14 @@ describe("turns", () => {
     const scene = await start([{ name: "a" }, { name: "b" }]);
     const instance = await scene.running({ name: "b" });
     scene.loop.start();
-    await scene.clock.until("it is launching", () => scene.loop.working.get("a")?.step === "launch");
+    await scene.clock.until("it is launching", () => scene.loop.inFlight.get("a")?.step === "launch");
     await scene.clock.advance(4_000);
     scene.lists = 0;
     await scene.clock.advance(10_000);
-    assert.equal(scene.loop.working.get("a")?.step, "launch");
+    assert.equal(scene.loop.inFlight.get("a")?.step, "launch");
     assert.ok(scene.lists <= 2, `${scene.lists} lists in 10 s of a launch`);
     await settle(scene);
-    // Somebody restarts it, and that takes minutes.
+    // Restarted from outside, which takes minutes.
     instance.state = "Restarting";
     instance.coming = [];
     scene.loop.wake();
@@ -149,7 +149,7 @@ describe("work", () => {
     assert.deepEqual(scene.calls, ["remove z", "remove y"]);
   });
 
-  it("that failed for now is tried again, each time later; the failure is forgotten when it is as written", async () => {
+  it("that failed for now is tried again, each time later; the failure is forgotten when it is in sync", async () => {
     const scene = await start([{ name: "a" }]);
     scene.faults.set("launch", ["refuse", "refuse", "refuse"]);
     scene.loop.start();
@@ -160,7 +160,7 @@ describe("work", () => {
     assert.deepEqual(failures(scene), []);
   });
 
-  it("a failure that somebody else mended keeps nobody awake", async () => {
+  it("a failure that was fixed from outside requests no more turns", async () => {
     const scene = await start([{ name: "a" }]);
     const instance = await scene.running({ name: "a" });
     scene.world.put(instance, "Stopped");
@@ -175,16 +175,16 @@ describe("work", () => {
     assert.ok(scene.lists <= 12, `${scene.lists} lists in ten intervals`);
   });
 
-  it("that failed for good waits for an edit, or for somebody who asks", async () => {
+  it("that failed terminally waits for an edit or for a request", async () => {
     const scene = await start([{ name: "a", image: "missing" }]);
     scene.loop.start();
     await settle(scene);
     await scene.clock.advance(600_000);
     assert.deepEqual([scene.calls.length, failures(scene)], [1, ["a"]]);
-    scene.loop.nudge(["b"]);
+    scene.loop.requeue(["b"]);
     await scene.clock.advance(60_000);
     assert.equal(scene.calls.length, 1);
-    scene.loop.nudge(["a"]);
+    scene.loop.requeue(["a"]);
     await scene.clock.advance(60_000);
     assert.equal(scene.calls.length, 2);
     edit(scene, [{ name: "a" }]);
@@ -211,13 +211,13 @@ describe("work", () => {
   it("shows what it does now, and its progress", async () => {
     const scene = await start([{ name: "a" }]);
     scene.loop.start();
-    await scene.clock.until("it launches", () => scene.loop.working.get("a")?.step === "launch");
+    await scene.clock.until("it launches", () => scene.loop.inFlight.get("a")?.step === "launch");
     scene.loop.progress("a", "41 %");
-    scene.loop.progress("nobody", "x");
-    const { change, progress } = scene.loop.working.get("a") ?? {};
-    assert.deepEqual([change?.action, progress, scene.loop.working.size], ["create", "41 %", 1]);
+    scene.loop.progress("no-such", "x");
+    const { change, progress } = scene.loop.inFlight.get("a") ?? {};
+    assert.deepEqual([change?.action, progress, scene.loop.inFlight.size], ["create", "41 %", 1]);
     await settle(scene);
-    assert.equal(scene.loop.working.size, 0);
+    assert.equal(scene.loop.inFlight.size, 0);
   });
 
   it("a stop lets the running step end, and begins nothing more", async () => {

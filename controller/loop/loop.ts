@@ -1,6 +1,7 @@
 /**
- * The loop: wakes on a change of the fleet, a hub event, a nudge, the end of work, or its interval; takes a turn; works on
- * what the plan allows, each agent once at a time, `parallelism` at once. Level-triggered: a lost or doubled wake is harmless.
+ * The control loop. A change of the fleet, a hub event, a requeue, the end of a change or the resync interval requests
+ * a turn. A turn observes, plans and begins changes: one at a time for each agent, `parallelism` at once.
+ * Level-triggered: a lost or doubled request is harmless.
  */
 import { setMaxListeners } from "node:events";
 import { type VmAgentError, toVmAgentError } from "../base/errors.ts";
@@ -11,26 +12,25 @@ import type { NextTry } from "../views/status.ts";
 import type { Change, Desired, Held, Instant, Policy, Turn } from "../core/types.ts";
 import { applyChange } from "../execute/execute.ts";
 import { Approvals, subjectOf } from "./approvals.ts";
-import { Care } from "./care.ts";
+import { PlanGate } from "./plan-gate.ts";
 import { type Begin, runnable, toBegin } from "./dispatch.ts";
-import { Jobs } from "./jobs.ts";
-import { noLongerWanted, stopped } from "../execute/interruptions.ts";
+import { noLongerDesired, stopped } from "../execute/interruptions.ts";
 import type { LoopDeps } from "./deps.ts";
 import { KeyQueue } from "./queue.ts";
-import { revokeNobodies } from "./unclaimed-runtimes.ts";
+import { revokeOrphanedCredentials } from "./unclaimed-runtimes.ts";
 import { reconcile } from "./turn.ts";
 import { Scope } from "./scope.ts";
-import { isStillWanted } from "./revalidate.ts";
+import { isStillDesired } from "./revalidate.ts";
 import { isSettled, isSettling, openAgents, untilNext } from "./settled.ts";
 import { type TurnEvents, createTurnEvents, outcomeOf } from "./turn-events.ts";
-import { Waiters } from "./waiters.ts";
-import { Wakes } from "./scheduler.ts";
-import { type Working, wantedKey } from "./in-flight.ts";
+import { Signal } from "./signal.ts";
+import { Scheduler } from "./scheduler.ts";
+import { InFlight, type InFlightChange, desiredKey } from "./in-flight.ts";
 
 export type { LoopDeps } from "./deps.ts";
 
 const SNAPSHOTS_MAX_AGE_MS = 5 * 60_000;
-/** Actions after which provisioning is over, well or not. */
+/** Actions after which provisioning is over, successful or not. */
 const PROVISIONING: readonly Change["action"][] = ["create", "replace", "start", "update", "restart-update"];
 const ENDING: readonly Change["action"][] = ["destroy", "stop", "suspend"];
 
@@ -39,55 +39,55 @@ export class Loop {
   readonly scope = new Scope();
   readonly #deps: LoopDeps;
   readonly #abort = new AbortController();
-  readonly #jobs: Jobs;
+  readonly #inFlight: InFlight;
   readonly #events: TurnEvents;
-  readonly #care: Care;
-  readonly #waiters = new Waiters();
+  readonly #planGate: PlanGate;
+  readonly #turnEnded = new Signal();
   readonly #approvals: Approvals;
   #turn: Turn | null = null;
   #turning: Promise<Turn | null> | null = null;
-  readonly #wakes: Wakes;
-  /** Names that somebody asked about since the last look; an empty list: all. */
+  readonly #scheduler: Scheduler;
+  /** Names of requests since the last refresh; an empty list: all. */
   #asked: (readonly string[])[] = [];
   /** A newer controller has taken over: nothing more is begun. */
   #fenced: VmAgentError | null = null;
   readonly #since: number;
   #turns = 0;
-  /** For each agent in flight: ends its waits when its change is no longer wanted. */
+  /** By agent in flight: ends its waits when its change is no longer desired. */
   readonly #cuts = new Map<string, () => void>();
-  /** For how many looks in a row something has been on its way. */
+  /** Number of turns in a row in which an instance was in transition. */
   #settling = 0;
-  /** The last look found nothing in flight or to begin. */
+  /** The last turn found nothing in flight or to begin. */
   #settledTurn = false;
   #stopping = false;
   readonly #subscriptions: readonly (() => void)[];
 
   constructor(deps: LoopDeps) {
     this.#approvals = new Approvals(deps.store.kv);
-    this.#care = new Care(deps, () => this.wake());
+    this.#planGate = new PlanGate(deps, () => this.wake());
     const prove: LoopDeps["prove"] = (step, state, { action, agent }) =>
-      this.#care.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
-    this.#deps = { ...deps, prove, whySilent: this.#care.silences.look };
-    this.#jobs = new Jobs(deps.bus, deps.clock.now);
+      this.#planGate.before(step, state, action === "destroy" && this.#approvals.isNamed(agent));
+    this.#deps = { ...deps, prove, diagnose: this.#planGate.diagnoses.look };
+    this.#inFlight = new InFlight(deps.bus, deps.clock.now);
     this.#events = createTurnEvents(deps.bus, (held) => this.#approvals.releases(held) !== null);
     this.#since = deps.clock.now();
     this.queue = new KeyQueue(deps.random, deps.retryFirstMs ?? 1000);
     const isFull = () => this.queue.size >= (deps.desired()?.settings.parallelism ?? 1);
-    this.#wakes = new Wakes(deps.clock, () => void this.turn(), isFull);
+    this.#scheduler = new Scheduler(deps.clock, () => void this.turn(), isFull);
     setMaxListeners(0, this.#abort.signal);
     const { bus } = deps;
     const wake = () => this.wake();
-    // What is Ready hangs on these too.
-    const news = () => this.#wakes.news();
+    // These decide Ready.
+    const runtimeChanged = () => this.#scheduler.runtimeChanged();
     this.#subscriptions = [
       bus.on("runtime.offline", wake),
       bus.on("fleet.read", wake),
-      // What was read is in force once all listeners have heard of it.
-      bus.on("fleet.read", () => setImmediate(() => this.#cutUnwanted())),
-      bus.on("runtime.online", news),
-      bus.on("runtime.configured", news),
-      bus.on("runtime.provisioned", news),
-      bus.on("runtime.upgrade", news),
+      // The new fleet is in force once all listeners have run.
+      bus.on("fleet.read", () => setImmediate(() => this.#cancelUndesired())),
+      bus.on("runtime.online", runtimeChanged),
+      bus.on("runtime.configured", runtimeChanged),
+      bus.on("runtime.provisioned", runtimeChanged),
+      bus.on("runtime.upgrade", runtimeChanged),
     ];
   }
 
@@ -99,68 +99,68 @@ export class Loop {
     return this.#turns;
   }
 
-  get working(): ReadonlyMap<string, Working> {
-    return this.#jobs.working;
+  get inFlight(): ReadonlyMap<string, InFlightChange> {
+    return this.#inFlight.changes;
   }
 
-  /** What is known beyond the looks, for whoever makes a plan of one. */
+  /** Holds beyond the refresh, for every plan. */
   holds(): Holds {
-    return this.#care.holds();
+    return this.#planGate.holds();
   }
 
-  /** When the last work on each agent ended: a look that was begun before that may show half of it. */
+  /** When the last change of each agent ended: a refresh that began earlier may show it half done. */
   get endedAt(): ReadonlyMap<string, Instant> {
-    return this.#jobs.endedAt;
+    return this.#inFlight.endedAt;
   }
 
-  /** In work, or not looked at since: what was seen of these is half of our own work. */
+  /** Agents in flight, or not refreshed since: their differences may be unfinished work. */
   get unjudged(): ReadonlySet<string> {
-    return this.#jobs.unjudged;
+    return this.#inFlight.unjudged;
   }
 
-  /** What is put off, and until when. */
+  /** Delayed attempts, and until when. */
   get next(): readonly NextTry[] {
-    return this.#care.next();
+    return this.#planGate.next();
   }
 
-  /** Why runtimes are silent, by name, where it was looked into. */
-  get silences(): ReadonlyMap<string, string> {
-    return this.#care.silences.found;
+  /** Diagnoses of offline runtimes, by name. */
+  get diagnoses(): ReadonlyMap<string, string> {
+    return this.#planGate.diagnoses.found;
   }
 
   start(): void {
-    this.#wakes.open();
+    this.#scheduler.open();
   }
 
   progress(agent: string, text: string): void {
-    this.#jobs.progress(agent, text);
+    this.#inFlight.progress(agent, text);
   }
 
-  /** Take a turn soon; many wakes make one turn. */
+  /** Requests a turn soon; several requests make one turn. */
   wake(): void {
-    this.#wakes.wake();
+    this.#scheduler.requestTurn();
   }
 
-  /** Somebody asked: forget failures of these names (all, if none is given) and look again now. */
-  nudge(names: readonly string[]): void {
-    this.queue.forgive(names);
+  /** On a person's request: forget failures of these names (all, if none is given) and refresh now. */
+  requeue(names: readonly string[]): void {
+    this.queue.resetBackoff(names);
     this.#asked.push(names);
     this.#settledTurn = false;
     this.wake();
   }
 
-  /** A person approved these changes: held items of the same kind are carried out once. Resolves when it is on disk. */
+  /** A person approved these changes: matching holds are carried out once. Resolves when it is on disk. */
   approve(
     changes: readonly { readonly agent: string; readonly action: Change["action"] }[],
     allowDelete: readonly string[],
   ): Promise<void> {
     const saved = this.#approvals.give(changes, allowDelete, this.#subject);
-    this.#cutUnwanted();
-    this.nudge(changes.map((c) => c.agent));
+    this.#cancelUndesired();
+    this.requeue(changes.map((c) => c.agent));
     return saved;
   }
 
-  /** Resolves when it is on disk that none is left for these. */
+  /** Resolves when the removal is on disk. */
   withdrawApprovals(agents: readonly string[]): Promise<void> {
     return this.#approvals.drop(agents);
   }
@@ -169,26 +169,26 @@ export class Loop {
     return this.#settled() !== null;
   }
 
-  /** Looks and plans now, and begins what may be begun. Turns never overlap. */
+  /** Observes, plans, and begins what may begin. Turns never overlap. */
   turn(): Promise<Turn | null> {
     this.#turning ??= this.#take();
     return this.#turning;
   }
 
   async #take(): Promise<Turn | null> {
-    this.#wakes.turnBegins();
-    this.#cutUnwanted();
+    this.#scheduler.turnBegins();
+    this.#cancelUndesired();
     const desired = this.#deps.desired();
     const turn = desired && !this.#stopping ? await this.#look(desired) : null;
     this.#turning = null;
-    this.#wakes.turnEnds(desired ? this.#untilNext(desired) : null);
-    this.#waiters.tell();
+    this.#scheduler.turnEnds(desired ? this.#untilNext(desired) : null);
+    this.#turnEnded.notifyAll();
     return turn;
   }
 
   #untilNext({ settings }: Desired): number {
     const { clock, random } = this.#deps;
-    const retry = this.#care.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
+    const retry = this.#planGate.untilNext(clock.now(), this.queue.nextRetry(clock.now()));
     this.#settling = this.#turn && isSettling(this.#turn) ? this.#settling + 1 : 0;
     return untilNext(jittered(settings.interval, random()), retry, this.#settling);
   }
@@ -197,8 +197,8 @@ export class Loop {
     const { bus, clock, fence } = this.#deps;
     const began = clock.now();
     try {
-      for (const names of this.#asked.splice(0)) await this.#care.forgive(names);
-      this.#jobs.lookBegins();
+      for (const names of this.#asked.splice(0)) await this.#planGate.resetBackoff(names);
+      this.#inFlight.refreshBegins();
       const busy = new Set(this.queue.keys());
       const { given } = this.#approvals;
       this.#approvals.expireChanged(this.#subject, (name) => this.queue.has(name));
@@ -208,25 +208,25 @@ export class Loop {
         snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
         signal: this.#abort.signal,
         correct: this.#correct,
-        holds: this.#care.holds,
+        holds: this.#planGate.holds,
       };
       const turn = await reconcile(this.#deps, desired, this.#policy(), options);
       this.#turn = turn;
-      this.#jobs.lookEnds();
+      this.#inFlight.refreshEnds();
       this.#turns++;
       this.#events.planned(turn);
-      if (turn.observed.instances.kind === "seen") this.queue.forgiveOthers(openAgents(turn.plan));
-      // The fleet was edited while we looked, or asked guests whose they are: what was planned for the one before is not begun.
+      if (turn.observed.instances.kind === "seen") this.queue.resetOtherBackoffs(openAgents(turn.plan));
+      // The fleet was edited during the refresh or while guests were asked: a plan for the former fleet is not begun.
       const isCurrent = () => this.#deps.desired()?.hash === desired.hash;
-      // What was in flight when we looked is judged by the next look: this one saw it half done.
+      // Changes in flight during the refresh are judged by the next one: this one saw them half done.
       if (isCurrent()) {
-        await revokeNobodies(this.#deps, turn, desired, busy);
-        await this.#care.after(turn, desired, busy, new Set(this.queue.failures().keys()));
+        await revokeOrphanedCredentials(this.#deps, turn, desired, busy);
+        await this.#planGate.after(turn, desired, busy, new Set(this.queue.failures().keys()));
       }
       const current = isCurrent();
       if (current) this.#dispatch(desired, turn, busy, began);
       else this.wake();
-      // A yes that was given while we looked is for what the next look sees; until then nothing is settled.
+      // An approval given during the refresh applies to the next one; until then the loop is not settled.
       const isLast = given === this.#approvals.given;
       if (current && isLast) this.#approvals.expire(turn, (name) => this.queue.has(name));
       this.#settledTurn = current && isLast && busy.size === 0 && this.#isSettled(turn);
@@ -257,13 +257,13 @@ export class Loop {
     return { actor: "loop", allowDelete, targets: [], bootGrace: this.#deps.bootGrace };
   }
 
-  /** A newer controller works now: what runs here ends with its step, and whoever waits is told. */
+  /** A newer controller has taken over: running steps end, waiting callers are notified. */
   #giveWay(error: VmAgentError): void {
     this.#fenced ??= error;
     this.#stopping = true;
-    this.#wakes.close();
+    this.#scheduler.close();
     this.#abort.abort(stopped());
-    this.#waiters.tell();
+    this.#turnEnded.notifyAll();
   }
 
   #runnable(turn: Turn): readonly Change[] {
@@ -273,15 +273,15 @@ export class Loop {
   #dispatch(desired: Desired, turn: Turn, busy: ReadonlySet<string>, seenAt: Instant): void {
     const now = this.#deps.clock.now();
     const all = this.#runnable(turn);
-    this.#care.silences.makeWay(all.map((c) => c.agent));
-    const parts = { runnable: all, care: this.#care, queue: this.queue, scope: this.scope };
+    this.#planGate.diagnoses.makeWay(all.map((c) => c.agent));
+    const parts = { runnable: all, planGate: this.#planGate, queue: this.queue, scope: this.scope };
     for (const begin of toBegin(turn, desired, { ...parts, busy, now })) {
       if (this.#stopping) return;
       const isFull = this.queue.size >= desired.settings.parallelism;
-      // A person's order to end something does not wait for what others wait for.
+      // A person's request to end something does not wait for a free slot.
       if (isFull && !(ENDING.includes(begin.change.action) && this.#approvals.has(begin.change))) continue;
       this.queue.begin(begin.change.agent, now);
-      this.#jobs.begin(
+      this.#inFlight.begin(
         begin.change,
         now,
         () => this.#carryOut(begin, desired.hash, turn, seenAt),
@@ -300,13 +300,14 @@ export class Loop {
     const signal = AbortSignal.any([this.#abort.signal, cut.signal]);
     this.#cuts.set(name, () => {
       if (this.#deps.desired() !== null && !cut.signal.aborted && !isWanted())
-        cut.abort(noLongerWanted(name, this.#jobs.working.get(name)?.step ?? change.action));
+        cut.abort(noLongerDesired(name, this.#inFlight.changes.get(name)?.step ?? change.action));
     });
     try {
-      if (begin.kind === "install") await this.#care.installs.run(begin.install, this.#abort.signal);
-      else if (begin.kind === "remedy") await this.#care.remedies.run(begin.remedy, change, signal, isWanted);
+      if (begin.kind === "install") await this.#planGate.installer.run(begin.install, this.#abort.signal);
+      else if (begin.kind === "remedy")
+        await this.#planGate.remedies.run(begin.remedy, change, signal, isWanted);
       else {
-        await this.#care.begun(change);
+        await this.#planGate.begun(change);
         this.scope.begun(name);
         await applyChange(this.#deps, change, begin.agent, signal, isWanted, seenAt);
       }
@@ -326,12 +327,12 @@ export class Loop {
       }
     } catch (error) {
       const known = toVmAgentError(cut.signal.aborted ? cut.signal.reason : error);
-      // An approval was for what was wanted then; one that was given since is for something else.
+      // The approval was for the former desired state; a newer one is for another change.
       if (known.code === "no-longer-wanted") this.#approvals.withdraw(change);
-      if (known.code === "no-longer-wanted" || known.code === "stopped" || this.#care.isHold(known))
+      if (known.code === "no-longer-wanted" || known.code === "stopped" || this.#planGate.isHold(known))
         return this.queue.abandon(name);
-      const step = this.#jobs.working.get(name)?.step ?? "";
-      const failure = this.queue.failed(name, wantedKey(change), known, clock.now());
+      const step = this.#inFlight.changes.get(name)?.step ?? "";
+      const failure = this.queue.failed(name, desiredKey(change), known, clock.now());
       const retryInMs = Number.isFinite(failure.retryAt) ? failure.retryAt - clock.now() : null;
       bus.emit("step.failed", { agent: name, step, message: known.message, next: known.next, retryInMs });
       if (known.code === "fenced") this.#giveWay(known);
@@ -340,8 +341,8 @@ export class Loop {
     }
   }
 
-  /** Waits of changes that nobody wants any more end now, not with their deadlines. */
-  #cutUnwanted(): void {
+  /** Ends the waits of changes that are no longer desired now, not at their deadlines. */
+  #cancelUndesired(): void {
     for (const cut of this.#cuts.values()) cut();
   }
 
@@ -349,12 +350,12 @@ export class Loop {
     const { desired, store } = this.#deps;
     const claim = store.claims.get(begin.change.agent);
     const said = { policy: this.#policy(), approvals: this.#approvals, correct: this.#correct };
-    return isStillWanted(begin, begunFor, turn, { ...said, desired: desired(), claim });
+    return isStillDesired(begin, begunFor, turn, { ...said, desired: desired(), claim });
   }
 
   /**
-   * Resolves when nothing is in flight, nothing can be begun and nothing is on its way; failures that will be tried again
-   * count as work. Rejects with the signal's reason; with `fenced` when a newer controller has taken over.
+   * Resolves when nothing is in flight, nothing can begin and no instance is in transition; failures that will be
+   * retried count as work. Rejects with the signal's reason; with `fenced` when a newer controller has taken over.
    */
   async settled(signal: AbortSignal): Promise<Turn> {
     for (;;) {
@@ -362,11 +363,11 @@ export class Loop {
       if (this.#fenced) throw this.#fenced;
       const turn = this.#settled();
       if (turn) return turn;
-      await this.#waiters.next(signal);
+      await this.#turnEnded.next(signal);
     }
   }
 
-  /** The last turn, if it looked at what is written now and left nothing to wait for. */
+  /** The last turn, if it used the current fleet and left nothing to wait for. */
   #settled(): Turn | null {
     const turn = this.#settledTurn ? this.#turn : null;
     return turn?.plan.desiredHash === this.#deps.desired()?.hash && turn && this.#isSettled(turn)
@@ -380,18 +381,18 @@ export class Loop {
     const now = clock.now();
     const hasFailed = (c: Change) =>
       this.queue.failure(c.agent)?.retryAt === Number.POSITIVE_INFINITY &&
-      !this.queue.ready(c.agent, wantedKey(c), now);
+      !this.queue.ready(c.agent, desiredKey(c), now);
     return isSettled(turn, { runnable: this.#runnable(turn), hasFailed, since: this.#since, now, bootGrace });
   }
 
-  /** Begins nothing more; resolves when the steps that are running are done. */
+  /** Begins nothing more; resolves when running steps have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#wakes.close();
+    this.#scheduler.close();
     this.#abort.abort(stopped());
     await this.#turning?.catch(() => null);
-    await this.#care.stop();
-    await this.#jobs.close();
+    await this.#planGate.stop();
+    await this.#inFlight.close();
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#events.close();
   }

@@ -19,7 +19,7 @@ test("an agent is listed once in the plan at each call of a launch, a repair, a 
     );
     const names = [...plan.changes, ...plan.held].map((entry) => entry.agent);
     assert.deepEqual([...new Set(names)].sort(), names.sort());
-    for (const name of names) if (scene.loop.working.has(name)) inWork.add(name);
+    for (const name of names) if (scene.loop.inFlight.has(name)) inWork.add(name);
   };
   scene.onCall = look;
   scene.loop.start();

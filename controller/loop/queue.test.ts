@@ -17,7 +17,7 @@ test("a key is in flight once", () => {
   assert.equal(queue.ready("a", "x", 0), true);
 });
 
-test("each failure in a row doubles the delay; an edit begins anew", () => {
+test("each failure in a row doubles the delay; an edit resets it", () => {
   const queue = create();
   const fail = (wanted: string, now: number) => {
     queue.begin("a", now);
@@ -32,16 +32,16 @@ test("each failure in a row doubles the delay; an edit begins anew", () => {
   assert.deepEqual([fail("y", 3001).count, queue.failure("a")?.retryAt], [1, 4001]);
 });
 
-test("a terminal failure waits for an edit or for somebody who asks", () => {
+test("a terminal failure waits for an edit or for a request", () => {
   const queue = create();
   queue.begin("a", 0);
   assert.equal(queue.failed("a", "x", terminal, 0).retryAt, Number.POSITIVE_INFINITY);
   assert.equal(queue.ready("a", "x", 1e15), false);
   assert.equal(queue.nextRetry(0), null);
   assert.equal(queue.ready("a", "y", 1), true);
-  queue.forgive(["b"]);
+  queue.resetBackoff(["b"]);
   assert.equal(queue.ready("a", "x", 1), false);
-  queue.forgive(["a"]);
+  queue.resetBackoff(["a"]);
   assert.equal(queue.ready("a", "x", 1), true);
 });
 
@@ -52,11 +52,11 @@ test("forgive without names forgives all; success and forgiveOthers forget", () 
     queue.failed(key, "x", transient, 0);
   }
   queue.begin("c", 1);
-  queue.forgiveOthers(new Set(["a"]));
+  queue.resetOtherBackoffs(new Set(["a"]));
   assert.deepEqual([...queue.failures().keys()], ["a", "c"], "c is in flight: it is judged by its end");
   queue.done("c");
   assert.deepEqual([...queue.failures().keys()], ["a"]);
-  queue.forgive([]);
+  queue.resetBackoff([]);
   assert.equal(queue.failures().size, 0);
 });
 
@@ -67,7 +67,7 @@ test("abandon ends work without judging it", () => {
   assert.deepEqual([queue.size, queue.failures().size], [0, 0]);
 });
 
-test("nextRetry is the nearest instant to come; one that has passed wakes nobody", () => {
+test("nextRetry is the nearest future instant; a past one requests no turn", () => {
   const queue = create();
   queue.begin("a", 0);
   queue.failed("a", "x", transient, 0);

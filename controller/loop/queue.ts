@@ -1,4 +1,4 @@
-/** Keys with work in flight, their failures and when they may be tried again; it carries names, never events. */
+/** Work queue of agent names: in flight, failures, and when they may be retried. It carries keys, never events. */
 import { retryDelay } from "../core/backoff.ts";
 
 export interface Failure {
@@ -6,9 +6,9 @@ export interface Failure {
   readonly next: string;
   readonly count: number;
   readonly at: number;
-  /** No try before this instant; infinity: not before the document changes or somebody asks. */
+  /** No attempt before this instant; infinity: not before the document changes or a person requests it. */
   readonly retryAt: number;
-  /** What was wanted when it failed for good; a change of it is a reason to try again. */
+  /** The desired change when it failed terminally; another one is a reason to retry. */
   readonly wanted: string;
 }
 
@@ -36,7 +36,7 @@ export class KeyQueue {
     return [...this.#inFlight.keys()];
   }
 
-  /** True when `key` may be worked on now. `wanted` identifies what would be done. */
+  /** True when `key` may begin now. `wanted` identifies the change. */
   ready(key: string, wanted: string, now: number): boolean {
     if (this.#inFlight.has(key)) return false;
     const failure = this.#failures.get(key);
@@ -53,7 +53,7 @@ export class KeyQueue {
     this.#failures.delete(key);
   }
 
-  /** Ends work on `key` without judging it: it was stopped, or the world had moved. */
+  /** Ends work on `key` without a result: it was stopped, or the world had changed. */
   abandon(key: string): void {
     this.#inFlight.delete(key);
   }
@@ -83,19 +83,21 @@ export class KeyQueue {
     return this.#failures;
   }
 
-  /** Somebody asked: forget that it failed. Without keys: all. */
-  forgive(keys: readonly string[]): void {
+  /** On a person's request: forget failures. Without keys: all. */
+  resetBackoff(keys: readonly string[]): void {
     if (keys.length === 0) this.#failures.clear();
     for (const key of keys) this.#failures.delete(key);
   }
 
-  /** `open`: what is still to be done, held or not. What failed and is not among it has not failed: the world has moved. */
-  forgiveOthers(open: ReadonlySet<string>): void {
+  /**
+   * `open`: keys that still have a change, held or not. A failure of another key is obsolete: the world has changed.
+   */
+  resetOtherBackoffs(open: ReadonlySet<string>): void {
     for (const key of this.#failures.keys())
       if (!open.has(key) && !this.#inFlight.has(key)) this.#failures.delete(key);
   }
 
-  /** The nearest instant after `now` at which something may be tried again, or null. */
+  /** The next instant after `now` at which a retry is due, or null. */
   nextRetry(now: number): number | null {
     let next: number | null = null;
     for (const { retryAt } of this.#failures.values()) {

@@ -9,7 +9,7 @@ import { type Running, edit, failures, settle, start } from "./simulation/runnin
 const A = { name: "a" };
 const B = { name: "b" };
 
-/** Two that run as written; a drain takes 20 s. */
+/** Two running agents in sync; a drain takes 20 s. */
 async function fleet(settings: Partial<FleetSettings>, options: SceneOptions = {}): Promise<Running> {
   const scene = await start([A, B], settings, { drainTakes: () => 20_000, ...options });
   await scene.running(A);
@@ -85,7 +85,7 @@ describe("a removal that waits for tasks", () => {
     await draining(scene);
     edit(scene, [A, B]);
     await scene.clock.until("it gets tasks again", () => !scene.port.drained.has("a"));
-    // Gone again before anybody looked: that is another matter, which nobody has said yes to.
+    // Gone again before the next refresh: another case, which was not approved.
     edit(scene, [B]);
     await isAsBefore(scene);
     assert.deepEqual(

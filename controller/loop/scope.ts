@@ -1,10 +1,10 @@
-/** What the loop may do: everything, what concerns some names, or exactly the changes of a saved plan. */
+/** What the loop may do: everything, some names, or exactly the changes of a saved plan. */
 import type { Change } from "../core/types.ts";
-import { wantedKey } from "./in-flight.ts";
+import { desiredKey } from "./in-flight.ts";
 
 export class Scope {
   #names: ReadonlySet<string> | null = null;
-  /** Each is done once, as it was saved, and finished if it was cut off. */
+  /** Each is done once, as saved, and finished if it was interrupted. */
   #saved: Map<string, Change> | null = null;
   readonly #begun = new Set<string>();
 
@@ -18,23 +18,23 @@ export class Scope {
     this.#saved = new Map(changes.map((c) => [c.agent, c]));
   }
 
-  /** Of `restrictTo`: agents whose change is not done, because it failed, or something else is to be done now. */
+  /** Of `restrictTo`: agents whose change is not done, because it failed or the plan has changed. */
   get undone(): readonly string[] {
     return [...(this.#saved?.keys() ?? [])];
   }
 
-  /** What nobody planned: remedies, and runtimes for imported instances. */
+  /** Changes outside of a plan: remediation, and runtimes for imported instances. */
   allowsName(name: string): boolean {
     return this.#saved === null && (this.#names === null || this.#names.has(name));
   }
 
-  /** Of a saved one that was begun and failed in its middle, whatever leads to where it leads. */
+  /** For a saved change that failed halfway: any change that leads to its result. */
   allows(change: Change): boolean {
     if (this.#names !== null && !this.#names.has(change.agent)) return false;
     if (this.#saved === null) return true;
     const saved = this.#saved.get(change.agent);
     if (!saved) return false;
-    if (!this.#begun.has(change.agent)) return wantedKey(change) === wantedKey(saved);
+    if (!this.#begun.has(change.agent)) return desiredKey(change) === desiredKey(saved);
     return change.cause === "interrupted" || JSON.stringify(change.after) === JSON.stringify(saved.after);
   }
 

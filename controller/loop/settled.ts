@@ -1,13 +1,15 @@
-/** Whether there is anything to wait for, and until when: work that can be begun, or something on its way by itself. Pure. */
+/**
+ * Whether the loop has anything to wait for, and until when: changes that can begin, or instances in transition. Pure.
+ */
 import type { Change, InstanceState, Instant, Plan, Turn } from "../core/types.ts";
 import { backoff } from "../../schemas/backoff.ts";
 
 export interface SettledOptions {
-  /** Changes that the loop may begin, those that wait for others among them. */
+  /** Changes that the loop may begin, including those that wait for others. */
   readonly runnable: readonly Change[];
-  /** True for what failed and is not tried again by itself. */
+  /** True for a failure that is not retried automatically. */
   readonly hasFailed: (change: Change) => boolean;
-  /** Since when runtimes could have said hello to us. */
+  /** Since when runtimes could say hello to this process. */
   readonly since: Instant;
   readonly now: Instant;
   readonly bootGrace: number;
@@ -15,18 +17,18 @@ export interface SettledOptions {
 
 const COMING_UP: readonly InstanceState[] = ["Running", "Starting", "Restarting", "Unknown"];
 
-/** False while something can be begun or is on its way; what waits for something that will not come is neither. */
+/** False while a change can begin or an instance is in transition; a wait for something that cannot come is neither. */
 export function isSettled({ observed, plan }: Turn, options: SettledOptions): boolean {
   if (plan.held.some((h) => h.reason === "waiting")) return false;
   const failed = new Set(options.runnable.filter(options.hasFailed).map((c) => c.agent));
-  // A secret that cannot be read keeps nothing of the instance from being done.
+  // An unreadable secret does not block changes of the instance.
   const held = new Set(plan.held.filter((h) => h.reason !== "secret-missing").map((h) => h.agent));
   const changes = new Map(options.runnable.map((c) => [c.agent, c]));
   const seen = observed.instances.kind === "seen" ? observed.instances.list : [];
   const states = new Map(seen.map((i) => [i.name, i.state]));
   const claims = new Map(observed.claims.map((c) => [c.name, c]));
 
-  /** As written, and not Ready: its runtime may say hello yet, for as long as a boot may take. */
+  /** In sync and not Ready: its runtime may still say hello, within the boot deadline. */
   const mayComeUp = (name: string): boolean => {
     const state = states.get(name);
     const claim = claims.get(name);
@@ -38,7 +40,7 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
     if (failed.has(name) || asked.has(name)) return false;
     asked.add(name);
     const change = changes.get(name);
-    // What is held of an agent keeps nothing else of it from being done.
+    // A hold blocks no other change of the agent.
     const coming = change ? change.waitsFor.every(isComing) : !held.has(name) && mayComeUp(name);
     asked.delete(name);
     return coming;
@@ -46,11 +48,11 @@ export function isSettled({ observed, plan }: Turn, options: SettledOptions): bo
   return !options.runnable.some((c) => isComing(c.agent));
 }
 
-/** Agents of which it is decided that something is to be done, held or not. */
+/** Agents with a planned change, held or not. */
 export const openAgents = ({ changes, held }: Plan): ReadonlySet<string> =>
   new Set([...changes, ...held.flatMap((h) => h.would ?? [])].map((c) => c.agent));
 
-/** Something is on its way of which no event tells. Work in flight looks for itself, and its end wakes the loop. */
+/** A transition that causes no event. Changes in flight observe by themselves, and their end requests a turn. */
 export const isSettling = ({ plan, busy }: Turn): boolean =>
   plan.held.some((h) => h.reason === "waiting" && !busy?.has(h.agent));
 

@@ -1,4 +1,4 @@
-/** What a turn tells: drift of agents that nobody works on. */
+/** The events of a turn: drift of agents without a change in flight. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBus } from "../base/events.ts";
@@ -14,10 +14,10 @@ test("an instance that we stopped ourselves has not drifted", () => {
   assert.deepEqual([...driftOf({ plan, busy: new Set(["a"]) })], []);
 });
 
-test("what is held is told once, and what somebody said yes to is not told as held", () => {
+test("a hold is reported once, and an approved change is not reported as held", () => {
   const bus = createBus(() => 0);
-  const told: string[] = [];
-  bus.on("agent.held", ({ agent }) => void told.push(agent));
+  const reported: string[] = [];
+  bus.on("agent.held", ({ agent }) => void reported.push(agent));
   const held = ["a", "b"].map((agent) => ({ agent, reason: "prune-off", message: "", release: "" }));
   const plan = { changes: [], held, counts: { create: 0, change: 0, destroy: 0, held: 2 } };
   const turn = { plan, observed: { instances: { kind: "seen" } } } as unknown as Turn;
@@ -25,10 +25,10 @@ test("what is held is told once, and what somebody said yes to is not told as he
   const events = createTurnEvents(bus, ({ agent }: Held) => agent === given);
   events.planned(turn);
   events.planned(turn);
-  assert.deepEqual(told, ["b"]);
+  assert.deepEqual(reported, ["b"]);
   given = "";
   events.planned(turn);
-  assert.deepEqual(told, ["b", "a"], "a yes that is over releases nothing");
+  assert.deepEqual(reported, ["b", "a"], "a yes that is over releases nothing");
 });
 
 for (const launch of ["succeeds", "fails first"] as const)

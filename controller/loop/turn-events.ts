@@ -7,7 +7,7 @@ type Outcome = EventMap["reconciled"]["outcome"];
 /** A change says what kind of reason it has; who tells of drift has said so. */
 const withoutKind = (why: string): string => why.replace(/^drift: /, "");
 
-/** Why each agent that differs does so although nobody edited the fleet. */
+/** Why each agent with drift differs although the fleet was not edited. */
 export function driftOf({ plan, busy }: Pick<Turn, "plan" | "busy">): ReadonlyMap<string, string> {
   const all = [...plan.changes, ...plan.held.flatMap((h) => h.would ?? [])];
   const drift = all.filter((c) => c.cause === "drift" && !busy?.has(c.agent));
@@ -19,9 +19,9 @@ export const stuckOf = ({ held }: Pick<Plan, "held">): readonly Held[] =>
   held.filter((h) => h.reason !== "waiting");
 
 /** `working`: something is in flight, or begins now. */
-export function outcomeOf(turn: Turn, working: boolean): Outcome {
+export function outcomeOf(turn: Turn, inFlight: boolean): Outcome {
   if (turn.observed.instances.kind === "unobservable") return "unobservable";
-  if (working) return "changed";
+  if (inFlight) return "changed";
   return stuckOf(turn.plan).length > 0 ? "held" : "nothing";
 }
 
@@ -33,8 +33,8 @@ export interface TurnEvents {
 }
 
 /**
- * Remembers what it told, so that each is told when it begins, and again when it comes back. `isGiven`: somebody said yes to what
- * is held, so it is begun in this very turn and waits for nobody.
+ * Remembers what was reported, so that each condition is reported when it begins, and again when it returns. `isGiven`:
+ * the hold is approved, so the change begins in this turn.
  */
 export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): TurnEvents {
   let drifting: ReadonlySet<string> = new Set();
@@ -47,7 +47,7 @@ export function createTurnEvents(bus: Bus, isGiven: (held: Held) => boolean): Tu
       const { observed, plan } = turn;
       const { create, change, destroy, held } = plan.counts;
       const drift = driftOf(turn);
-      // What cannot be seen has not ended: nothing is forgotten, and nothing told twice.
+      // An unobservable condition has not ended: nothing is forgotten, and nothing reported twice.
       if (observed.instances.kind === "seen") {
         for (const [agent, message] of drift)
           if (!drifting.has(agent) && !announced.has(agent)) bus.emit("agent.drifted", { agent, message });

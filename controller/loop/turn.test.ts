@@ -82,7 +82,7 @@ it("an edit that needed no change is remembered as converged, so that later drif
   assert.deepEqual(scene.claim("a")?.converged, desiredView(agent));
 });
 
-it("what stands for nothing any more is forgotten: claims without instance and document, vanished names that nobody wants", async () => {
+it("stale records are removed: claims without instance and document, vanished names that are not desired", async () => {
   const scene = await createScene([{ name: "b" }]);
   const { store, deps } = scene;
   await store.claims.put(claimOf("a", null, { phase: "launching", bootAt: 0, claimedAt: 0 }), deps.fence);

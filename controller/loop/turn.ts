@@ -89,7 +89,7 @@ async function prove(
   }
 }
 
-/** Claims that stand for nothing any more, and vanished names that nobody wants back. */
+/** Removes claims without instance and document, and vanished names that are not desired. */
 async function forget(
   deps: ObserveDeps,
   desired: Desired,

@@ -29,7 +29,7 @@ test("one that was forgotten just before a crash is found by the next controller
   assert.deepEqual([...scene.port.memory.credentials.keys()], ["kept"]);
 });
 
-test("a name under which an agent is written, and its instance does not go, is nobody's", async () => {
+test("a declared name whose instance has another name has no owner", async () => {
   const scene = await createScene([{ name: "new", previousName: "old" }]);
   await scene.running({ name: "old" });
   await scene.port.enrol("new", "n");

@@ -1,7 +1,7 @@
-/** An instance that somebody else takes away while we launch or remove it. */
+/** An instance that disappears while it is launched or removed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agentOf, claimAsWritten } from "../core/testing/build.ts";
+import { agentOf, claimAsDeclared } from "../core/testing/build.ts";
 import { runEffect } from "../execute/effects.ts";
 import { observe } from "./observe.ts";
 import { changeOf, createScene } from "../loop/simulation/scene.ts";
@@ -14,7 +14,7 @@ for (const [seenGone, left] of [
     const scene = await createScene();
     const { clock, store, world, deps } = scene;
     const agent = agentOf({ name: "a" });
-    await store.claims.put(claimAsWritten(agent, { phase: "removing" }), deps.fence);
+    await store.claims.put(claimAsDeclared(agent, { phase: "removing" }), deps.fence);
     const look = observe(deps, null, { fence: deps.fence, busy: new Set(["a"]), snapshotsMaxAge: 0 });
     const other = { name: "a", nonce: "none", size: agent.size } as const;
     if (!seenGone) world.add({ ...other, maker: "fleet" });
@@ -30,10 +30,10 @@ for (const [seenGone, left] of [
   });
 
 for (const heard of [true, false])
-  test(`a launch of which nothing is told yet ${heard ? "and whose runtime was heard is over" : "may still be on its way"} where its name is absent`, async () => {
+  test(`a launch without any report ${heard ? "and whose runtime was heard is over" : "may still be on its way"} where its name is absent`, async () => {
     const scene = await createScene();
     const { clock, store, world, deps, port } = scene;
-    const claim = claimAsWritten(agentOf({ name: "a" }), {
+    const claim = claimAsDeclared(agentOf({ name: "a" }), {
       phase: "launching",
       proven: false,
       converged: null,

@@ -1,4 +1,7 @@
-/** SPEC section 3, safety 1: a claim dies when a trustworthy observation shows absent what a former one showed present. */
+/**
+ * SPEC section 3, safety 1: a claim expires when a trustworthy observation shows an instance absent that an earlier one
+ * showed present.
+ */
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import { proves } from "../core/ownership.ts";
@@ -12,21 +15,21 @@ interface Deps {
   readonly bus: Bus;
 }
 
-/** `claims` and `runtimes` as they were before the list was asked for; `names`: what it showed. */
-export interface Sight {
+/** `claims` and `runtimes` from before the list; `names`: the list. */
+export interface ListedInstances {
   readonly claims: readonly Claim[];
   readonly runtimes: readonly RuntimeReading[];
   readonly names: ReadonlySet<string>;
 }
 
 /**
- * A claim that changed since the list was asked for is in motion, and is left to the next look; so is one that we are
- * removing ourselves. An instance that a launch has not yet told of may be unlisted because its image is still prepared, so
- * its claim dies only if it was there before: listed by a former look, or heard by its runtime's own nonce.
+ * A claim that changed since the list was requested is left to the next refresh; so is one whose instance we are
+ * removing. A launching instance may be unlisted while its image is prepared, so its claim expires only if the instance
+ * existed before: listed by an earlier refresh, or proven by its runtime's nonce.
  */
-export async function bury(
+export async function expireClaims(
   deps: Deps,
-  { claims: before, runtimes, names }: Sight,
+  { claims: before, runtimes, names }: ListedInstances,
   options: { readonly fence: number | null; readonly busy: ReadonlySet<string> },
 ): Promise<{ readonly alive: readonly Claim[]; readonly vanished: readonly string[] }> {
   const { store } = deps;
@@ -44,10 +47,10 @@ export async function bury(
     if (c.phase === "launching") return wasThere(c);
     return c.phase === "launched" || !options.busy.has(c.name);
   });
-  // Only what was known to be there can be missed.
+  // Only an instance that was known to exist can vanish.
   const missed = dead.filter((c) => c.phase === "launched");
   if (fence !== null) {
-    // One that is being removed is left to that, which then has nothing to remove any more.
+    // A removal in flight ends its own claim.
     for (const c of unchanged)
       if (c.phase === "removing" && !names.has(c.name) && options.busy.has(c.name))
         await store.kv.put(goneKey(c.name), c.nonce);
@@ -55,7 +58,7 @@ export async function bury(
       if (c.phase === "launching" && names.has(c.name) && listed.get(listedKey(c.name)) !== c.nonce)
         await store.kv.put(listedKey(c.name), c.nonce);
     for (const claim of dead) {
-      // Written once more, so that a writer whose time is over is refused before it notes anything.
+      // Checks the fencing token before any record.
       await store.claims.put(claim, fence);
       if (missed.includes(claim)) await store.kv.put(vanishedKey(claim.name), { at: deps.clock.now() });
       await store.claims.remove(claim.name, fence);
@@ -72,10 +75,15 @@ export async function bury(
 }
 
 /**
- * Another instance has the name: the one that the claim stands for is gone, and was replaced between two looks. Nothing is
- * touched; from now on the name is a stranger's.
+ * Another instance has the name: the claim's instance is gone, and was replaced between two refreshes. Nothing is
+ * touched; from now on the name is unowned.
  */
-export async function buryReplaced(deps: Deps, claim: Claim, why: string, fence: number): Promise<void> {
+export async function expireReplacedClaim(
+  deps: Deps,
+  claim: Claim,
+  why: string,
+  fence: number,
+): Promise<void> {
   const { store, bus, clock } = deps;
   await store.claims.put(claim, fence);
   await store.kv.put(vanishedKey(claim.name), { at: clock.now() });

@@ -1,6 +1,6 @@
 /**
- * Whether a document names another image than the one that its instance was made from, or the same under another name. A
- * replacement loses the disk, so this is asked only where the names differ, and what is not known holds the replacement.
+ * Compares a document's image with the one that its instance was made from. A replacement loses the disk, so this is
+ * only resolved where the names differ, and an unknown result holds the replacement.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, realpathSync } from "node:fs";
@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import { findName, imageKind, imagePath, isSameImageName } from "../core/diff/image-name.ts";
 import { proves } from "../core/ownership.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { applyRenames } from "../core/renames.ts";
 import type {
   Claim,
   Desired,
@@ -30,12 +30,12 @@ export interface ImageDeps {
   readonly clock: Clock;
 }
 
-/** An alias such as `lts` moves on: what was known is asked again after this long. */
+/** An alias such as `lts` moves on: a result is refreshed after this long. */
 const KNOWN_MAX_AGE_MS = 60 * 60_000;
-/** What could not be known, for example without a network, is asked again after this long. */
+/** An unknown result, for example without a network, is retried after this long. */
 const UNKNOWN_MAX_AGE_MS = 5 * 60_000;
 
-/** The name of an image in a document beside the recorded one, and the instance of which both are told. */
+/** The image in a document beside the recorded one, and the instance for which both are compared. */
 export interface ImageQuestion {
   readonly claim: Claim;
   readonly wanted: string | null;
@@ -43,12 +43,12 @@ export interface ImageQuestion {
   readonly runtime: RuntimeReading | undefined;
 }
 
-/** One for each of our instances whose document names its image otherwise than its claim. */
+/** One for each owned instance whose document names another image than its claim. */
 export function imageQuestions(desired: Desired, observed: Observed): readonly ImageQuestion[] {
   const seen = observed.instances;
   if (seen.kind === "unobservable") return [];
   const claims = new Map(observed.claims.map((c) => [c.name, c]));
-  return withKeptInstances(desired, observed.claims).agents.flatMap((agent) => {
+  return applyRenames(desired, observed.claims).agents.flatMap((agent) => {
     const claim = claims.get(agent.name);
     const wanted = agent.image ?? null;
     if (!claim || claim.image === wanted || isSameImageName(claim.image, wanted)) return [];
@@ -58,7 +58,7 @@ export function imageQuestions(desired: Desired, observed: Observed): readonly I
   });
 }
 
-/** What is remembered of it; null: nothing that still holds. */
+/** The stored result; null: none that is still valid. */
 function remembered(store: Store, { claim, wanted }: ImageQuestion): ImageRow | null {
   const row = store.kv.get(imageKey(claim.name)) as ImageRow | undefined;
   const isOfThis =
@@ -69,7 +69,7 @@ function remembered(store: Store, { claim, wanted }: ImageQuestion): ImageRow | 
 const isFresh = ({ at, reading }: ImageRow, now: Instant): boolean =>
   now - at < (reading.is === "unknown" ? UNKNOWN_MAX_AGE_MS : KNOWN_MAX_AGE_MS) && now >= at;
 
-/** `observed` with what is known of images; `asks`: what is not known is asked now. */
+/** `observed` with the known image results; `asks`: unknown ones are resolved now. */
 export async function withImages(
   deps: ImageDeps,
   desired: Desired | null,
@@ -164,7 +164,7 @@ async function compare(
         );
       const has = (await driver.imageHash?.(claim.name, signal)) ?? "";
       if (has === hash) return SAME;
-      // An image of a release is loaded as it is; a file may be converted first, and then has another hash.
+      // A release image is used unchanged; a file may be converted first, and then has another hash.
       if (isRelease(instance)) return OTHER;
       if (former !== null) return OTHER;
       return unknown(
@@ -194,7 +194,7 @@ async function compare(
   }
 }
 
-/** Without a remote, Multipass takes the first: that without a name. */
+/** Without a remote, Multipass uses the unnamed one first. */
 const byRemote = (found: readonly FoundImage[]): readonly FoundImage[] =>
   [...found].sort((a, b) => (a.remote < b.remote ? -1 : a.remote > b.remote ? 1 : 0));
 
@@ -226,7 +226,7 @@ async function fileHash(path: string): Promise<string | null> {
   }
 }
 
-/** Asks beside the loop, so that a slow network keeps no look waiting. */
+/** Runs beside the loop, so that a slow network delays no refresh. */
 export class Images {
   readonly #deps: ImageDeps;
   readonly #wake: () => void;
@@ -239,7 +239,7 @@ export class Images {
     this.#wake = wake;
   }
 
-  /** After each look: what is not known, or not any more, is asked. */
+  /** After each refresh: unknown and outdated results are resolved. */
   consider(desired: Desired, observed: Observed): void {
     const now = this.#deps.clock.now();
     const questions = imageQuestions(desired, observed);
@@ -273,8 +273,8 @@ export class Images {
     return this.#retryAt !== null && this.#retryAt > now ? this.#retryAt : null;
   }
 
-  /** A person asked: what is not known is asked again. Without names: all. */
-  async forgive(names: readonly string[]): Promise<void> {
+  /** On a person's request: unknown results are resolved again. Without names: all. */
+  async resetBackoff(names: readonly string[]): Promise<void> {
     const { kv } = this.#deps.store;
     for (const [key, row] of kv.all("image/"))
       if (
@@ -284,7 +284,7 @@ export class Images {
         await kv.remove(key);
   }
 
-  /** Just before a replacement takes something away: rejects where its image turns out to be the same, or is not known. */
+  /** Just before a replacement: rejects where the image turns out to be equal, or unknown. */
   async mustDiffer(
     name: string,
     { wanted, unverified }: { readonly wanted: string | null; readonly unverified: boolean },
@@ -293,10 +293,10 @@ export class Images {
     const claim = store.claims.get(name);
     const seen = await driver.list();
     const instance = seen.kind === "seen" ? seen.instances.find((i) => i.name === name) : undefined;
-    // What is gone or cannot be seen is judged by the step itself.
+    // An absent or unobservable instance is judged by the step itself.
     if (!claim || !instance) return;
     const row = remembered(store, { claim, wanted, instance, runtime: undefined });
-    // Only names may have moved: what a file holds was compared, and a guest that drains is not asked again.
+    // Only aliases may have moved: a file's content was compared, and a draining guest is not asked again.
     const asked = imageKind(wanted) === "named" || row === null;
     const question = { claim, wanted, instance, runtime: undefined };
     const reading = asked ? await createAsker(this.#deps, this.#abort.signal)(question) : row.reading;

@@ -1,4 +1,7 @@
-/** Mounts of our instances, read by `info` and kept: it looks into a running guest, so it is asked seldom, and only of one that answers. */
+/**
+ * Mounts of owned instances, read by `info` and cached: it looks into a running guest, so it is called seldom, and only
+ * for one that answers.
+ */
 import type { Clock } from "../base/clock.ts";
 import { proves } from "../core/ownership.ts";
 import type { Claim, Desired, Mount, ObservedInstance, RuntimeReading } from "../core/types.ts";
@@ -6,10 +9,10 @@ import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
 import { type MountingRow, type MountsRow, mountsKey } from "../store/keys.ts";
 
-/** Anybody may mount at any time, and no list tells. */
+/** Other programs may mount at any time, and no list shows it. */
 export const MOUNTS_MAX_AGE_MS = 5 * 60_000;
 
-/** How long one that was begun is looked for, whatever is written since and whatever was last converged. */
+/** How long a mount that was begun is looked for, whatever is edited or converged since. */
 const MOUNTING_KEPT_MS = 60 * 60_000;
 
 export interface MountsDeps {
@@ -23,12 +26,15 @@ export interface MountsOptions {
   readonly claims: ReadonlyMap<string, Claim>;
   readonly runtimes: ReadonlyMap<string, RuntimeReading>;
   readonly busy: ReadonlySet<string>;
-  /** Null: a reader, which notes nothing down. */
+  /** Null: read-only, stores nothing. */
   readonly fence: number | null;
   readonly signal?: AbortSignal;
 }
 
-/** By name, of those that have, should have or may have got mounts, and may be asked. Of readings that have aged, one is renewed in each look. */
+/**
+ * By name, for instances that have, should have or may have mounts, and may be asked. Each refresh renews one outdated
+ * reading.
+ */
 export async function readMounts(
   deps: MountsDeps,
   instances: readonly ObservedInstance[],
@@ -77,7 +83,7 @@ function withMounts(
   return names;
 }
 
-/** CONTRACT section 16: a guest that does not answer wedges the daemon for everybody. */
+/** CONTRACT section 16: an unresponsive guest wedges the daemon for all clients. */
 function mayAsk({ state }: ObservedInstance, claim: Claim, runtime: RuntimeReading | undefined): boolean {
   if (state === "Stopped" || state === "Suspended") return true;
   return state === "Running" && runtime?.status === "online" && proves(claim, runtime);
@@ -96,7 +102,7 @@ async function ask(
     if (options.fence !== null) await deps.store.kv.put(mountsKey(name), row);
     return mounts;
   } catch {
-    // Not read: nothing is decided about its mounts in this turn.
+    // Not read: no decision about its mounts in this turn.
     return null;
   }
 }

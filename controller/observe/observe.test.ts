@@ -81,7 +81,7 @@ describe("a claim dies", () => {
     assert.ok(scene.claim("a") && scene.claim("b"));
   });
 
-  it("when its removal was interrupted and somebody finished it: the next of that name is a stranger", async () => {
+  it("when its removal was interrupted and finished by others: the next instance of that name is unowned", async () => {
     const scene = await createScene([{ name: "a" }]);
     await scene.store.claims.put(claimOf("a", null, { phase: "removing" }), scene.deps.fence);
     const observed = await look(scene);

@@ -1,8 +1,8 @@
-/** One look at the world: one list, and only what it does not tell and is not known already. Reads, and buries dead claims. */
+/** Observes the world: one list, and only those details that it lacks and that are not cached. Expires claims. */
 import type { Clock } from "../base/clock.ts";
 import type { Bus } from "../base/events.ts";
 import { isTokenDone } from "../core/diff/diff-restore.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { applyRenames } from "../core/renames.ts";
 import type {
   Claim,
   Desired,
@@ -15,7 +15,7 @@ import type {
 } from "../core/types.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Store } from "../store/store.ts";
-import { bury, vanishedNames } from "./expired-claims.ts";
+import { expireClaims, vanishedNames } from "./expired-claims.ts";
 import { SNAPSHOTS_KEY, type SizeRow, sizeKey } from "../store/keys.ts";
 import { withImages } from "./images.ts";
 import { readMounts } from "./mounts.ts";
@@ -31,21 +31,21 @@ export interface ObserveDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly host: Host;
-  /** In which schedules are meant; absent: that of this process. */
+  /** Time zone of schedules; absent: that of this process. */
   readonly timeZone?: string;
 }
 
 export interface ObserveOptions {
-  /** The epoch of the writer; null: a reader, which writes nothing down. */
+  /** The fencing token of the writer; null: read-only. */
   readonly fence: number | null;
-  /** Names being worked on: their claims are in motion and are left alone. */
+  /** Names in flight: their claims are changing and are left alone. */
   readonly busy: ReadonlySet<string>;
   /** Snapshots are read again when older than this. Milliseconds. */
   readonly snapshotsMaxAge: number;
   readonly signal?: AbortSignal;
 }
 
-/** How long the size of a stopped instance is taken for what was read: anybody may set another, and no list tells. */
+/** How long the size of a stopped instance is cached: other programs may set it, and no list shows that. */
 export const STOPPED_SIZE_MAX_AGE_MS = 10 * 60_000;
 
 interface SnapshotRow {
@@ -61,11 +61,11 @@ export async function observe(
   const started = deps.clock.now();
   // Claims are read before the list: one made after it must not be judged by it.
   const before = deps.store.claims.list();
-  const desired = written && withKeptInstances(written, before);
+  const desired = written && applyRenames(written, before);
   const heardBefore = deps.readings();
   const wantsSnapshots = needsSnapshots(deps.store, desired, before);
   const hasSchedule = desired?.snapshots.some((s) => s.schedule !== undefined) ?? false;
-  // Asking for the machine's own takes 17 ms the first time, most of it reading tables of languages.
+  // Reading the machine's own takes 17 ms the first time, most of it for language tables.
   const timeZone = hasSchedule ? (deps.timeZone ?? localTimeZone()) : null;
   const zone = timeZone === null ? {} : { timeZone };
   const [list, snapshots] = await Promise.all([
@@ -73,7 +73,7 @@ export async function observe(
     wantsSnapshots ? readSnapshots(deps, options, started) : null,
   ]);
   const at = deps.clock.now();
-  // After the list, which may take long: who has spoken meanwhile is not silent.
+  // After the list, which may take long: a runtime that reported meanwhile is not offline.
   const runtimes = deps.readings();
   if (list.kind === "unobservable") {
     deps.bus.emit("observed", { instances: 0, durationMs: at - started, reason: list.reason });
@@ -82,7 +82,11 @@ export async function observe(
     return { at, instances, claims: before, runtimes, vanished, host: deps.host, ...zone };
   }
   const names = new Set(list.instances.map((i) => i.name));
-  const { alive, vanished } = await bury(deps, { claims: before, runtimes: heardBefore, names }, options);
+  const { alive, vanished } = await expireClaims(
+    deps,
+    { claims: before, runtimes: heardBefore, names },
+    options,
+  );
   const claims = new Map(alive.map((c) => [c.name, c]));
   const running = new Map(runtimes.map((r) => [r.agent, r]));
   const sizes = deps.store.kv.all("size/");
@@ -131,11 +135,11 @@ export async function observe(
     ...(due.length > 0 && { due }),
     ...zone,
   };
-  // A reader asks now; the loop asks beside its looks (`Images`).
+  // A one-time reader resolves images now; the loop does it beside its turns (`Images`).
   return withImages(deps, desired, observed, fence === null, options.signal);
 }
 
-/** Where a document speaks of them, and where we made some: those may have to go. */
+/** Where a document declares snapshots, and where we made some that may have to go. */
 function needsSnapshots(store: Store, desired: Desired | null, claims: readonly Claim[]): boolean {
   const claimed = new Map(claims.map((c) => [c.name, c]));
   if (desired?.snapshots.some((s) => claimed.has(s.agent))) return true;
@@ -147,7 +151,7 @@ function needsSnapshots(store: Store, desired: Desired | null, claims: readonly 
   return madeSnapshots(store, claimed).length > 0;
 }
 
-/** The one whose size is to be read again in this look; one at a time, so that a look stays cheap. */
+/** The instance whose size is read again in this refresh; one at a time, so that a refresh stays cheap. */
 function oldestStopped(
   instances: readonly ObservedInstance[],
   sizes: ReadonlyMap<string, unknown>,
@@ -163,8 +167,8 @@ function oldestStopped(
 }
 
 /**
- * Configured size. `get` costs three calls, so a reading is kept: `set` needs a stopped instance (CONTRACT section 7), so it
- * stays true for as long as the instance is in the state, and in the boot, in which it was read; while stopped, for a while.
+ * Configured size. `get` costs three calls, so it is cached: `set` needs a stopped instance (CONTRACT section 7), so a
+ * reading stays valid for the state and boot in which it was made; while stopped, for a while.
  */
 async function sizeOf(
   deps: ObserveDeps,
@@ -190,7 +194,7 @@ async function sizeOf(
     if (options.fence !== null) await deps.store.kv.put(sizeKey(name), row);
     return size;
   } catch {
-    // Not read: nothing is decided about its size in this turn.
+    // Not read: no decision about its size in this turn.
     return undefined;
   }
 }

@@ -19,7 +19,7 @@ describe("the time zone of the process", () => {
     [":nonsense", "UTC"],
     [VIENNA, VIENNA],
   ] as const)
-    it(`is ${zone} for TZ=${JSON.stringify(tz)}, and schedules can be told in it`, async () => {
+    it(`is ${zone} for TZ=${JSON.stringify(tz)}, and schedules use it`, async () => {
       const module = JSON.stringify(new URL("./schedule.js", import.meta.url).href);
       const code = `import { latestInstant, localTimeZone, scheduledName } from ${module};
         const timeZone = localTimeZone();

@@ -1,4 +1,4 @@
-/** When a schedule was due: cron in a time zone. A pure function of its arguments; the clock is asked elsewhere. */
+/** Due times of a schedule: cron in a time zone. Pure; the clock is an argument. */
 import { Cron } from "croner";
 
 export interface Schedule {
@@ -9,9 +9,9 @@ export interface Schedule {
 }
 
 /**
- * The newest run at or before `now`; null: there was none. Where the hour field names hours (`2`, `2,14`, `1-3`), the clock on
- * the wall decides: a run in the hour that a change to summer time leaves out comes once, right after it; a run in the hour that
- * comes twice comes once. Runs of every hour follow elapsed time: each of the two hours has its runs.
+ * The newest run at or before `now`; null: there was none. Where the hour field names hours (`2`, `2,14`, `1-3`), wall
+ * time decides: a run in the hour that a change to summer time skips comes once, right after it; a run in the repeated
+ * hour comes once. Hourly runs follow elapsed time: each of the two hours has its runs.
  */
 export function latestInstant({ cron, timeZone }: Schedule, now: number): number | null {
   if (isOfEveryHour(cron)) {
@@ -20,7 +20,7 @@ export function latestInstant({ cron, timeZone }: Schedule, now: number): number
     return job.previousRuns(1, new Date(floor(now, SECOND) + SECOND))[0]?.getTime() ?? null;
   }
   const job = new Cron(cron, { timezone: "UTC", paused: true });
-  // The second time through a repeated hour, wall times that are later than this one are over already.
+  // During the repeated hour, later wall times have already passed once.
   const offset = Math.max(offsetAt(now, timeZone), offsetAt(now - DAY, timeZone));
   let wall = floor(now, SECOND) + offset + SECOND;
   for (;;) {
@@ -32,7 +32,7 @@ export function latestInstant({ cron, timeZone }: Schedule, now: number): number
   }
 }
 
-/** The run that is due: however many there were after `last`, while the machine slept, the newest of them is made up for. */
+/** The due run: several runs missed after `last`, for example during a suspend, count as the newest one. */
 export function dueInstant(schedule: Schedule, last: number, now: number): number | null {
   if (now <= last) return null;
   const latest = latestInstant(schedule, now);
@@ -64,7 +64,7 @@ function isOfEveryHour(cron: string): boolean {
   return hour === undefined || /^(\*(\/1)?|0-23)$/.test(hour);
 }
 
-/** Milliseconds by which the clock on the wall is ahead of UTC. */
+/** Milliseconds by which wall time is ahead of UTC. */
 function offsetAt(at: number, timeZone: string): number {
   const { year, month, day, hour, minute } = wallParts(at, timeZone);
   return (
@@ -72,7 +72,10 @@ function offsetAt(at: number, timeZone: string): number {
   );
 }
 
-/** The first instant at which the clock on the wall shows `wall` (written as if it were UTC); left out: the first one after the gap. */
+/**
+ * The first instant with the wall time `wall` (written as if it were UTC); for a skipped time: the first one after the
+ * gap.
+ */
 function instantOf(wall: number, timeZone: string): number {
   const offsets = [offsetAt(wall - DAY, timeZone), offsetAt(wall + DAY, timeZone)];
   let before = wall - Math.max(...offsets);
@@ -88,7 +91,7 @@ function instantOf(wall: number, timeZone: string): number {
   return after;
 }
 
-/** `clean-20261122-0300`; where the clock shows the same time twice, the second has `-2` at its end. */
+/** `clean-20261122-0300`; where the clock shows the same time twice, the second gets `-2` at its end. */
 export function scheduledName(stem: string, at: number, timeZone: string): string {
   const stamp = wallTime(at, timeZone);
   const again = [30, 60, 120].some((minutes) => wallTime(at - minutes * 60_000, timeZone) === stamp);
@@ -119,9 +122,12 @@ function wallParts(at: number, timeZone: string): Readonly<Record<string, string
   return Object.fromEntries(format.formatToParts(at).map((p) => [p.type, p.value]));
 }
 
-/** The time zone of this process: the environment variable TZ, else the machine's. One that nobody knows is UTC for the clock too. */
+/**
+ * The time zone of this process: the environment variable TZ, else the machine's. An unknown zone is UTC for the clock
+ * too.
+ */
 export function localTimeZone(): string {
-  // With TZ empty or unknown this is undefined, or a word that no function takes.
+  // With TZ empty or unknown this is undefined, or a name that no function accepts.
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { readonly timeZone?: string };
   try {
     return new Intl.DateTimeFormat("en", { timeZone: timeZone ?? "UTC" }).resolvedOptions().timeZone;

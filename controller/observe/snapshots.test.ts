@@ -62,11 +62,11 @@ describe("a schedule", () => {
     const scene = await live([schedule()]);
     assert.deepEqual(names(scene), [], "what was due before anybody wrote it is not");
     const instance = scene.world.get("a");
-    if (instance) instance.snapshots = [{ name: "nightly-of-somebody", parent: "", comment: "" }];
+    if (instance) instance.snapshots = [{ name: "unowned-nightly", parent: "", comment: "" }];
     for (let day = 0; day < 4; day++) await scene.clock.advance(DAY);
     const taken = names(scene);
     assert.equal(taken.length, 3, taken.join(" "));
-    assert.equal(taken[0], "nightly-of-somebody");
+    assert.equal(taken[0], "unowned-nightly");
     assert.match(taken[1] ?? "", /^nightly-\d{8}-0300$/);
     assert.equal(scene.calls.filter((c) => c === "snapshot a").length, 4);
     assert.equal(scene.calls.filter((c) => c === "removeSnapshot a").length, 2);
@@ -80,7 +80,7 @@ describe("a schedule", () => {
     await scene.clock.advance(DAY);
     await scene.loop.stop();
     assert.equal(scene.calls.filter((c) => c === "snapshot a").length, 1);
-    // Nobody looked for ten days.
+    // No refresh for ten days.
     await scene.clock.advance(10 * DAY);
     const loop = new Loop({ ...scene.deps, timeZone: "UTC" });
     loop.start();
@@ -89,7 +89,7 @@ describe("a schedule", () => {
     await loop.stop();
   });
 
-  it("that is written anew begins anew, and what was made for the former one is held for a yes", async () => {
+  it("that is declared again starts again, and snapshots of the former document are held for approval", async () => {
     const scene = await live([schedule()]);
     await scene.clock.advance(DAY);
     scene.desired = { ...scene.desired, hash: "edited", snapshots: [] };
@@ -121,7 +121,7 @@ describe("a schedule", () => {
 });
 
 describe("taking and removing", () => {
-  it("is noted before it is taken; what is there already is nobody's but its maker's", async () => {
+  it("is recorded before it is taken; an existing snapshot belongs to its maker", async () => {
     const scene = await stopped(["theirs"]);
     let noted: unknown;
     scene.onCall = ({ kind }) => {
@@ -206,7 +206,7 @@ describe("taking and removing", () => {
 });
 
 describe("a restore", () => {
-  const wish = { snapshot: "clean", token: "t" };
+  const request = { snapshot: "clean", token: "t" };
 
   it("has its intent on disk before, and its token with what it brought back after", async () => {
     const scene = await stopped(["clean"]);
@@ -217,18 +217,18 @@ describe("a restore", () => {
       during = scene.claim("a")?.restoring;
       if (instance) instance.size = { ...instance.size, cpu: 7 };
     };
-    await done(scene, restore(scene.deps, step("restore", { restore: wish })));
+    await done(scene, restore(scene.deps, step("restore", { restore: request })));
     const claim = scene.claim("a");
-    assert.deepEqual(during, wish);
+    assert.deepEqual(during, request);
     assert.deepEqual([claim?.restoreToken, claim?.restoring, claim?.converged?.cpu], ["t", null, 7]);
-    await done(scene, restore(scene.deps, step("restore", { restore: wish })));
+    await done(scene, restore(scene.deps, step("restore", { restore: request })));
     assert.equal(scene.calls.filter((c) => c === "restore a").length, 1);
   });
 
   it("is done once for a token, whatever was restored in between", async () => {
     const scene = await stopped(["clean"]);
     for (const token of ["t", "u", "t", "v", "u"])
-      await done(scene, restore(scene.deps, step("restore", { restore: { ...wish, token } })));
+      await done(scene, restore(scene.deps, step("restore", { restore: { ...request, token } })));
     assert.equal(scene.calls.filter((c) => c === "restore a").length, 3);
     assert.deepEqual([scene.claim("a")?.restoreToken, scene.claim("a")?.formerTokens], ["v", ["t", "u"]]);
   });
@@ -236,15 +236,15 @@ describe("a restore", () => {
   it("that fails leaves the intent, and no token", async () => {
     const scene = await stopped(["clean"]);
     scene.faults.set("restore", ["lie"]);
-    await assert.rejects(done(scene, restore(scene.deps, step("restore", { restore: wish }))));
-    assert.deepEqual([scene.claim("a")?.restoreToken, scene.claim("a")?.restoring], [null, wish]);
-    await done(scene, restore(scene.deps, step("restore", { restore: wish })));
+    await assert.rejects(done(scene, restore(scene.deps, step("restore", { restore: request }))));
+    assert.deepEqual([scene.claim("a")?.restoreToken, scene.claim("a")?.restoring], [null, request]);
+    await done(scene, restore(scene.deps, step("restore", { restore: request })));
     assert.equal(scene.claim("a")?.restoreToken, "t");
   });
 
   it("to what is not there does nothing", async () => {
     const scene = await stopped(["other"]);
-    await assert.rejects(done(scene, restore(scene.deps, step("restore", { restore: wish }))), {
+    await assert.rejects(done(scene, restore(scene.deps, step("restore", { restore: request }))), {
       code: "world-moved",
     });
     assert.equal(scene.claim("a")?.restoring, undefined);
@@ -287,7 +287,7 @@ describe("mounts", () => {
   it("are read after one was begun and never heard of again, though none is written any more", async () => {
     const scene = await createScene([{ name: "a" }]);
     const instance = await scene.running({ name: "a" }, { converged: null });
-    assert.equal(await look(scene), undefined, "nobody should have any, so nobody asks");
+    assert.equal(await look(scene), undefined, "no snapshots are declared, so none are listed");
     scene.faults.set("mount", ["lie"]);
     const [mount] = MOUNTS;
     assert.ok(mount);

@@ -1,4 +1,4 @@
-/** What we know of snapshots beside Multipass's list: which we made, up to when each schedule is done with, what is due. */
+/** Records of snapshots beside Multipass's list: which are owned, up to when each schedule is done, what is due. */
 import type { Claim, Desired, DueSnapshot, MadeSnapshot, ObservedSnapshot } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
 import { type MadeRow, type ScheduleRow, madeKey, scheduleKey } from "../store/keys.ts";
@@ -7,7 +7,7 @@ import { latestInstant, scheduledName } from "./schedule.ts";
 /** Snapshots by instance, as Multipass lists them. */
 export type SnapshotLists = Readonly<Record<string, readonly ObservedSnapshot[]>>;
 
-/** Snapshots that we made of instances that are still the same ones. */
+/** Owned snapshots of instances that are still the same. */
 export function madeSnapshots(store: Store, claims: ReadonlyMap<string, Claim>): readonly MadeSnapshot[] {
   const made: MadeSnapshot[] = [];
   for (const [key, value] of store.kv.all("made/")) {
@@ -25,11 +25,11 @@ export interface DueOptions {
   readonly snapshots: SnapshotLists | null;
   readonly timeZone: string;
   readonly now: number;
-  /** Null: a reader, which notes nothing down. */
+  /** Null: read-only, stores nothing. */
   readonly fence: number | null;
 }
 
-/** Runs of schedules that are due and not taken. Notes down schedules that are new, and runs that were taken before a crash. */
+/** Scheduled runs that are due and not taken. Records new schedules, and runs that were taken before a crash. */
 export async function dueSnapshots(
   store: Store,
   desired: Desired,
@@ -40,7 +40,7 @@ export async function dueSnapshots(
   const due: DueSnapshot[] = [];
   for (const { agent, name: of, schedule } of desired.snapshots) {
     const claim = claims.get(agent);
-    // Before it was Ready once there is nothing worth keeping.
+    // Before the agent was Ready once there is nothing worth keeping.
     if (schedule === undefined || !claim?.converged) continue;
     const row = store.kv.get(scheduleKey(agent, of)) as ScheduleRow | undefined;
     const noted = async (since: number) => {
@@ -48,7 +48,7 @@ export async function dueSnapshots(
       if (fence !== null) await store.kv.put(scheduleKey(agent, of), next);
     };
     const isKnown = row?.nonce === claim.nonce && row.schedule === schedule;
-    // A clock that was set back would else keep everything from being due until it has caught up.
+    // Otherwise a clock that was set back would delay all runs until it has caught up.
     if (!isKnown || row.since > now) {
       await noted(now);
       continue;
@@ -64,10 +64,13 @@ export async function dueSnapshots(
   return due;
 }
 
-/** How long a note of a snapshot that is not listed is kept: a daemon that was wedged may still take it. */
+/** How long the record of an unlisted snapshot is kept: a wedged daemon may still take it. */
 const NOTE_KEPT_MS = 60 * 60_000;
 
-/** Forgets what is not there any more, so that another snapshot of that name is not taken for ours. `snapshots`: just read. */
+/**
+ * Removes records of snapshots that are gone, so that a later one of that name is not taken for ours. `snapshots`: just
+ * read.
+ */
 export async function forgetGone(
   store: Store,
   made: readonly MadeSnapshot[],
@@ -81,7 +84,7 @@ export async function forgetGone(
   }
 }
 
-/** All notes about an instance that is gone, or is about to be made anew. */
+/** Removes all records of an instance that is gone or will be recreated. */
 export async function forgetSnapshots(store: Store, name: string): Promise<void> {
   for (const prefix of ["made", "schedule"])
     for (const key of store.kv.all(`${prefix}/${name}/`).keys()) await store.kv.remove(key);

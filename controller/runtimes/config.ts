@@ -1,7 +1,9 @@
-/** What is pushed live to each runtime, with secrets read where the document says; their values go nowhere else. */
+/**
+ * The configuration pushed to each runtime, with secrets read where the document says; their values go nowhere else.
+ */
 import { createHmac } from "node:crypto";
 import { PlainFileError, readPlainFile } from "../base/plain-file.ts";
-import { withholdFromInstances } from "../base/withheld.ts";
+import { withholdFromInstances } from "../base/scrubbed-env.ts";
 import type { DesiredAgent, Held, SecretRef } from "../core/types.ts";
 import { refusedSecret, type Trust } from "../fleet/trust.ts";
 import type { RuntimeConfig } from "../execute/ports.ts";
@@ -9,35 +11,36 @@ import type { RuntimeConfig } from "../execute/ports.ts";
 export interface MissingSecret {
   readonly agent: string;
   readonly secret: string;
-  /** Where it was looked for; never what was found. */
+  /** Where it was looked for; never the value. */
   readonly message: string;
   readonly release: string;
 }
 
 export interface RuntimeConfigDeps {
-  /** Of the fleet that is in force. */
+  /** Of the fleet in force. */
   readonly trust: () => Trust;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The fleet's key: without it nobody can tell from a hash which value was hashed. */
+  /** The fleet's key: without it a hash does not reveal which value was hashed. */
   readonly key: Buffer;
 }
 
 export interface ReadConfig {
   readonly config: RuntimeConfig;
   readonly missing: readonly MissingSecret[];
-  /** Secrets whose value is another than the last that was read of them here. */
+  /** Secrets whose value has changed since it was last read here. */
   readonly rotated: readonly string[];
 }
 
 export interface RuntimeConfigs {
   read(agent: DesiredAgent): Promise<ReadConfig>;
-  /** Forgets the values of everybody else. */
+  /** Forgets the values of all other agents. */
   retain(agents: readonly string[]): void;
 }
 
 /**
- * Remembers in memory the last value of each secret: one that cannot be read any more stays in force, and a runtime that
- * comes anew gets it. What was never read in this process is left to the runtime, which keeps what it has.
+ * Remembers the last value of each secret in memory: a value that cannot be read any more stays in force, and a newly
+ * connected runtime receives it. A secret that was never read in this process is left to the runtime, which keeps its
+ * value.
  */
 export function createRuntimeConfigs({ env, key, trust }: RuntimeConfigDeps): RuntimeConfigs {
   const known = new Map<string, ReadonlyMap<string, string>>();
@@ -80,7 +83,7 @@ function fits(name: string, value: string | Unread): string | Unread {
   return { why, release: "give a shorter value, or put the file into the instance with provision.files" };
 }
 
-/** Secrets of these agents that this process cannot read, for plans that are made without a hub. */
+/** Secrets of these agents that this process cannot read, for plans without a hub. */
 export function missingSecrets(
   agents: readonly DesiredAgent[],
   env: RuntimeConfigDeps["env"],
@@ -104,13 +107,13 @@ export const heldSecret = ({ agent, message, release }: MissingSecret): Held => 
 });
 
 interface Unread {
-  /** It may not be used: its former value is not used either. */
+  /** It is not allowed: its former value is not used either. */
   readonly isRefused?: boolean;
   readonly why: string;
   readonly release: string;
 }
 
-/** Of a file, its last line end is not part of the value. An empty file is one that is being written. */
+/** For a file, the last line end is not part of the value. An empty file is being written. */
 function readSecret(ref: SecretRef, env: RuntimeConfigDeps["env"], trust: Trust): string | Unread {
   const refused = refusedSecret(ref, trust);
   if (refused !== null)
@@ -149,7 +152,7 @@ const missingSecret = (
 
 interface Secrets {
   readonly values: ReadonlyMap<string, string>;
-  /** The runtime does not keep what it has of these. */
+  /** The runtime does not keep its former values of these. */
   readonly refused: ReadonlySet<string>;
 }
 
@@ -175,8 +178,8 @@ function configOf(agent: DesiredAgent, { values, refused }: Secrets, key: Buffer
 }
 
 /**
- * Tells two sets of values apart and nothing else: under the fleet's key nobody can try values against it, and the agent's
- * name in it hides that two agents share one. No nonce is made of a text that begins with a line break.
+ * Only distinguishes two sets of values: without the fleet's key values cannot be guessed, and the agent's name in it
+ * hides that two agents share one. No nonce is derived from a text that begins with a line break.
  */
 function sealOf(agent: DesiredAgent, values: ReadonlyMap<string, string>, key: Buffer): string {
   const entries = Object.keys(agent.secrets)

@@ -1,17 +1,17 @@
-/** Looks into Running instances whose runtime is silent, so that their condition says why; changes nothing in them. */
+/** Diagnoses Running instances whose runtime is offline, so that their condition shows the cause. Read-only. */
 import { INSTALL_ARGV } from "../../provisioning/install-script.ts";
-import { silenceScript } from "../../provisioning/silence-script.ts";
+import { diagnosisScript } from "../../provisioning/diagnosis-script.ts";
 import { FLEET_DEFAULTS } from "../core/desired-values.ts";
-import { isEmptyInside, proves } from "../core/ownership.ts";
+import { hasNoRuntime, proves } from "../core/ownership.ts";
 import type { Claim, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
-import { reaffirm } from "../execute/claims.ts";
-import { type InsideDeps, isClaimed, lookInside, runInside, strangerInside } from "./ownership/guest.ts";
-import { LOOK_AFTER_MS, type RuntimePort, type SilenceWords } from "../execute/ports.ts";
+import { assertFence } from "../execute/claims.ts";
+import { type GuestDeps, isClaimed, lookInGuest, runInGuest, unownedGuest } from "./ownership/guest.ts";
+import { LOOK_AFTER_MS, type RuntimePort, type Diagnosis } from "../execute/ports.ts";
 import { pause } from "./remediation.ts";
-import { hubAddresses, readSilence, silenceWords } from "./diagnosis.ts";
+import { hubAddresses, readDiagnosisReport, diagnose } from "./diagnosis-report.ts";
 
-export interface SilencesDeps extends InsideDeps {
+export interface DiagnosesDeps extends GuestDeps {
   readonly store: Store;
   readonly fence: number;
   readonly runtime: RuntimePort;
@@ -19,41 +19,44 @@ export interface SilencesDeps extends InsideDeps {
   readonly ownership?: { readonly hubPort: () => number };
 }
 
-/** All that the script waits for, and a guest that is slow. Milliseconds. */
+/** Time for the whole script, and for a slow guest. Milliseconds. */
 const SILENCE_DEADLINE_MS = 75_000;
 
 interface Looked {
   readonly nonce: string;
-  readonly words: SilenceWords;
+  readonly words: Diagnosis;
   readonly tries: number;
   readonly retryAt: Instant;
 }
 
-export class Silences {
-  readonly #deps: SilencesDeps;
+export class Diagnoses {
+  readonly #deps: DiagnosesDeps;
   readonly #wake: () => void;
-  /** Before we listened nobody was silent. */
+  /** When this process began to listen: no runtime was offline before. */
   readonly #since: Instant;
   readonly #looked = new Map<string, Looked>();
-  /** Also for a look that came to nothing, or it would be begun again with every turn. */
+  /** Also after a diagnosis without a result, or each turn would begin another. */
   readonly #notBefore = new Map<string, Instant>();
   readonly #abort = new AbortController();
   #looking: { readonly name: string; readonly done: Promise<void>; readonly end: () => void } | null = null;
 
-  constructor(deps: SilencesDeps, wake: () => void) {
+  constructor(deps: DiagnosesDeps, wake: () => void) {
     this.#deps = deps;
     this.#wake = wake;
     this.#since = deps.clock.now();
   }
 
-  /** Why each silent runtime is so, as far as it was looked into. */
+  /** Diagnoses of offline runtimes, by name. */
   get found(): ReadonlyMap<string, string> {
-    // What will not come by itself says what helps, because nobody is told of it elsewhere.
-    const text = ({ found, next, conclusive }: SilenceWords) => (conclusive ? `${found}; ${next}` : found);
+    // A conclusive diagnosis includes the fix, because it is shown nowhere else.
+    const text = ({ found, next, conclusive }: Diagnosis) => (conclusive ? `${found}; ${next}` : found);
     return new Map([...this.#looked].map(([name, { words }]) => [name, text(words)]));
   }
 
-  /** The name that is looked into: nothing is begun on it, because a command in it would start one that was stopped in between. */
+  /**
+   * The name under diagnosis: no change of it begins, because a command in it would start an instance that was stopped
+   * meanwhile.
+   */
   get asked(): string | null {
     return this.#looking?.name ?? null;
   }
@@ -63,13 +66,13 @@ export class Silences {
     return later.length > 0 ? Math.min(...later) : null;
   }
 
-  /** After each look at the fleet: one at a time, again and again with growing pauses while the silence lasts. */
+  /** After each refresh: one at a time, repeated with growing pauses while the runtime is offline. */
   consider({ observed }: Turn, busy: ReadonlySet<string>): void {
     if (observed.instances.kind === "unobservable") return;
     const now = this.#deps.clock.now();
     const readings = new Map(observed.runtimes.map((r) => [r.agent, r]));
     const running = new Set(observed.instances.list.flatMap((i) => (i.state === "Running" ? i.name : [])));
-    const silent = observed.claims.filter((c) => running.has(c.name) && isSilent(c, readings.get(c.name)));
+    const silent = observed.claims.filter((c) => running.has(c.name) && isOffline(c, readings.get(c.name)));
     for (const [name, { nonce }] of this.#looked)
       if (!silent.some((c) => c.name === name && c.nonce === nonce) && !busy.has(name))
         this.#looked.delete(name);
@@ -92,20 +95,20 @@ export class Silences {
     this.#looking = { name: due.name, done, end: () => ending.abort() };
   }
 
-  /** There is something to do to these: a diagnosis of one of them ends, and wakes the loop. */
+  /** These agents have a change: a diagnosis of one of them is cancelled and a turn requested. */
   makeWay(names: readonly string[]): void {
     if (this.#looking && names.includes(this.#looking.name)) this.#looking.end();
   }
 
-  /** Somebody asked: look again. */
-  forgive(names: readonly string[]): void {
+  /** On a person's request: diagnose again. */
+  resetBackoff(names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...this.#notBefore.keys()]) this.#notBefore.delete(name);
     for (const [name, looked] of this.#looked)
       if (names.length === 0 || names.includes(name)) this.#looked.set(name, { ...looked, retryAt: 0 });
   }
 
-  /** Now, whoever waits for it. null: it is not a Running instance of ours. Rejects only when it is stopped. */
-  readonly look = async (name: string, signal: AbortSignal): Promise<SilenceWords | null> => {
+  /** Immediately, for a caller that waits. null: not a Running instance of ours. Rejects only when it is cancelled. */
+  readonly look = async (name: string, signal: AbortSignal): Promise<Diagnosis | null> => {
     const { driver, store, clock } = this.#deps;
     const seen = await driver.list(signal);
     const claim = store.claims.get(name);
@@ -117,35 +120,35 @@ export class Silences {
     return words;
   };
 
-  async #ask(claim: Claim, signal: AbortSignal): Promise<SilenceWords> {
+  async #ask(claim: Claim, signal: AbortSignal): Promise<Diagnosis> {
     const { name } = claim;
-    // It refuses a writer whose time is over: another may be about to stop it.
-    await reaffirm(this.#deps, name);
-    const inside = await lookInside(this.#deps, name, signal);
+    // A fenced writer is refused: another controller may be about to stop the instance.
+    await assertFence(this.#deps, name);
+    const inside = await lookInGuest(this.#deps, name, signal);
     signal.throwIfAborted();
     if (inside.kind === "silent") return blind(name, `it cannot be looked into: ${inside.why}`);
-    const stranger = strangerInside(name, inside, isClaimed(claim));
-    if (inside.kind === "seen" && stranger !== null) return blind(name, stranger);
+    const unowned = unownedGuest(name, inside, isClaimed(claim));
+    if (inside.kind === "seen" && unowned !== null) return blind(name, unowned);
     const settings = inside.kind === "seen" ? inside.settings : {};
     const { hub, gateway } = hubAddresses(
       settings,
       this.#deps.ownership?.hubPort() ?? FLEET_DEFAULTS.hub.agentPort,
     );
-    // Once more: the look took its time.
-    await reaffirm(this.#deps, name);
+    // Checked again, because the diagnosis took time.
+    await assertFence(this.#deps, name);
     try {
-      const { stdout } = await runInside(this.#deps, name, INSTALL_ARGV, {
+      const { stdout } = await runInGuest(this.#deps, name, INSTALL_ARGV, {
         signal,
-        input: silenceScript(hub, gateway),
+        input: diagnosisScript(hub, gateway),
         deadlineMs: SILENCE_DEADLINE_MS,
       });
-      const silence = readSilence(stdout);
-      if (!silence) return blind(name, "it was looked into, and its answer was cut off");
+      const diagnosis = readDiagnosisReport(stdout);
+      if (!diagnosis) return blind(name, "it was looked into, and its answer was cut off");
       const hide = ["joinToken", "nonce"].flatMap((key) =>
         typeof settings[key] === "string" ? settings[key] : [],
       );
-      const words = silenceWords(silence, name, hide);
-      return stranger === null ? words : { ...words, found: `${stranger}; ${words.found}` };
+      const words = diagnose(diagnosis, name, hide);
+      return unowned === null ? words : { ...words, found: `${unowned}; ${words.found}` };
     } catch (error) {
       signal.throwIfAborted();
       return blind(
@@ -161,14 +164,14 @@ export class Silences {
   }
 }
 
-const blind = (name: string, found: string): SilenceWords => ({
+const blind = (name: string, found: string): Diagnosis => ({
   found,
   next: `look inside by hand: vm-agent shell ${name}`,
   conclusive: false,
 });
 
-/** Launched, its runtime never heard or not heard any more; one that nothing was ever put into has none that could speak. */
-const isSilent = (claim: Claim, reading: RuntimeReading | undefined): boolean =>
+/** Launched, and its runtime was never online or no longer is. An instance without a runtime is not offline. */
+const isOffline = (claim: Claim, reading: RuntimeReading | undefined): boolean =>
   claim.phase === "launched" &&
-  !isEmptyInside(claim, reading) &&
+  !hasNoRuntime(claim, reading) &&
   !(proves(claim, reading) && reading?.status !== "offline");

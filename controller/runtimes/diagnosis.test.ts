@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { silenceScript } from "../../provisioning/silence-script.ts";
-import { hubAddresses, readSilence, silenceWords, type Silence } from "./diagnosis.ts";
+import { diagnosisScript } from "../../provisioning/diagnosis-script.ts";
+import { hubAddresses, readDiagnosisReport, diagnose, type DiagnosisReport } from "./diagnosis-report.ts";
 
 const ACTIVE = "LoadState=loaded\nActiveState=active\nSubState=running\nExecMainStatus=0\nNRestarts=0";
 
@@ -16,9 +16,9 @@ async function ask(
   t: TestContext,
   programs: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>>,
-  hub: Parameters<typeof silenceScript>[0],
+  hub: Parameters<typeof diagnosisScript>[0],
   gateway: number | null = null,
-): Promise<Silence | null> {
+): Promise<DiagnosisReport | null> {
   const root = mkdtempSync(join(tmpdir(), "vm-agent-silence-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const write = (path: string, text: string, mode = 0o644) => {
@@ -34,14 +34,14 @@ async function ask(
   });
   let stdout = "";
   child.stdout.on("data", (data) => (stdout += String(data)));
-  child.stdin.end(silenceScript(hub, gateway));
+  child.stdin.end(diagnosisScript(hub, gateway));
   await new Promise((resolve) => child.once("close", resolve));
-  assert.equal(readSilence(stdout.slice(0, -8)), null, "an answer that was cut off is none");
-  return readSilence(stdout);
+  assert.equal(readDiagnosisReport(stdout.slice(0, -8)), null, "an answer that was cut off is none");
+  return readDiagnosisReport(stdout);
 }
 
 /** By version: what `cloud-init status` prints, with the exit code that it ends with. */
-const CLOUD_INITS: readonly (readonly [string, string, Silence["cloudInit"]])[] = [
+const CLOUD_INITS: readonly (readonly [string, string, DiagnosisReport["cloudInit"]])[] = [
   [
     "Debian 12 (22.4), done",
     `#!/bin/sh\necho '{"boot_status_code": "enabled-by-generator", "datasource": "nocloud", "detail": "DataSourceNoCloud", "errors": [], "last_update": "Sun", "status": "done"}'`,
@@ -75,7 +75,7 @@ test("the gateway is tried beside what is written; without one that is said", as
   const route = "default via 127.0.0.1 dev enp5s0 proto dhcp src 10.1.2.3 metric 100";
   const hub = [{ host: "127.0.0.1", port: 1 }];
   const found = async (ip: string) =>
-    silenceWords((await ask(t, { ...programs, ip }, {}, hub, 2)) as Silence, "a").found;
+    diagnose((await ask(t, { ...programs, ip }, {}, hub, 2)) as DiagnosisReport, "a").found;
   assert.match(
     await found(route),
     /^it cannot reach the hub: 127\.0\.0\.1:1 \(Connection refused\), 127\.0\.0\.1:2 \(Connection refused\)/,
@@ -88,8 +88,8 @@ test("the gateway is tried beside what is written; without one that is said", as
 
 for (const [what, program, expected] of CLOUD_INITS)
   test(`cloud-init ${what}`, async (t) => {
-    const silence = await ask(t, { systemctl: ACTIVE, journalctl: "", "cloud-init": program }, {}, []);
-    assert.deepEqual(silence?.cloudInit, expected);
+    const diagnosis = await ask(t, { systemctl: ACTIVE, journalctl: "", "cloud-init": program }, {}, []);
+    assert.deepEqual(diagnosis?.cloudInit, expected);
   });
 
 test("all parts of the answer, with log lines that look like parts and colours that are none", async (t) => {
@@ -97,7 +97,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
   await new Promise((resolve) => server.once("listening", resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const silence = await ask(
+  const diagnosis = await ask(
     t,
     {
       systemctl:
@@ -112,7 +112,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
       { host: "127.0.0.1", port: 1 },
     ],
   );
-  assert.deepEqual(silence, {
+  assert.deepEqual(diagnosis, {
     unit: {
       LoadState: "loaded",
       ActiveState: "activating",
@@ -129,7 +129,7 @@ test("all parts of the answer, with log lines that look like parts and colours t
       { address: "127.0.0.1:1", how: "Connection refused" },
     ],
   });
-  const { found, next, conclusive } = silenceWords(silence as Silence, "a");
+  const { found, next, conclusive } = diagnose(diagnosis as DiagnosisReport, "a");
   assert.equal(
     found,
     "vm-agent.service is activating (auto-restart), it ended with 1, was started again 7 times; cloud-init: error: boom, warning: w; " +
@@ -140,14 +140,14 @@ test("all parts of the answer, with log lines that look like parts and colours t
 
 test("a guest in which nothing of all that is there answers, too", async (t) => {
   const none = "exit 127";
-  const silence = await ask(
+  const diagnosis = await ask(
     t,
     {},
     { "bin/systemctl": none, "bin/cloud-init": none, "bin/journalctl": none },
     [],
   );
   assert.deepEqual(
-    { ...silence, unit: {}, cloudInit: null, log: [] },
+    { ...diagnosis, unit: {}, cloudInit: null, log: [] },
     {
       unit: {},
       node: "",
@@ -159,7 +159,7 @@ test("a guest in which nothing of all that is there answers, too", async (t) => 
   );
 });
 
-const base: Silence = {
+const base: DiagnosisReport = {
   unit: Object.fromEntries(ACTIVE.split("\n").map((line) => line.split("=") as [string, string])),
   node: "",
   cloudInit: { status: "done", errors: [], warnings: [] },
@@ -170,32 +170,29 @@ const base: Silence = {
 
 test("the likeliest cause comes first, with what to do about it", () => {
   const node = "no Node 18 or newer in the guest: only v12.22.9 at /usr/bin/node";
-  const old = silenceWords({ ...base, node, log: ["x"] }, "a");
+  const old = diagnose({ ...base, node, log: ["x"] }, "a");
   assert.ok(old.found.startsWith(`${node}; vm-agent.service`), old.found);
   assert.deepEqual(
     [old.conclusive, /choose an image that has it/.test(old.next), old.found.includes("log")],
     [true, true, false],
   );
   // The document's own run may bring it yet.
-  const early = silenceWords(
-    { ...base, node, cloudInit: { status: "running", errors: [], warnings: [] } },
-    "a",
-  );
+  const early = diagnose({ ...base, node, cloudInit: { status: "running", errors: [], warnings: [] } }, "a");
   assert.equal(early.conclusive, false);
 
   const hub = [{ address: "10.0.0.1:9090", how: "no answer in 5 s" }];
-  const alone = silenceWords({ ...base, hub }, "a");
+  const alone = diagnose({ ...base, hub }, "a");
   assert.match(
     alone.found,
     /^it cannot reach the hub: 10\.0\.0\.1:9090 \(no answer in 5 s\); vm-agent\.service is active/,
   );
   assert.match(alone.next, /firewall.*hub\.advertise/);
 
-  const missing = silenceWords({ ...base, unit: { LoadState: "not-found" } }, "a");
+  const missing = diagnose({ ...base, unit: { LoadState: "not-found" } }, "a");
   assert.match(missing.found, /^vm-agent\.service is not-found/);
   assert.match(missing.next, /cloud-init status/);
   assert.match(
-    silenceWords({ ...base, unit: {}, cloudInit: null }, "a").found,
+    diagnose({ ...base, unit: {}, cloudInit: null }, "a").found,
     /^systemd does not answer; cloud-init does not/,
   );
 });
@@ -203,10 +200,10 @@ test("the likeliest cause comes first, with what to do about it", () => {
 test("bounded, and without what looks like a secret", () => {
   const token = "k7Jq2mXv9bT4sWz8nRc5yLd1hGf3pQe6";
   const log = [`Bearer ${token}`, "password: hunter2 and on", "the nonce short1", "x".repeat(5000)];
-  const { found } = silenceWords({ ...base, log: [...log.slice(0, 3)] }, "a", ["short1"]);
+  const { found } = diagnose({ ...base, log: [...log.slice(0, 3)] }, "a", ["short1"]);
   assert.ok(!/k7Jq|hunter2|short1/.test(found), found);
   assert.match(found, /password: \*\*\* and on \| the nonce \*\*\*/);
-  assert.ok(silenceWords({ ...base, log, provision: log }, "a").found.length <= 1000);
+  assert.ok(diagnose({ ...base, log, provision: log }, "a").found.length <= 1000);
 });
 
 test("the hub's addresses are read as the runtime reads them", () => {

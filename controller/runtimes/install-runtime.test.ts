@@ -31,7 +31,7 @@ function setup(inside: { readonly agent: string; readonly nonce: string } | null
     },
     hubPort: () => 9090,
     runtimeBundle: "H4sI",
-    isOurs: (name: string, nonce: string) => nonce === `ours of ${name}`,
+    isOwned: (name: string, nonce: string) => nonce === `ours of ${name}`,
   };
   return { deps, ran, enrolled };
 }

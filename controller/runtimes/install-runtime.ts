@@ -1,4 +1,7 @@
-/** Puts the runtime in place through the driver: where none is inside, or where the hub's own way to it is dead. */
+/**
+ * Installs the runtime through the driver: where there is none, or where it can no longer be upgraded over its
+ * connection.
+ */
 import {
   INSTALL_ARGV,
   INSTALL_ELSEWHERE,
@@ -6,24 +9,25 @@ import {
   installScript,
 } from "../../provisioning/install-script.ts";
 import { VmAgentError } from "../base/errors.ts";
-import { type Inside, type InsideDeps, lookInside, runInside } from "./ownership/guest.ts";
+import { type Inside, type GuestDeps, lookInGuest, runInGuest } from "./ownership/guest.ts";
 import type { RuntimePort } from "../execute/ports.ts";
 
-export interface InstallDeps extends InsideDeps {
+export interface InstallDeps extends GuestDeps {
   readonly runtime: Pick<RuntimePort, "enrol" | "addresses">;
   readonly hubPort: () => number;
   /** The bundle, gzipped, in base64. */
   readonly runtimeBundle: string;
-  /** True for a nonce that this fleet made for this name. */
-  readonly isOurs: (name: string, nonce: string) => boolean;
+  /** True for a nonce that this fleet derived for this name. */
+  readonly isOwned: (name: string, nonce: string) => boolean;
 }
 
-/** A guest without Node gets the distribution's package, over whatever network it has. Milliseconds. */
+/** A guest without Node installs the distribution's package over its network. Milliseconds. */
 export const INSTALL_DEADLINE_MS = 10 * 60_000;
 
 /**
- * The caller has a claim of this name with this nonce, and a list has just shown the instance as Running: `exec` would start
- * any other. It is looked into first, and a runtime of another fleet is left alone. May be repeated, and cut off anywhere.
+ * The caller has a claim of this name with this nonce, and a list has just shown the instance as Running: `exec` would
+ * start any other. The guest is checked first, and a runtime of another fleet is left alone. Idempotent, and safe to
+ * interrupt.
  */
 export async function installRuntime(
   deps: InstallDeps,
@@ -31,7 +35,7 @@ export async function installRuntime(
   nonce: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const inside = await lookInside(deps, name, signal);
+  const inside = await lookInGuest(deps, name, signal);
   const foreignState = stateOf(deps, name, nonce, inside);
   const settings = {
     agent: name,
@@ -40,7 +44,7 @@ export async function installRuntime(
     hub: deps.runtime.addresses(),
     port: deps.hubPort(),
   };
-  const { exitCode, stdout, stderr } = await runInside(deps, name, INSTALL_ARGV, {
+  const { exitCode, stdout, stderr } = await runInGuest(deps, name, INSTALL_ARGV, {
     signal,
     input: installScript({ name, bundle: deps.runtimeBundle, settings, foreignState }),
     deadlineMs: INSTALL_DEADLINE_MS,
@@ -48,7 +52,7 @@ export async function installRuntime(
   if (exitCode !== 0) throw failed(name, exitCode, `${stdout}\n${stderr}`);
 }
 
-/** True: what lies inside was another instance's of ours. Throws where it is not ours to replace. */
+/** True: the runtime inside belonged to another instance of this fleet. Throws where it must not be replaced. */
 function stateOf(deps: InstallDeps, name: string, nonce: string, inside: Inside): boolean {
   switch (inside.kind) {
     case "nothing":
@@ -62,7 +66,7 @@ function stateOf(deps: InstallDeps, name: string, nonce: string, inside: Inside)
       });
     case "seen": {
       if (inside.agent === name && inside.nonce === nonce) return false;
-      if (deps.isOurs(inside.agent, inside.nonce)) return true;
+      if (deps.isOwned(inside.agent, inside.nonce)) return true;
       throw new VmAgentError({
         code: "runtime-of-another",
         message: `the runtime of "${name}" is not installed: one of another fleet is inside ("${inside.agent.slice(0, 63)}")`,

@@ -1,12 +1,12 @@
 /**
- * Puts runtimes in place through the driver: an imported instance has none, and an older runtime may not know how to be upgraded
- * over its connection. Again and again until the one that is wanted says hello.
+ * Installs runtimes through the driver: an imported instance has none, and an older runtime may not support upgrades
+ * over its connection. Repeated until the expected one says hello.
  */
 import { VmAgentError, toVmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../views/status.ts";
 import { desiredView } from "../core/diff/fields.ts";
-import { isEmptyInside, proves } from "../core/ownership.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { hasNoRuntime, proves } from "../core/ownership.ts";
+import { applyRenames } from "../core/renames.ts";
 import type { Bus } from "../base/events.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import type { Store } from "../store/store.ts";
@@ -31,12 +31,12 @@ export interface PlannedInstall {
 interface Tried {
   readonly tries: number;
   readonly retryAt: Instant;
-  /** Empty: it was put in place, and has not said hello yet. */
+  /** Empty: installed, and not yet online. */
   readonly why: string;
 }
 
-export class Installs {
-  /** null: there is nothing to install. */
+export class RuntimeInstaller {
+  /** null: nothing to install. */
   readonly #deps: InstallsDeps | null;
   readonly #tried = new Map<string, Tried>();
   #wanted: readonly PlannedInstall[] = [];
@@ -45,7 +45,7 @@ export class Installs {
     this.#deps = deps;
   }
 
-  /** After each look. An instance that is on its way, paused or not shown as Running is left alone. */
+  /** After each refresh. An instance that is in transition, paused or not Running is left alone. */
   decide(turn: Turn, desired: Desired, occupied: ReadonlySet<string>): void {
     this.#wanted = [];
     const { observed } = turn;
@@ -56,7 +56,7 @@ export class Installs {
     const cause = (claim: Claim | undefined) => causeOf(claim, claim && readings.get(claim.name));
     for (const name of this.#tried.keys()) if (!cause(claims.get(name))) this.#tried.delete(name);
     if (!observed.claims.some((claim) => cause(claim) !== null)) return;
-    this.#wanted = withKeptInstances(desired, observed.claims).agents.flatMap((agent) => {
+    this.#wanted = applyRenames(desired, observed.claims).agents.flatMap((agent) => {
       const claim = claims.get(agent.name);
       const may = !agent.paused && agent.state === "running" && running.has(agent.name);
       const why = cause(claim);
@@ -75,7 +75,7 @@ export class Installs {
     return later.length > 0 ? Math.min(...later) : null;
   }
 
-  /** For whoever shows what is put off. */
+  /** Delayed attempts, for display. */
   next(): readonly NextTry[] {
     return this.#wanted.flatMap(({ agent: { name } }) => {
       const tried = this.#tried.get(name);
@@ -94,8 +94,8 @@ export class Installs {
     });
   }
 
-  /** Somebody asked: not later, but now. Without names: all. */
-  forgive(names: readonly string[]): void {
+  /** On a person's request: now, without backoff. Without names: all. */
+  resetBackoff(names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...this.#tried.keys()]) this.#tried.delete(name);
   }
 
@@ -111,7 +111,7 @@ export class Installs {
       why: [
         cause === "empty"
           ? "it was imported, and gets its runtime"
-          : "its runtime is too old to be upgraded over its connection, and is put in place anew",
+          : "its runtime is too old to be upgraded over its connection, and is installed again",
       ],
       consequences: [],
       snapshots: [],
@@ -121,7 +121,7 @@ export class Installs {
     };
   }
 
-  /** Never rejects: what failed is told, and tried again later. */
+  /** Never rejects: a failure is reported and retried later. */
   async run({ claim, cause }: PlannedInstall, signal: AbortSignal): Promise<void> {
     const deps = this.#deps;
     if (!deps) return;
@@ -152,7 +152,7 @@ export class Installs {
     }
   }
 
-  /** Looked at once more: `exec` would start one that has stopped since. */
+  /** Observed once more: `exec` would start an instance that has stopped since. */
   async #isStill(
     { driver, store }: InstallsDeps,
     { name, nonce }: Claim,
@@ -165,13 +165,13 @@ export class Installs {
   }
 }
 
-/** An older one is replaced only where its own word proves whose it is. */
+/** An older runtime is replaced only where its own report proves its owner. */
 function causeOf(
   claim: Claim | undefined,
   reading: RuntimeReading | undefined,
 ): PlannedInstall["cause"] | null {
   if (claim?.phase !== "launched") return null;
-  if (isEmptyInside(claim, reading)) return "empty";
+  if (hasNoRuntime(claim, reading)) return "empty";
   const isOlder = reading?.status === "online" && reading.upgrade?.state === "unsupported";
   return isOlder && proves(claim, reading) ? "older" : null;
 }
@@ -183,7 +183,7 @@ async function drained({ runtime, drainMs }: InstallsDeps, name: string, signal:
   if (running === 0) return;
   throw new VmAgentError({
     code: "tasks-running",
-    message: `the runtime of "${name}" is not put in place anew: ${running === 1 ? "a task of it runs" : `${running} tasks of it run`}`,
+    message: `the runtime of "${name}" is not installed again: ${running === 1 ? "a task of it runs" : `${running} tasks of it run`}`,
     next: "nothing to do, it is tried again when they may be over",
     transient: true,
   });

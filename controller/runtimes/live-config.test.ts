@@ -1,15 +1,15 @@
-/** live-config.ts: under which name the hub is told what an agent should have. */
+/** live-config.ts: the name under which the hub receives an agent's configuration. */
 import assert from "node:assert/strict";
 import { NOTHING_ALLOWED } from "../base/env.ts";
 import { test } from "node:test";
-import { claimAsWritten, claimOf, desiredOf } from "../core/testing/build.ts";
+import { claimAsDeclared, claimOf, desiredOf } from "../core/testing/build.ts";
 import type { Claim, Desired } from "../core/types.ts";
 import { createLiveConfig } from "./live-config.ts";
 import { createRuntimeConfigs } from "./config.ts";
 
-/** What the hub was told since it was asked last, as `name` or `name, called as`. */
+/** What the hub received since the last call, as `name` or `name, called as`. */
 function scene(desired: Desired, claims: readonly Claim[]) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const config = createLiveConfig({
     desired: () => desired,
     claims: () => claims,
@@ -19,31 +19,31 @@ function scene(desired: Desired, claims: readonly Claim[]) {
       key: Buffer.alloc(32, 7),
     }),
     runtime: {
-      configure: (name, { calledAs }) => void told.push([name, calledAs].filter(Boolean).join(", ")),
+      configure: (name, { calledAs }) => void reported.push([name, calledAs].filter(Boolean).join(", ")),
     },
     files: null,
     onRotated: () => {},
     onMissing: () => {},
   });
-  return { config, told: () => told.splice(0) };
+  return { config, reported: () => reported.splice(0) };
 }
 
-test("an agent that keeps a former name is told of under that name alone, with the one that it is called by", async () => {
+test("a renamed agent is configured under its former name alone, with its declared name", async () => {
   const desired = desiredOf([{ name: "other" }, { name: "new", previousName: "old" }]);
   const [other, renamed] = desired.agents;
   assert.ok(other && renamed);
-  const { converged } = claimAsWritten(renamed);
-  const { config, told } = scene(desired, [
-    claimAsWritten(other),
+  const { converged } = claimAsDeclared(renamed);
+  const { config, reported } = scene(desired, [
+    claimAsDeclared(other),
     claimOf("old", converged, { document: "new" }),
   ]);
   await config.readAll();
-  assert.deepEqual(told(), ["other", "old, new"]);
+  assert.deepEqual(reported(), ["other", "old, new"]);
   // As after a launch, or after the hub had forgotten it.
   await config.readOne("old");
-  assert.deepEqual(told(), ["old, new"]);
+  assert.deepEqual(reported(), ["old, new"]);
   await config.readOne("other");
-  assert.deepEqual(told(), ["other"]);
-  await config.readOne("nobody");
-  assert.deepEqual(told(), []);
+  assert.deepEqual(reported(), ["other"]);
+  await config.readOne("no-such");
+  assert.deepEqual(reported(), []);
 });

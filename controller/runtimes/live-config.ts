@@ -1,4 +1,6 @@
-/** Keeps what every runtime should have as the documents and the secrets say now; a secret that rotates is pushed by itself. */
+/**
+ * Keeps the configuration of every runtime equal to documents and secrets; a rotated secret is pushed automatically.
+ */
 import { isDeepStrictEqual } from "node:util";
 import { keptNames } from "../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, Held } from "../core/types.ts";
@@ -11,22 +13,22 @@ export interface LiveConfigDeps {
   readonly claims: () => readonly Claim[];
   readonly configs: RuntimeConfigs;
   readonly runtime: Pick<RuntimePort, "configure">;
-  /** Tells when a file changed; null: nobody watches. */
+  /** Called when a file changes; null: files are not watched. */
   readonly files: SecretFiles | null;
   /** Names only. */
   readonly onRotated: (agent: string, secrets: readonly string[]) => void;
-  /** What cannot be read is another than before. */
+  /** A secret that became unreadable has changed. */
   readonly onMissing: () => void;
 }
 
 export interface LiveConfig {
-  /** Every agent, after the fleet was read. */
+  /** All agents, after the fleet was read. */
   readAll(): Promise<void>;
-  /** One that the hub had forgotten, and lets in anew; by the name of its instance. */
+  /** A runtime that the hub had forgotten and admits again; by the name of its instance. */
   readOne(name: string): Promise<void>;
-  /** Agents that have secrets: on every resync, because not every file can be watched. */
+  /** Agents with secrets: read at every resync, because not every file can be watched. */
   readSecrets(): Promise<void>;
-  /** Resolves when nothing is being read. */
+  /** Resolves when no read is in progress. */
   idle(): Promise<void>;
   missing(): readonly MissingSecret[];
   held(): readonly Held[];
@@ -35,13 +37,13 @@ export interface LiveConfig {
 export function createLiveConfig(deps: LiveConfigDeps): LiveConfig {
   let missing: readonly MissingSecret[] = [];
   let known: ReturnType<typeof keptNames> = null;
-  /** One reading after the other: an older one never has the last word. */
+  /** Reads are serialised, so that an older one never wins. */
   let last: Promise<void> = Promise.resolve();
   let waiting: { all: boolean; done: Promise<void> } | null = null;
 
-  // Multipass cannot rename an instance, so some go by a former name; who that is may change with every claim.
+  // Multipass cannot rename an instance, so some have a former name; claims may change which.
   const keptNow = (desired: Desired | null) => desired && keptNames(desired, deps.claims());
-  /** `former`: the name of its instance, where that is another; the hub knows it by that name alone. */
+  /** `former`: the name of its instance, where it differs; the hub knows the agent by that name alone. */
   const tell = async (agent: DesiredAgent, former: string | undefined): Promise<readonly MissingSecret[]> => {
     const { config, missing: lacks, rotated } = await deps.configs.read(agent);
     if (former === undefined) deps.runtime.configure(agent.name, config);

@@ -1,4 +1,4 @@
-/** Keys of what is kept of remedies and corrections. */
+/** Store keys of remediations and corrections. */
 export const episodeKey = (name: string): string => `episode/${name}`;
 /** Instants of the last corrections of drift, oldest first. */
 export const correctedKey = (name: string): string => `corrected/${name}`;

@@ -26,7 +26,7 @@ test("a controller whose time is over restarts no runtime, and gives out no join
   edit(scene, agents);
   const nonce = scene.port.memory.credentials.get("a");
   scene.port.memory.credentials.set("a", "of the newer one");
-  const ownership = { isOurs: () => true, hubPort: () => 9090 };
+  const ownership = { isOwned: () => true, hubPort: () => 9090 };
   const loop = new Loop({ ...scene.deps, ownership });
   loop.start();
   await scene.clock.advance(1_000);
@@ -55,12 +55,12 @@ for (const when of ["while it is tried", "after it was tried"] as const)
     edit(scene, agents);
     scene.onCall = () => {
       // Other calls only look inside.
-      if (when === "while it is tried" && tries() > count("step.done")) scene.loop.nudge([]);
+      if (when === "while it is tried" && tries() > count("step.done")) scene.loop.requeue([]);
     };
     scene.loop.start();
     await scene.clock.until("it is tried", () => tries() > 0, 3_600_000);
     await scene.clock.advance(5_000);
-    if (when === "after it was tried") scene.loop.nudge([]);
+    if (when === "after it was tried") scene.loop.requeue([]);
     const before = tries();
     await scene.clock.advance(60_000);
     assert.equal(before, 1);
@@ -74,10 +74,10 @@ test("a runtime that speaks while its instance is asked whose it is, is not rest
   const instance = await scene.running({ name: "a" });
   instance.helloAt = Number.POSITIVE_INFINITY;
   edit(scene, agents);
-  const ownership = { isOurs: () => true, hubPort: () => 9090 };
+  const ownership = { isOwned: () => true, hubPort: () => 9090 };
   let asked = false;
   const exec: typeof scene.driver.exec = (...args) => {
-    if (loop.working.has("a")) {
+    if (loop.inFlight.has("a")) {
       asked = true;
       instance.helloAt = 0;
     }
@@ -129,7 +129,7 @@ test("the hold of a guest that does not answer says that the steps of health.rem
   edit(scene, agents);
   const exec = () => Promise.reject(new Error("ssh connection failed"));
   const driver = { ...scene.deps.driver, exec };
-  const loop = new Loop({ ...scene.deps, driver, ownership: { isOurs: () => true, hubPort: () => 9090 } });
+  const loop = new Loop({ ...scene.deps, driver, ownership: { isOwned: () => true, hubPort: () => 9090 } });
   loop.start();
   await scene.clock.advance(1_000);
   instance.helloAt = Number.POSITIVE_INFINITY;

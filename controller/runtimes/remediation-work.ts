@@ -1,28 +1,28 @@
-/** Carries out what the ladder decides, one rung at a time, and remembers in the store how far up each agent is. */
+/** Carries out remediation, one step at a time, and stores how far each agent's ladder has been climbed. */
 import { BUNDLE_PATH } from "../../provisioning/systemd/unit.ts";
 import { VmAgentError } from "../base/errors.ts";
 import { desiredView } from "../core/diff/fields.ts";
-import { isEmptyInside, proves } from "../core/ownership.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { hasNoRuntime, proves } from "../core/ownership.ts";
+import { applyRenames } from "../core/renames.ts";
 import type { Change, Claim, Desired, DesiredAgent, Instant, RuntimeReading, Turn } from "../core/types.ts";
 import { type ApplyDeps, applyChange, stateOf } from "../execute/execute.ts";
-import { hasAnswered, noLongerWanted } from "../execute/interruptions.ts";
-import { reaffirm } from "../execute/claims.ts";
+import { hasAnswered, noLongerDesired } from "../execute/interruptions.ts";
+import { assertFence } from "../execute/claims.ts";
 import { type InstallDeps, installRuntime } from "./install-runtime.ts";
 import { episodeKey } from "./remediation-key.ts";
-import { lookInside, runInside } from "./ownership/guest.ts";
+import { lookInGuest, runInGuest } from "./ownership/guest.ts";
 import type { Proofs } from "./ownership/proofs.ts";
 import { enrolAgain } from "./ownership/readopt.ts";
 import { type Episode, type Remedy, episodeAfter, remedyOf, tried } from "./remediation.ts";
 
 export interface RemedyDeps extends ApplyDeps {
   readonly hubPort?: () => number;
-  /** Puts the runtime in place where it is gone. */
+  /** Installs the runtime where it is missing. */
   readonly install?: InstallDeps;
   readonly bootGrace: number;
 }
 
-/** What is to be tried on one agent, with what is needed to do it. */
+/** The next attempt on one agent, with its input. */
 export interface PlannedRemedy {
   readonly agent: DesiredAgent;
   readonly claim: Claim;
@@ -31,7 +31,7 @@ export interface PlannedRemedy {
 
 /** `systemctl` waits until the runtime has ended its tasks in order (20 s by its unit). */
 const RESTART_DEADLINE_MS = 60_000;
-/** This many silent agents, and no other, are not a matter of each. */
+/** If this many runtimes are offline and none is online, the cause is not in the agents. */
 const SEVERAL = 3;
 
 export class Remedies {
@@ -40,7 +40,7 @@ export class Remedies {
   readonly #since: Instant;
   #planned: ReadonlyMap<string, PlannedRemedy> = new Map();
   readonly #trying = new Set<string>();
-  /** Since when each is seen Running without a break: before that its guest could not speak, or we could not know. */
+  /** Since when each was observed Running without a break: before that it could not report, or we could not know. */
   readonly #runningSince = new Map<string, Instant>();
 
   constructor(deps: RemedyDeps, proofs: Proofs) {
@@ -49,12 +49,12 @@ export class Remedies {
     this.#since = deps.clock.now();
   }
 
-  /** What was decided at the last look. */
+  /** The decision of the last refresh. */
   get planned(): ReadonlyMap<string, PlannedRemedy> {
     return this.#planned;
   }
 
-  /** Those whose time has come. */
+  /** Attempts that are due. */
   due(): readonly PlannedRemedy[] {
     return [...this.#planned.values()].filter((p) => p.remedy.kind === "try");
   }
@@ -64,7 +64,7 @@ export class Remedies {
     return waits.length > 0 ? Math.min(...waits.map((p) => p.remedy.at)) : null;
   }
 
-  /** After each look: what to try, and how the episodes go on. An unobservable world changes nothing. */
+  /** After each refresh: what to try, and the state of the episodes. An unobservable world changes nothing. */
   async decide(turn: Turn, desired: Desired, busy: ReadonlySet<string>): Promise<void> {
     const { observed, plan } = turn;
     const { store, clock, bootGrace } = this.#deps;
@@ -78,10 +78,10 @@ export class Remedies {
     const claims = new Map(observed.claims.map((c) => [c.name, c]));
     const changing = new Set(plan.changes.map((c) => c.agent));
     const episodes = store.kv.all("episode/");
-    const agents = withKeptInstances(desired, observed.claims).agents;
+    const agents = applyRenames(desired, observed.claims).agents;
     const settled = agents.filter((a) => mayBeRemedied(claims.get(a.name), readings.get(a.name)));
     const expected = settled.filter((a) => a.state === "running" && running.has(a.name));
-    const allSilent =
+    const allOffline =
       expected.length >= SEVERAL && expected.every((a) => readings.get(a.name)?.status !== "online");
     const planned = new Map<string, PlannedRemedy>();
     for (const agent of settled) {
@@ -102,10 +102,10 @@ export class Remedies {
         running: running.has(name),
         occupied: changing.has(name) || busy.has(name),
         runtime,
-        silentSince: Math.max(heard, claim.bootAt, this.#since, this.#runningSince.get(name) ?? 0),
+        offlineSince: Math.max(heard, claim.bootAt, this.#since, this.#runningSince.get(name) ?? 0),
         bootUntil: heard > claim.bootAt ? 0 : claim.bootAt + bootGrace,
         tasksUntil: reading?.tasksUntil ?? null,
-        allSilent,
+        allOffline,
         guarded: desired.guard !== undefined,
       });
       if (remedy.kind !== "none") planned.set(name, { agent, claim, remedy });
@@ -115,14 +115,14 @@ export class Remedies {
     this.#planned = planned;
   }
 
-  /** Somebody asked: the next try need not wait for the one before. One that is being made now is what was asked for. */
-  async forgive(names: readonly string[]): Promise<void> {
+  /** On a person's request: the next attempt does not wait for backoff. An attempt in flight answers the request. */
+  async resetBackoff(names: readonly string[]): Promise<void> {
     const all = [...this.#deps.store.kv.all("episode/").keys()].map((key) => key.slice("episode/".length));
     for (const name of names.length > 0 ? names : all)
       if (all.includes(name) && !this.#trying.has(name)) await this.#remember(name, null);
   }
 
-  /** The rung as a change, for whoever shows what is being done. */
+  /** The step as a change, for display. */
   changeOf({ agent, claim, remedy }: PlannedRemedy): Change {
     const replace = remedy.rung === "replace";
     const after = claim.converged ?? desiredView(agent);
@@ -143,7 +143,7 @@ export class Remedies {
     };
   }
 
-  /** The try is on disk before it is begun, so that a crash in its middle counts it. */
+  /** The attempt is on disk before it begins, so that a crash during it counts. */
   async run(
     planned: PlannedRemedy,
     change: Change,
@@ -153,10 +153,10 @@ export class Remedies {
     const { agent, remedy } = planned;
     const { name } = agent;
     const before = (this.#deps.store.kv.get(episodeKey(name)) as Episode | undefined) ?? null;
-    this.#stillSilent(name, remedy.rung);
+    this.#stillOffline(name, remedy.rung);
     await this.#proofs.prove(name, null);
-    this.#stillSilent(name, remedy.rung);
-    if (!isWanted()) throw noLongerWanted(name, remedy.rung);
+    this.#stillOffline(name, remedy.rung);
+    if (!isWanted()) throw noLongerDesired(name, remedy.rung);
     await this.#remember(name, tried(before, remedy.rung, this.#deps.clock.now()));
     this.#trying.add(name);
     try {
@@ -166,8 +166,8 @@ export class Remedies {
     }
   }
 
-  /** Rejects where its runtime has spoken since it was decided: there is nothing to remedy any more. */
-  #stillSilent(name: string, rung: string): void {
+  /** Rejects where the runtime has reported since the decision: nothing is left to remedy. */
+  #stillOffline(name: string, rung: string): void {
     const claim = this.#deps.store.claims.get(name);
     const reading = this.#deps.runtime.readings().find((r) => r.agent === name);
     if (claim && proves(claim, reading) && reading?.status !== "offline") throw hasAnswered(name, rung);
@@ -195,23 +195,23 @@ export class Remedies {
     }
   }
 
-  /** A runtime that lost its credential has lost its way in, so it gets a new one before it is started again. */
+  /** A runtime without a credential cannot connect, so it gets a join token before it is restarted. */
   async #restartRuntime(name: string, signal: AbortSignal): Promise<void> {
     const { driver, runtime, hubPort, install } = this.#deps;
-    const inside = await lookInside(this.#deps, name, signal);
-    this.#stillSilent(name, "restart-runtime");
-    // It refuses a writer whose time is over: a new join token would take the place of another's.
-    await reaffirm(this.#deps, name);
+    const inside = await lookInGuest(this.#deps, name, signal);
+    this.#stillOffline(name, "restart-runtime");
+    // A fenced writer is refused: a new join token would replace that of the other controller.
+    await assertFence(this.#deps, name);
     const claim = this.#deps.store.claims.get(name);
-    // An imported one has nothing inside where a snapshot from before its import was restored.
+    // An imported instance has no runtime where a snapshot from before its import was restored.
     if (install && claim && (inside.kind === "nothing" || (await this.#isToBePutInPlace(name, signal))))
       return installRuntime(install, name, claim.nonce, signal);
     if (inside.kind === "seen" && hubPort)
       await enrolAgain({ ...this.#deps, driver, runtime, hubPort }, name, inside, signal);
-    await reaffirm(this.#deps, name);
-    this.#stillSilent(name, "restart-runtime");
+    await assertFence(this.#deps, name);
+    this.#stillOffline(name, "restart-runtime");
     const argv = ["sudo", "-n", "systemctl", "restart", "vm-agent"];
-    const { exitCode, stderr } = await runInside(this.#deps, name, argv, {
+    const { exitCode, stderr } = await runInGuest(this.#deps, name, argv, {
       signal,
       deadlineMs: RESTART_DEADLINE_MS,
     });
@@ -225,13 +225,13 @@ export class Remedies {
   }
 
   /**
-   * True where the guest says that its bundle is gone, or is another than it should be: the hub's own way to it is dead as long
-   * as it is silent. Not again where that very bundle was tried in it before and did not work.
+   * True where the guest reports that its bundle is missing or wrong: the hub cannot upgrade it while it is offline.
+   * Not again where the same bundle was installed before without success.
    */
   async #isToBePutInPlace(name: string, signal: AbortSignal): Promise<boolean> {
     const { runtime, runtimeHash } = this.#deps;
     const argv = ["sudo", "-n", "env", "LC_ALL=C", "sha256sum", BUNDLE_PATH];
-    const { exitCode, stdout, stderr } = await runInside(this.#deps, name, argv, { signal });
+    const { exitCode, stdout, stderr } = await runInGuest(this.#deps, name, argv, { signal });
     if (exitCode !== 0) return /No such file or directory/.test(stderr);
     const hash = /^\\?([0-9a-f]{64}) /.exec(stdout.trim())?.[1];
     const upgrade = runtime.readings().find((r) => r.agent === name)?.upgrade;
@@ -239,7 +239,7 @@ export class Remedies {
     return hash !== undefined && hash !== runtimeHash && !didNotWork;
   }
 
-  /** The second time by force: a guest that did not help itself after an orderly restart may not shut down in order either. */
+  /** The second time by force: a guest that an orderly restart did not help may not shut down in order either. */
   async #restartInstance(name: string, before: Episode | null): Promise<void> {
     const { driver, store, clock, fence } = this.#deps;
     const force = before?.last === "restart-instance";
@@ -249,7 +249,7 @@ export class Remedies {
       await store.claims.put(claim, fence);
       await driver.stop(name, { force });
     });
-    // Looked at once more: a stop may take minutes, and others use the same Multipass.
+    // Observed once more: a stop may take minutes, and other programs use the same Multipass.
     if ((await stateOf(driver, name)) !== "Stopped") return;
     await this.#step(name, "start", async () => {
       await store.claims.put({ ...claim, bootAt: clock.now() }, fence);
@@ -272,7 +272,7 @@ export class Remedies {
   }
 }
 
-/** Launched or taken back, and with a runtime that should answer. */
+/** Launched or readopted, with a runtime that should answer. */
 function mayBeRemedied(claim: Claim | undefined, reading: RuntimeReading | undefined): boolean {
-  return claim !== undefined && claim.phase === "launched" && !isEmptyInside(claim, reading);
+  return claim !== undefined && claim.phase === "launched" && !hasNoRuntime(claim, reading);
 }

@@ -16,10 +16,10 @@ const facts = (more: Partial<LadderFacts> = {}): LadderFacts => ({
   running: true,
   occupied: false,
   runtime: "offline",
-  silentSince: NOW - 5 * MINUTE,
+  offlineSince: NOW - 5 * MINUTE,
   bootUntil: 0,
   tasksUntil: null,
-  allSilent: false,
+  allOffline: false,
   guarded: false,
   ...more,
 });
@@ -67,7 +67,7 @@ describe("the ladder", () => {
 
   it("waits for offlineAfter, a boot, tasks that may be running, and other work", () => {
     for (const more of [
-      { silentSince: NOW - 89_000 },
+      { offlineSince: NOW - 89_000 },
       { bootUntil: NOW + 1 },
       { tasksUntil: NOW + 1 },
       { occupied: true },
@@ -80,8 +80,8 @@ describe("the ladder", () => {
     assert.match(short(facts({ agent: agent({ paused: true }) })), /^hold/);
     assert.match(short(facts({ agent: agent({ drift: "warn" }) })), /^hold/);
     const up = tried(null, "restart-runtime", NOW - 60 * MINUTE);
-    assert.match(short(facts({ allSilent: true, episode: up })), /^hold restart-instance/);
-    assert.match(short(facts({ allSilent: true })), /^try restart-runtime/);
+    assert.match(short(facts({ allOffline: true, episode: up })), /^hold restart-instance/);
+    assert.match(short(facts({ allOffline: true })), /^try restart-runtime/);
   });
 
   it("replaces where that is written, once, and never what is protected or while the files are not in order", () => {
@@ -159,13 +159,13 @@ for (const [what, state, after] of [
     const lists = () => scene.lists;
     await scene.clock.until("it was stopped", () => seenAfter !== "");
     const before = lists();
-    await scene.clock.until("the remedy has ended", () => loop.working.size === 0);
-    assert.ok(lists() > before, "somebody looked after the stop");
+    await scene.clock.until("the remedy has ended", () => loop.inFlight.size === 0);
+    assert.ok(lists() > before, "observed after the stop");
     assert.deepEqual(scene.calls, after);
     await loop.stop();
   });
 
-test("somebody stops it again and again: each correction comes later, and says so; asking does it at once", async () => {
+test("repeated stops from outside: each correction is delayed longer, and says so; a request corrects at once", async () => {
   const scene = await createScene([{ name: "a" }]);
   const instance = await scene.running({ name: "a" });
   const loop = new Loop(scene.deps);
@@ -191,7 +191,7 @@ test("somebody stops it again and again: each correction comes later, and says s
   await scene.clock.until("it is put off", () => loop.next.length > 0);
   assert.deepEqual([loop.next[0]?.kind, loop.next[0]?.attempt], ["drift", 5]);
   const starts = scene.calls.length;
-  loop.nudge(["a"]);
+  loop.requeue(["a"]);
   await scene.clock.until("it is started", () => scene.calls.length > starts, 2000);
   await scene.clock.until("it is done", () => loop.isSettled);
   await loop.stop();

@@ -168,7 +168,7 @@ describe("faults", { concurrency: false }, () => {
     assert.doesNotMatch(await list(), /f1/);
   });
 
-  test("a killed daemon has done its work, tells nobody, and is away for a while", async () => {
+  test("a killed daemon has finished its work without an answer, and is away for a while", async () => {
     const rules: readonly FaultRule[] = [{ command: "stop", times: 1, fault: "kill-daemon", ms: 400 }];
     assert.equal((await withFaults(rules, ["stop", "k1"])).code, 2);
     await until("it is back", async () => (await world.run(["list", "--no-ipv4"])).code === 0);
@@ -176,7 +176,7 @@ describe("faults", { concurrency: false }, () => {
     await world.ok(["start", "k1"]);
   });
 
-  test("a hanging call hangs until it is killed, and holds nobody up", async () => {
+  test("a hanging call hangs until it is killed, and blocks no other", async () => {
     const path = world.write("hang.json", JSON.stringify({ rules: [{ command: "info", fault: "hang" }] }));
     const hanging = world.run(["info", "k1"], { env: { VM_AGENT_SANDBOX_FAULTS: path }, killAfter: 1500 });
     assert.match(await list(), /k1 +Running/);

@@ -63,7 +63,7 @@ function mayEnter(names: readonly string[]): boolean {
   return true;
 }
 
-/** From now on the daemon waits for this frozen guest, until somebody thaws or kills it. */
+/** From now on the daemon waits for this frozen guest, until it is thawed or killed. */
 export function waitForGuest(guest: ProcessMark): void {
   writeJson(busyFile(), { guest } satisfies Busy);
 }

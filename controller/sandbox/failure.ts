@@ -26,7 +26,7 @@ export function usage(sentence: string): Exit {
   return new Exit(1, `${sentence}\n`);
 }
 
-/** What the client prints for an exception nobody caught. */
+/** The client's message for an uncaught exception. */
 export function unhandled(what: string): Exit {
   return new Exit(1, `${logLine("client", `Caught an unhandled exception: ${what}`)}\n`);
 }

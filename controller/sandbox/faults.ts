@@ -5,7 +5,7 @@ import { readJson, readText, writeJson } from "./files.ts";
 import { acquire } from "./lock.ts";
 import { inState } from "./paths.ts";
 
-/** Path of the script: JSON, read anew at each call. */
+/** Path of the script: JSON, read at each call. */
 export const FAULTS_VARIABLE = "VM_AGENT_SANDBOX_FAULTS";
 
 export const FAULT_KINDS = [

@@ -179,7 +179,7 @@ describe("life of an instance", { concurrency: false }, () => {
     signal(boot.process.pid, "SIGSTOP");
     try {
       assert.match(await world.ok(["list", "--no-ipv4"]), /a1 +Running/);
-      // On a busy machine a client is ended before it has asked anything; then it holds up nobody.
+      // On a busy machine a client is killed before its request; then it blocks no one.
       await until("an info that waits holds up the list", async () => {
         assert.equal((await world.run(["info", "a1"], { killAfter: 1000 })).code, 124);
         return (await world.run(["list", "--no-ipv4"], { killAfter: 500 })).code === 124;

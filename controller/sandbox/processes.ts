@@ -1,4 +1,4 @@
-// Which processes live, told apart from later ones with the same number by their start time.
+// Live processes, identified by number and start time.
 import { readFileSync } from "node:fs";
 
 export interface ProcessMark {
@@ -73,7 +73,7 @@ export function isFrozen(mark: ProcessMark): boolean {
   return stat !== undefined && stat.state === "T" && stat.start === mark.start;
 }
 
-/** Sends a signal; false where there is nobody to receive it. */
+/** Sends a signal; false where no process receives it. */
 export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, name);

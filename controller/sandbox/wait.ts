@@ -75,7 +75,7 @@ function phaseMessage(report: Report | undefined, name: string, custom: boolean)
   return report.phase === "running" ? "Waiting for initialization to complete" : `Starting ${name}`;
 }
 
-/** Waits for several boots; the first failure counts, all complaints are told. */
+/** Waits for several boots; the first failure counts, all errors are reported. */
 export async function awaitStarts(
   instances: readonly Instance[],
   timeout: number | undefined,

@@ -1,29 +1,31 @@
-/** The hash chain of the audit: each entry's hash covers the one before it, so that an edit anywhere breaks a link. */
+/** The hash chain of the audit: each entry's hash covers the one before it, so that any edit breaks a link. */
 import type { AuditCheck, AuditEntry, AuditLink } from "./store.ts";
 
 /** What the first entry's hash covers in place of a predecessor. */
 export const GENESIS = "0".repeat(64);
 
-/** Where the chain begins and ends; written with every entry, so that a removed end is seen. */
+/** The chain's ends; written with every entry, so that a removed end is detected. */
 export interface AuditAnchor {
   /** The last pruned entry. */
   readonly cut: AuditLink | null;
   readonly end: AuditLink | null;
-  /** Entries that do not fit the one before them, which a person acknowledged. */
+  /** Broken links that a person acknowledged. */
   readonly acknowledged?: readonly AuditLink[];
 }
 
 export const NO_ANCHOR: AuditAnchor = { cut: null, end: null };
 
-/** An entry as it is stored; `detail` is the text that was hashed. */
+/** A stored entry; `detail` is the text that was hashed. */
 export interface ChainedRow extends AuditLink {
   readonly entry: Omit<AuditEntry, "detail">;
   readonly detail: string;
 }
 
-/** SHA-256 (hex) over the predecessor's hash and the entry as canonical JSON (an array, so no key order is involved). */
+/**
+ * SHA-256 (hex) over the predecessor's hash and the entry as canonical JSON (an array, so key order does not matter).
+ */
 export function link(previous: string, entry: Omit<AuditEntry, "detail">, detailJson: string): string {
-  // Loaded when it is needed: commands that only look would wait 8 ms for it.
+  // Loaded on first use: read-only commands would wait 8 ms for it.
   return process
     .getBuiltinModule("node:crypto")
     .hash(
@@ -32,7 +34,7 @@ export function link(previous: string, entry: Omit<AuditEntry, "detail">, detail
     );
 }
 
-/** Walks rows in order of `seq` and stops at the first that is not what its neighbours say. */
+/** Walks rows in order of `seq` and stops at the first broken link. */
 export function checkChain(rows: Iterable<ChainedRow>, anchor: AuditAnchor, known?: AuditLink): AuditCheck {
   const { cut } = anchor;
   let end: AuditLink | null = cut;

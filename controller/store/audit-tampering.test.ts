@@ -35,7 +35,7 @@ async function checkAfter(sql: string, known?: AuditLink): Promise<AuditCheck> {
   return check;
 }
 
-describe("the audit after somebody edited the file", () => {
+describe("the audit after the file was edited", () => {
   it("is whole when nothing was changed", async () => {
     const check = await checkAfter("SELECT 1");
     assert.deepEqual(check, { entries: 8, cut: null, end: noted[7], broken: null, gaps: [] });

@@ -1,6 +1,6 @@
 /**
- * One file with everything that must be remembered: the database as SQLite itself copies it (consistent while others write),
- * and the keys beside it as rows of a table of its own. Putting back checks first, replaces in one rename, keeps the old.
+ * Backup in one file: the database as SQLite itself copies it (consistent while others write), with the key files as
+ * rows of a table of its own. Restoring checks first, replaces in one rename, keeps the old database.
  */
 import {
   chmodSync,
@@ -43,7 +43,10 @@ export interface BackupRequest {
   readonly version: string;
 }
 
-/** Errors: `backup-exists`, `disk-full`, `permission-denied`, those of the database. The target appears whole or not at all. */
+/**
+ * Errors: `backup-exists`, `disk-full`, `permission-denied`, those of the database. The target appears whole or not at
+ * all.
+ */
 export function writeBackup(request: BackupRequest): BackupAbout {
   const { database, target, keys, force, now, version } = request;
   if (existsSync(target) && !force) {
@@ -55,7 +58,7 @@ export function writeBackup(request: BackupRequest): BackupAbout {
   }
   const between = `${target}.${process.pid}.tmp`;
   try {
-    // Made by us first, so that it is private from its first byte on.
+    // Created by us first, so that it is private from its first byte on.
     closeSync(openSync(between, "wx", 0o600));
     withDb(database, { readOnly: true }, (db) => {
       refuseForeign(db, database);
@@ -83,7 +86,7 @@ export function writeBackup(request: BackupRequest): BackupAbout {
   return { madeAt: now, version, keys: keys.map((key) => key.name), bytes: statSync(target).size };
 }
 
-/** Looks at every page. Errors: `backup-missing`, `backup-invalid`, `database-corrupt`, `database-newer`. Changes nothing. */
+/** Reads every page. Errors: `backup-missing`, `backup-invalid`, `database-corrupt`, `database-newer`. Read-only. */
 export function readBackup(path: string): BackupAbout & { readonly files: readonly KeyFile[] } {
   if (!existsSync(path)) {
     throw new VmAgentError({
@@ -123,8 +126,8 @@ export function readBackup(path: string): BackupAbout & { readonly files: readon
 }
 
 /**
- * Puts the database of a backup in the place of `database`; the caller holds the controller's lock and has looked at the backup.
- * Returns where the old one lies now, or null when there was none.
+ * Restores a backup in the place of `database`; the caller holds the controller's lock and has checked the backup.
+ * Returns the path of the old database, or null when there was none.
  */
 export function restoreDatabase(backup: string, database: string, now: number): string | null {
   const between = `${database}.restoring`;
@@ -135,17 +138,17 @@ export function restoreDatabase(backup: string, database: string, now: number): 
     chmodSync(between, 0o600);
     withDb(between, {}, (db) => {
       whole(db, between);
-      // Keys go into files of their own; what is dropped is overwritten.
+      // Keys go into files of their own; their rows are overwritten.
       db.exec(
         "PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; DROP TABLE backup_keys; DROP TABLE backup_about; COMMIT",
       );
     });
     syncFile(between);
     if (had) copyOld(database, kept);
-    // From here on a crash leaves a database, the old or the new one, whose next start makes new checksums.
+    // From here on a crash leaves the old or the new database, whose next start makes new checksums.
     forgetSums(database);
     renameSync(between, database);
-    // They belong to the old file; its content is in the kept copy.
+    // They belong to the old file, which is kept as a copy.
     for (const end of ["-wal", "-shm", "-commits", "-loss"]) rmSync(`${database}${end}`, { force: true });
     syncFile(dirname(database));
   } catch (error) {
@@ -156,8 +159,8 @@ export function restoreDatabase(backup: string, database: string, now: number): 
 }
 
 /**
- * The log is folded in before the file is replaced: at no moment does a new database lie beside the log of an old one. A file
- * that SQLite refuses is moved with its log as they are.
+ * The log is checkpointed before the file is replaced: a new database never lies beside the log of an old one. A file
+ * that SQLite refuses is moved together with its log.
  */
 function copyOld(database: string, kept: string): void {
   try {

@@ -17,7 +17,7 @@ function home(t: TestContext): string {
   return folder;
 }
 
-/** A process that holds the lock until it is told or killed. */
+/** A process that holds the lock until it is stopped or killed. */
 async function holder(t: TestContext, folder: string): Promise<ChildProcess> {
   const module = new URL("./lock.js", import.meta.url).href;
   const script = `
@@ -111,6 +111,6 @@ test("a holder file that says nothing is no reason to refuse, nor to fail", (t) 
   lock.release();
 });
 
-test("a folder that is not there is told as what it is", (t) => {
+test("a missing folder is reported as missing", (t) => {
   assert.notEqual(refusal(join(home(t), "none")).code, "locked");
 });

@@ -1,6 +1,6 @@
 /**
- * The controller's lock: one writer for each state folder. It is an exclusive SQLite transaction on a file of its own, so
- * the operating system frees it the moment its process dies, however it dies; no pid is ever guessed about.
+ * The controller's lock: one writer for each state folder. It is an exclusive SQLite transaction on its own file, so
+ * the operating system frees it the moment its process dies; no pid is ever interpreted.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,14 +18,17 @@ export interface Lock {
   release(): void;
 }
 
-/** How long `isLocked` of other processes may be in the way of a lock that is free. Milliseconds. */
+/** How long `isLocked` of other processes may block a free lock. Milliseconds. */
 const PROBE_MS = 250;
 const lockFile = (home: string): string => join(home, "controller.lock");
 
 /** 5 SQLITE_BUSY, 6 SQLITE_LOCKED; anything else is not another process's lock. */
 const isBusy = (error: unknown): boolean => [5, 6].includes((error as { errcode?: number }).errcode ?? 0);
 
-/** Whether a process holds the lock now. The operating system answers, so a file that a power cut left behind does not count. */
+/**
+ * Whether a process holds the lock now. The operating system answers, so a file left behind by a power cut does not
+ * count.
+ */
 export function isLocked(home: string): boolean {
   if (!existsSync(lockFile(home))) return false;
   const db = new DatabaseSync(lockFile(home), { readOnly: true });
@@ -40,7 +43,7 @@ export function isLocked(home: string): boolean {
   }
 }
 
-/** The process that holds the lock now, as it wrote itself down; null: none does, or it has not written yet. */
+/** The process that holds the lock now, as it recorded itself; null: none, or not recorded yet. */
 export function currentHolder(home: string): LockHolder | null {
   return isLocked(home) ? readHolder(home) : null;
 }
@@ -72,7 +75,7 @@ export function acquireLock(home: string, holder: LockHolder): Lock {
   };
 }
 
-/** The last process that held the lock; the file proves nothing about being alive (see `currentHolder`). */
+/** The last process that held the lock, alive or not (see `currentHolder`). */
 export function readHolder(home: string): LockHolder | null {
   try {
     return JSON.parse(readFileSync(holderFile(home), "utf8")) as LockHolder;

@@ -1,5 +1,8 @@
-/** How an agent is, from Multipass's list and from its runtime's own heartbeat: the second sensor when the first is silent. */
-import { EMPTY_INSIDE, isEmptyInside, proves } from "../core/ownership.ts";
+/**
+ * Health of an agent, from Multipass's list and from its runtime's heartbeat, which also counts when the list is
+ * unavailable.
+ */
+import { EMPTY_INSIDE, hasNoRuntime, proves } from "../core/ownership.ts";
 import type {
   Change,
   Claim,
@@ -15,55 +18,55 @@ import type {
 export type Health = "Healthy" | "Progressing" | "Degraded" | "Offline" | "Missing" | "Unknown";
 export type Truth = "True" | "False" | "Unknown";
 
-/** All that is known of one name. */
+/** Everything known of one name. */
 export interface AgentFacts {
-  /** Absent: no document wants it any more. */
+  /** Absent: no document declares it any more. */
   readonly agent?: DesiredAgent;
   readonly instance?: ObservedInstance;
   readonly claim?: Claim;
   readonly runtime?: RuntimeReading;
   readonly change?: Change;
   readonly held: readonly Held[];
-  /** Why nothing can be seen; null: the list is trustworthy. */
+  /** Why instances are unobservable; null: the list is trustworthy. */
   readonly unobservable: string | null;
-  /** It is being worked on, or was when it was looked at. */
+  /** A change is in flight, or was during the refresh. */
   readonly busy?: boolean;
-  /** The fleet was edited after the plan was made, and what is seen is not what is written now: the next plan says what is done. */
+  /** The fleet was edited after the plan was made, and differences are expected: the next plan shows the changes. */
   readonly unplanned?: boolean;
-  /** A boot that we began a short while ago. */
+  /** A boot that we began recently. */
   readonly booting: boolean;
   readonly failure?: Failure;
   readonly next?: NextTry;
-  /** Why its runtime is silent, as it was found inside. */
-  readonly silence?: string;
+  /** Diagnosis of an offline runtime, from inside the guest. */
+  readonly diagnosis?: string;
 }
 
-/** What will be tried by itself, and when. */
+/** The next automatic attempt, and when. */
 export interface NextTry {
   readonly agent: string;
-  /** A rung of the ladder, or the action of a change. */
+  /** A step of remediation, or the action of a change. */
   readonly what: string;
-  /** Which try in a row; 1: the first. */
+  /** Attempts in a row; 1: the first. */
   readonly attempt: number;
-  /** Not before. */
+  /** Not before this instant. */
   readonly at: Instant;
-  /** What it waits for; empty: nothing but its time. */
+  /** What it waits for; empty: only time. */
   readonly why: string;
-  /** `health`: a rung of health.remediate. `drift`: a correction that was made too often lately. */
+  /** `health`: a step of health.remediate. `drift`: a correction that was made too often recently. */
   readonly kind: "health" | "drift";
-  /** Nothing is done by itself: a person decides. */
+  /** No automatic attempt: a person decides. */
   readonly held: boolean;
 }
 
-/** What the loop tried last and could not do. */
+/** The loop's last failure. */
 export interface Failure {
   readonly agent: string;
   readonly message: string;
-  /** Trying again does not help. */
+  /** Retrying does not help. */
   readonly terminal: boolean;
 }
 
-/** Health, and with it whether the agent is Ready; `message` never holds what changes by itself, such as an age. */
+/** Health, and with it Ready. `message` never holds a value that changes by itself, such as an age. */
 export interface HealthReading {
   readonly health: Health;
   readonly ready: Truth;
@@ -79,12 +82,12 @@ const reading = (health: Health, ready: Truth, reason: string, message: string):
 });
 
 export function healthOf(f: AgentFacts): HealthReading {
-  return f.agent ? inWork(f, ofState(f, f.agent.state)) : unwanted(f);
+  return f.agent ? inWork(f, ofState(f, f.agent.state)) : undesired(f);
 }
 
 const PASSING: ReadonlySet<Health> = new Set(["Degraded", "Offline", "Missing"]);
 
-/** What is stopped, silent or not there yet because we work on it is on its way, and no fault. */
+/** An instance that is stopped, offline or absent because of a change in flight is progressing, not failed. */
 function inWork(f: AgentFacts, found: HealthReading): HealthReading {
   const passes =
     (f.busy || f.unplanned) && found.ready !== "True" && PASSING.has(found.health) && !isForeign(found);
@@ -98,12 +101,12 @@ function inWork(f: AgentFacts, found: HealthReading): HealthReading {
     : found;
 }
 
-/** Work on ours does not make what is not ours any better. */
+/** A change in flight does not make an unowned instance healthier. */
 const isForeign = ({ reason }: HealthReading): boolean =>
   reason === "NameTaken" || reason === "RuntimeRefused";
 
-/** Held, it is there for as long as nobody says yes: what is there counts, by what was last written of it. */
-function unwanted(f: AgentFacts): HealthReading {
+/** Held, the instance stays until it is approved: its state counts, judged by its last document. */
+function undesired(f: AgentFacts): HealthReading {
   if (f.unobservable === null && !f.instance && !f.claim)
     return reading("Missing", "False", "NotWanted", "no document wants it, and it is gone");
   const gone = "no document wants it any more";
@@ -130,7 +133,7 @@ function ofState(f: AgentFacts, wanted: PowerState): HealthReading {
   return seen(f, wanted, state);
 }
 
-/** Nothing trustworthy about the instance: what is known, is known from its heartbeats. */
+/** Unobservable: only the heartbeats count. */
 function unseen(f: AgentFacts, why: string): HealthReading {
   const beats = heartbeat(f);
   if (beats === "online") {
@@ -154,7 +157,7 @@ function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthRe
   if (state === "Stopped" || state === "Suspended" || state === "Deleted") {
     const word = state.toLowerCase();
     return wanted === word
-      ? reading("Healthy", "True", "AsWritten", `it is ${word}, as written`)
+      ? reading("Healthy", "True", "AsDeclared", `it is ${word}, as declared`)
       : reading("Offline", "False", state, `it is ${word}, and should be ${wanted}`);
   }
   if (state !== "Running") return reading("Progressing", "False", "OnItsWay", `it is ${state}`);
@@ -176,9 +179,9 @@ function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthRe
       "RuntimeRefused",
       "it runs; the runtime that answers for it is not its own",
     );
-  if (f.claim && isEmptyInside(f.claim, f.runtime))
-    return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? emptyInside(f));
-  const why = f.silence === undefined ? "" : `: ${f.silence}`;
+  if (f.claim && hasNoRuntime(f.claim, f.runtime))
+    return reading("Unknown", other ? "False" : "True", "NoRuntime", other ?? noRuntime(f));
+  const why = f.diagnosis === undefined ? "" : `: ${f.diagnosis}`;
   if (f.booting)
     return reading("Progressing", "False", "Booting", `it runs; its runtime has not said hello yet${why}`);
   if (f.next?.kind !== "health")
@@ -192,8 +195,8 @@ function seen(f: AgentFacts, wanted: PowerState, state: InstanceState): HealthRe
 }
 
 /**
- * Ready is a hello with the right nonce and the right hashes: of the runtime's bundle and of its configuration. null: they
- * are right, or nothing says which would be.
+ * Ready is a hello with the right nonce and the right hashes, of the runtime's bundle and of its configuration. null:
+ * they are right, or unknown.
  */
 function pendingHash({ agent, runtime, held }: AgentFacts): HealthReading | null {
   if (runtime?.upgrade) {
@@ -224,7 +227,7 @@ function upgradeWords(state: string, reason: string): string {
   }
 }
 
-/** It answers and takes tasks, so it is Ready; but it is not what its document says. */
+/** It answers and takes tasks, so it is Ready; but it differs from its document. */
 function troubled(problems: readonly string[], pending: HealthReading | null): HealthReading {
   const reason = problems.some((line) => /^(provision|cloud-init)/.test(line))
     ? "ProvisionFailed"
@@ -239,10 +242,10 @@ function troubled(problems: readonly string[], pending: HealthReading | null): H
 
 const SHOWN = 4;
 
-const emptyInside = ({ next }: AgentFacts): string =>
+const noRuntime = ({ next }: AgentFacts): string =>
   next?.kind === "health" ? `${EMPTY_INSIDE}; ${nextWords(next)}` : EMPTY_INSIDE;
 
-/** In words that stay the same until what they say is done: the instant, not how long it is until then. */
+/** Words that stay the same until the attempt: the instant, not the time left. */
 export function nextWords({ what, attempt, at, why, held }: NextTry): string {
   const reason = why === "" ? "" : `: ${why}`;
   if (held) return `${what} (try ${attempt}) is held${reason}`;

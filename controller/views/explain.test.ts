@@ -42,7 +42,7 @@ test("of every plan: no line is wider than asked, words stand beside every glyph
         for (const line of lines) assert.ok(line.length <= width, `${line.length} > ${width}: ${line}`);
         const text = lines.join(" ").replaceAll(/ +/g, " ");
         const isNothing = plan.changes.length + plan.held.length === 0;
-        const last = isNothing ? "No changes. The fleet is as written." : summary(plan);
+        const last = isNothing ? "No changes. The fleet is in sync." : summary(plan);
         assert.ok(text.endsWith(last), text);
         for (const change of plan.changes) {
           const { text: glyph, words } = GLYPHS[change.action];
@@ -74,12 +74,12 @@ test("glyphs are those of the contract, and all differ", () => {
 
 test("nothing to do is a plain sentence", () => {
   const plan = makePlan(desiredOf([]), observedOf([]), policyOf(), NOW);
-  const told = (agents?: number) =>
+  const reported = (agents?: number) =>
     toText(explain(plan, { width: 80, ...(agents !== undefined && { agents }) }));
-  assert.equal(told(3), "No changes. 3 agents are as written.");
-  assert.equal(told(1), "No changes. 1 agent is as written.");
-  assert.equal(told(0), "No changes. No agents are written, and none are there.");
-  assert.equal(told(), "No changes. The fleet is as written.");
+  assert.equal(reported(3), "No changes. 3 agents are in sync.");
+  assert.equal(reported(1), "No changes. 1 agent is in sync.");
+  assert.equal(reported(0), "No changes. No agents are declared, and no instances exist.");
+  assert.equal(reported(), "No changes. The fleet is in sync.");
 });
 
 test("in brief: one line for each block, and the last one", () => {
@@ -112,6 +112,6 @@ test("words wrap at the width, and a word that is longer is cut", () => {
 
 test("sizes read as they are written", () => {
   const G = 1024 ** 3;
-  const told = [4 * G, 1.5 * G, 512 * 1024 ** 2, 4.26 * G, 1024, 100].map(bytes);
-  assert.deepEqual(told, ["4G", "1.5G", "512M", "4.3G", "1K", "100"]);
+  const reported = [4 * G, 1.5 * G, 512 * 1024 ** 2, 4.26 * G, 1024, 100].map(bytes);
+  assert.deepEqual(reported, ["4G", "1.5G", "512M", "4.3G", "1K", "100"]);
 });

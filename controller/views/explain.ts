@@ -1,4 +1,4 @@
-/** A plan as lines for people: what changes, why, what it costs; what is held and what releases it. Pure. */
+/** A plan as lines for people: what changes, why, what it costs; what is held and how to release it. Pure. */
 import { conjoin } from "../core/dependencies.ts";
 import { compareText } from "../core/diff/diff.ts";
 import { mountsBeyond } from "../core/diff/fields.ts";
@@ -12,7 +12,7 @@ export { type Line, type Role, type Segment, lineText, toText } from "./lines.ts
 interface Mark {
   readonly text: string;
   readonly role: Role;
-  /** Said beside the glyph: colour and glyph are never alone. */
+  /** Shown beside the glyph: meaning never depends on colour or glyph alone. */
   readonly words: string;
 }
 
@@ -21,7 +21,7 @@ export const GLYPHS: Readonly<Record<Action | "held" | "waiting", Mark>> = {
   create: { text: "+", role: "good", words: "create" },
   update: { text: "~", role: "warn", words: "change in place" },
   "restart-update": { text: "!", role: "warn", words: "change, stops for about a minute" },
-  replace: { text: "-/+", role: "bad", words: "replace: destroyed, then created anew" },
+  replace: { text: "-/+", role: "bad", words: "replace: destroyed, then created again" },
   destroy: { text: "-", role: "bad", words: "destroy" },
   start: { text: ">", role: "good", words: "start" },
   stop: { text: ".", role: "warn", words: "stop" },
@@ -34,17 +34,17 @@ export const GLYPHS: Readonly<Record<Action | "held" | "waiting", Mark>> = {
 };
 
 export interface ExplainOptions {
-  /** Columns; taken as 60 to 200. */
+  /** Columns; limited to 60 to 200. */
   readonly width: number;
-  /** How many agents the fleet has, for the sentence that says that nothing is to be done. */
+  /** Number of agents in the fleet, for the sentence without changes. */
   readonly agents?: number;
-  /** What a running loop does meanwhile: of these agents a look in between shows half of a change. */
-  readonly working?: readonly Working[];
-  /** Only the line that opens each block, and the last one. */
+  /** Changes in flight of a running loop: a refresh in between shows them half done. */
+  readonly inFlight?: readonly InFlightText[];
+  /** Only the first line of each block, and the last line. */
   readonly glyphsOnly?: boolean;
 }
 
-export interface Working {
+export interface InFlightText {
   readonly agent: string;
   readonly action: Action;
   /** `resizing for 2 s`. */
@@ -55,10 +55,10 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
   const width = clampWidth(options.width);
   const brief = options.glyphsOnly ?? false;
   const groups = grouped(plan.held);
-  const working = new Map((options.working ?? []).map((w) => [w.agent, w]));
+  const inFlight = new Map((options.inFlight ?? []).map((w) => [w.agent, w]));
   const blocks = [
-    ...plan.changes.filter((c) => !working.has(c.agent)).flatMap((change) => changeBlocks(change)),
-    ...[...working.values()].map((w) =>
+    ...plan.changes.filter((c) => !inFlight.has(c.agent)).flatMap((change) => changeBlocks(change)),
+    ...[...inFlight.values()].map((w) =>
       workBlock(
         w,
         plan.changes.find((c) => c.agent === w.agent),
@@ -86,7 +86,7 @@ export function explain(plan: Plan, options: ExplainOptions): readonly Line[] {
   if (blocks.length === 0) return [...lines, ...sentence(nothing(options.agents), width, "good")];
   const counts = summary(plan);
   if (textWidth(counts) <= width) return [...lines, [{ text: counts, role: "strong" }]];
-  // A number stays beside what it counts.
+  // A number stays next to its noun.
   const bound = counts.replaceAll(/(?<!,) /g, "\u00a0");
   const last = sentence(bound, width, "strong", "Plan: ".length);
   return [
@@ -102,22 +102,22 @@ export function summary({ counts }: Plan): string {
 }
 
 function nothing(agents: number | undefined): string {
-  if (agents === undefined) return "No changes. The fleet is as written.";
-  if (agents === 0) return "No changes. No agents are written, and none are there.";
-  return `No changes. ${agents === 1 ? "1 agent is" : `${agents} agents are`} as written.`;
+  if (agents === undefined) return "No changes. The fleet is in sync.";
+  if (agents === 0) return "No changes. No agents are declared, and no instances exist.";
+  return `No changes. ${agents === 1 ? "1 agent is" : `${agents} agents are`} in sync.`;
 }
 
 interface Row {
   readonly label: string;
   readonly text: string;
-  /** One of several under a label: what does not fit on its line must not look like the next one. */
+  /** One of several items under a label: a wrapped item must not look like the next one. */
   readonly isItem?: boolean;
   readonly role?: Role;
 }
 
 interface Block {
   readonly agent: string;
-  /** Place among the blocks of one agent. */
+  /** Position among the blocks of one agent. */
   readonly order: number;
   readonly mark: Mark;
   readonly title: string;
@@ -140,7 +140,7 @@ const list = (label: string, texts: readonly string[], role?: Role): readonly Ro
 function changeBlocks(change: Change): readonly Block[] {
   const { agent, action, snapshots, removes = [] } = change;
   const alone = action === "snapshot";
-  // What the opening line says already is not said again.
+  // The first line is not repeated.
   const opening = alone ? SNAPSHOT_STOPS : GLYPHS[action].words;
   const costs = change.consequences.filter((c) => !opening.includes(c));
   const reasons = [...list("why", change.why), ...list("cost", costs, "warn")];
@@ -177,8 +177,8 @@ function changeBlocks(change: Change): readonly Block[] {
   return alone ? taken : [main, ...taken];
 }
 
-/** What differs now is what the work has not come to yet; it is nobody's to do. */
-function workBlock({ agent, action, doing }: Working, change: Change | undefined): Block {
+/** The remaining differences belong to the change in flight; no action is needed. */
+function workBlock({ agent, action, doing }: InFlightText, change: Change | undefined): Block {
   const mark = GLYPHS[action];
   return {
     agent,
@@ -194,7 +194,7 @@ function workBlock({ agent, action, doing }: Working, change: Change | undefined
   };
 }
 
-/** Fields as old → new; of a creation, what it will be. */
+/** Fields as old → new; for a creation, the new values. */
 function fieldRows({ before, after, action, inside }: Change): readonly Row[] {
   if (after === null) return [];
   if (before === null) {
@@ -214,10 +214,10 @@ function fieldRows({ before, after, action, inside }: Change): readonly Row[] {
   const rows = changed.map((f): Row => ({ label: f, text: `${value(before, f)} → ${value(after, f)}` }));
   rows.push(...mountRows(before, after));
   if (rows.length > 0 || action !== "update") return rows;
-  return [{ label: "state", text: `${after.state}, as written` }];
+  return [{ label: "state", text: `${after.state}, as declared` }];
 }
 
-/** What goes into a new instance. */
+/** Provisioning of a new instance. */
 function insideRows(inside: Inside = {}): readonly Row[] {
   const { packages = [], files = [], run = [], cloudInit, env = [], secrets = [] } = inside;
   const names = (label: string, texts: readonly string[]) =>
@@ -246,11 +246,11 @@ function value(
   if (field === "image") return found == null ? "Multipass's default" : String(found);
   if (found == null || found === "") return "not known";
   if (field === "memory" || field === "disk") return bytes(Number(found));
-  // Hashes: enough to see that they differ.
+  // Hashes, shortened: enough to see that they differ.
   return field === "provision" || field === "config" ? String(found).slice(0, 8) : String(found);
 }
 
-/** Items that say the very same of several agents are told once: a daemon that does not answer holds all of them. */
+/** A message that is the same for several agents is shown once: a daemon that does not answer holds all of them. */
 function grouped(held: readonly Held[]): readonly (readonly Held[])[] {
   const groups = new Map<string, Held[]>();
   for (const [i, item] of held.entries()) {
@@ -283,7 +283,7 @@ function heldBlock(group: readonly Held[]): Block {
 
 const POWER: readonly Action[] = ["start", "stop", "suspend"];
 
-/** `change cpu 2 → 4: agents/a.yaml:6 was edited`, in one sentence; what `because` says is not said twice. */
+/** `change cpu 2 → 4: agents/a.yaml:6 was edited`, in one sentence; `because` is not repeated. */
 function wouldText(change: Change, because: string): string {
   const rows = change.before === null ? [] : fieldRows(change);
   const fields = rows

@@ -1,9 +1,9 @@
-/** Lines of text with meaning instead of colour, wrapped to a width: what a terminal, a pipe and a page can all show. */
+/** Lines of text with roles instead of colours, wrapped to a width, for a terminal, a pipe and a page. */
 
 import { printable } from "../base/printable.ts";
 import { characters, padEnd, prefix, textWidth } from "./text-width.ts";
 
-/** What a piece of text means. A face may colour it; the words alone say the same. */
+/** Role of a piece of text. A view may colour it; the words alone carry the meaning. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
 
 export interface Segment {
@@ -15,24 +15,24 @@ export type Line = readonly Segment[];
 export const EMPTY: Line = [];
 const INDENT = 6;
 const LABEL = 10;
-/** The column of names is no wider: one long name must not push what happens to all others out of sight. */
+/** Upper limit of the name column: one long name must not push the rest out of view. */
 const NAMES = 32;
-/** Less room than this beside a name: what happens goes underneath. */
+/** With less room than this beside a name, the text goes underneath. */
 const LEAST = 16;
 
-/** Widths beyond these read badly, so they are not used: shorter lines wrap in the terminal, longer ones stay short. */
+/** Text is wrapped at most at this width, because longer lines read badly. */
 export const clampWidth = (width: number): number => Math.min(200, Math.max(60, Math.floor(width)));
 
-/** How much of a word goes on a line: all, or up to the last mark at which a path or a name may be broken. */
+/** How much of a word fits: all, or up to the last character at which a path or a name may be broken. */
 function pieceOf(word: string, width: number): string {
   if (textWidth(word) <= width) return word;
-  // Always something, or there would be no end: a wide character may have more columns than a line has.
+  // At least one character, or the loop would not end: a wide character may exceed the line.
   const most = prefix(word, width) || (characters(word)[0] ?? "");
   const mark = most.search(/[-/.,_=:][^-/.,_=:]*$/) + 1;
   return textWidth(most.slice(0, mark)) > width / 2 ? most.slice(0, mark) : most;
 }
 
-/** Words in lines of at most `width` columns, further ones shorter by `hang`; a word that is longer is cut. */
+/** Words in lines of at most `width` columns, further ones shorter by `hang`; a longer word is cut. */
 export function wrap(text: string, width: number, hang = 0): readonly string[] {
   const lines: string[] = [];
   let line = "";
@@ -51,7 +51,7 @@ export function wrap(text: string, width: number, hang = 0): readonly string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** `      label     text`, with what does not fit underneath the text, moved in by `hang`. */
+/** `      label     text`, wrapped and indented by `hang`. */
 export function row(
   label: string,
   text: string,
@@ -66,7 +66,7 @@ export function row(
   ]);
 }
 
-/** `+ name   what happens`: the line that opens a block. `names`: how wide the longest name is. */
+/** `+ name   what happens`: the first line of a block. `names`: width of the longest name. */
 export function header(
   glyph: { readonly text: string; readonly role: Role },
   name: string,
@@ -87,7 +87,7 @@ export function header(
   ];
 }
 
-/** A sentence of its own, wrapped; `hang`: how far its further lines are moved in. */
+/** A sentence on its own, wrapped; `hang`: indent of its further lines. */
 export const sentence = (text: string, width: number, role: Role = "plain", hang = 0): readonly Line[] =>
   wrap(text, width - hang).map((part, i): Line => [{ text: (i === 0 ? "" : " ".repeat(hang)) + part, role }]);
 

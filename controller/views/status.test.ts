@@ -39,14 +39,14 @@ const asWritten = { a: "as-written" } as const;
 
 const CASES: readonly (readonly [title: string, short: Short, expected: string])[] = [
   [
-    "as written",
+    "in sync",
     { desired: a(), observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: "online" } } },
-    "Synced Healthy Ready=True:RuntimeOnline Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Healthy Ready=True:RuntimeOnline Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
-    "stopped, as written",
+    "stopped, as declared",
     { desired: a({ state: "stopped" }), observed: { instances: { a: "Stopped" }, claims: asWritten } },
-    "Synced Healthy Ready=True:AsWritten Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Healthy Ready=True:AsDeclared Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "drifted, to be corrected",
@@ -74,12 +74,12 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
   [
     "booting",
     { desired: a(), observed: { instances: { a: "Running" }, claims: { a: { boot: 1 } } } },
-    "Synced Progressing Ready=False:Booting Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Progressing Ready=False:Booting Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "its runtime is silent",
     { desired: a(), observed: { instances: { a: "Running" }, claims: asWritten } },
-    "Synced Offline Ready=False:RuntimeOffline Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Offline Ready=False:RuntimeOffline Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "its runtime missed heartbeats",
@@ -87,7 +87,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
       desired: a(),
       observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { status: "suspect" } } },
     },
-    "Synced Degraded Ready=Unknown:RuntimeSuspect Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Degraded Ready=Unknown:RuntimeSuspect Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "a stranger answers for it",
@@ -95,7 +95,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
       desired: a(),
       observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { nonce: "other" } } },
     },
-    "Synced Offline Ready=False:RuntimeRefused Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Offline Ready=False:RuntimeRefused Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "its runtime was not upgraded",
@@ -107,7 +107,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
         runtimes: { a: { upgrade: { hash: "h", state: "failed", reason: "no hello" } } },
       },
     },
-    "Synced Degraded Ready=False:RuntimeOutdated Reconciling=False:AsWritten Stalled=True:RuntimeUpgradeFailed Drifted=False:NotDrifted",
+    "Synced Degraded Ready=False:RuntimeOutdated Reconciling=False:AsDeclared Stalled=True:RuntimeUpgradeFailed Drifted=False:NotDrifted",
   ],
   [
     "its runtime is being upgraded",
@@ -119,7 +119,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
         runtimes: { a: { upgrade: { hash: "h", state: "sent", reason: "" } } },
       },
     },
-    "Synced Progressing Ready=False:RuntimeOutdated Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Progressing Ready=False:RuntimeOutdated Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "its runtime has not confirmed its configuration",
@@ -127,7 +127,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
       desired: a(),
       observed: { instances: { a: "Running" }, claims: asWritten, runtimes: { a: { configHash: null } } },
     },
-    "Synced Progressing Ready=False:ConfigPending Reconciling=False:AsWritten Stalled=False:NotStalled Drifted=False:NotDrifted",
+    "Synced Progressing Ready=False:ConfigPending Reconciling=False:AsDeclared Stalled=False:NotStalled Drifted=False:NotDrifted",
   ],
   [
     "its runtime works by another configuration, and Multipass does not answer",
@@ -152,7 +152,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
     "Paused Offline Ready=False:Stopped Reconciling=False:Paused Stalled=True:Paused Drifted=True:Start",
   ],
   [
-    "somebody else's",
+    "unowned",
     { desired: a(), observed: { instances: { a: "Running" } } },
     "Held Missing Ready=False:NameTaken Reconciling=False:Held Stalled=True:Foreign Drifted=False:NotDrifted",
   ],
@@ -170,7 +170,7 @@ const CASES: readonly (readonly [title: string, short: Short, expected: string])
 
 for (const [title, short, expected] of CASES) test(title, () => assert.equal(brief(one(short)), expected));
 
-test("a wedged Multipass is told apart from a dead instance", () => {
+test("an unresponsive Multipass is distinguished from a dead instance", () => {
   const runtimes = { a: "online" } as const;
   for (const observed of [
     { unobservable: "list did not answer", claims: asWritten, runtimes },
@@ -206,9 +206,9 @@ test("what went wrong inside makes it Degraded and not less Ready; why it is sil
   assert.equal(condition(full, "Ready").reason, "RuntimeProblems");
 
   const { desired, observed: seen, policy } = inputs({ reason: "", desired: a(), observed });
-  const silences = new Map([["a", "no Node"]]);
+  const diagnoses = new Map([["a", "no Node"]]);
   const plan = makePlan(desired, seen, policy, NOW);
-  const [silent] = fleetStatus(desired, seen, plan, [], NOW, { silences, bootGrace: 1 });
+  const [silent] = fleetStatus(desired, seen, plan, [], NOW, { diagnoses, bootGrace: 1 });
   assert.ok(silent);
   assert.match(condition(silent, "Ready").message, /its runtime is silent: no Node$/);
 });
@@ -302,14 +302,14 @@ test("an instance that stays Unknown is released by words that work in that stat
 test("what could not be done: tried again, or stalled", () => {
   const { desired, observed, policy } = inputs({ reason: "", desired: a(), observed: {} });
   const plan = makePlan(desired, observed, policy, NOW);
-  const told = (terminal: boolean) => {
+  const reported = (terminal: boolean) => {
     const failures = [{ agent: "a", message: "no such image", terminal }];
     const [status] = fleetStatus(desired, observed, plan, [], NOW, { failures, bootGrace: GRACE });
     assert.ok(status);
     return [condition(status, "Reconciling").reason, condition(status, "Stalled").reason];
   };
-  assert.deepEqual(told(false), ["Retrying", "NotStalled"]);
-  assert.deepEqual(told(true), ["Held", "Failed"]);
+  assert.deepEqual(reported(false), ["Retrying", "NotStalled"]);
+  assert.deepEqual(reported(true), ["Held", "Failed"]);
 });
 
 test("since is kept until status, reason or message changes", () => {
@@ -321,9 +321,9 @@ test("since is kept until status, reason or message changes", () => {
   const first = statusOf(up);
   const later = statusOf(up, first, NOW + MINUTE);
   assert.deepEqual(later, first);
-  const told = first.flatMap((s) => s.conditions.map((c) => c.observedRevision));
-  assert.equal(new Set(told).size, 1, "all are judged by one fleet");
-  assert.notEqual(told[0], "");
+  const reported = first.flatMap((s) => s.conditions.map((c) => c.observedRevision));
+  assert.equal(new Set(reported).size, 1, "all are judged by one fleet");
+  assert.notEqual(reported[0], "");
   const [changed] = statusOf(down, later, NOW + 2 * MINUTE);
   assert.ok(changed);
   assert.deepEqual(

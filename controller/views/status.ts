@@ -1,6 +1,6 @@
-/** The status of each agent on two axes, sync and health, with conditions that remember since when. Pure. */
+/** Status of each agent on two axes, sync and health, with conditions. Pure. */
 import { compareText } from "../core/diff/diff.ts";
-import { withKeptInstances } from "../core/renames.ts";
+import { applyRenames } from "../core/renames.ts";
 import {
   type AgentFacts,
   type Failure,
@@ -39,13 +39,16 @@ export interface Condition {
   readonly reason: string;
   /** A sentence for people. */
   readonly message: string;
-  /** Since when status, reason and message are these. */
+  /** Since when status, reason and message have these values. */
   readonly since: Instant;
-  /** The fleet that it was judged by: its commit, or the hash of its content where that is of no commit; empty before the first look. */
+  /**
+   * The fleet revision of the judgement: its commit, or the hash of its content where it has none; empty before the
+   * first refresh.
+   */
   readonly observedRevision: string;
 }
 
-/** What is found; since when and of which revision is added to all alike. */
+/** A finding; since and revision are added to all alike. */
 type Finding = Omit<Condition, "since" | "observedRevision">;
 
 export interface AgentStatus {
@@ -55,9 +58,9 @@ export interface AgentStatus {
   readonly labels: Readonly<Record<string, string>>;
   readonly capabilities: readonly string[];
   readonly wanted: PowerState | "absent";
-  /** `?`: nothing can be seen. */
+  /** `?`: unobservable. */
   readonly seen: InstanceState | "absent" | "?";
-  /** As written; null: no document. */
+  /** As declared; null: no document. */
   readonly size: Size | null;
   /** As last read; null: not read. */
   readonly seenSize: Size | null;
@@ -71,28 +74,28 @@ export interface AgentStatus {
   readonly sync: Sync;
   readonly health: Health;
   readonly conditions: readonly Condition[];
-  /** What will be tried by itself, and when; null: nothing is put off. */
+  /** The next automatic attempt, and when; null: none is delayed. */
   readonly next: Omit<NextTry, "agent"> | null;
-  /** What else there is to know, in sentences. */
+  /** Further remarks, in sentences. */
   readonly notes: readonly string[];
 }
 
 export interface StatusOptions {
   /** As in Policy: how long after a boot began silence is normal. Milliseconds. */
   readonly bootGrace: number;
-  /** What could not be done, of the loop's last turn. */
+  /** Failures of the loop's last turn. */
   readonly failures?: readonly Failure[];
-  /** What is put off, of the loop's last turn. */
+  /** Delayed attempts of the loop's last turn. */
   readonly next?: readonly NextTry[];
-  /** Why runtimes are silent, by name, where it was looked into. */
-  readonly silences?: ReadonlyMap<string, string>;
-  /** Agents that are being worked on, or were when they were looked at. */
+  /** Diagnoses of offline runtimes, by name. */
+  readonly diagnoses?: ReadonlyMap<string, string>;
+  /** Agents with a change in flight now or during the refresh. */
   readonly busy?: ReadonlySet<string>;
 }
 
 /**
- * Every agent that is written, and every claim whose document is gone, by name. `plan`: of the whole fleet, without targets.
- * Foreign instances are not in it: `foreignInstances` counts them.
+ * Every declared agent, and every claim whose document is gone, by name. `plan`: of the whole fleet, without targets.
+ * Unowned instances are not in it: `foreignInstances` counts them.
  */
 export function fleetStatus(
   written: Desired,
@@ -102,7 +105,7 @@ export function fleetStatus(
   now: Instant,
   options: StatusOptions,
 ): readonly AgentStatus[] {
-  const desired = withKeptInstances(written, observed.claims);
+  const desired = applyRenames(written, observed.claims);
   const seen = observed.instances;
   const instances = new Map(seen.kind === "seen" ? seen.list.map((i) => [i.name, i]) : []);
   const claims = new Map(observed.claims.map((c) => [c.name, c]));
@@ -125,7 +128,7 @@ export function fleetStatus(
       ...present("change", changes.get(name)),
       ...present("failure", failures.get(name)),
       ...present("next", next.get(name)),
-      ...present("silence", options.silences?.get(name)),
+      ...present("diagnosis", options.diagnoses?.get(name)),
       held: held.get(name) ?? [],
       unobservable: seen.kind === "unobservable" ? seen.reason : null,
       busy: options.busy?.has(name) ?? false,
@@ -152,7 +155,7 @@ export function fleetStatus(
 const present = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
   (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 
-/** Instances that are there and that neither a claim nor a document names; null: nothing can be seen. */
+/** Instances without claim and document; null: unobservable. */
 export function foreignInstances(desired: Desired, observed: Observed): number | null {
   if (observed.instances.kind === "unobservable") return null;
   const ours = new Set([...observed.claims.map((c) => c.name), ...desired.agents.map((a) => a.name)]);
@@ -177,7 +180,7 @@ export function agentStatus(
       previous.find((c) => c.type === "Drifted"),
     ),
   ];
-  // An instance that holds our name and is not ours is shown as a state, and told nothing else about.
+  // An unowned instance with the name of an agent is shown as a state, with no other data.
   const mine = claim ? instance : undefined;
   return {
     name,
@@ -190,7 +193,7 @@ export function agentStatus(
     size: agent?.size ?? null,
     seenSize: mine?.size ?? null,
     ipv4: mine?.ipv4 ?? [],
-    // The heartbeats of an instance that is down are of the time before.
+    // Heartbeats of a stopped instance are from before the stop.
     runtime: runtime
       ? {
           status: isDown(facts) ? "offline" : runtime.status,
@@ -283,7 +286,7 @@ function reconciling(f: AgentFacts): Finding {
   if (wait) return is("True", "Waiting", wait.message);
   if (blind(f)) return is("Unknown", "Unobservable", "nothing is changed until Multipass shows it again");
   if (f.failure || stops(f)) return is("False", "Held", "nothing is done until it is released");
-  return is("False", "AsWritten", "there is nothing to do");
+  return is("False", "AsDeclared", "there is nothing to do");
 }
 
 function stalled(f: AgentFacts): Finding {
@@ -298,7 +301,7 @@ function stalled(f: AgentFacts): Finding {
   return is("False", "NotStalled", "nothing stands in the way");
 }
 
-/** What we have half done says nothing: until it is over, what was so before it stays. */
+/** A change in flight says nothing about drift: until it ends, the former condition stays. */
 function drifted(f: AgentFacts, before: Condition | undefined): Finding {
   const is = (status: Truth, reason: string, message: string) =>
     ({ type: "Drifted", status, reason, message }) as const;
@@ -306,13 +309,13 @@ function drifted(f: AgentFacts, before: Condition | undefined): Finding {
   if (f.busy && before) return before;
   if (drift && !f.busy) return is("True", camel(drift.action), drift.why.join("; "));
   if (blind(f)) return is("Unknown", "Unobservable", "nothing can be compared");
-  return is("False", "NotDrifted", "nothing differs that nobody wrote");
+  return is("False", "NotDrifted", "no drift");
 }
 
 /** `restart-update` as `RestartUpdate`. */
 const camel = (word: HoldReason | string): string =>
   word.replace(/(^|-)([a-z])/g, (_, _dash: string, letter: string) => letter.toUpperCase());
 
-/** The row of a fleet that nothing was read of yet: a dashboard shows it before the first look. */
+/** The row of a fleet before the first refresh, for dashboards. */
 export const unread = (agent: DesiredAgent, now: Instant): AgentStatus =>
   agentStatus(agent.name, { agent, held: [], unobservable: "not looked yet", booting: false }, [], now, "");

@@ -1,6 +1,6 @@
-/** What a step is called while it runs, wherever people read of it. */
+/** The verb of a step while it runs, shared by all views. */
 
-/** By kind of step; one without a word is over at once. */
+/** By kind of step; a step without a verb ends at once. */
 export const DOING: Readonly<Record<string, string>> = {
   launch: "launching",
   "await-ready": "waiting for its runtime",
@@ -21,7 +21,7 @@ export const DOING: Readonly<Record<string, string>> = {
   "install-runtime": "installing its runtime",
 };
 
-/** The work that goes on now, with what it is about. `step`: null before the first. */
+/** The current step with its subject. `step`: null before the first. */
 export function doingText({
   step,
   detail,

@@ -1,16 +1,16 @@
-/** Why a queued task waits, in words that the API, the command line and both dashboards share. Pure. */
+/** Why a queued task waits, in words shared by the API, the command line and both dashboards. Pure. */
 import type { PowerState } from "../core/types.ts";
 
 export interface TaskWaitFacts {
   readonly agent: string;
-  /** By its document; undefined: no document describes it. */
+  /** From its document; undefined: not declared. */
   readonly state: PowerState | undefined;
   readonly paused: boolean;
   readonly online: boolean;
   readonly draining: boolean;
 }
 
-/** An agent that its document keeps down does not come by itself, so the command is named. */
+/** A stopped or paused agent does not come by itself, so the command is named. */
 export function taskWaits({ agent, state, paused, online, draining }: TaskWaitFacts): string {
   if (state === "stopped" || state === "suspended")
     return `${agent} is ${state} by its document, and the task waits until it runs: vm-agent start ${agent}`;

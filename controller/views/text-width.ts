@@ -1,13 +1,13 @@
-/** How many columns of a terminal a text takes, and texts cut and padded to columns: the one place that knows. Pure. */
+/** Width of a text in terminal columns, and cutting and padding to columns. The one place for this. Pure. */
 import stringWidth from "string-width";
 
-/** Characters of one column each: Latin letters, arrows, lines, blocks, Braille patterns. Nearly all that is printed. */
+/** Characters of one column each: Latin letters, arrows, lines, blocks, Braille patterns. Most output is of these. */
 const NARROW =
   /^[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u231c-\u2328\u232b-\u23e8\u2500-\u25fc\u2713-\u2717\u2800-\u28ff]*$/;
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** What a person sees as one character: a letter with its accents, a flag, a family. */
+/** Grapheme clusters: a letter with its accents, a flag, a family. */
 export function characters(text: string): readonly string[] {
   if (NARROW.test(text)) return [...text];
   segmenter ??= new Intl.Segmenter();
@@ -17,7 +17,7 @@ export function characters(text: string): readonly string[] {
 /** Columns on a terminal, after Unicode's East Asian Width (UAX #11); escape sequences take none. */
 export const textWidth = (text: string): number => (NARROW.test(text) ? text.length : stringWidth(text));
 
-/** The longest beginning that takes at most `width` columns. */
+/** The longest prefix of at most `width` columns. */
 export function prefix(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let kept = "";
@@ -30,7 +30,7 @@ export function prefix(text: string, width: number): string {
   return kept;
 }
 
-/** At most `width` columns; `…` stands for what was cut off. */
+/** At most `width` columns; `…` marks the cut. */
 export function truncate(text: string, width: number): string {
   if (width <= 0) return "";
   return textWidth(text) <= width ? text : `${prefix(text, width - 1)}…`;

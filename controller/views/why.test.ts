@@ -35,7 +35,7 @@ const entry: JournalEntry = {
   kind: "converged",
   action: "start",
   cause: "drift",
-  why: ["drift: it is Stopped, and nobody edited the fleet"],
+  why: ["drift: it is Stopped, and the fleet was not edited"],
   step: "",
   message: "",
   durationMs: 4000,
@@ -100,12 +100,12 @@ describe("why", () => {
   });
 
   it("tells the last thing that was done or happened, and why", () => {
-    const because = "drift: it is Stopped, and nobody edited the fleet (drift, corrected)";
+    const because = "drift: it is Stopped, and the fleet was not edited (drift, corrected)";
     const cases: readonly (readonly [Partial<JournalEntry>, string])[] = [
       [{}, `started at +-300s in 4 s: ${because}`],
       [
         { action: "later", cause: "edited", durationMs: null },
-        "later at +-300s: drift: it is Stopped, and nobody edited the fleet",
+        "later at +-300s: drift: it is Stopped, and the fleet was not edited",
       ],
       [{ kind: "failed", step: "launch", message: "no room" }, "launch failed at +-300s: no room"],
       [{ kind: "drifted", message: "its instance is gone" }, "drifted at +-300s: its instance is gone"],
@@ -145,10 +145,10 @@ describe("why", () => {
     const task = { id: "7f3a0000-0000", what: "npm test", since: NOW - 3 * MINUTE };
     const failure = { message: "no room", next: "make room", count: 2, retryAt: NOW + 8000 };
     const cases: readonly (readonly [Parameters<typeof say>[0], string])[] = [
-      [{}, "nothing to do: it is as written, and kept so"],
-      [{ live: false }, "nothing to do: it is as written"],
+      [{}, "nothing to do: it is in sync, and the loop keeps it so"],
+      [{ live: false }, "nothing to do: it is in sync"],
       [{ change }, `as soon as it is its turn: ${what}`],
-      [{ change, live: false }, `when somebody runs vm-agent apply or vm-agent up: ${what}`],
+      [{ change, live: false }, `at the next vm-agent apply or vm-agent up: ${what}`],
       [{ change: { ...change, waitsUntil: "b and c are Ready" } }, `as soon as b and c are Ready: ${what}`],
       [
         { change, tasks: [task] },
@@ -179,7 +179,7 @@ describe("why", () => {
     assert.deepEqual(say({ agent: { work: { ...work, step: null } } })("Now"), [
       "restart-update: beginning for 3 s",
     ]);
-    assert.deepEqual(say({ agent: { work } })("Next"), ["as written, when this is done"]);
+    assert.deepEqual(say({ agent: { work } })("Next"), ["in sync, when this is done"]);
   });
 });
 

@@ -1,19 +1,19 @@
-/** Why an agent is as it is, in sentences: wanted, seen, last done, held, next. Pure. */
+/** Why an agent is in its state, in sentences: desired, observed, last change, holds, next. Pure. */
 import { doingText } from "./step-words.ts";
 import { age, bytes } from "../core/units.ts";
 import type { Cause, Instant, Size, SourceRef } from "../core/types.ts";
 
-/** Something that was done to an agent, or happened to it, as the journal keeps it. */
+/** An entry of an agent's journal: a change or an event. */
 export interface JournalEntry {
   readonly at: Instant;
   readonly kind: "step" | "converged" | "failed" | "drifted";
-  /** What was being done and why; null: nothing, it happened. */
+  /** The change and its cause; null: an event. */
   readonly action: string | null;
   readonly cause: Cause | null;
   readonly why: readonly string[];
-  /** The step, with what it was about; empty where it is about the whole. */
+  /** The step with its subject; empty for a whole change. */
   readonly step: string;
-  /** Of a failure or a drift. */
+  /** For a failure or drift. */
   readonly message: string;
   readonly durationMs: number | null;
 }
@@ -54,7 +54,7 @@ export interface WhyFacts {
       readonly retryAt: Instant | null;
     } | null;
   };
-  /** Who wrote the document's file last; null: git does not know. */
+  /** Author of the document's last commit; null: unknown to git. */
   readonly written: {
     readonly revision: string;
     readonly author: string;
@@ -63,7 +63,7 @@ export interface WhyFacts {
     readonly edited: boolean;
   } | null;
   readonly driver: string;
-  /** When that was seen; null: never. */
+  /** When it was observed; null: never. */
   readonly seenAt: Instant | null;
   readonly change: {
     readonly action: string;
@@ -76,7 +76,7 @@ export interface WhyFacts {
   /** Newest last. */
   readonly journal: readonly JournalEntry[];
   readonly tasks: readonly { readonly id: string; readonly what: string; readonly since: Instant }[];
-  /** A loop runs and keeps the fleet as written. */
+  /** A loop runs and keeps the fleet in sync. */
   readonly live: boolean;
   /** How long running tasks are waited for before an instance is stopped. Milliseconds. */
   readonly drainMs: number;
@@ -88,12 +88,12 @@ export interface Sentence {
   readonly text: string;
 }
 
-/** `time`: an instant as people read it here, since the core knows no time zone. */
+/** `time`: formats an instant, since the core knows no time zone. */
 export function why(facts: WhyFacts, time: (at: Instant) => string): readonly Sentence[] {
   const { agent } = facts;
   const last = lastText(facts.journal, time);
   return [
-    { label: "Wanted", text: wantedText(facts) },
+    { label: "Wanted", text: desiredText(facts) },
     { label: "Seen", text: seenText(facts) },
     ...(agent.work ? [{ label: "Now", text: workText(facts, agent.work, time) } as const] : []),
     ...(last === null ? [] : [{ label: "Last", text: last } as const]),
@@ -107,7 +107,7 @@ export function why(facts: WhyFacts, time: (at: Instant) => string): readonly Se
 const sizeText = (size: Size): string =>
   `${size.cpu} cpu, ${bytes(size.memory)} memory, ${bytes(size.disk)} disk`;
 
-function wantedText({ agent, written, now }: WhyFacts): string {
+function desiredText({ agent, written, now }: WhyFacts): string {
   if (agent.wanted === "absent" || !agent.source) return "nothing: no document wants it";
   const where = `${agent.source.file}:${agent.source.line}`;
   const by = written
@@ -125,7 +125,7 @@ function seenText({ agent, driver, seenAt, live, now }: WhyFacts): string {
   return `${parts.join(", ")} (${ago})${heard}`;
 }
 
-/** Nobody expects to hear of what is down. */
+/** A stopped instance is not expected to report. */
 const DOWN = new Set(["absent", "Stopped", "Suspended", "Deleted"]);
 
 function runtimeText({ runtime, conditions }: WhyFacts["agent"], live: boolean, now: Instant): string {
@@ -155,12 +155,12 @@ const tasksText = ({ tasks, now }: WhyFacts): string =>
     ? "none is left"
     : tasks.map((t) => `task ${t.id.slice(0, 8)} (${t.what}, running ${age(now - t.since)})`).join(", ");
 
-/** What was done, for what is over. */
+/** Past tense of each action. */
 const DONE: Readonly<Record<string, string>> = {
   create: "created",
   update: "changed",
   "restart-update": "changed, with a stop and a start",
-  replace: "made anew",
+  replace: "recreated",
   destroy: "destroyed",
   start: "started",
   stop: "stopped",
@@ -178,7 +178,7 @@ function lastText(journal: readonly JournalEntry[], time: (at: Instant) => strin
   const took = entry.durationMs === null ? "" : ` in ${age(entry.durationMs)}`;
   switch (entry.kind) {
     case "converged": {
-      const done = DONE[entry.action ?? ""] ?? entry.action ?? "brought about as written";
+      const done = DONE[entry.action ?? ""] ?? entry.action ?? "converged";
       return `${done} at ${time(entry.at)}${took}${because}${cause}`;
     }
     case "failed":
@@ -197,7 +197,7 @@ function lastText(journal: readonly JournalEntry[], time: (at: Instant) => strin
 function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
   const { agent, change, live } = facts;
   if (agent.sync === "Paused") return `nothing: it is paused; vm-agent resume ${agent.name}`;
-  if (agent.work) return "as written, when this is done";
+  if (agent.work) return "in sync, when this is done";
   const { failure } = agent;
   if (failure?.retryAt === null) return `nothing by itself, after ${failure.count} attempts: ${failure.next}`;
   if (failure)
@@ -205,7 +205,7 @@ function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
   if (change) {
     const what = changeText(change);
     if (change.waitsUntil !== undefined) return `as soon as ${change.waitsUntil}: ${what}`;
-    if (!live) return `when somebody runs vm-agent apply or vm-agent up: ${what}`;
+    if (!live) return `at the next vm-agent apply or vm-agent up: ${what}`;
     if (facts.tasks.length > 0 && STOPS.has(change.action))
       return `as soon as ${tasksText(facts)} ends, or ${age(facts.drainMs)} after it is begun at the latest: ${what}`;
     return `as soon as it is its turn: ${what}`;
@@ -214,11 +214,11 @@ function nextText(facts: WhyFacts, time: (at: Instant) => string): string {
   if (waits) return `looked at again by itself: ${waits.message}`;
   if (agent.held.length > 0) return "nothing until it is released";
   if (agent.seen === "?") return "nothing until Multipass can be seen again";
-  // In sync is the instance alone; what is wrong with its runtime, and what is tried, is in its condition.
+  // In sync concerns the instance alone; the state of its runtime and its remediation is in its condition.
   const ready = agent.conditions.find((c) => c.type === "Ready");
   if (ready && (agent.health === "Offline" || agent.health === "Degraded"))
     return `its instance is in sync, and its runtime is not well: ${ready.message}`;
-  return live ? "nothing to do: it is as written, and kept so" : "nothing to do: it is as written";
+  return live ? "nothing to do: it is in sync, and the loop keeps it so" : "nothing to do: it is in sync";
 }
 
 const STOPS = new Set(["restart-update", "stop", "suspend", "replace", "destroy", "snapshot", "restore"]);

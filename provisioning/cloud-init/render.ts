@@ -70,9 +70,9 @@ export function userDataProblems({ provision, tasks }: Provisioned): readonly Us
     ...(merged.ok ? [] : merged.problems).map((why) =>
       refused(`does not go with what vm-agent adds: ${why}`),
     ),
-    ...authored.filter(isOurs).map((path) => refused(`writes ${path}: vm-agent itself writes that file`)),
+    ...authored.filter(isOwned).map((path) => refused(`writes ${path}: vm-agent itself writes that file`)),
     ...files.flatMap(({ path }, i) =>
-      isOurs(path)
+      isOwned(path)
         ? [
             {
               field: `/files/${i}/path`,
@@ -86,7 +86,7 @@ export function userDataProblems({ provision, tasks }: Provisioned): readonly Us
   ];
 }
 
-const isOurs = (path: string | null): boolean => path !== null && OUR_PATHS.includes(path);
+const isOwned = (path: string | null): boolean => path !== null && OUR_PATHS.includes(path);
 
 const refused = (message: string): UserDataProblem => ({
   field: "/cloudInit",
@@ -195,7 +195,7 @@ function ourFiles({
 /**
  * `defer`: written after packages and users exist. Otherwise /home/ubuntu would be made by root before the user, who
  * then lacks both its ownership and the skeleton files. Below the task user's home the file is the user's, or a task
- * could not read what was written for it; elsewhere it is root's.
+ * could not read its own files; elsewhere it is root's.
  */
 function documentFile(
   file: { readonly path: string; readonly content: string; readonly mode?: string },

@@ -110,7 +110,7 @@ for (const shell of SHELLS) {
     assert.ok(!existsSync(reason));
   });
 
-  test(`${shell}: an apt whose Node is recent enough is asked for it, with its lists read anew where it knows none`, {
+  test(`${shell}: an apt whose Node is recent enough is used, after its lists are refreshed where it knows none`, {
     skip,
   }, (t) => {
     for (const apt of [
@@ -129,7 +129,7 @@ for (const shell of SHELLS) {
     }
   });
 
-  test(`${shell}: lists that somebody else holds are waited for, and any other failure of apt is not`, {
+  test(`${shell}: package lists locked by another process are waited for; other apt failures are not`, {
     skip,
   }, (t) => {
     const held = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)";

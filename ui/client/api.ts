@@ -118,7 +118,7 @@ async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): A
       }
     }
   } finally {
-    // What broke the stream is told already; a second telling helps nobody.
+    // The error that broke the stream was reported already.
     await reader.cancel().catch(() => {});
   }
 }

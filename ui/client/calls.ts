@@ -1,4 +1,6 @@
-/** Every operation of the API by its name in /openapi.json, typed by the schemas: nobody else builds its paths. */
+/**
+ * Every operation of the API by its id in /openapi.json, typed by the schemas. The only place that builds API paths.
+ */
 import type {
   AdminStats,
   AgentAnswer,

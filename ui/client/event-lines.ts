@@ -32,7 +32,7 @@ export interface CallView {
 }
 
 type Data = Readonly<Record<string, unknown>>;
-type Told = readonly [kind: EventKind, glyph: string, tone: Tone, text: string, routine?: boolean];
+type EventText = readonly [kind: EventKind, glyph: string, tone: Tone, text: string, routine?: boolean];
 
 const word = (data: Data, key: string): string => {
   const value = data[key];
@@ -47,7 +47,7 @@ const list = (data: Data, key: string): readonly string[] =>
 /** Steps that touch our own notes alone. */
 const BOOKKEEPING: ReadonlySet<string> = new Set(["claim", "converged", "forget"]);
 
-const TELL: Readonly<Record<string, (data: Data) => Told>> = {
+const EVENT_LINES: Readonly<Record<string, (data: Data) => EventText>> = {
   "fleet.read": (d) => {
     const errors = list(d, "errors");
     if (errors.length > 0) return ["fleet", "✗", "bad", `the fleet files have errors: ${errors[0]}`];
@@ -96,7 +96,7 @@ const TELL: Readonly<Record<string, (data: Data) => Told>> = {
   "agent.converged": (d) =>
     word(d, "failed") !== ""
       ? ["agent", "✗", "bad", `its provisioning failed: ${word(d, "failed")}`]
-      : ["agent", "✓", "good", d.action === "destroy" ? "is gone, as its document is" : "is as written"],
+      : ["agent", "✓", "good", d.action === "destroy" ? "is gone, as its document is" : "is in sync"],
   "agent.drifted": (d) => ["agent", "↯", "warn", `drifted: ${word(d, "message")}`],
   "agent.held": (d) => ["agent", "?", "warn", `held: ${word(d, "message")}`],
   "secret.rotated": (d) => [
@@ -164,7 +164,7 @@ export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : 
 
 export function eventLine({ id, event, data }: ServerEvent, now: number): EventLine {
   const fields: Data = typeof data === "object" && data !== null ? (data as Data) : {};
-  const tell = TELL[event];
+  const tell = EVENT_LINES[event];
   const [kind, glyph, tone, text, routine = false] = tell
     ? tell(fields)
     : (["hub", "·", "dim", event, true] as const);

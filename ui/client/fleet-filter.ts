@@ -1,4 +1,4 @@
-/** Which agents a person asked to see: the counts of the header, and the text that was typed. Pure. */
+/** The agents that match a filter: a count of the header, and typed text. Pure. */
 import { size } from "./format.ts";
 import { fieldRows } from "./plan-view.ts";
 import type { Tone } from "./tones.ts";
@@ -59,7 +59,7 @@ export const counts = (agents: readonly AgentView[]): Readonly<Record<Filter, nu
 /** Words as they are typed into a filter; what has a `!` before it is not to be found. */
 export interface FilterWords {
   readonly wanted: readonly string[];
-  readonly unwanted: readonly string[];
+  readonly undesired: readonly string[];
 }
 
 export function filterWords(text: string): FilterWords {
@@ -70,13 +70,13 @@ export function filterWords(text: string): FilterWords {
   return {
     wanted: words.filter((w) => !w.startsWith("!")),
     // A `!` alone is the beginning of a word that is still typed.
-    unwanted: words.flatMap((w) => (w.startsWith("!") && w.length > 1 ? [w.slice(1)] : [])),
+    undesired: words.flatMap((w) => (w.startsWith("!") && w.length > 1 ? [w.slice(1)] : [])),
   };
 }
 
 /** `low`: in small letters. */
-export const foundIn = (low: string, { wanted, unwanted }: FilterWords): boolean =>
-  wanted.every((w) => low.includes(w)) && !unwanted.some((w) => low.includes(w));
+export const foundIn = (low: string, { wanted, undesired }: FilterWords): boolean =>
+  wanted.every((w) => low.includes(w)) && !undesired.some((w) => low.includes(w));
 
 /** Every word of `text` is found in the name, type, states, labels or capabilities. */
 export function matching(agents: readonly AgentView[], filter: Filter, text: string): readonly AgentView[] {
@@ -105,7 +105,7 @@ export interface CompareRow {
   readonly differs: boolean | null;
 }
 
-/** Wanted beside seen, line by line; `change` tells of what shows in the plan alone (image, mounts, provisioning). */
+/** Desired beside observed, line by line; `change` adds what only the plan shows (image, mounts, provisioning). */
 export function compare(agent: AgentView, change?: ChangeView): readonly CompareRow[] {
   const { size: want, seenSize: seen, runtime } = agent;
   const part = (what: "cpu" | "memory" | "disk"): CompareRow => {

@@ -1,4 +1,7 @@
-/** Keeps a live stream open for as long as somebody looks: resumes where it was, waits longer after each failure, says so. */
+/**
+ * Keeps a live stream open while it is needed: resumes at its last event, backs off after each failure, reports the
+ * state of the connection.
+ */
 import { type Api, ApiError } from "./api.ts";
 import type { ServerEvent } from "./transport.ts";
 import { backoff } from "../../schemas/backoff.ts";

@@ -66,7 +66,7 @@ test("a call that is never answered is given up and said, and the next one is re
   assert.equal(live.model().fleetError, null);
 });
 
-test("after a pause a stream that fell silent is begun anew where it was, and that is said", {
+test("after a pause, a silent stream is reopened at its last event, and the pause is reported", {
   timeout: 20_000,
 }, async (t) => {
   const begun: (string | undefined)[] = [];

@@ -1,4 +1,4 @@
-/** A face's one store: follows the hub's events, reads what they make stale again, tells who listens. */
+/** The store of a dashboard: follows the hub's events, reads again what they make stale, notifies subscribers. */
 import { type Api, ApiError } from "./api.ts";
 import { follow, lostWords } from "./follow.ts";
 import { type Action, type Model, emptyModel, reduce } from "./model.ts";
@@ -10,9 +10,9 @@ export interface Live {
   /** Reads the tasks now, and again whenever one changes, until the returned function is called. */
   watchTasks(): () => void;
   refresh(): void;
-  /** Does not wait for the next try. */
+  /** Retries now. */
   reconnect(): void;
-  /** After a while in which nobody heard: the stream may be dead without a sign, so it is begun anew where it was. */
+  /** After a long silence the stream may be dead without an error, so it is reopened at its last event. */
   lookAgain(): void;
   dispatch(action: Action): void;
   stop(): void;
@@ -21,7 +21,7 @@ export interface Live {
 export interface LiveOptions {
   /** The token is not accepted; nothing more is tried. */
   readonly onRefused: (message: string) => void;
-  /** False while nobody can see the face: nothing is read by the clock then. Absent: it is always seen. */
+  /** False while the dashboard is hidden: nothing is polled then. Absent: always visible. */
   readonly seen?: () => boolean;
 }
 

@@ -59,7 +59,7 @@ test("events are kept in order, bounded, and a repeated one counts once", () => 
   assert.equal(model.events.length, 1);
   assert.deepEqual(
     { agent: model.events[0]?.agent, at: model.events[0]?.at, text: model.events[0]?.text },
-    { agent: "a", at: 7, text: "is as written" },
+    { agent: "a", at: 7, text: "is in sync" },
   );
   let many = model;
   for (let i = 0; i < EVENTS_KEPT + 20; i += 1) many = reduce(many, event(`s-${i}`, "runtime.suspect"));
@@ -100,7 +100,7 @@ test("a runtime that falls silent is a warning, unless its instance is stopped b
   }
 });
 
-test("after a reset what was seen stays, the gap is told, and what is remembered twice is shown once", () => {
+test("after a reset: known events stay, the gap is reported, duplicates are shown once", () => {
   const model = after(
     { type: "fleet", fleet: aFleet([anAgent("a")]), now: 0 },
     { type: "task", task: task("1") },

@@ -1,4 +1,4 @@
-/** What a dashboard knows, and how it changes: one pure reducer over snapshots of the fleet, events, tasks and heartbeats. */
+/** The state of a dashboard, and how it changes: one pure reducer over fleet readings, events, tasks and heartbeats. */
 import type { HealthHistories } from "../../schemas/types.ts";
 import type { ServerEvent } from "./transport.ts";
 import { type EventLine, eventLine } from "./event-lines.ts";
@@ -6,7 +6,7 @@ import { type HealthSample, type HubAgentView, readHealth, withHistory, withSamp
 import type { AgentView, FleetView, TaskView } from "./types.ts";
 
 export interface Link {
-  /** `looking-again`: it was live, and after a pause it is not known whether it still is. */
+  /** `looking-again`: it was live, and after a pause this is being checked. */
   readonly status: "connecting" | "live" | "looking-again" | "lost";
   readonly since: number;
   /** Why it was lost, in words; empty while it is not. */
@@ -140,7 +140,7 @@ function withEvent(model: Model, event: ServerEvent, now: number): Model {
   };
 }
 
-/** A plan that says what the last one said is no news. */
+/** A plan equal to the last one is no event. */
 function unlessSaid(events: readonly EventLine[], line: EventLine): EventLine {
   if (line.name !== "planned") return line;
   return events.findLast((e) => e.name === "planned")?.text === line.text ? { ...line, routine: true } : line;

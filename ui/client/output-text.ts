@@ -102,7 +102,7 @@ function bounded(output: OutputText): OutputText {
   return { ...output, parts, cut: true };
 }
 
-/** Colours and cursor moves mean nothing on a page; a carriage return begins the line anew, as on a terminal. */
+/** A page ignores colours and cursor moves; a carriage return restarts the line, as on a terminal. */
 export function plain(text: string): string {
   // What only the next piece completes is kept for it.
   const { whole, open } = text.endsWith("\r") ? { whole: text.slice(0, -1), open: "\r" } : openEnd(text);

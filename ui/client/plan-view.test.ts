@@ -17,7 +17,7 @@ test("glyphs and words are those of vm-agent plan", () => {
 test("the last line is that of vm-agent plan", () => {
   assert.equal(summary(aPlan()), coreSummary(aPlan() as unknown as Plan));
   const nothing = { ...aPlan(), changes: [], held: [] };
-  assert.equal(summary(nothing), "No changes. The fleet is as written.");
+  assert.equal(summary(nothing), "No changes. The fleet is in sync.");
 });
 
 test("fields that differ are old → new; a creation says what it will be; a removal has none", () => {

@@ -88,7 +88,7 @@ export function commandOf(text: string): string | null {
 
 /** `Plan: 2 to create, 1 to change, 0 to destroy, 1 held.` */
 export function summary({ counts, changes, held }: PlanView): string {
-  if (changes.length === 0 && held.length === 0) return "No changes. The fleet is as written.";
+  if (changes.length === 0 && held.length === 0) return "No changes. The fleet is in sync.";
   const snapshots = counts.snapshot > 0 ? `${counts.snapshot} to snapshot, ` : "";
   return `Plan: ${counts.create} to create, ${counts.change} to change, ${snapshots}${counts.destroy} to destroy, ${counts.held} held.`;
 }

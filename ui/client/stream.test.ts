@@ -56,7 +56,7 @@ test("of much output the end is kept", () => {
   assert.ok(text.parts.at(-1)?.text.endsWith("9"));
 });
 
-test("control codes are taken out, a carriage return begins the line anew", () => {
+test("control codes are removed, a carriage return restarts the line", () => {
   assert.equal(plain("\x1b[32m✔\x1b[0m done\r\n"), "✔ done\n");
   assert.equal(plain("10 %\r50 %\r100 %\nnext"), "100 %\nnext");
   assert.equal(plain("\x1b]0;title\x07text"), "text");
@@ -105,22 +105,22 @@ test("a stream that breaks is resumed by its last id and said to be lost; a refu
     answers[asked.length - 1]?.(res);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const told: string[] = [];
+  const reported: string[] = [];
   const api = createApi({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: "t" });
   const following = follow(api, {
     path: "/events",
     from: null,
     signal: AbortSignal.timeout(20_000),
-    onEvent: (e) => void told.push(e.event),
+    onEvent: (e) => void reported.push(e.event),
     onConnecting: () => {},
-    onLive: () => void told.push("live"),
-    onLost: () => void told.push("lost"),
+    onLive: () => void reported.push("live"),
+    onLost: () => void reported.push("lost"),
     random: () => 0,
   });
   await assert.rejects(following, (e) => e instanceof ApiError && e.status === 401);
   server.close();
   assert.deepEqual(asked, [undefined, "4", "4", "6"]);
-  assert.deepEqual(told, ["live", "a", "lost", "lost", "live", "c", "lost"]);
+  assert.deepEqual(reported, ["live", "a", "lost", "lost", "live", "c", "lost"]);
 });
 
 test("a stream that says nothing for too long counts as lost", async () => {

@@ -1,4 +1,4 @@
-/** The form of a task, made from the schema that the hub checks tasks by: what may be written, and what was written as a task. Pure. */
+/** The form of a task, generated from the schema that validates tasks: its fields, and a task from the entered values. Pure. */
 
 type Json = Readonly<Record<string, unknown>>;
 

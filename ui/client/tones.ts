@@ -48,7 +48,7 @@ const ACTIONS: Readonly<Record<string, Mark>> = {
   create: mark("+", "create", "good"),
   update: mark("~", "change in place", "warn"),
   "restart-update": mark("!", "change, stops for about a minute", "warn"),
-  replace: mark("-/+", "replace: destroyed, then created anew", "bad"),
+  replace: mark("-/+", "replace: destroyed, then created again", "bad"),
   destroy: mark("-", "destroy", "bad"),
   start: mark(">", "start", "good"),
   stop: mark(".", "stop", "warn"),

@@ -1,4 +1,4 @@
-/** What the hub's API answers to those who look, as the faces see it. Instants are milliseconds since the epoch, sizes bytes. */
+/** Answers of the hub's API, as the dashboards use them. Instants are milliseconds since the epoch, sizes bytes. */
 
 import type { PlanInside } from "../../schemas/types.ts";
 import type { FleetCounts, TaskView as Task } from "../../schemas/types.ts";

@@ -1,4 +1,4 @@
-/** `vm-agent audit`: who did what to what; `audit verify`: whether the record is whole. */
+/** `vm-agent audit`: lists audit entries; `audit verify`: checks that the audit is complete. */
 import { existsSync } from "node:fs";
 import type { Settings } from "../../base/env.ts";
 import { printable } from "../../base/printable.ts";
@@ -13,7 +13,7 @@ import { databasePath, findHub, needHub } from "../system/home.ts";
 import { numberOption } from "../number-option.ts";
 import { type Output, table } from "../output/output.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 type Source = {
   readonly latest: (filter: AuditFilter) => Promise<readonly AuditRow[]>;
@@ -29,18 +29,18 @@ export const audit: CommandRun = async (invocation) => {
   if (settings.url !== null) return run(invocation, await remote(invocation));
   // Before the database is opened.
   const losses = verb === "verify" ? findLosses(settings.home, databasePath(settings.home), Date.now()) : [];
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  await using world = await openContext(settings, { color: output.color, width: output.width });
   try {
     return await run({ ...invocation, options }, local(world.store().audit, losses));
   } catch (error) {
-    // What is known to be lost is said also where no entry can be read.
+    // Known losses are shown even where no entry can be read.
     for (const words of losses.flatMap(lossWords))
       output.err(`${output.paint("bad", "lost or damaged:")} ${words}`);
     throw error;
   }
 };
 
-/** By the hub that runs, or else by this process as the only writer. */
+/** By the running hub, or by this process as the only writer. */
 async function acknowledge({ settings, output }: Invocation): Promise<number> {
   const hub = await findHub(settings);
   const losses = hub ? (await hub.api.acknowledgeLosses()).losses : await acknowledgeHere(settings);

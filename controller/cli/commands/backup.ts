@@ -1,4 +1,4 @@
-/** `vm-agent backup FILE`: everything that must be remembered in one file; with `--restore`: back again. */
+/** `vm-agent backup FILE`: the persistent state in one file; with `--restore`: restores it. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
@@ -11,7 +11,7 @@ import { databasePath } from "../system/home.ts";
 import { type Output, shownPath } from "../output/output.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
 
-/** Files of the state folder that a backup carries. */
+/** Files of the state folder in a backup. */
 const FLEET_KEY = "fleet-key";
 const OPERATOR_TOKEN = "operator-token";
 
@@ -128,7 +128,7 @@ function readKeys(home: string): readonly KeyFile[] {
   });
 }
 
-/** The fleet's key belongs to the database; an operator's token that is there may be newer than the backup's and stays. */
+/** The fleet's key belongs to the database; an existing operator token may be newer than the backup's and is kept. */
 function putBack(home: string, { name, content }: KeyFile, now: number): string | null {
   if (name !== FLEET_KEY && name !== OPERATOR_TOKEN) return null;
   const path = join(home, name);

@@ -8,16 +8,16 @@ import { needHub, operatorToken, fetchOf, readHubFile } from "../system/home.ts"
 import { list } from "./list.ts";
 import type { Output } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const dash: CommandRun = async (invocation) => {
   const { settings, output } = invocation;
   const { api, file } = await needHub(settings);
   if (!hasTerminal(output)) return list({ ...invocation, options: {} });
-  // A token that is refused is said here, and not on a screen that could show nothing.
+  // A refused token is reported here, because the dashboard could show nothing.
   await api.getFleet();
   const where = settings.url ?? file?.http ?? "";
-  await using world = await openWorld(settings, { isDrawn: true });
+  await using world = await openContext(settings, { isDrawn: true });
   await openDashboard({
     settings,
     output,
@@ -31,11 +31,11 @@ export const dash: CommandRun = async (invocation) => {
   return EXIT.done;
 };
 
-/** Both ends: keys can be read and the screen can be drawn, which a dumb terminal (an editor's) cannot. */
+/** Both ends: keys can be read and the screen can be drawn, which a dumb terminal cannot. */
 export const hasTerminal = ({ isTTY, json }: Output): boolean =>
   isTTY && !json && process.stdin.isTTY === true && !isDumb(process.env);
 
-/** Calls the listener with each error, in words; gives what ends that. */
+/** Calls the listener with each error, in words; returns the function that unsubscribes. */
 export type Faults = (listener: (words: string) => void) => () => void;
 
 export interface OpenDashboard {
@@ -44,16 +44,16 @@ export interface OpenDashboard {
   readonly api: Api;
   readonly where: string;
   readonly hints?: readonly string[];
-  /** Leaving stops the hub and the loop. */
+  /** Closing it stops the hub and the loop. */
   readonly own: boolean;
   readonly signal: AbortSignal;
   readonly executable: () => Promise<Executable>;
   readonly onQuit: (leave: () => void) => void;
-  /** What goes wrong in this process itself, in a line; absent: it is another process. */
+  /** An error of this process, in a line; absent: the hub is another process. */
   readonly faults?: Faults;
 }
 
-/** Resolves when it is closed. Ink and React are loaded here and by nobody else. */
+/** Resolves when it is closed. The only place that loads Ink and React. */
 export async function openDashboard(options: OpenDashboard): Promise<void> {
   const { settings, output, api, where, hints = [], own, signal, executable, onQuit, faults } = options;
   const { loadDashboard } = await import("../../../ui/tui/app/load.ts");
@@ -74,7 +74,7 @@ export async function openDashboard(options: OpenDashboard): Promise<void> {
   });
 }
 
-/** A hub that was started again may listen elsewhere: each call goes to where it says to be now. */
+/** A restarted hub may have another port: each call uses its current one. */
 function wherever(settings: Settings, first: string): Api {
   const ask: typeof fetch = (input, init) => {
     const asked = new URL(String(input));

@@ -1,4 +1,4 @@
-/** Who wrote a fleet file last, and when, where git knows it. */
+/** Author and time of a fleet file's last commit. */
 import { basename, dirname } from "node:path";
 import { run } from "../../base/exec.ts";
 
@@ -12,7 +12,7 @@ export interface FileHistory {
 
 const DEADLINE_MS = 5000;
 
-/** null outside a repository, for a file that was never committed, or without git. */
+/** null outside a repository, for an uncommitted file, or without git. */
 export async function fileHistory(path: string): Promise<FileHistory | null> {
   const git = (...args: readonly string[]) =>
     run("git", ["-C", dirname(path), ...args, "--", basename(path)], { deadlineMs: DEADLINE_MS });

@@ -1,4 +1,4 @@
-/** `vm-agent history`: what was in force, since when, by whom, what it changed and how that ended. */
+/** `vm-agent history`: revisions that were in force, since when, by whom, with changes and result. */
 import { EXIT } from "../../base/errors.ts";
 import type { Counts } from "../../core/types.ts";
 import { shortRevision } from "../../fleet/git/git.ts";
@@ -6,13 +6,13 @@ import { type HistoryEntry, readHistory } from "../../loop/report/history.ts";
 import { numberOption } from "../number-option.ts";
 import { type Output, age, table } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 const ROLES = { converged: "good", failed: "bad", held: "warn", superseded: "dim" } as const;
 
 export const history: CommandRun = async ({ settings, output, options }) => {
   const limit = numberOption("--limit", options.limit, 1, 10_000);
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  await using world = await openContext(settings, { color: output.color, width: output.width });
   const entries = readHistory(world.store().kv, limit);
   if (output.json) output.out(JSON.stringify({ history: entries }, null, 2));
   else if (entries.length === 0)
@@ -50,7 +50,7 @@ function planWords(plan: Counts): string {
   return parts.length > 0 ? parts.join(", ") : "nothing to do";
 }
 
-/** `2026-11-22 23:15`, as the clock on the wall says. */
+/** `2026-11-22 23:15`, local time. */
 function localTime(at: number): string {
   const d = new Date(at);
   const two = (n: number) => String(n).padStart(2, "0");

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { AgentView } from "../../../ui/client/types.ts";
 import type { AgentStatus, Condition } from "../../views/status.ts";
 import { textWidth } from "../../views/text-width.ts";
-import { noteOf, unheard, withNotes } from "./list.ts";
+import { noteOf, withoutRuntimeHealth, withNotes } from "./list.ts";
 
 const view = (more: Partial<AgentView>): AgentView =>
   ({
@@ -61,21 +61,24 @@ test("the column is there when there is something to say and room to say it, and
   assert.ok(textWidth(wide) <= 40 - "NAME  Synced  ".length);
 });
 
-test("without a hub, what runs is neither healthy nor booting: nobody hears it, and nothing is noted of it", () => {
+test("without a hub, a running instance is neither healthy nor booting: its health is unknown", () => {
   const ready = condition("Ready", "Booting", "it runs; its runtime has not said hello yet") as Condition;
   const running = {
     ...view({ conditions: [ready] }),
     seen: "Running",
     wanted: "running",
   } as unknown as AgentStatus;
-  const { health, conditions } = unheard(running);
+  const { health, conditions } = withoutRuntimeHealth(running);
   const found = conditions.map(({ status, reason, message }) => [status, reason, message]);
   assert.deepEqual(
     [health, found],
     ["Unknown", [["Unknown", "NoHub", "it runs; no hub runs, so its runtime is not heard"]]],
   );
-  assert.equal(noteOf(unheard(running)), null);
+  assert.equal(noteOf(withoutRuntimeHealth(running)), null);
   const empty = { ...running, conditions: [condition("Ready", "NoRuntime", "none inside") as Condition] };
-  assert.equal(noteOf(unheard(empty)), "none inside");
-  assert.equal(unheard({ ...running, seen: "Stopped", conditions: [ready] }).conditions[0], ready);
+  assert.equal(noteOf(withoutRuntimeHealth(empty)), "none inside");
+  assert.equal(
+    withoutRuntimeHealth({ ...running, seen: "Stopped", conditions: [ready] }).conditions[0],
+    ready,
+  );
 });

@@ -1,4 +1,4 @@
-/** `vm-agent list`: the fleet as one table, from the running loop, or from a look of our own. */
+/** `vm-agent list`: the fleet as one table, from the running loop, or from an observation of its own. */
 import { textWidth, truncate } from "../../views/text-width.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { bootGraceOf } from "../../base/env.ts";
@@ -9,7 +9,7 @@ import type { AgentView } from "../../../ui/client/types.ts";
 import { type Output, table } from "../output/output.ts";
 import { type Planned, planNow } from "../plan/plan-now.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { type World, openWorld } from "../system/world.ts";
+import { type CommandContext, openContext } from "../system/command-context.ts";
 
 export interface Fleet {
   readonly agents: readonly AgentView[];
@@ -17,12 +17,12 @@ export interface Fleet {
   readonly sandbox: boolean;
   readonly errors: readonly string[];
   readonly unobservable: string | null;
-  /** False: nothing keeps the fleet as written at this moment. */
+  /** False: no loop keeps the fleet in sync. */
   readonly live: boolean;
 }
 
-/** From the running loop; without one, from the files, the store and one look at Multipass. */
-export async function readFleet(world: World): Promise<Fleet> {
+/** From the running loop; without one, from files, store and Multipass. */
+export async function readFleet(world: CommandContext): Promise<Fleet> {
   const hub = await world.hub();
   if (hub) {
     const fleet = await hub.api.getFleet();
@@ -31,9 +31,9 @@ export async function readFleet(world: World): Promise<Fleet> {
   return (await lookOurselves(world, "apply")).fleet;
 }
 
-/** Without a hub: one look of our own, and what would be done, as a person or as the loop would decide. */
+/** Without a hub: one observation, and the plan for `actor`. */
 export async function lookOurselves(
-  world: World,
+  world: CommandContext,
   actor: "loop" | "apply",
 ): Promise<{ readonly fleet: Fleet; readonly found: Planned }> {
   const found = await planNow(world, { targets: [], allowDelete: [], actor });
@@ -43,7 +43,7 @@ export async function lookOurselves(
     agents: fleetStatus(desired, observed, plan, [], systemClock.now(), {
       bootGrace: bootGraceOf(process.env),
       busy: found.inFlight,
-    }).map(unheard),
+    }).map(withoutRuntimeHealth),
     foreign: foreignInstances(desired, observed),
     sandbox: (await world.selection()).kind === "sandbox",
     errors: [],
@@ -53,8 +53,8 @@ export async function lookOurselves(
   return { fleet, found };
 }
 
-/** Without a hub nobody hears the runtimes, so a silent one says nothing about the health of what runs. */
-export function unheard(status: AgentStatus): AgentView {
+/** Without a hub runtimes cannot report, so a missing heartbeat says nothing about their health. */
+export function withoutRuntimeHealth(status: AgentStatus): AgentView {
   const alone = { ...status, work: null, failure: null };
   if (status.seen !== "Running" || status.wanted !== "running") return alone;
   const conditions = status.conditions.map((condition) =>
@@ -77,7 +77,7 @@ export const list: CommandRun = async ({ settings, output, options }) => {
       next: `allowed: ${STATUSES.join(", ")}`,
       exit: EXIT.usage,
     });
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  await using world = await openContext(settings, { color: output.color, width: output.width });
   const fleet = await readFleet(world);
   const [key, value] = String(options.label ?? "").split("=");
   const agents = fleet.agents.filter(
@@ -107,7 +107,7 @@ export const list: CommandRun = async ({ settings, output, options }) => {
   return EXIT.done;
 };
 
-/** In one sentence why it is not as it should be; null: there is nothing to say. */
+/** In one sentence why it is not healthy or in sync; null: it is. */
 export function noteOf(agent: AgentView): string | null {
   if (agent.failure) return agent.failure.message;
   if (agent.sync === "Paused") return "it is paused";
@@ -123,10 +123,10 @@ export function noteOf(agent: AgentView): string | null {
   return agent.notes?.[0] ?? null;
 }
 
-/** Narrower than this a note says nothing. */
+/** Narrower notes are omitted. */
 const LEAST_NOTE = 24;
 
-/** A last column, cut to what the terminal has left; none where there is nothing to say, or no room to say it. */
+/** A last column, cut to the width of the terminal; omitted where it is empty or too narrow. */
 export function withNotes(
   rows: readonly (readonly string[])[],
   notes: readonly (string | null)[],
@@ -147,7 +147,7 @@ export function withNotes(
   ]);
 }
 
-/** The seed's two words: a suspect runtime counts as online until it is offline. */
+/** The first generation's two states: a suspect runtime counts as online until it is offline. */
 export const onlineWord = (agent: AgentView): "online" | "offline" =>
   agent.runtime && agent.runtime.status !== "offline" ? "online" : "offline";
 
@@ -171,13 +171,13 @@ function row(agent: AgentView, output: Output): readonly string[] {
     agent.seen,
     output.paint(work ? "accent" : agent.sync === "Synced" ? "good" : "warn", sync),
     output.paint(healthRole(agent.health), agent.health),
-    isEmptyInside(agent) ? "none inside" : agent.runtime ? agent.runtime.status : "–",
+    hasNoRuntime(agent) ? "none inside" : agent.runtime ? agent.runtime.status : "–",
     `${tasks.running}${tasks.queued > 0 ? ` +${tasks.queued} queued` : ""}`,
   ];
 }
 
-/** Imported, and without a runtime: tasks wait. */
-const isEmptyInside = (agent: AgentView): boolean => agent.conditions.some((c) => c.reason === "NoRuntime");
+/** Imported, without a runtime: tasks wait. */
+const hasNoRuntime = (agent: AgentView): boolean => agent.conditions.some((c) => c.reason === "NoRuntime");
 
 export function footer(fleet: Fleet, output: Output): void {
   const lines: string[] = [];
@@ -188,10 +188,10 @@ export function footer(fleet: Fleet, output: Output): void {
     lines.push(
       `${fleet.foreign} more ${fleet.foreign === 1 ? "instance is" : "instances are"} not ours and never touched`,
     );
-  const empty = fleet.agents.filter(isEmptyInside).map((a) => a.name);
+  const empty = fleet.agents.filter(hasNoRuntime).map((a) => a.name);
   if (empty.length > 0)
     lines.push(`imported, without a runtime inside yet, so tasks wait: ${empty.join(", ")}`);
   for (const error of fleet.errors) lines.push(`fleet file not in force: ${error}`);
-  if (!fleet.live) lines.push("no loop runs; vm-agent up keeps the fleet as written");
+  if (!fleet.live) lines.push("no loop runs; vm-agent up keeps the fleet in sync");
   if (lines.length > 0) output.out(`\n${lines.map((l) => output.paint("dim", l)).join("\n")}`);
 }

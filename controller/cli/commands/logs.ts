@@ -1,4 +1,7 @@
-/** `vm-agent logs NAME`: the runtime's log through the hub, or its journal through Multipass, which then is never started. */
+/**
+ * `vm-agent logs NAME`: the runtime's log through the hub, or with --direct its journal through Multipass, which never
+ * starts an instance.
+ */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { handOver } from "../../base/hand-over.ts";
 import { printable } from "../../base/printable.ts";
@@ -7,11 +10,11 @@ import type { LogQuery } from "../../../ui/client/calls.ts";
 import { needHub } from "../system/home.ts";
 import { numberOption } from "../number-option.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { asked } from "../asked.ts";
-import { openWorld } from "../system/world.ts";
+import { withCliErrors } from "../cli-errors.ts";
+import { openContext } from "../system/command-context.ts";
 import { backoff } from "../../../schemas/backoff.ts";
 
-/** Between two tries to reach the hub. */
+/** Delay between two attempts to reach the hub. */
 const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 interface Line {
@@ -30,7 +33,7 @@ export const logs: CommandRun = async (invocation) => {
   const query = { lines: Math.min(lines, 500) };
   if (invocation.options.follow) return follow(invocation, name, query);
   const { api } = await needHub(invocation.settings);
-  const page = await asked(() => api.readLog(name, query));
+  const page = await withCliErrors(() => api.readLog(name, query));
   for (const line of page.lines) print(invocation, line);
   return EXIT.done;
 };
@@ -45,16 +48,16 @@ function print({ output }: Invocation, line: Line): void {
   output.out(`${output.paint("dim", timeOf(line.at))} ${shown} ${printable(line.message)}`);
 }
 
-/** A hub of before may pass on a date that is none. */
+/** An older hub may forward an invalid date. */
 const timeOf = (at: number): string => (Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : "no date");
 
-/** Until Ctrl-C. A hub or a runtime that goes away is waited for; the log goes on by its numbers. */
+/** Until Ctrl-C. A lost hub or runtime is waited for; the log resumes by line number. */
 async function follow(invocation: Invocation, name: string, query: LogQuery): Promise<number> {
   const { settings, output } = invocation;
   let last: string | null = null;
   for (let tries = 0; ; tries++) {
     try {
-      // Looked up each time: a hub that was started again may be at another port.
+      // Looked up each time: a restarted hub may have another port.
       const { api } = await needHub(settings);
       const endless = new AbortController().signal;
       const onOpen = () => {
@@ -71,8 +74,8 @@ async function follow(invocation: Invocation, name: string, query: LogQuery): Pr
         else if (event.event === "reset") output.err("(another log begins: the instance is not the same)");
       }
     } catch (error) {
-      // At the first try it is told; later it is the hub that is away.
-      if (error instanceof ApiError && error.status < 500) await asked(() => Promise.reject(error));
+      // The first attempt reports an error; a later failure means that the hub is away.
+      if (error instanceof ApiError && error.status < 500) await withCliErrors(() => Promise.reject(error));
       if (last === null && tries === 0) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, backoff(RETRY, tries + 1)));
@@ -80,7 +83,7 @@ async function follow(invocation: Invocation, name: string, query: LogQuery): Pr
 }
 
 async function direct({ settings, options }: Invocation, name: string, lines: number): Promise<number> {
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const { driver, executable } = await world.selection();
   // `exec` would start an instance that is off.
   const seen = await driver.list();

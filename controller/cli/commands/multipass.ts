@@ -1,10 +1,10 @@
-/** `vm-agent multipass ARGS…`: the Multipass in use, with this terminal's own input and output. */
+/** `vm-agent multipass ARGS…`: runs the selected Multipass with this terminal's input and output. */
 import { handOver } from "../../base/hand-over.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 import type { CommandRun } from "../command-spec.ts";
 
 export const multipass: CommandRun = async ({ settings, args }) => {
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const { executable } = await world.selection();
   return handOver(executable.file, [...executable.args, ...args], executable.env);
 };

@@ -1,10 +1,10 @@
-/** Looks whether an instance runs before Multipass is told to do something inside, which would start one that does not. */
+/** Checks that an instance runs before a command is executed in it, because Multipass would start it. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Executable } from "../../drivers/multipass/call.ts";
-import type { World } from "../system/world.ts";
+import type { CommandContext } from "../system/command-context.ts";
 
-/** The Multipass in use. Throws `not-running`, `unobservable`. */
-export async function mustRun(world: World, name: string): Promise<Executable> {
+/** The selected Multipass. Throws `not-running`, `unobservable`. */
+export async function mustRun(world: CommandContext, name: string): Promise<Executable> {
   const { driver, executable } = await world.selection();
   const seen = await driver.list();
   if (seen.kind === "unobservable")
@@ -15,7 +15,7 @@ export async function mustRun(world: World, name: string): Promise<Executable> {
       exit: EXIT.unreachable,
     });
   const state = seen.instances.find((i) => i.name === name)?.state;
-  // Multipass would start a stopped one, which is for the fleet to decide.
+  // Multipass would start a stopped one, which is the fleet's decision.
   if (state !== "Running")
     throw new VmAgentError({
       code: "not-running",

@@ -1,12 +1,12 @@
-/** `vm-agent shell NAME`: a shell in a running instance, with this terminal's own input and output. */
+/** `vm-agent shell NAME`: a shell in a running instance, with this terminal's input and output. */
 import { handOver } from "../../base/hand-over.ts";
 import type { CommandRun } from "../command-spec.ts";
 import { mustRun } from "./running-instance.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const shell: CommandRun = async ({ settings, args }) => {
   const name = args[0] ?? "";
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const { file, args: first, env } = await mustRun(world, name);
   return handOver(file, [...first, "shell", name], env);
 };

@@ -1,7 +1,7 @@
 /** `vm-agent status NAME`: one agent in full. */
 import { EXIT } from "../../base/errors.ts";
 import { bytes } from "../../core/units.ts";
-import { livesAs } from "../../core/renames.ts";
+import { instanceNameOf } from "../../core/renames.ts";
 import { shortRevision } from "../../fleet/git/git.ts";
 import type { AgentStats } from "../../../schemas/types.ts";
 import { troubleOf } from "../../../ui/client/fleet-filter.ts";
@@ -10,7 +10,7 @@ import { unknownAgent } from "../names.ts";
 import { footer, healthRole, readFleet } from "./list.ts";
 import { type Output, age, table } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { type World, openWorld } from "../system/world.ts";
+import { type CommandContext, openContext } from "../system/command-context.ts";
 
 interface HubAgent {
   /** 0: no heartbeat yet, and every figure of `health` is 0. */
@@ -26,8 +26,8 @@ interface HubAgent {
 }
 
 export const status: CommandRun = async ({ settings, output, args, options }) => {
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
-  const name = livesAs(args[0] ?? "", world.store().claims.list());
+  await using world = await openContext(settings, { color: output.color, width: output.width });
+  const name = instanceNameOf(args[0] ?? "", world.store().claims.list());
   let shown = "";
   for (;;) {
     const text = await describe(world, name, output);
@@ -38,7 +38,7 @@ export const status: CommandRun = async ({ settings, output, args, options }) =>
   }
 };
 
-async function describe(world: World, name: string, output: Output): Promise<string> {
+async function describe(world: CommandContext, name: string, output: Output): Promise<string> {
   const fleet = await readFleet(world);
   const agent = fleet.agents.find((a) => a.name === name);
   if (!agent)

@@ -1,4 +1,4 @@
-/** `vm-agent token`: where the operator's token is, and only when asked for it, the token. */
+/** `vm-agent token`: the path of the operator's token, and on request the token. */
 import { existsSync } from "node:fs";
 import { systemClock } from "../../base/clock.ts";
 import { EXIT, VmAgentError, toVmAgentError } from "../../base/errors.ts";
@@ -55,7 +55,7 @@ function show({ settings, output }: Invocation): number {
   return EXIT.done;
 }
 
-/** A running hub does it itself, so that it never knows another token than the file. */
+/** A running hub does it, so that hub and file never differ. */
 async function rotate({ settings, output }: Invocation): Promise<number> {
   const path = operatorTokenPath(settings.home);
   const hub = await findHub(settings);
@@ -66,12 +66,12 @@ async function rotate({ settings, output }: Invocation): Promise<number> {
   if (output.json) output.out(JSON.stringify({ rotated: true, running: hub !== null }));
   else
     output.out(
-      `the new token is ${there}${hub ? ", the running hub takes no other from now on" : ""}; dashboards must be given it anew`,
+      `the new token is ${there}${hub ? ", the running hub takes no other from now on" : ""}; dashboards need the new one`,
     );
   return EXIT.done;
 }
 
-/** With the lock, so that no hub that starts or does not answer keeps the old token. */
+/** Under the lock, so that no starting or unresponsive hub keeps the old token. */
 function rotateAlone(home: string): void {
   makeHome(home);
   const lock = holdLock(home);

@@ -1,4 +1,4 @@
-/** `vm-agent up`: says at once what it begins, and loads the rest after that. */
+/** `vm-agent up`: prints its first line at once, and loads the rest after that. */
 import type { CommandRun } from "../command-spec.ts";
 import { firstLine } from "../system/first-line.ts";
 

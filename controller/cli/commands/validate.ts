@@ -1,4 +1,4 @@
-/** `vm-agent validate`: everything that is wrong with the fleet files, at once. */
+/** `vm-agent validate`: shows all errors of the fleet files at once. */
 import { trustOf } from "../../base/env.ts";
 import { EXIT } from "../../base/errors.ts";
 import { errorsAsJson, reportErrors } from "../../fleet/report.ts";

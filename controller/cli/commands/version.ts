@@ -1,4 +1,4 @@
-/** `vm-agent version`: which vm-agent this is, and what it brings. */
+/** `vm-agent version`: versions of vm-agent and its parts. */
 import { EXIT } from "../../base/errors.ts";
 import { loadRuntime } from "../../../provisioning/runtime.ts";
 import type { CommandRun } from "../command-spec.ts";

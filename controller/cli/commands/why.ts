@@ -1,11 +1,11 @@
-/** `vm-agent why NAME`: why an agent is as it is, and what happens next; with a running hub or without. */
+/** `vm-agent why NAME`: the cause of an agent's state, and what happens next; with a running hub or without. */
 import { join } from "node:path";
 import { positiveNumber } from "../../base/env.ts";
 import { systemClock } from "../../base/clock.ts";
 import { EXIT } from "../../base/errors.ts";
 import type { InstanceState } from "../../core/types.ts";
 import { clampWidth, wrap } from "../../views/lines.ts";
-import { livesAs } from "../../core/renames.ts";
+import { instanceNameOf } from "../../core/renames.ts";
 import { type WhyFacts, why as sentences } from "../../views/why.ts";
 import { readJournal } from "../../loop/report/journal.ts";
 import type { Api } from "../../../ui/client/api.ts";
@@ -15,13 +15,13 @@ import { healthRole, lookOurselves } from "./list.ts";
 import { unknownAgent } from "../names.ts";
 import { type Output, shownPath } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { type World, openWorld } from "../system/world.ts";
+import { type CommandContext, openContext } from "../system/command-context.ts";
 
 const LABEL = 10;
 
 export const why: CommandRun = async ({ settings, output, args }) => {
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
-  const name = livesAs(args[0] ?? "", world.store().claims.list());
+  await using world = await openContext(settings, { color: output.color, width: output.width });
+  const name = instanceNameOf(args[0] ?? "", world.store().claims.list());
   const found = await look(world);
   const journal = readJournal(world.store().kv, name);
   const agent = found.agents.find((a) => a.name === name) ?? (journal.length > 0 ? gone(name) : null);
@@ -62,8 +62,10 @@ export const why: CommandRun = async ({ settings, output, args }) => {
   return EXIT.done;
 };
 
-/** How an instance is that nobody here wrote down or claimed; null: there is none of this name, or nothing can be seen. */
-async function foreignState(world: World, name: string): Promise<InstanceState | null> {
+/**
+ * The state of an undeclared and unclaimed instance; null: there is none of this name, or instances are unobservable.
+ */
+async function foreignState(world: CommandContext, name: string): Promise<InstanceState | null> {
   const seen = await (await world.selection()).driver.list();
   return (seen.kind === "seen" && seen.instances.find((i) => i.name === name)?.state) || null;
 }
@@ -90,7 +92,7 @@ interface Look {
   readonly tasks: (agent: string) => Promise<WhyFacts["tasks"]>;
 }
 
-async function look(world: World): Promise<Look> {
+async function look(world: CommandContext): Promise<Look> {
   const hub = await world.hub();
   if (hub) return lookThrough(hub.api);
   const { fleet, found } = await lookOurselves(world, "loop");
@@ -111,7 +113,7 @@ async function lookThrough(api: Api): Promise<Look> {
     driver: fleet.driver.name,
     seenAt: fleet.seenAt ?? null,
     live: true,
-    // The hub's plan is what a person could have done; what the loop holds is not what comes next.
+    // The hub's plan is that of a person; the loop's own holds differ.
     change: ({ name, sync }) => (sync === "OutOfSync" && plan?.changes.find((c) => c.agent === name)) || null,
     async tasks(agent) {
       const { tasks } = await api.listTasks({ agent, state: ["running"] });
@@ -120,13 +122,13 @@ async function lookThrough(api: Api): Promise<Look> {
   };
 }
 
-/** The command where there is one, short: a task is known by what it runs. */
+/** The command of a task, shortened. */
 function whatOf({ type, spec }: TaskView): string {
   const command = typeof spec.command === "string" ? spec.command.replaceAll(/\s+/g, " ") : "";
   return command === "" ? type : command.length > 40 ? `${command.slice(0, 39)}…` : command;
 }
 
-/** Nobody wants it and it is not there; what was done to it last is still known. */
+/** Undeclared and absent; its last change is still recorded. */
 const gone = (name: string): AgentView => ({
   name,
   document: name,
@@ -150,7 +152,7 @@ const gone = (name: string): AgentView => ({
   failure: null,
 });
 
-/** The time of day; with the date where it is another day. */
+/** The time of day, with the date if it is not today. */
 function timeOf(now: number): (at: number) => string {
   const two = (n: number) => String(n).padStart(2, "0");
   const day = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;

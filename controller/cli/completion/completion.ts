@@ -1,4 +1,4 @@
-/** `vm-agent completion SHELL`: a script that completes; it asks `vm-agent completion words` for what may come next. */
+/** `vm-agent completion SHELL`: a completion script, which calls `vm-agent completion words` for candidates. */
 import { readSettings } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { knownOf } from "./known.ts";
@@ -13,7 +13,7 @@ export const completionOf =
     const [shell = "", ...rest] = args;
     if (shell === "words") {
       const words = rest[0] === "--" ? rest.slice(1) : rest;
-      // What is completed may be of another fleet than the one that this process would be of.
+      // The completed line may select another fleet than this process.
       const settings = readSettings(globalFlags(words.slice(0, -1)), process.env, process.cwd());
       const offer = await candidates(commands, words, knownOf(settings));
       for (const { word, about } of offer.words) output.out(`${word}\t${about.replace(/[\t\r\n]+/g, " ")}`);

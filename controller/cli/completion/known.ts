@@ -1,12 +1,15 @@
-/** What completion knows of the fleet, its hub and its instances; nothing where they cannot be read, since a person who types wants no error then. */
+/**
+ * Names of the fleet, its hub and its instances for completion; empty where they cannot be read, because completion
+ * must not print errors.
+ */
 import { type Settings, trustOf } from "../../base/env.ts";
 import type { Desired } from "../../core/types.ts";
 import { counted } from "../../core/units.ts";
 import type { Ask, Candidate, Kind } from "./words.ts";
 
-/** Whoever presses Tab waits no longer than this. Milliseconds. */
+/** Upper limit of a completion. Milliseconds. */
 const DEADLINE_MS = 2000;
-/** The latest of what there may be without end. */
+/** The latest items of unbounded lists. */
 const LATEST = 50;
 const AUDIT = 1000;
 
@@ -91,23 +94,23 @@ async function profiles({ fleet, home }: Settings): Promise<readonly Candidate[]
   return profileNames(fleet, home).map((word) => ({ word, about: "profile" }));
 }
 
-/** Those that are there, told by the hub or by the driver. */
+/** Existing instances, from the hub or from the driver. */
 async function snapshots(settings: Settings, document: string): Promise<readonly Candidate[]> {
   const names = (await desired(settings)).agents.filter((a) => a.document === document).map((a) => a.name);
   if (!names.includes(document)) names.push(document);
   const { findHub } = await import("../system/home.ts");
   const hub = await findHub(settings);
   const seen = (await hub?.api.getFleet())?.agents.filter((a) => names.includes(a.name));
-  const told = seen?.flatMap((a) => a.snapshots ?? []) ?? [];
-  return [...new Set(told.length > 0 ? told : await fromDriver(settings, names))].map((word) => ({
+  const reported = seen?.flatMap((a) => a.snapshots ?? []) ?? [];
+  return [...new Set(reported.length > 0 ? reported : await fromDriver(settings, names))].map((word) => ({
     word,
     about: `snapshot of ${document}`,
   }));
 }
 
 async function fromDriver(settings: Settings, names: readonly string[]): Promise<readonly string[]> {
-  const { openWorld } = await import("../system/world.ts");
-  await using world = await openWorld(settings, { isDrawn: true });
+  const { openContext } = await import("../system/command-context.ts");
+  await using world = await openContext(settings, { isDrawn: true });
   const all = await (await world.selection()).driver.snapshots();
   return names.flatMap((name) => (all.get(name) ?? []).map((s) => s.name));
 }
@@ -119,12 +122,12 @@ async function openTasks(settings: Settings): Promise<readonly Candidate[]> {
 }
 
 async function auditKinds(settings: Settings): Promise<readonly Candidate[]> {
-  const { openWorld } = await import("../system/world.ts");
-  await using world = await openWorld(settings, { isDrawn: true });
+  const { openContext } = await import("../system/command-context.ts");
+  await using world = await openContext(settings, { isDrawn: true });
   const kinds = world
     .store()
     .audit.latest({ limit: AUDIT })
-    // An entry's family is a kind, too.
+    // A family of audit actions counts too.
     .flatMap(({ action }) => [action, action.split(".", 1)[0] ?? action]);
   return [...new Set(kinds)].sort().map((word) => ({ word, about: "" }));
 }
@@ -147,10 +150,10 @@ async function revisions(settings: Settings): Promise<readonly Candidate[]> {
     });
 }
 
-/** Instances that are nobody's document and nobody's claim. */
+/** Instances without document and claim. */
 async function foreign(settings: Settings): Promise<readonly Candidate[]> {
-  const { openWorld } = await import("../system/world.ts");
-  await using world = await openWorld(settings, { isDrawn: true });
+  const { openContext } = await import("../system/command-context.ts");
+  await using world = await openContext(settings, { isDrawn: true });
   const seen = await (await world.selection()).driver.list();
   if (seen.kind !== "seen") return [];
   const ours = new Set(

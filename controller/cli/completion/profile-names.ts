@@ -1,4 +1,4 @@
-/** The names of the profiles in a fleet folder, also of those that no agent uses yet. */
+/** The names of the profiles in a fleet folder, including unused ones. */
 import { parseAllDocuments } from "yaml";
 import { readPlainFile } from "../../base/plain-file.ts";
 import { filesOnDisk } from "../../fleet/files.ts";

@@ -1,6 +1,9 @@
-/** The scripts that complete in bash, zsh and fish: each asks `vm-agent completion words` for lines of word, tab, remark, and at the end where else to look. */
+/**
+ * Completion scripts for bash, zsh and fish: each calls `vm-agent completion words` for lines of word, tab, remark, and
+ * a directive at the end.
+ */
 
-/** bash 3.2 of macOS has no `compopt`, and takes words apart at `=` and `:`, which are put together again here. */
+/** bash 3.2 of macOS has no `compopt`, and splits words at `=` and `:`, which are joined again here. */
 const BASH = `# bash completion of vm-agent: source <(vm-agent completion bash), or save it below
 # \${XDG_DATA_HOME:-~/.local/share}/bash-completion/completions/vm-agent
 _vm_agent() {

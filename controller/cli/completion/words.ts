@@ -1,13 +1,13 @@
-/** What may come next on a command line, from the command table and what is known of the fleet. Pure but for asking for the latter. */
+/** Completion candidates from the command table and the names of the fleet. Pure, except for reading the names. */
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "../command-spec.ts";
 
 export interface Candidate {
   readonly word: string;
-  /** For shells that show it beside the word; may be empty. */
+  /** Shown beside the word by some shells; may be empty. */
   readonly about: string;
 }
 
-/** Where the shell itself should look, beside these words. */
+/** Where the shell itself should look in addition. */
 export type Elsewhere = "files" | "folders" | "nothing";
 
 export interface Offer {
@@ -15,7 +15,7 @@ export interface Offer {
   readonly elsewhere: Elsewhere;
 }
 
-/** What only the fleet, its hub or its instances know. */
+/** Sources of names. */
 export type Kind =
   | "agents"
   | "audit-kinds"
@@ -29,7 +29,7 @@ export type Kind =
   | "snapshots"
   | "types";
 
-/** `values`: what was typed before, so that the snapshots are those of the agent that was named. */
+/** `values`: the arguments before, so that snapshots are those of the given agent. */
 export type Ask = (kind: Kind, values: readonly string[]) => Promise<readonly Candidate[]>;
 
 type Source = Kind | Exclude<Elsewhere, "nothing"> | readonly (string | readonly [string, string])[];
@@ -42,7 +42,7 @@ const GLOBAL: readonly Option[] = [
   ["--help", "what is allowed, with an example"],
 ];
 
-/** By option, by command and placeholder, or by placeholder alone; what is not here is a person's own word. */
+/** By option, by command and placeholder, or by placeholder alone; others are free text. */
 const SOURCES: Readonly<Record<string, Source>> = {
   "--agents": "agents",
   "--capabilities": "capabilities",
@@ -95,12 +95,12 @@ const SOURCES: Readonly<Record<string, Source>> = {
   ],
 };
 
-/** Options whose value is several words with commas between. */
+/** Options with comma-separated values. */
 const LISTS = new Set(["--agents", "--capabilities", "--selector"]);
 
 const NOTHING: Offer = { words: [], elsewhere: "nothing" };
 
-/** `words`: everything after `vm-agent`, the last one as far as it is typed. */
+/** `words`: everything after `vm-agent`, the last one possibly incomplete. */
 export async function candidates(
   commands: readonly CommandSpec[],
   words: readonly string[],
@@ -131,7 +131,7 @@ async function positional(command: CommandSpec, line: Line, current: string, ask
   const place = places[Math.min(line.values.length, places.length - 1)];
   if (place === undefined || (line.values.length >= places.length && !place.endsWith("..."))) return NOTHING;
   const name = nameOf(command);
-  // `task` takes a name first and its JSON then, and with a choice of agents only the JSON.
+  // `task` takes a name and then JSON, and with a selector only JSON.
   if (name === "task" && (line.values.length > 0 || line.given.some((f) => CHOICES.has(f)))) return NOTHING;
   if (name === "token" && line.values.length > 0 && line.values[0] !== "join") return NOTHING;
   const key = name === "task" ? "name" : place.replace("...", "");
@@ -156,7 +156,7 @@ async function optionValue(
   return offer(source, current.slice(at), prefix + current.slice(0, at), taken, ask);
 }
 
-/** Those of the source that begin as what is typed, each with what stands before it in the same word. */
+/** Matching candidates, each with the part of the word before it. */
 async function offer(
   source: Source,
   typed: string,
@@ -200,7 +200,7 @@ const optionsOf = (command: CommandSpec | null): readonly Option[] => [
   ...GLOBAL.filter(([flags]) => flags !== "--json" || !command?.noJson),
 ];
 
-/** Those that are not there yet, or may be there again. */
+/** Options that are not given yet, or may be repeated. */
 const flagsOf = ({ command, given }: Line): readonly Candidate[] =>
   optionsOf(command)
     .filter(([flags]) => command?.repeatable?.includes(flags) || !given.includes(longOf(flags)))
@@ -213,9 +213,9 @@ interface Line {
   readonly given: readonly string[];
   /** The option whose value comes next. */
   readonly open: Option | null;
-  /** `--` was typed: what comes is no option. */
+  /** After `--`: no more options. */
   readonly isEscaped: boolean;
-  /** What comes belongs to another program. */
+  /** Arguments of another program. */
   readonly isOver: boolean;
 }
 

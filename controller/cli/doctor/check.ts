@@ -1,14 +1,14 @@
-/** What a check of `vm-agent doctor` is, and how all of them are run: side by side, each with a deadline, none able to spoil another. */
+/** The checks of `vm-agent doctor` and their runner: concurrent, each with a deadline, isolated from each other. */
 import { toVmAgentError } from "../../base/errors.ts";
 
-/** `bad` blocks the hub, the loop or an agent; `warn` may do so later; `skip`: it could not be looked at, and why. */
+/** `bad` blocks the hub, the loop or an agent; `warn` may do so later; `skip`: not checked, with the reason. */
 export type Level = "good" | "warn" | "bad" | "skip";
 
 export interface Finding {
   readonly level: Level;
-  /** What was found, without a final period. */
+  /** The finding, without a final period. */
   readonly found: string;
-  /** What to do about it; always there with `warn` and `bad`. */
+  /** The next step; always present with `warn` and `bad`. */
   readonly next?: string;
 }
 
@@ -16,8 +16,8 @@ export interface Check<P> {
   /** One word for `--json`. */
   readonly name: string;
   /** Milliseconds; absent: the usual deadline. */
-  readonly deadlineMs?: (patient: P) => number;
-  run(patient: P, signal: AbortSignal): Promise<readonly Finding[]>;
+  readonly deadlineMs?: (context: P) => number;
+  run(context: P, signal: AbortSignal): Promise<readonly Finding[]>;
 }
 
 export interface CheckResult {
@@ -26,16 +26,16 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-/** Longer than any look at a file or an interface takes on a machine that is well. */
+/** Longer than any check of a file or an interface takes on a healthy machine. */
 export const USUAL_DEADLINE = 10_000;
 
-export async function runChecks<P>(checks: readonly Check<P>[], patient: P): Promise<readonly CheckResult[]> {
-  return Promise.all(checks.map((check) => runOne(check, patient)));
+export async function runChecks<P>(checks: readonly Check<P>[], context: P): Promise<readonly CheckResult[]> {
+  return Promise.all(checks.map((check) => runOne(check, context)));
 }
 
-async function runOne<P>(check: Check<P>, patient: P): Promise<CheckResult> {
+async function runOne<P>(check: Check<P>, context: P): Promise<CheckResult> {
   const begun = performance.now();
-  const deadline = check.deadlineMs?.(patient) ?? USUAL_DEADLINE;
+  const deadline = check.deadlineMs?.(context) ?? USUAL_DEADLINE;
   const aborting = new AbortController();
   const { promise: late, resolve } = Promise.withResolvers<readonly Finding[]>();
   const timer = setTimeout(() => {
@@ -48,14 +48,14 @@ async function runOne<P>(check: Check<P>, patient: P): Promise<CheckResult> {
       },
     ]);
   }, deadline);
-  const findings = await Promise.race([attempt(check, patient, aborting.signal), late]);
+  const findings = await Promise.race([attempt(check, context, aborting.signal), late]);
   clearTimeout(timer);
   return { check: check.name, durationMs: Math.round(performance.now() - begun), findings };
 }
 
-async function attempt<P>(check: Check<P>, patient: P, signal: AbortSignal): Promise<readonly Finding[]> {
+async function attempt<P>(check: Check<P>, context: P, signal: AbortSignal): Promise<readonly Finding[]> {
   try {
-    return await check.run(patient, signal);
+    return await check.run(context, signal);
   } catch (error) {
     return [asFinding(error)];
   }

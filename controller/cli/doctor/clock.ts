@@ -1,4 +1,4 @@
-/** Whether this machine's clock can be right: not before this program was built, not before what was written last. */
+/** Checks this machine's clock: not before this build, and not before the last write. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../base/paths.ts";
@@ -6,12 +6,12 @@ import { age } from "../../core/units.ts";
 import { CLOCK_NEXT, clockWords } from "../system/clock-alerts.ts";
 import { databasePath } from "../system/home.ts";
 import type { Check, Finding } from "./check.ts";
-import type { Patient, Stored } from "./patient.ts";
+import type { DoctorContext, Stored } from "./context.ts";
 
-/** File systems round, and hosts are corrected by seconds all the time. */
+/** File systems round, and clocks are corrected by seconds all the time. */
 const TOLERANCE = 60_000;
 
-export const clock: Check<Patient> = {
+export const clock: Check<DoctorContext> = {
   name: "clock",
   run: async ({ settings, now, stored }) => [
     ...jumpFindings(stored()),
@@ -28,7 +28,7 @@ function jumpFindings(stored: Stored): readonly Finding[] {
   return by === null ? [] : [{ level: "warn", found: clockWords(by), next: CLOCK_NEXT }];
 }
 
-/** `written`: when each thing was written, null where there is none. */
+/** `written`: the last write of each file, null where it is missing. */
 export function clockFinding(now: number, written: Readonly<Record<string, number | null>>): Finding {
   const [latest] = Object.entries(written)
     .filter((entry): entry is [string, number] => entry[1] !== null)
@@ -36,7 +36,7 @@ export function clockFinding(now: number, written: Readonly<Record<string, numbe
   if (latest && latest[1] > now + TOLERANCE)
     return {
       level: "warn",
-      found: `the clock says ${iso(now)}, and ${latest[0]} was written ${age(latest[1] - now)} after that`,
+      found: `the clock says ${iso(now)}, and ${latest[0]} was changed ${age(latest[1] - now)} after that`,
       next: "set the clock (timedatectl set-ntp true, or the date settings of macOS); schedules, timeouts and join tokens go by it",
     };
   return { level: "good", found: `the clock says ${iso(now)}` };

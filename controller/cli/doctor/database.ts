@@ -1,4 +1,4 @@
-/** Whether the database opens, is whole, and is of a version that this vm-agent knows. */
+/** Checks that the database opens, is intact, and has a supported version. */
 import { statSync } from "node:fs";
 import { bytes } from "../../core/units.ts";
 import { LATEST } from "../../store/sqlite/migrate.ts";
@@ -7,9 +7,9 @@ import { databasePath } from "../system/home.ts";
 import { counted } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import { asFinding } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const database: Check<Patient> = {
+export const database: Check<DoctorContext> = {
   name: "database",
   async run({ settings, stored }) {
     const found = stored();

@@ -1,4 +1,4 @@
-/** The doctor against faults that are really there: each is found, told with its remedy, and left as it is. */
+/** The doctor against real faults: each is found, reported with its remedy, and left as it is. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,21 +10,21 @@ import { describe, it, type TestContext } from "node:test";
 import { acquireLock } from "../../store/lock.ts";
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Finding } from "./check.ts";
-import { type Asked, createWard, SANDBOX, type Ward } from "./testing/ward.ts";
+import { type Asked, createDoctorFixture, SANDBOX, type DoctorFixture } from "./testing/fixture.ts";
 
 const byLevel = <F extends Finding>(findings: readonly F[], level: Finding["level"]): readonly F[] =>
   findings.filter((f) => f.level === level);
 
 /** Exactly one finding of this check says this, at this level, with this remedy. */
 async function finds(
-  ward: Ward,
+  fixture: DoctorFixture,
   check: string,
   level: Finding["level"],
   found: RegExp,
   next: RegExp,
   asked: Asked = {},
 ) {
-  const all = await ward.examine({ only: [check], ...asked });
+  const all = await fixture.examine({ only: [check], ...asked });
   const [one, ...rest] = byLevel(all, level);
   assert.deepEqual(rest, [], JSON.stringify(all));
   assert.match(one?.found ?? JSON.stringify(all), found);
@@ -43,9 +43,9 @@ const below = (folder: string): readonly string[] =>
 
 describe("doctor", { concurrency: 4 }, () => {
   it("a folder that is well: nothing is in the way, and nothing is made, not even the state folder", async (t) => {
-    const ward = createWard(t);
-    const before = below(ward.folder);
-    const found = await ward.examine();
+    const fixture = createDoctorFixture(t);
+    const before = below(fixture.folder);
+    const found = await fixture.examine();
     assert.deepEqual(byLevel(found, "bad"), []);
     assert.deepEqual(
       byLevel(found, "warn")
@@ -55,12 +55,12 @@ describe("doctor", { concurrency: 4 }, () => {
     );
     assert.match(found.find((f) => f.check === "sandbox")?.found ?? "", /NOT virtual machines/);
     assert.ok(byLevel(found, "good").length >= 10);
-    assert.deepEqual(below(ward.folder), before);
-    assert.equal(existsSync(ward.home), false);
+    assert.deepEqual(below(fixture.folder), before);
+    assert.equal(existsSync(fixture.home), false);
   });
 
   it("a port that is taken: by which pid and command", async (t) => {
-    const ward = createWard(t);
+    const fixture = createDoctorFixture(t);
     const code =
       "require('node:net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })";
     const child = spawn(process.execPath, ["-e", code, "the-other-program"], {
@@ -72,7 +72,7 @@ describe("doctor", { concurrency: 4 }, () => {
     const env = { VM_AGENT_HTTP_PORT: port };
     const who = process.platform === "linux" || process.platform === "darwin" ? `pid ${child.pid} \\(` : "";
     await finds(
-      ward,
+      fixture,
       "ports",
       "bad",
       new RegExp(`^port ${port} for the API is taken by ${who}`),
@@ -83,7 +83,7 @@ describe("doctor", { concurrency: 4 }, () => {
 
   it("an address that is not of this machine", (t) =>
     finds(
-      createWard(t),
+      createDoctorFixture(t),
       "ports",
       "bad",
       /cannot be opened at 192\.0\.2\.1 \(EADDRNOTAVAIL\)/,
@@ -94,7 +94,7 @@ describe("doctor", { concurrency: 4 }, () => {
     ));
 
   it("no Multipass where it is asked for", (t) =>
-    finds(createWard(t), "multipass", "bad", /there is no multipass on PATH/, /install Multipass/, {
+    finds(createDoctorFixture(t), "multipass", "bad", /there is no multipass on PATH/, /install Multipass/, {
       env: { VM_AGENT_DRIVER: "multipass", PATH: "/nowhere" },
     }));
 
@@ -121,13 +121,13 @@ describe("doctor", { concurrency: 4 }, () => {
   ] as const;
   for (const [how, rule, found, next] of sick)
     it(`a Multipass that ${how}`, (t) =>
-      finds(createWard(t), "multipass", "bad", found, next, {
+      finds(createDoctorFixture(t), "multipass", "bad", found, next, {
         faults: [rule],
         env: { VM_AGENT_DEADLINE_LOOK: "1.5" },
       }));
 
-  it("what depends on a Multipass that hangs is told as not looked at, and the rest goes on", async (t) => {
-    const found = await createWard(t).examine({
+  it("checks that depend on a hanging Multipass are reported as skipped, and the others run", async (t) => {
+    const found = await createDoctorFixture(t).examine({
       faults: [{ command: "*", fault: "hang" }],
       env: { VM_AGENT_DEADLINE_LOOK: "1.5" },
     });
@@ -138,16 +138,16 @@ describe("doctor", { concurrency: 4 }, () => {
     assert.ok(found.some((f) => f.check === "ports" && f.level === "good"));
   });
 
-  it("a version that nobody tried", (t) => {
-    const ward = createWard(t);
+  it("an unknown version", (t) => {
+    const fixture = createDoctorFixture(t);
     const answer = '{"multipass": "1.14.1", "multipassd": "1.14.1"}';
-    const file = ward.write(
+    const file = fixture.write(
       "multipass",
-      `#!/bin/sh\nif [ "$1" = version ]; then echo '${answer}'; exit 0; fi\nVM_AGENT_SANDBOX_DIR='${ward.home}/sandbox' exec '${process.execPath}' '${SANDBOX}' "$@"\n`,
+      `#!/bin/sh\nif [ "$1" = version ]; then echo '${answer}'; exit 0; fi\nVM_AGENT_SANDBOX_DIR='${fixture.home}/sandbox' exec '${process.execPath}' '${SANDBOX}' "$@"\n`,
       0o755,
     );
     return finds(
-      ward,
+      fixture,
       "multipass",
       "warn",
       /multipass 1\.14\.1 is not a version that vm-agent was tried with/,
@@ -158,33 +158,33 @@ describe("doctor", { concurrency: 4 }, () => {
     );
   });
 
-  it("names: an instance of somebody else, then a deleted one that holds the name", async (t) => {
-    const ward = createWard(t);
-    await ward.multipass("launch", "--name", "agent-a", "--memory", "256M", "--disk", "1G");
+  it("names: an unowned instance, then a deleted one that holds the name", async (t) => {
+    const fixture = createDoctorFixture(t);
+    await fixture.multipass("launch", "--name", "agent-a", "--memory", "256M", "--disk", "1G");
     await finds(
-      ward,
+      fixture,
       "instances",
       "warn",
       /an instance agent-a is there that vm-agent did not make/,
       /vm-agent import agent-a/,
     );
-    await ward.multipass("delete", "agent-a");
+    await fixture.multipass("delete", "agent-a");
     await finds(
-      ward,
+      fixture,
       "instances",
       "warn",
       /a deleted instance holds the name agent-a/,
       /multipass recover agent-a.*delete --purge agent-a/,
     );
-    assert.match(await ward.multipass("list"), /Deleted/);
-    await ward.multipass("delete", "--purge", "agent-a");
+    assert.match(await fixture.multipass("list"), /Deleted/);
+    await fixture.multipass("delete", "--purge", "agent-a");
   });
 
   it("the operator's token: readable by others, empty, unreadable", async (t) => {
-    const ward = createWard(t);
-    const token = ward.write("home/operator-token", `${"x".repeat(43)}\n`, 0o644);
+    const fixture = createDoctorFixture(t);
+    const token = fixture.write("home/operator-token", `${"x".repeat(43)}\n`, 0o644);
     await finds(
-      ward,
+      fixture,
       "tokens",
       "warn",
       /operator-token has mode 0644: others may read it/,
@@ -193,9 +193,9 @@ describe("doctor", { concurrency: 4 }, () => {
     assert.equal(statSync(token).mode & 0o777, 0o644);
     writeFileSync(token, "");
     execFileSync("chmod", ["600", token]);
-    await finds(ward, "tokens", "bad", /is empty or too short/, /remove the file/);
+    await finds(fixture, "tokens", "bad", /is empty or too short/, /remove the file/);
     // Root reads every file, so a folder stands in for what cannot be read.
-    const other = createWard(t);
+    const other = createDoctorFixture(t);
     mkdirSync(join(other.home, "operator-token"), { recursive: true, mode: 0o700 });
     await finds(
       other,
@@ -207,21 +207,21 @@ describe("doctor", { concurrency: 4 }, () => {
   });
 
   it("a newer database, a damaged one: refused, and not a byte of it changed", async (t) => {
-    const ward = createWard(t);
-    mkdirSync(ward.home);
-    const path = join(ward.home, "vm-agent.db");
+    const fixture = createDoctorFixture(t);
+    mkdirSync(fixture.home);
+    const path = join(fixture.home, "vm-agent.db");
     await openStore(path).close();
-    const before = below(ward.home);
-    const well = await ward.examine({ only: ["database"] });
+    const before = below(fixture.home);
+    const well = await fixture.examine({ only: ["database"] });
     assert.match(well[0]?.found ?? "", /^the database opens/);
-    assert.deepEqual(below(ward.home), before);
+    assert.deepEqual(below(fixture.home), before);
 
     const db = new DatabaseSync(path);
     db.exec("PRAGMA user_version = 9999; PRAGMA wal_checkpoint(TRUNCATE)");
     db.close();
     const newer = readFileSync(path);
     await finds(
-      ward,
+      fixture,
       "database",
       "bad",
       /has schema 9999, this vm-agent knows up to \d+/,
@@ -230,15 +230,15 @@ describe("doctor", { concurrency: 4 }, () => {
     assert.deepEqual(readFileSync(path), newer);
     newer.fill(0x5a, 0, 2048);
     writeFileSync(path, newer);
-    await finds(ward, "database", "bad", /is damaged or is not a vm-agent database/, /vm-agent backup/);
+    await finds(fixture, "database", "bad", /is damaged or is not a vm-agent database/, /vm-agent backup/);
     assert.deepEqual(readFileSync(path), newer);
   });
 
   it("a fleet that cannot be used: how many errors, the first of them", (t) => {
-    const ward = createWard(t);
-    ward.write("fleet/b.yaml", "kind: Agent\nname: agent-b\nmemroy: 1G\n");
+    const fixture = createDoctorFixture(t);
+    fixture.write("fleet/b.yaml", "kind: Agent\nname: agent-b\nmemroy: 1G\n");
     return finds(
-      ward,
+      fixture,
       "fleet",
       "bad",
       /cannot be used: 1 error, the first: b\.yaml:3:1 \/memroy is not a field/,
@@ -247,76 +247,79 @@ describe("doctor", { concurrency: 4 }, () => {
   });
 
   it("a hub that was killed, and one that does not answer", async (t) => {
-    const ward = createWard(t);
+    const fixture = createDoctorFixture(t);
     const gone = spawn(process.execPath, ["-e", ""]);
     await once(gone, "exit");
     const write = (pid: number | undefined) =>
-      ward.write(
+      fixture.write(
         "home/hub.json",
         JSON.stringify({ pid, startedAt: 0, http: "http://127.0.0.1:9", agent: "", dashboard: "" }),
       );
     // A power cut leaves the files; by then their number may be of another program, of root even.
     for (const pid of [gone.pid, process.pid, 1]) {
       write(pid);
-      ward.write("home/controller.json", JSON.stringify({ pid, command: "vm-agent up", since: 0 }));
-      const [killed] = await ward.examine({ only: ["hub"] });
+      fixture.write("home/controller.json", JSON.stringify({ pid, command: "vm-agent up", since: 0 }));
+      const [killed] = await fixture.examine({ only: ["hub"] });
       assert.equal(killed?.level, "good", `pid ${pid}`);
       assert.match(killed?.found ?? "", /was killed or lost its power, the next start cleans up/);
       assert.equal(killed?.next, undefined, "no process is named that was not identified");
     }
     write(process.pid);
-    const held = acquireLock(ward.home, { pid: process.pid, command: "vm-agent up", since: 0 });
+    const held = acquireLock(fixture.home, { pid: process.pid, command: "vm-agent up", since: 0 });
     t.after(() => held.release());
     await finds(
-      ward,
+      fixture,
       "hub",
       "warn",
       /"vm-agent up" \(pid \d+\) controls this fleet and does not answer at http:\/\/127\.0\.0\.1:9/,
       new RegExp(`kill ${process.pid}.*nothing is lost`),
     );
     write(1);
-    await finds(ward, "hub", "good", /controls this fleet now, and no hub answers/, /^$/);
+    await finds(fixture, "hub", "good", /controls this fleet now, and no hub answers/, /^$/);
   });
 
   it("a full disk", async (t: TestContext) => {
-    const ward = createWard(t);
-    mkdirSync(ward.home);
+    const fixture = createDoctorFixture(t);
+    mkdirSync(fixture.home);
     try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", ward.home], { stdio: "ignore" });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", fixture.home], { stdio: "ignore" });
     } catch {
       t.skip("needs the right to mount a small file system (root)");
       return;
     }
     try {
-      await finds(ward, "home", "bad", /^1M free where the state folder/, /free some space/);
+      await finds(fixture, "home", "bad", /^1M free where the state folder/, /free some space/);
     } finally {
-      execFileSync("umount", ["-l", ward.home]);
+      execFileSync("umount", ["-l", fixture.home]);
     }
   });
 
   it("a state folder that is a file", (t) => {
-    const ward = createWard(t);
-    ward.write("home", "");
-    return finds(ward, "home", "bad", /cannot be written/, /VM_AGENT_HOME/);
+    const fixture = createDoctorFixture(t);
+    fixture.write("home", "");
+    return finds(fixture, "home", "bad", /cannot be written/, /VM_AGENT_HOME/);
   });
 
   it("isolation: switched off, and absent", async (t) => {
-    const ward = createWard(t);
+    const fixture = createDoctorFixture(t);
     const open = async (env: Readonly<Record<string, string>>) =>
-      (await ward.examine({ only: ["sandbox"], env })).find((f) => /isolated/.test(f.found));
+      (await fixture.examine({ only: ["sandbox"], env })).find((f) => /isolated/.test(f.found));
     const off = await open({ VM_AGENT_SANDBOX_ISOLATION: "none" });
     assert.deepEqual([off?.level, /VM_AGENT_SANDBOX_ISOLATION=none/.test(off?.found ?? "")], ["warn", true]);
     const absent = await open({ PATH: "/nowhere" });
     assert.deepEqual([absent?.level, /no bubblewrap on PATH/.test(absent?.found ?? "")], ["warn", true]);
   });
 
-  it("nothing listens where nobody is: a port is free again after the look", async (t) => {
+  it("no port stays open: it is free again after the check", async (t) => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as { port: number };
     server.close();
     await once(server, "close");
-    const found = await createWard(t).examine({ only: ["ports"], env: { VM_AGENT_HTTP_PORT: String(port) } });
+    const found = await createDoctorFixture(t).examine({
+      only: ["ports"],
+      env: { VM_AGENT_HTTP_PORT: String(port) },
+    });
     assert.deepEqual(
       found.map((f) => f.found),
       [`ports ${port} are free`],

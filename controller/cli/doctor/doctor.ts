@@ -1,4 +1,4 @@
-/** `vm-agent doctor`: what this machine, Multipass and the fleet need, each with what was found and what to do. Changes nothing. */
+/** `vm-agent doctor`: checks this machine, Multipass and the fleet, each with finding and next step. Read-only. */
 import { textWidth } from "../../views/text-width.ts";
 import { EXIT } from "../../base/errors.ts";
 import { type Output, type Role, table, counted } from "../output/output.ts";
@@ -12,7 +12,7 @@ import { hub } from "./hub.ts";
 import { instances } from "./instances.ts";
 import { multipass } from "./multipass.ts";
 import { node } from "./node.ts";
-import { createPatient, type Patient } from "./patient.ts";
+import { createDoctorContext, type DoctorContext } from "./context.ts";
 import { ports } from "./ports.ts";
 import { reach } from "./reach.ts";
 import { room } from "./room.ts";
@@ -21,7 +21,7 @@ import { service } from "./service.ts";
 import { watches } from "./watches.ts";
 
 /** In the order in which they are printed. */
-export const CHECKS: readonly Check<Patient>[] = [
+export const CHECKS: readonly Check<DoctorContext>[] = [
   node,
   multipass,
   sandbox,
@@ -40,7 +40,7 @@ export const CHECKS: readonly Check<Patient>[] = [
 ];
 
 export const doctor: CommandRun = async ({ settings, output }) => {
-  const results = await runChecks(CHECKS, createPatient(settings, process.env));
+  const results = await runChecks(CHECKS, createDoctorContext(settings, process.env));
   const findings = results.flatMap((r) => r.findings);
   const blocked = findings.filter((f) => f.level === "bad").length;
   if (output.json) output.out(JSON.stringify(asJson(results), null, 2));
@@ -65,7 +65,7 @@ const LOOKS: Readonly<Record<Level, readonly [glyph: string, role: Role]>> = {
   skip: ["–", "dim"],
 };
 
-/** What to do stands beside what was found where both fit into the line, else below it. */
+/** The next step is beside the finding where both fit into the line, else below it. */
 export function shown(findings: readonly Finding[], output: Pick<Output, "width" | "paint">): string {
   const rows = findings.map(({ level, found, next }): readonly string[] => {
     const [glyph, role] = LOOKS[level];

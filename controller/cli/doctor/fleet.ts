@@ -1,11 +1,11 @@
-/** Whether the fleet files can be used. */
+/** Checks that the fleet files are valid. */
 import { errorLine } from "../../fleet/errors.ts";
 import { allowedWords } from "../../fleet/trust.ts";
 import { counted, shownPath } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const fleet: Check<Patient> = {
+export const fleet: Check<DoctorContext> = {
   name: "fleet",
   async run({ settings, fleet: read }) {
     const found = await read();

@@ -1,4 +1,4 @@
-/** The state folder and its keys: writable, with room, and nobody else's to read. */
+/** The state folder and its keys: writable, with free space, and not readable by others. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,12 +6,12 @@ import { bytes } from "../../core/units.ts";
 import { operatorTokenPath } from "../../hub/auth/operator-token.ts";
 import { shownPath } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-/** Less than this and SQLite's log does not fit beside its database for long. */
+/** With less than this SQLite's log will soon not fit. */
 const LEAST_ROOM = 64 * 1024 ** 2;
 
-export const home: Check<Patient> = {
+export const home: Check<DoctorContext> = {
   name: "home",
   async run({ settings }) {
     const folder = existing(settings.home);
@@ -35,14 +35,14 @@ export const home: Check<Patient> = {
   },
 };
 
-export const tokens: Check<Patient> = {
+export const tokens: Check<DoctorContext> = {
   name: "tokens",
   async run({ settings }) {
     const path = operatorTokenPath(settings.home);
     const key = join(settings.home, "fleet-key");
     const findings = [secret(path, "the operator's token")];
     if (existsSync(key)) findings.push(secret(key, "the fleet's key"));
-    // Two good ones say no more than one.
+    // Two good findings say no more than one.
     return findings.every((f) => f.level === "good")
       ? findings.slice(0, 1)
       : findings.filter((f) => f.level !== "good");
@@ -50,7 +50,7 @@ export const tokens: Check<Patient> = {
 };
 
 const OTHERS = 0o077;
-/** As the hub itself demands. */
+/** The hub's own rule. */
 const SHORTEST_TOKEN = 16;
 
 function secret(path: string, what: string): Finding {
@@ -82,7 +82,7 @@ function secret(path: string, what: string): Finding {
   }
 }
 
-/** The folder itself, or the nearest above it that is there. */
+/** The folder itself, or its nearest existing parent. */
 function existing(folder: string): string {
   let at = folder;
   while (!existsSync(at) && dirname(at) !== at) at = dirname(at);

@@ -1,10 +1,10 @@
-/** Whether a hub of this fleet runs, ended without tidying up, or another process controls the fleet. */
+/** Checks whether a hub of this fleet runs, crashed, or another process controls the fleet. */
 import { currentHolder, isLocked } from "../../store/lock.ts";
 import { age } from "../output/output.ts";
 import type { Check } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const hub: Check<Patient> = {
+export const hub: Check<DoctorContext> = {
   name: "hub",
   async run({ settings, hub: find, now }) {
     const found = await find();
@@ -15,7 +15,7 @@ export const hub: Check<Patient> = {
           found: `the hub of this fleet runs since ${age(now() - found.file.startedAt)} (pid ${found.file.pid})`,
         },
       ];
-    // Files that a power cut left behind name processes that may be others by now: only the lock says what runs.
+    // Files left by a power cut name process ids that may belong to others by now: only the lock shows what runs.
     const holder = currentHolder(settings.home);
     if (holder && found?.file.pid === holder.pid)
       return [

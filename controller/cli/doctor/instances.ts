@@ -1,19 +1,19 @@
-/** Names: deleted instances that still hold one of ours, and instances of others that have one. */
+/** Name conflicts: deleted instances that hold the name of an agent, and unowned instances with one. */
 import { counted } from "../output/output.ts";
 import type { Claim, DesiredAgent, ObservedInstance } from "../../core/types.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const instances: Check<Patient> = {
+export const instances: Check<DoctorContext> = {
   name: "instances",
   deadlineMs: driverDeadline,
-  async run(patient) {
-    const look = await patient.driver().catch(() => null);
+  async run(context) {
+    const look = await context.driver().catch(() => null);
     if (look?.seen.kind !== "seen")
       return [{ level: "skip", found: "which instances there are cannot be seen" }];
-    const read = await patient.fleet();
-    const stored = patient.stored();
+    const read = await context.fleet();
+    const stored = context.stored();
     if (stored.kind === "refused")
       return [
         { level: "skip", found: "whose instances these are is not known: the database cannot be read" },
@@ -27,7 +27,7 @@ export const instances: Check<Patient> = {
   },
 };
 
-/** Instances know the port that they last reached; under another one no runtime comes back by itself. */
+/** Instances know the port that they last reached; with another one no runtime reconnects by itself. */
 export function portFindings(inUse: number | null, reached: ReadonlyMap<string, number>): readonly Finding[] {
   const elsewhere = [...reached].filter(([, port]) => inUse !== null && port !== inUse);
   const [first] = elsewhere;

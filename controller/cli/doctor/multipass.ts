@@ -1,18 +1,18 @@
-/** Whether there is a Multipass, which one, and whether its daemon answers. */
+/** Checks for Multipass, its version, and whether its daemon answers. */
 import { RECORDED, TOO_OLD_NEXT, versionVerdict } from "../../drivers/multipass/version.ts";
 import type { Check, Finding } from "./check.ts";
-import type { DriverLook, Patient } from "./patient.ts";
+import type { DriverLook, DoctorContext } from "./context.ts";
 
-export const multipass: Check<Patient> = {
+export const multipass: Check<DoctorContext> = {
   name: "multipass",
-  deadlineMs: (patient) => driverDeadline(patient),
-  async run(patient) {
-    return multipassFindings(await patient.driver(), patient.lookMs);
+  deadlineMs: (context) => driverDeadline(context),
+  async run(context) {
+    return multipassFindings(await context.driver(), context.lookMs);
   },
 };
 
-/** `version`, and `list` once more where `version` hides the reason; and the killing of what hangs. */
-export const driverDeadline = ({ lookMs }: Pick<Patient, "lookMs">): number => 3 * lookMs + 10_000;
+/** Time for `version`, and for `list` where `version` hides the reason, and for killing a hung call. */
+export const driverDeadline = ({ lookMs }: Pick<DoctorContext, "lookMs">): number => 3 * lookMs + 10_000;
 
 export function multipassFindings(
   look: Pick<DriverLook, "info" | "tookMs" | "seen">,
@@ -27,7 +27,7 @@ export function multipassFindings(
         ? {
             level: "warn",
             found: `${name} answers, after ${seconds(tookMs)}`,
-            next: "it is busy: it serves one call after another, and nobody while it stops or restores an instance. If it stays, restart its daemon",
+            next: "it is busy: it serves one call at a time, and none while it stops or restores an instance. If it stays so, restart its daemon",
           }
         : { level: "good", found: `${name} answers in ${seconds(tookMs)}` };
   const verdict = versionVerdict(info.version);

@@ -1,8 +1,8 @@
-/** Which Node runs this. An older one than needed never comes so far: main.ts says so first. */
+/** The version of Node. main.ts refuses an older one than needed before this runs. */
 import type { Check } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const node: Check<Patient> = {
+export const node: Check<DoctorContext> = {
   name: "node",
   run: async () => [{ level: "good", found: `node ${process.versions.node}` }],
 };

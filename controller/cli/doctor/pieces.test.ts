@@ -12,14 +12,14 @@ import { shown } from "./doctor.ts";
 import { nameFindings, portFindings } from "./instances.ts";
 import { multipassFindings } from "./multipass.ts";
 import { listeningInodes, parseLsof, portHolders } from "./port-holders.ts";
-import { portsWanted } from "./ports-wanted.ts";
+import { requiredPorts } from "./required-ports.ts";
 import { type ReachFacts, reachFindings } from "./reach.ts";
 import { roomFindings } from "./room.ts";
 
 const G = 1024 ** 3;
 
 describe("checks", () => {
-  it("run side by side; one that hangs is told so, one that throws is told why, and the others are heard", async () => {
+  it("run side by side; one that hangs and one that throws are reported, the others still run", async () => {
     let begun = 0;
     const all = Promise.withResolvers<void>();
     const meets: Check<null>["run"] = async () => {
@@ -28,7 +28,7 @@ describe("checks", () => {
       await all.promise;
       return [{ level: "good", found: "met" }];
     };
-    let told = false;
+    let reported = false;
     const results = await runChecks<null>(
       [
         { name: "one", run: meets },
@@ -36,7 +36,7 @@ describe("checks", () => {
         {
           name: "stuck",
           deadlineMs: () => 50,
-          run: (_, signal) => new Promise(() => signal.addEventListener("abort", () => (told = true))),
+          run: (_, signal) => new Promise(() => signal.addEventListener("abort", () => (reported = true))),
         },
         { name: "broken", run: () => Promise.reject(new Error("it fell")) },
       ],
@@ -53,10 +53,10 @@ describe("checks", () => {
     );
     assert.match(results[2]?.findings[0]?.found ?? "", /"stuck" had no answer after 0\.1 s/);
     assert.match(results[3]?.findings[0]?.found ?? "", /it fell/);
-    assert.equal(told, true);
+    assert.equal(reported, true);
   });
 
-  it("versions: builds of the known one are known, others are told", () => {
+  it("versions: builds of a tested version are accepted, others are reported", () => {
     const levels = (version: string, tookMs = 10) =>
       multipassFindings(
         {
@@ -80,7 +80,7 @@ describe("checks", () => {
       words([instance("a", "Running"), instance("x", "Deleted")], [{ name: "a" }], [{ name: "a" }]),
       ["1 instance of ours, no name is taken"],
     );
-    // Somebody else's instances are nobody's business unless they have a name that we want.
+    // Unowned instances matter only if they have the name of an agent.
     assert.deepEqual(words([instance("x", "Running")], [{ name: "a" }], []), [
       "0 instances of ours, no name is taken",
     ]);
@@ -94,7 +94,7 @@ describe("checks", () => {
     );
   });
 
-  it("room: only what is missing counts, and each thing that is short is told", () => {
+  it("room: only what is missing counts, and each shortage is reported", () => {
     const size = { cpu: 2, memory: 4 * G, disk: 20 * G };
     assert.match(
       roomFindings([], { memory: G, disk: G }, false)[0]?.found ?? "",
@@ -120,15 +120,15 @@ describe("checks", () => {
     assert.equal(clockFinding(now, { a: now + 30_000 }).level, "good");
     assert.equal(
       clockFinding(now, { a: now, "the database": now + 2 * 86_400_000 }).found,
-      "the clock says 2026-01-02T00:00:00Z, and the database was written 2 d after that",
+      "the clock says 2026-01-02T00:00:00Z, and the database was changed 2 d after that",
     );
   });
 
   it("ports: this invocation, then the fleet, then the defaults; virtual machines need more than loopback", () => {
     const settings = { httpPort: 1, wsPort: null, dashboardPort: null, bind: "127.0.0.1" };
     const hub = { advertise: "auto", agentPort: 2, httpPort: 3, dashboardPort: 4 };
-    const short = (...args: Parameters<typeof portsWanted>) =>
-      portsWanted(...args).map((w) => `${w.bind}:${w.port}`);
+    const short = (...args: Parameters<typeof requiredPorts>) =>
+      requiredPorts(...args).map((w) => `${w.bind}:${w.port}`);
     assert.deepEqual(short(settings, hub, false, false, null), ["bridges:2", "127.0.0.1:1", "127.0.0.1:4"]);
     assert.deepEqual(short(settings, null, true, false, null), [
       "127.0.0.1:9090",
@@ -195,7 +195,7 @@ describe("whether instances reach the hub", () => {
   const cases: readonly (readonly [string, Partial<ReachFacts>, string, RegExp])[] = [
     ["by the bridge", {}, "good", /^instances reach the hub at 10\.1\.2\.1:9090 \(mpqemubr0\)$/],
     [
-      "no bridge yet, and nobody who would need it",
+      "no bridge yet, and no instance that needs one",
       { interfaces: { eth0: at("192.168.1.5") }, instancesRun: false },
       "good",
       /comes with the first/,
@@ -256,10 +256,10 @@ describe("whether instances reach the hub", () => {
       /hub\.lan:7000, which is not an address of this machine/,
     ],
     [
-      "a name that nobody knows",
+      "an unknown name",
       { advertise: "hub.lan", resolve: () => Promise.reject(new Error("ENOTFOUND")) },
       "bad",
-      /nobody knows that name/,
+      /that name does not resolve/,
     ],
   ];
   for (const [name, facts, level, found] of cases)

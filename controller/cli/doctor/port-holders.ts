@@ -1,4 +1,6 @@
-/** Which program listens on a port: from /proc on Linux, by lsof elsewhere. What belongs to another user may stay unknown. */
+/**
+ * Which program listens on a port: from /proc on Linux, by lsof elsewhere. Programs of other users may stay unknown.
+ */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../../base/exec.ts";
@@ -11,7 +13,7 @@ export interface Holder {
 export interface HolderDeps {
   readonly platform: NodeJS.Platform;
   readonly run: Run;
-  /** Where the tables of the kernel lie. */
+  /** Paths of the kernel's tables. */
   readonly proc?: string;
 }
 
@@ -82,7 +84,7 @@ function holdsOne(folder: string, links: ReadonlySet<string>): boolean {
   });
 }
 
-/** Processes come and go, and those of others cannot be looked into: what cannot be read holds nothing that we can tell. */
+/** Processes may end meanwhile, and those of other users are unreadable: both are skipped. */
 function names(folder: string): readonly string[] {
   try {
     return readdirSync(folder);

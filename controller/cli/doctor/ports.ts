@@ -1,23 +1,23 @@
-/** Whether the hub's ports are free; if not, who has them, and whether that is our own hub. */
+/** Checks whether the hub's ports are free; if not, which program has them. */
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { BIND_BRIDGES, bridgeAddresses } from "../../hub/runtimes/addresses.ts";
 import { STEP } from "../system/hub-ports.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
-import type { Patient, RunningHub } from "./patient.ts";
+import type { DoctorContext, RunningHub } from "./context.ts";
 import { portHolders } from "./port-holders.ts";
-import { type PortWanted, portsWanted } from "./ports-wanted.ts";
+import { type RequiredPort, requiredPorts } from "./required-ports.ts";
 
-export const ports: Check<Patient> = {
+export const ports: Check<DoctorContext> = {
   name: "ports",
   deadlineMs: driverDeadline,
-  async run(patient) {
-    const hub = await patient.hub();
+  async run(context) {
+    const hub = await context.hub();
     if (hub?.answers)
       return [{ level: "good", found: `the hub runs (pid ${hub.file.pid}): ${portsOf(hub)}` }];
-    const wanted = await wantedPorts(patient);
-    const findings = (await Promise.all(wanted.map((w) => portFinding(w, patient)))).filter(
+    const wanted = await requiredPortsOf(context);
+    const findings = (await Promise.all(wanted.map((w) => portFinding(w, context)))).filter(
       (f) => f !== null,
     );
     if (findings.length > 0) return findings;
@@ -34,27 +34,27 @@ export const ports: Check<Patient> = {
   },
 };
 
-export async function wantedPorts(patient: Patient): Promise<readonly PortWanted[]> {
-  const read = await patient.fleet();
-  const look = await patient.driver().catch(() => null);
+export async function requiredPortsOf(context: DoctorContext): Promise<readonly RequiredPort[]> {
+  const read = await context.fleet();
+  const look = await context.driver().catch(() => null);
   const hub = read.ok ? read.desired.settings.hub : null;
-  const stored = patient.stored();
+  const stored = context.stored();
   const memory = stored.kind === "open" ? { kv: stored.ports, hasInstances: stored.claims.length > 0 } : null;
-  const bindIsSet = Boolean(patient.env.VM_AGENT_BIND);
-  return portsWanted(patient.settings, hub, look?.info.sandbox ?? false, bindIsSet, memory);
+  const bindIsSet = Boolean(context.env.VM_AGENT_BIND);
+  return requiredPorts(context.settings, hub, look?.info.sandbox ?? false, bindIsSet, memory);
 }
 
 const portsOf = ({ file }: RunningHub): string =>
   [`agents ${file.agent}`, `API ${file.http}`, `dashboard ${file.dashboard}`].join(", ");
 
-async function portFinding(wanted: PortWanted, patient: Patient): Promise<Finding | null> {
+async function portFinding(wanted: RequiredPort, context: DoctorContext): Promise<Finding | null> {
   const { port, bind, what, variable } = wanted;
   const hosts = bind === BIND_BRIDGES ? ["127.0.0.1", ...bridgeAddresses(networkInterfaces())] : [bind];
   let code: string | null = null;
   for (const host of port === 0 ? [] : hosts) code ??= await tryPort(port, host);
   if (code === null) return null;
   if (code === "EADDRINUSE") {
-    const [holder] = await portHolders(port, patient);
+    const [holder] = await portHolders(port, context);
     const who = holder ? `pid ${holder.pid} (${shorten(holder.command)})` : "a program of another user";
     if (!wanted.isOnly)
       return {
@@ -82,13 +82,13 @@ async function portFinding(wanted: PortWanted, patient: Patient): Promise<Findin
   };
 }
 
-const forWhom = (what: PortWanted["what"]): string => (what === "agents" ? "agents" : `the ${what}`);
+const forWhom = (what: RequiredPort["what"]): string => (what === "agents" ? "agents" : `the ${what}`);
 
 const LONGEST = 60;
 const shorten = (command: string): string =>
   command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command;
 
-/** Opens it for a moment, as the hub would; null: it can be opened. */
+/** Opens it briefly, as the hub would; null: it can be opened. */
 function tryPort(port: number, host: string): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer();

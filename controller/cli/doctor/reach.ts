@@ -1,4 +1,7 @@
-/** Whether instances can reach the hub: at which addresses it will be called, whether these are this machine's, who has come in. */
+/**
+ * Checks whether instances can reach the hub: advertised addresses, whether they are this machine's, and which runtimes
+ * are connected.
+ */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
@@ -7,23 +10,23 @@ import { findHub } from "../system/home.ts";
 import { counted } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
-import type { Patient } from "./patient.ts";
-import { wantedPorts } from "./ports.ts";
+import type { DoctorContext } from "./context.ts";
+import { requiredPortsOf } from "./ports.ts";
 
-export const reach: Check<Patient> = {
+export const reach: Check<DoctorContext> = {
   name: "reach",
   deadlineMs: driverDeadline,
-  async run(patient) {
-    const running = await heard(patient);
+  async run(context) {
+    const running = await heard(context);
     if (running) return [running];
-    const look = await patient.driver().catch(() => null);
+    const look = await context.driver().catch(() => null);
     if (look === null) return [{ level: "skip", found: "how instances reach the hub depends on Multipass" }];
-    const read = await patient.fleet();
-    const agents = (await wantedPorts(patient)).find((w) => w.what === "agents");
+    const read = await context.fleet();
+    const agents = (await requiredPortsOf(context)).find((w) => w.what === "agents");
     const some = look.seen.kind === "seen" && look.seen.instances.some((i) => i.state === "Running");
     return reachFindings({
       advertise: read.ok ? read.desired.settings.hub.advertise : "auto",
-      bind: agents?.bind ?? patient.settings.bind,
+      bind: agents?.bind ?? context.settings.bind,
       port: agents?.port ?? 0,
       sandbox: look.info.sandbox,
       instancesRun: some,
@@ -33,8 +36,8 @@ export const reach: Check<Patient> = {
   },
 };
 
-/** The proof, where a hub runs: who is connected to it. */
-async function heard({ settings, hub }: Patient): Promise<Finding | null> {
+/** With a running hub, its connected runtimes are the proof. */
+async function heard({ settings, hub }: DoctorContext): Promise<Finding | null> {
   if (!(await hub())?.answers) return null;
   const found = await findHub({ ...settings, url: null });
   const fleet = await found?.api.getFleet().catch(() => null);
@@ -65,9 +68,9 @@ export interface ReachFacts {
 
 export async function reachFindings(facts: ReachFacts): Promise<readonly Finding[]> {
   const { advertise, bind, port, sandbox, interfaces } = facts;
-  const told = advertised(advertise, bind, port, interfaces);
-  if (told.length === 0) return [noBridge(facts)];
-  const [first = ""] = told;
+  const reported = advertised(advertise, bind, port, interfaces);
+  if (reported.length === 0) return [noBridge(facts)];
+  const [first = ""] = reported;
   const at = port === 0 ? first.replace(/:0$/, ", at the port that is picked") : first;
   if (advertise !== "auto") return [await namedFinding(facts, first, at)];
   if (sandbox) return [{ level: "good", found: `the sandbox's instances reach the hub at ${at}` }];
@@ -91,7 +94,7 @@ export async function reachFindings(facts: ReachFacts): Promise<readonly Finding
       ? [
           {
             level: "warn",
-            found: `instances run, and no bridge of Multipass is among this machine's networks; they are told ${at} (${bridge})`,
+            found: `instances run, and no bridge of Multipass is among this machine's networks; their settings name ${at} (${bridge})`,
             next: "that works if they are on that network; else write the address that they reach under hub.advertise in kind: Fleet",
           },
         ]
@@ -110,7 +113,7 @@ function noBridge({ instancesRun, port }: ReachFacts): Finding {
   };
 }
 
-/** A firewall between cannot be seen from here; whether the name leads to this machine can. */
+/** A firewall between cannot be detected from here; whether the name resolves to this machine can. */
 async function namedFinding(
   { interfaces, resolve }: ReachFacts,
   first: string,
@@ -124,7 +127,7 @@ async function namedFinding(
     } catch {
       return {
         level: "bad",
-        found: `instances are told to come to ${at}, and nobody knows that name`,
+        found: `the settings of instances name ${at}, and that name does not resolve`,
         next: "correct hub.advertise in kind: Fleet, or write auto",
       };
     }
@@ -134,7 +137,7 @@ async function namedFinding(
     ? { level: "good", found: `instances reach the hub at ${at} (hub.advertise)` }
     : {
         level: "warn",
-        found: `instances are told to come to ${at}, which is not an address of this machine`,
+        found: `the settings of instances name ${at}, which is not an address of this machine`,
         next: "right behind a forwarded port; else correct hub.advertise in kind: Fleet, or write auto",
       };
 }

@@ -1,4 +1,6 @@
-/** Memory and disk for the agents that are still to be made. Both only warn: Multipass's disks grow as they are written to. */
+/**
+ * Memory and disk for agents that are not created yet. Only warnings: Multipass's disks grow as they are written to.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { freemem, homedir } from "node:os";
@@ -7,28 +9,28 @@ import type { Size } from "../../core/types.ts";
 import { counted } from "../output/output.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-/** Where Multipass keeps disks: as a snap, as a package, on macOS. */
+/** Multipass's folders: as a snap, as a package, on macOS. */
 const VAULTS = [
   "/var/snap/multipass/common",
   "/var/lib/multipass",
   "/var/root/Library/Application Support/multipassd",
 ] as const;
 
-export const room: Check<Patient> = {
+export const room: Check<DoctorContext> = {
   name: "room",
   deadlineMs: driverDeadline,
-  async run(patient) {
-    const read = await patient.fleet();
+  async run(context) {
+    const read = await context.fleet();
     if (!read.ok)
       return [{ level: "skip", found: "how much room is needed is not known: the fleet cannot be used" }];
-    const look = await patient.driver().catch(() => null);
+    const look = await context.driver().catch(() => null);
     if (look?.seen.kind !== "seen")
       return [{ level: "skip", found: "how much room is needed is not known: instances cannot be seen" }];
     const there = new Set(look.seen.instances.map((i) => i.name));
     const missing = read.desired.agents.filter((a) => !there.has(a.name)).map((a) => a.size);
-    const { home } = patient.settings;
+    const { home } = context.settings;
     const folder = look.info.sandbox
       ? existsSync(home)
         ? home
@@ -37,7 +39,7 @@ export const room: Check<Patient> = {
     const { bavail, bsize } = await statfs(folder);
     return roomFindings(
       missing,
-      { memory: freeMemory(patient.platform), disk: bavail * bsize },
+      { memory: freeMemory(context.platform), disk: bavail * bsize },
       look.info.sandbox,
     );
   },
@@ -82,7 +84,7 @@ export function roomFindings(
   }));
 }
 
-/** What programs can still get; what Linux calls free leaves out its caches. */
+/** Available memory; Linux's free memory excludes caches. */
 function freeMemory(platform: NodeJS.Platform): number {
   if (platform !== "linux") return freemem();
   try {

@@ -1,15 +1,15 @@
-/** Says loudly that the sandbox is one, why it was chosen, and what separates its agents from this machine. */
+/** Warns about the sandbox: why it was selected, and what isolates its agents from this machine. */
 import { spawnable } from "./spawnable.ts";
 import type { Check, Finding } from "./check.ts";
 import { driverDeadline } from "./multipass.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const sandbox: Check<Patient> = {
+export const sandbox: Check<DoctorContext> = {
   name: "sandbox",
   deadlineMs: driverDeadline,
-  async run(patient) {
-    const look = await patient.driver().catch(() => null);
-    // Without an answer the check of Multipass tells why.
+  async run(context) {
+    const look = await context.driver().catch(() => null);
+    // Without an answer the check of Multipass shows the reason.
     if (!look?.info.sandbox) return [];
     const { reason } = look.selection;
     return [
@@ -18,13 +18,13 @@ export const sandbox: Check<Patient> = {
         found: `NOT virtual machines: ${reason.replace(/^sandbox \(not virtual machines\)/, "the sandbox is used")}`,
         next: "it is for looking, developing and testing; for real work install Multipass (https://canonical.com/multipass/install)",
       },
-      await isolation(patient),
+      await isolation(context),
       ...(process.getuid?.() === 0 ? [ROOT] : []),
     ];
   },
 };
 
-async function isolation({ env, run, lookMs }: Patient): Promise<Finding> {
+async function isolation({ env, run, lookMs }: DoctorContext): Promise<Finding> {
   const forced = env.VM_AGENT_SANDBOX_ISOLATION;
   if (forced === "none")
     return { ...OPEN, found: "agents of the sandbox are not isolated: VM_AGENT_SANDBOX_ISOLATION=none" };

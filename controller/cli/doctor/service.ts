@@ -1,24 +1,24 @@
-/** Whether the hub starts by itself: the service's file, whether it runs, what it complained of last. */
+/** Checks the service: its file, whether it runs, its last error. */
 import { existsSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { isRunning, lastError, readInstalled } from "../service/installed.ts";
 import { type Manager, managerOf, type Scope } from "../service/manager.ts";
 import type { Check, Finding } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-/** One of the two may hang, and the other still be told. */
+/** One of the two may hang; the other is still reported. */
 const ASK_MS = 3000;
 
-export const service: Check<Patient> = {
+export const service: Check<DoctorContext> = {
   name: "service",
-  async run(patient) {
-    const { platform, env } = patient;
+  async run(context) {
+    const { platform, env } = context;
     const managers = (["user", "system"] as const satisfies readonly Scope[])
       .map((scope) =>
         managerOf({ platform, scope, uid: userInfo().uid, userHome: env.HOME || homedir(), env }),
       )
       .filter((m) => m !== null);
-    const findings = await Promise.all(managers.map((manager) => about(manager, patient)));
+    const findings = await Promise.all(managers.map((manager) => about(manager, context)));
     const found = findings.flat();
     return found.length > 0
       ? found
@@ -31,7 +31,7 @@ export const service: Check<Patient> = {
   },
 };
 
-async function about(manager: Manager, { run, settings }: Patient): Promise<readonly Finding[]> {
+async function about(manager: Manager, { run, settings }: DoctorContext): Promise<readonly Finding[]> {
   const installed = readInstalled(manager.file);
   if (installed === null) return [];
   const gone = installed.paths.filter((path) => !existsSync(path));
@@ -40,7 +40,7 @@ async function about(manager: Manager, { run, settings }: Patient): Promise<read
       {
         level: "bad",
         found: `the service ${manager.file} starts ${gone[0]}, which is gone`,
-        next: "vm-agent install-service writes it anew with today's paths",
+        next: "vm-agent install-service rewrites it with today's paths",
       },
     ];
   const [runs, said] = await Promise.all([

@@ -1,4 +1,4 @@
-/** Where a program lies on PATH. */
+/** Path of a program on PATH. */
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { EnvRecord } from "../../base/env.ts";

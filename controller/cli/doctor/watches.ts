@@ -1,11 +1,11 @@
-/** Whether the kernel reports changes of files to this user, which a limit shared by all programs may prevent. */
+/** Checks whether the kernel reports file changes, which a limit shared by all programs may prevent. */
 import { watch } from "node:fs";
 import { isWatchLimit } from "../../fleet/watch-files.ts";
 import { watchNext, watchWords } from "../system/watch-alerts.ts";
 import type { Check } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
 
-export const watches: Check<Patient> = {
+export const watches: Check<DoctorContext> = {
   name: "watches",
   async run({ settings }) {
     try {

@@ -9,7 +9,7 @@ import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { shownPath } from "../output/output.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const create: CommandRun = async (invocation) => {
   const { settings, output, args, options } = invocation;
@@ -32,7 +32,7 @@ export const create: CommandRun = async (invocation) => {
 async function mustBeFree(invocation: Invocation, name: string, path: string): Promise<void> {
   const { settings, output } = invocation;
   const refused = (code: string, message: string, next: string) =>
-    new VmAgentError({ code, message, next: `${next}; nothing was written` });
+    new VmAgentError({ code, message, next: `${next}; no file was changed` });
   const desired = await readFolder(settings, output);
   const other = desired.agents.find((a) => a.name === name || a.document === name);
   if (other)
@@ -43,7 +43,7 @@ async function mustBeFree(invocation: Invocation, name: string, path: string): P
     );
   if (existsSync(path))
     throw refused("file-exists", `${shownPath(path)} exists already`, "move it away, or choose another name");
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const ours = world.store().claims.get(name) !== undefined;
   const seen = await (await world.selection()).driver.list();
   if (seen.kind === "unobservable" || ours) return;

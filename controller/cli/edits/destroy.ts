@@ -1,4 +1,7 @@
-/** `vm-agent destroy NAME`: its document goes, then its instance; asks for the name, because nobody can make its disk again. */
+/**
+ * `vm-agent destroy NAME`: removes its document, then its instance. Asks for the name, because its disk is lost for
+ * good.
+ */
 import { createInterface } from "node:readline/promises";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { converge, type Written } from "./converge.ts";
@@ -8,7 +11,7 @@ import { unknownAgent } from "../names.ts";
 import { type Output, counted } from "../output/output.ts";
 import { list } from "../plan/plan-now.ts";
 import type { CommandRun } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const destroy: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
@@ -44,17 +47,17 @@ export const destroy: CommandRun = async (invocation) => {
   );
   const allowed = list(options.allowDelete);
   if (options.force) {
-    // A flag that names nobody never releases what is protected.
+    // A flag without a name never releases a protected instance.
     const missing = guarded.filter((name) => !allowed.includes(name));
     if (missing.length > 0)
       throw new VmAgentError({
         code: "protected",
         message: `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} protected (protect: true)`,
-        next: `vm-agent destroy ${all ? "--all" : args.join(" ")} --force ${missing.map((n) => `--allow-delete ${n}`).join(" ")}; nothing was written`,
+        next: `vm-agent destroy ${all ? "--all" : args.join(" ")} --force ${missing.map((n) => `--allow-delete ${n}`).join(" ")}; no file was changed`,
         exit: EXIT.held,
       });
   } else await confirmByName(output, args, guarded, all);
-  // One whose document is gone already, and whose removal is held, has nothing to be written.
+  // Without a document there is nothing to edit; its removal is held.
   const declared = args.filter((name) => documents.has(name) || instances.has(name));
   const undeclared = args.filter((name) => !declared.includes(name));
   return converge(invocation, {
@@ -73,7 +76,7 @@ export const destroy: CommandRun = async (invocation) => {
 async function claimsOf({
   settings,
 }: Pick<Parameters<CommandRun>[0], "settings">): Promise<ReadonlyMap<string, boolean>> {
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   return new Map(
     world
       .store()
@@ -92,7 +95,7 @@ async function confirmByName(
   if (!process.stdin.isTTY || !output.isTTY)
     throw new VmAgentError({
       code: "not-confirmed",
-      message: "nobody can be asked here, because this is not a terminal; nothing was written",
+      message: "confirmation needs a terminal; no file was changed",
       next: [`${again} --force`, ...guarded.map((n) => `--allow-delete ${n}`)].join(" "),
     });
   const questions = createInterface({ input: process.stdin, output: process.stdout });
@@ -108,7 +111,7 @@ async function confirmByName(
       if (answer.trim() === many) return;
       throw new VmAgentError({
         code: "not-confirmed",
-        message: `that is not "${many}"; nothing was written`,
+        message: `that is not "${many}"; no file was changed`,
         next: `run ${again} again when you want it`,
       });
     }
@@ -120,7 +123,7 @@ async function confirmByName(
       if (answer.trim() !== name)
         throw new VmAgentError({
           code: "not-confirmed",
-          message: `that is not "${name}"; nothing was written`,
+          message: `that is not "${name}"; no file was changed`,
           next: `run ${again} again when you want it`,
         });
     }

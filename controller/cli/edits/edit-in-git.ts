@@ -1,4 +1,7 @@
-/** Edits of a fleet that follows git: they count once they are committed, so they are committed, or refused before a byte is written. */
+/**
+ * Edits of a fleet that follows git take effect once committed, so they are committed, or refused before a byte is
+ * changed.
+ */
 import { type Settings, trustOf } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { git, gitFailure, type Repository } from "../../fleet/git/git.ts";
@@ -6,10 +9,13 @@ import { createGitReader } from "../../fleet/git/reader.ts";
 import { branchName } from "../../fleet/git/remote.ts";
 import { type Look, readFolder } from "./fleet-file.ts";
 
-/** Hooks run as they would for any commit. Milliseconds. */
+/** Hooks run as for any commit. Milliseconds. */
 const COMMIT_DEADLINE_MS = 120_000;
 
-/** null: what is saved counts. Throws `not-committed` where an edit would not count, or would take others' edits with it. */
+/**
+ * null: the working tree counts. Throws `not-committed` where an edit would not take effect, or would include other
+ * edits.
+ */
 export async function mayEdit(
   settings: Settings,
   look: Look,
@@ -19,7 +25,7 @@ export async function mayEdit(
   const { git: wanted } = (await readFolder(settings, look)).settings;
   if (!wanted.follow && !commit) return null;
   const refused = (code: string, message: string, next: string) =>
-    new VmAgentError({ code, message, next: `${next}; nothing was written`, exit: EXIT.failed });
+    new VmAgentError({ code, message, next: `${next}; no file was changed`, exit: EXIT.failed });
   const reader = createGitReader(settings.fleet, trustOf(settings));
   await reader.read();
   const repository = reader.repository();

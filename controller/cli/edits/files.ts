@@ -1,8 +1,11 @@
-/** Files that are replaced as a whole: whoever reads sees the old one or the new one, never a part. */
+/** Atomic replacement of files: readers see the old one or the new one, never a part. */
 import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** Keeps the file's mode, and a symbolic link's place. The file in between is hidden, so that no watcher takes it for a document. */
+/**
+ * Keeps the file's mode, and follows a symbolic link. The temporary file is hidden, so that no watcher takes it for a
+ * document.
+ */
 export function replaceFile(path: string, content: string): void {
   const known = existing(path);
   const target = known?.path ?? path;

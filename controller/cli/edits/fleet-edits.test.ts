@@ -145,7 +145,7 @@ test("replicas go together, by the name of their document", async () => {
 test("what others depend on stays, and so does what an error elsewhere makes uncertain", async () => {
   write({ "a.yaml": A, "b.yaml": B });
   await assert.rejects(edits.removeAgent("a"), { code: "is-needed", message: /is what b depends on/ });
-  await assert.rejects(edits.setState("nobody", "stopped"), { code: "unknown-agent" });
+  await assert.rejects(edits.setState("no-such", "stopped"), { code: "unknown-agent" });
   write({ "b.yaml": "kind: Agent\nname: b\ncpus: 2\n" });
   await assert.rejects(edits.setState("a", "stopped"), { code: "fleet-invalid" });
   assert.equal(all()["a.yaml"], A);
@@ -184,7 +184,7 @@ test("several agents are edited as one: all of them, or none", async () => {
     "c.yaml": "kind: Agent\nname: c\nstate: stopped\ncpu: &n 2\n",
   });
   const before = all();
-  await assert.rejects(edits.setState(["a", "nobody"], "running"), { code: "unknown-agent" });
+  await assert.rejects(edits.setState(["a", "no-such"], "running"), { code: "unknown-agent" });
   assert.deepEqual(all(), before);
 });
 

@@ -1,4 +1,7 @@
-/** Edits of the fleet that a person asked for: what is asked for changes and not a byte besides; what would break the fleet is not written. */
+/**
+ * Edits of fleet files on request: only the requested part changes; an edit that would make the fleet invalid is
+ * refused.
+ */
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { type Settings, trustOf } from "../../base/env.ts";
@@ -22,11 +25,11 @@ import { type AgentDocument, findDocument, type Look, readFolder } from "./fleet
 import { shownPath } from "../output/output.ts";
 
 export interface Edited {
-  /** False: it said so already, and nothing was written. */
+  /** False: the files say so already. */
   readonly changed: boolean;
-  /** Absolute path of the agent's own document; of several agents, the first one's. */
+  /** Absolute path of the agent's document; for several agents, the first one's. */
   readonly document: string;
-  /** Absolute paths of what was written or removed. */
+  /** Absolute paths of changed and removed files. */
   readonly files: readonly string[];
   /** Instances of the document: itself, or its replicas. */
   readonly instances: readonly string[];
@@ -34,15 +37,15 @@ export interface Edited {
   readonly settings: Desired["settings"];
 }
 
-/** Each rejects with why it was not done; nothing is written then, of none of them. Names are those of documents. */
+/** Each rejects with the reason, and changes no file then. Names are those of documents. */
 export interface FleetEdits {
   setState(names: Names, state: PowerState): Promise<Edited>;
   setPaused(name: string, paused: boolean): Promise<Edited>;
-  /** A `kind: Snapshot` of each, right behind its own document's file. */
+  /** A `kind: Snapshot` for each, in its own document's file. */
   declareSnapshot(names: Names, snapshot: string, comment?: string): Promise<Edited>;
-  /** A new token each time, so that it is done once more. */
+  /** A new token each time, so that it is restored again. */
   askRestore(name: string, snapshot: string, token: string): Promise<Edited>;
-  /** The documents, and the snapshots that are declared of these agents alone. */
+  /** The documents, and the snapshots declared for these agents alone. */
   removeAgent(names: Names): Promise<Edited>;
   /** A new file below the fleet folder, by its path there. */
   addAgent(name: string, file: string, text: string): Promise<Edited>;
@@ -50,7 +53,7 @@ export interface FleetEdits {
 
 type Names = string | readonly string[];
 
-/** null: the file goes. By path relative to the fleet folder. */
+/** null: the file is removed. By path relative to the fleet folder. */
 type Texts = Map<string, string | null>;
 
 export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
@@ -72,7 +75,7 @@ export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
       settings: first.settings,
     };
   };
-  /** On top of what is edited already; several agents may share a file. */
+  /** On top of earlier edits; several agents may share a file. */
   const editing = (texts: Texts, { agent }: AgentDocument, edit: (text: string) => string): Texts => {
     const { file } = agent.source;
     return texts.set(file, withoutMark(texts.get(file) ?? textIn(fleet, file), edit));
@@ -99,12 +102,12 @@ export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
           edited(found, (text) => setField(text, key, "paused", true)),
         );
       const own = fieldOf(textIn(fleet, agent.source.file).replace(MARK, ""), key, "paused");
-      // A comment on the line says why it was paused, and is not ours to remove.
+      // A comment on the line explains the pause, and is kept.
       if (own !== null && !own.commented) {
         const without = edited(found, (text) => removeField(text, key, "paused"));
         if (!(await isPausedIn(settings, key.name ?? name, without))) return done([found], without);
       }
-      // Its profile pauses it too, so it has to say otherwise itself.
+      // Its profile pauses it too, so it needs its own value.
       return done(
         [found],
         edited(found, (text) => setField(text, key, "paused", false)),
@@ -144,7 +147,7 @@ export function createFleetEdits(settings: Settings, look: Look): FleetEdits {
         const after = removeDocument(before.slice(mark.length), key);
         texts.set(file, after === null ? null : mark + after);
       };
-      // The snapshots first: the document of the agent may be the only other one of their file.
+      // Snapshots first: the agent's document may be the only other one of their file.
       for (const name of documents)
         for (const { file, key } of ownSnapshots(fleet, desired, name)) remove(file, key);
       for (const { agent } of found) remove(agent.source.file, { kind: "Agent", name: agent.document });
@@ -178,7 +181,7 @@ function withoutMark(text: string, edit: (text: string) => string): string {
 const verbOf = (state: PowerState): string =>
   ({ running: "start", stopped: "stop", suspended: "suspend" })[state];
 
-/** Behind everything else, with the line ends of the file. */
+/** At the end of the file, with the file's line ends. */
 function appended(text: string, document: string): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
   const end = text === "" || text.endsWith("\n") ? "" : eol;
@@ -199,7 +202,7 @@ async function isPausedIn(settings: Settings, name: string, texts: Texts): Promi
   return read.ok && read.desired.agents.some((a) => a.document === name && a.paused);
 }
 
-/** Snapshots that are declared of this agent by its name; those by a selector are of others too. */
+/** Snapshots declared for this agent by name; those with a selector concern others too. */
 function ownSnapshots(
   fleet: string,
   desired: Desired,
@@ -218,7 +221,7 @@ function ownSnapshots(
   return [...found.values()];
 }
 
-/** Who waits for an agent would wait for ever once it is gone. */
+/** A dependent agent would wait for ever. */
 function refuseIfNeeded(
   desired: Desired,
   { source, document: name }: DesiredAgent,
@@ -233,7 +236,7 @@ function refuseIfNeeded(
   throw new VmAgentError({
     code: "is-needed",
     message: `"${name}" (${source.file}:${source.line}) is what ${names} ${others.length === 1 ? "depends" : "depend"} on`,
-    next: `take it out of dependsOn of ${names} first; nothing was written`,
+    next: `take it out of dependsOn of ${names} first; no file was changed`,
   });
 }
 
@@ -261,14 +264,14 @@ function overlay({ fleet, home }: Settings, texts: Texts): FleetFiles {
   };
 }
 
-/** Read as the loop would read it before a byte of it is written. */
+/** Read as the loop would read it, before the file is changed. */
 async function write(settings: Settings, look: Look, texts: Texts): Promise<void> {
   const read = await loadFleet(settings.fleet, { ...trustOf(settings), files: overlay(settings, texts) });
   if (!read.ok)
     throw new VmAgentError({
       code: "edit-refused",
       message: `the fleet would be broken by this:\n${reportErrors(read.errors, { ...look, folder: shownPath(settings.fleet) })}`,
-      next: "nothing was written",
+      next: "no file was changed",
     });
   for (const [file, text] of texts) {
     const path = join(settings.fleet, file);

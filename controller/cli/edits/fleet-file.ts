@@ -1,28 +1,28 @@
-/** The document of an agent in its file, and an edit of it that a person asked for. */
+/** An agent's document in its file, and edits of it. */
 import { join } from "node:path";
 import { type Settings, trustOf } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Desired, DesiredAgent } from "../../core/types.ts";
 import { reportErrors } from "../../fleet/report.ts";
 import { loadFleet } from "../../fleet/source.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 import type { DocumentKey } from "../../fleet/edit/edit-yaml.ts";
 import { findHub } from "../system/home.ts";
 import { unknownAgent } from "../names.ts";
 import { type Output, shownPath } from "../output/output.ts";
 
-/** How errors of the fleet are printed. */
+/** Format of fleet errors. */
 export type Look = Pick<Output, "color" | "width">;
 
 export interface AgentDocument {
-  /** Of several replicas, any. */
+  /** For several replicas, any. */
   readonly agent: DesiredAgent;
   readonly key: DocumentKey;
   readonly path: string;
   readonly settings: Desired["settings"];
 }
 
-/** The folder as it lies there, committed or not: that is what a person edits. */
+/** The folder on disk, committed or not: that is what a person edits. */
 export async function readFolder(settings: Settings, output: Look): Promise<Desired> {
   const read = await loadFleet(settings.fleet, trustOf(settings));
   if (read.ok) return read.desired;
@@ -30,12 +30,12 @@ export async function readFolder(settings: Settings, output: Look): Promise<Desi
   throw new VmAgentError({
     code: "fleet-invalid",
     message: reportErrors(read.errors, { color, width, folder: shownPath(settings.fleet) }),
-    next: "mend the files first; nothing was written",
+    next: "mend the files first; no file was changed",
     exit: EXIT.invalidFleet,
   });
 }
 
-/** Throws for a name that nobody declares, and for a replica: an edit of its document is one of all of them. */
+/** Throws for an undeclared name, and for a replica: an edit of its document would change all of them. */
 export async function findDocument(
   settings: Settings,
   output: Look,
@@ -67,12 +67,12 @@ export async function findDocument(
   };
 }
 
-/** Has the loop that runs read an edit now, instead of when its watcher reports it; says when the edit comes into force. */
+/** Makes the running loop read an edit now, instead of waiting for its watcher; reports when the edit is in force. */
 export async function readByLoop(settings: Settings, desired: Desired["settings"]): Promise<string> {
   if (desired.git.follow) return "The fleet follows git (git.follow): this counts once it is committed.";
   const hub = await findHub(settings);
   if (hub) {
-    await asked(() => hub.api.reconcile([], true));
+    await withCliErrors(() => hub.api.reconcile([], true));
     return "The running loop has read it.";
   }
   return "No loop runs; the next vm-agent up or vm-agent apply heeds it.";

@@ -1,4 +1,4 @@
-/** `vm-agent import NAME`: writes down an instance that vm-agent did not create, asks, and makes it ours. */
+/** `vm-agent import NAME`: declares an instance that vm-agent did not create, asks, and claims it. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
@@ -21,15 +21,15 @@ import { shownPath } from "../output/output.ts";
 import { planNow } from "../plan/plan-now.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
 import type { Api } from "../../../ui/client/api.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 import { waiting } from "../output/waiting.ts";
-import { DRIVER_KEY, openWorld } from "../system/world.ts";
+import { DRIVER_KEY, openContext } from "../system/command-context.ts";
 
 export const importInstance: CommandRun = async (invocation) => {
   const { settings, output, args, options } = invocation;
   const name = args[0] ?? "";
   const path = join(settings.fleet, "agents", `${name}.yaml`);
-  await using world = await openWorld(settings, { color: output.color, width: output.width });
+  await using world = await openContext(settings, { color: output.color, width: output.width });
   const { driver, kind } = await world.selection();
   const reading = await read(driver, world.store(), name);
   const written = await declared(invocation, name, path);
@@ -37,18 +37,18 @@ export const importInstance: CommandRun = async (invocation) => {
   if (!output.json) output.out(`${shownPath(path)}\n\n${text.replaceAll(/^(?=.)/gm, "  ")}`);
   if (!options.yes) await confirm(output, `Write this, and make "${name}" ours?`, `vm-agent import ${name}`);
   if (written === null) write(path, text);
-  // First the document, then the claim: a claim without a document would be one to remove.
+  // First the document, then the claim: a claim without a document would be removed.
   const agent = await wanted(invocation, name).catch((error: unknown) => {
     if (written === null) rmSync(path, { force: true });
     throw error;
   });
   const hub = await world.hub();
-  const claim = () => (hub ? claimThroughHub(hub.api, name) : claimOurselves(settings, driver, kind, agent));
+  const claim = () => (hub ? claimViaHub(hub.api, name) : claimOurselves(settings, driver, kind, agent));
   await claim().catch((error: unknown) =>
     notClaimed(invocation, error, { name, path, isNew: written === null }),
   );
-  // The first look read the files and the claims as they were before.
-  await using after = await openWorld(settings, { color: output.color, width: output.width });
+  // The first observation used files and claims from before.
+  await using after = await openContext(settings, { color: output.color, width: output.width });
   const { changes, held } = (await planNow(after, { targets: [name], allowDelete: [] })).plan;
   if (output.json) output.out(JSON.stringify({ agent: name, file: path, changes, held }));
   else {
@@ -56,8 +56,8 @@ export const importInstance: CommandRun = async (invocation) => {
     const left = changes.length + held.length;
     output.out(
       left === 0
-        ? `It is as written: there is nothing to do. ${runtimeWords(agent, hub !== null)}`
-        : `It is not quite as written; vm-agent plan --target ${name} shows what differs.`,
+        ? `It is in sync: there is nothing to do. ${runtimeWords(agent, hub !== null)}`
+        : `It is out of sync; vm-agent plan --target ${name} shows what differs.`,
     );
   }
   return EXIT.done;
@@ -69,7 +69,7 @@ function runtimeWords({ name, state }: DesiredAgent, live: boolean): string {
   return `Its runtime is being installed; then tasks run in it: vm-agent status ${name} --watch`;
 }
 
-/** Everything is read before anything is written. */
+/** Everything is read before a file is changed. */
 async function read(driver: Driver, store: Store, name: string): Promise<Reading> {
   const instance = await importable({ driver, store }, name);
   const size = await driver.size(name);
@@ -79,7 +79,7 @@ async function read(driver: Driver, store: Store, name: string): Promise<Reading
   return { instance, size, snapshots, mounts };
 }
 
-/** The text of an import that was written and not claimed, because it was interrupted; null: nothing is there. */
+/** The text of an import that was interrupted before its claim; null: there is none. */
 async function declared(invocation: Invocation, name: string, path: string): Promise<string | null> {
   const { settings, output } = invocation;
   const desired = await readFolder(settings, output);
@@ -107,25 +107,25 @@ function write(path: string, text: string): void {
   writeFileSync(path, text, { flag: "wx" });
 }
 
-/** The agent as the fleet files say it now, with every default filled in. */
+/** The agent as declared now, with all defaults. */
 async function wanted({ settings, output }: Invocation, name: string): Promise<DesiredAgent> {
   const agent = (await readFolder(settings, output)).agents.find((a) => a.name === name);
   if (agent) return agent;
   throw new VmAgentError({
     code: "not-declared",
-    message: `the fleet files do not declare "${name}", although its document was written`,
+    message: `the fleet files do not declare "${name}", although its document is there`,
     next: "vm-agent validate tells what is in the fleet folder",
   });
 }
 
-/** How long the loop may take to read the document, look at the instance and claim it. Milliseconds. */
+/** How long the loop may take to read the document, observe the instance and claim it. Milliseconds. */
 const CLAIM_MS = 120_000;
 
-async function claimThroughHub(api: Api, name: string): Promise<void> {
+async function claimViaHub(api: Api, name: string): Promise<void> {
   const seconds = CLAIM_MS / 1000;
   try {
     await waiting(process.stderr, `the loop to claim ${name}, ${seconds} s at most`, () =>
-      asked(() => api.importInstance(name, CLAIM_MS)),
+      withCliErrors(() => api.importInstance(name, CLAIM_MS)),
     );
   } catch (error) {
     if (error instanceof VmAgentError) throw error;
@@ -139,18 +139,18 @@ async function claimThroughHub(api: Api, name: string): Promise<void> {
   }
 }
 
-/** Takes back what was written for a claim that was refused, and says what is left where that is not known. */
+/** Removes the document again after a refused claim, and reports what is left where that is unknown. */
 async function notClaimed(
   { settings, output }: Invocation,
   error: unknown,
   { name, path, isNew }: { readonly name: string; readonly path: string; readonly isNew: boolean },
 ): Promise<void> {
   const known = toVmAgentError(error);
-  await using after = await openWorld(settings, { color: output.color, width: output.width });
-  // The answer was lost, and the claim is there.
+  await using after = await openContext(settings, { color: output.color, width: output.width });
+  // The answer was lost, and the claim exists.
   if (after.store().claims.get(name) !== undefined) return;
   const follows = (await readFolder(settings, output).catch(() => null))?.settings.git.follow ?? false;
-  // A loop that has not answered may claim it yet, and then needs the document. So does a commit that is still to be made.
+  // A loop that has not answered may still claim it, and then needs the document. So does a pending commit.
   const isKept = !isNew || follows || known.code === "no-answer";
   if (!isKept) rmSync(path, { force: true });
   const { code, exit, transient } = known;
@@ -164,7 +164,7 @@ async function notClaimed(
   });
 }
 
-/** Nobody keeps this fleet now: the lock is ours for as long as the claim takes. */
+/** No loop runs: the lock is ours while the claim is made. */
 async function claimOurselves(
   settings: Settings,
   driver: Driver,

@@ -1,4 +1,4 @@
-/** The files that `vm-agent init` writes: one agent, one snapshot, and the settings, each saying what it is for. Pure. */
+/** The files of `vm-agent init`: one agent, one snapshot, and the settings, with comments. Pure. */
 
 /** Path below the fleet folder → text. `schemas`: the folder of the schemas there. */
 export const firstFleet = (schemas: string): Readonly<Record<string, string>> => ({

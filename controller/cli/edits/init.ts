@@ -1,4 +1,4 @@
-/** `vm-agent init`: a small fleet with comments in an empty place; what is there already is never written over. */
+/** `vm-agent init`: a small commented fleet in an empty folder; existing files are never overwritten. */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
@@ -8,7 +8,10 @@ import { firstFleet } from "./init-files.ts";
 import { shownPath } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
 
-/** Beside the documents that refer to them, so that editors complete for everybody who has the fleet; hidden from the fleet. */
+/**
+ * Beside the documents that refer to them, so that editors complete for every user of the fleet; hidden from the
+ * loader.
+ */
 const SCHEMAS = ".schemas";
 
 export const init: CommandRun = async ({ settings, output }) => {
@@ -18,14 +21,14 @@ export const init: CommandRun = async ({ settings, output }) => {
     if (files[0])
       throw new VmAgentError({
         code: "fleet-exists",
-        message: `${shownPath(fleet)} holds ${shownPath(files[0].absolute)} already; nothing was written`,
+        message: `${shownPath(fleet)} holds ${shownPath(files[0].absolute)} already; no file was changed`,
         next: "vm-agent create NAME adds an agent to it; or choose another folder with --fleet",
       });
   }
   const written: string[] = [];
   const write = (path: string, text: string) => {
     mkdirSync(dirname(path), { recursive: true });
-    // Never over what is there, not even if it came just now.
+    // Never overwrites, not even a file created just now.
     writeFileSync(path, text, { flag: "wx" });
     written.push(path);
   };
@@ -53,7 +56,10 @@ export const init: CommandRun = async ({ settings, output }) => {
   return EXIT.done;
 };
 
-/** The state folder is nobody's to commit; where it lies beside the fleet, that is written down. Null: it was already, or lies elsewhere. */
+/**
+ * The state folder must not be committed: where it lies beside the fleet, it is added to the ignore file. Null: it is
+ * ignored already, or lies elsewhere.
+ */
 function ignore(home: string, fleet: string): string | null {
   if (relative(dirname(fleet), home) !== basename(home)) return null;
   const path = join(dirname(fleet), ".gitignore");

@@ -1,4 +1,4 @@
-/** `vm-agent pause NAME` and `resume NAME`: `paused:` in the agent's own document; everything else in the file stays as it is. */
+/** `vm-agent pause NAME` and `resume NAME`: set `paused:` in the agent's document; the rest of the file stays. */
 import { EXIT } from "../../base/errors.ts";
 import { createFleetEdits } from "./fleet-edits.ts";
 import { readByLoop } from "./fleet-file.ts";
@@ -19,7 +19,7 @@ async function write({ settings, output, args }: Invocation, paused: boolean): P
     return EXIT.done;
   }
   const what = paused ? "paused: observed and shown, not acted on" : "not paused: kept as it is written";
-  if (!changed) output.out(`${name} was ${paused ? "paused" : "not paused"} already; nothing was written.`);
+  if (!changed) output.out(`${name} was ${paused ? "paused" : "not paused"} already; no file was changed.`);
   else output.out(`${name} is ${what}. Written to ${shownPath(document)}.\n${inForce}`);
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-/** `vm-agent start`, `stop` and `suspend`: `state:` in the agents' documents, then done. */
+/** `vm-agent start`, `stop` and `suspend`: set `state:` in the agents' documents and apply it. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { PowerState } from "../../core/types.ts";
 import { converge } from "./converge.ts";

@@ -1,4 +1,7 @@
-/** `vm-agent rollback REV`: the fleet folder as it was at a revision, as a new commit; shown and asked before, then done. */
+/**
+ * `vm-agent rollback REV`: restores the fleet folder of a revision in a new commit; shown and confirmed first, then
+ * applied.
+ */
 import { trustOf } from "../../base/env.ts";
 import { systemClock } from "../../base/clock.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
@@ -13,8 +16,8 @@ import { confirm } from "../output/confirm.ts";
 import { findHub } from "../system/home.ts";
 import { planNow, show } from "../plan/plan-now.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { asked } from "../asked.ts";
-import { openWorld } from "../system/world.ts";
+import { withCliErrors } from "../cli-errors.ts";
+import { openContext } from "../system/command-context.ts";
 
 /** How long the running loop may take to see the new commit; a remote is fetched for that. */
 const TAKEN_DEADLINE_MS = 90_000;
@@ -41,7 +44,7 @@ export const rollback: CommandRun = async (invocation) => {
   }
   const fleet = await reader.at(revision);
   {
-    await using world = await openWorld(settings, { color: output.color, width: output.width, fleet });
+    await using world = await openContext(settings, { color: output.color, width: output.width, fleet });
     const found = await planNow(world, { targets: [], allowDelete: [] });
     if (!output.json) await show(invocation, world, found);
     if (found.observed.instances.kind === "unobservable") return EXIT.unreachable;
@@ -98,9 +101,9 @@ const refused = (code: string, message: string, next: string): VmAgentError =>
 
 async function untilTaken(api: Api, commit: string): Promise<void> {
   const end = systemClock.now() + TAKEN_DEADLINE_MS;
-  await asked(() => api.reconcile([], true));
+  await withCliErrors(() => api.reconcile([], true));
   for (;;) {
-    const { revision } = await asked(() => api.getFleet());
+    const { revision } = await withCliErrors(() => api.getFleet());
     if (revision === commit) return;
     if (systemClock.now() > end) {
       throw new VmAgentError({
@@ -113,7 +116,7 @@ async function untilTaken(api: Api, commit: string): Promise<void> {
   }
 }
 
-/** What the person said yes to, done by the running loop or by one of our own; as JSON it is one value. */
+/** Applies the approved plan, by the running loop or by one of our own; with JSON the result is one value. */
 async function converge(
   invocation: Invocation,
   done: { readonly revision: string; readonly commit: string },

@@ -1,4 +1,4 @@
-/** `vm-agent snapshot NAME [SNAPSHOT]` and `restore NAME SNAPSHOT`: declared in the fleet, then done. */
+/** `vm-agent snapshot NAME [SNAPSHOT]` and `restore NAME SNAPSHOT`: declare it in the fleet and apply it. */
 import { systemClock } from "../../base/clock.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { didYouMean } from "../../../schemas/explain.ts";
@@ -8,7 +8,7 @@ import { createFleetEdits } from "./fleet-edits.ts";
 import { readFolder } from "./fleet-file.ts";
 import { list } from "../plan/plan-now.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const snapshot: CommandRun = (invocation) => {
   const { settings, output, args, options } = invocation;
@@ -21,7 +21,7 @@ export const snapshot: CommandRun = (invocation) => {
   });
 };
 
-/** `20261123-0148-09`, in the time of this machine. */
+/** `20261123-0148-09`, local time. */
 function stamp(): string {
   const at = new Date(systemClock.now());
   const two = (n: number) => String(n).padStart(2, "0");
@@ -40,7 +40,7 @@ export const restore: CommandRun = async (invocation) => {
     throw new VmAgentError({
       code: "protected",
       message: `${name} is protected (protect: true), and this takes its disk back`,
-      next: `vm-agent restore ${name} ${wanted} --allow-delete ${name}; nothing was written`,
+      next: `vm-agent restore ${name} ${wanted} --allow-delete ${name}; no file was changed`,
       exit: EXIT.held,
     });
   if (!options.yes)
@@ -58,9 +58,9 @@ export const restore: CommandRun = async (invocation) => {
   });
 };
 
-/** Before anything is written: a wish that cannot be fulfilled would stay in the file and be held for ever. */
+/** Checked first: an impossible request would stay in the file and be held for ever. */
 async function mustExist({ settings }: Invocation, name: string, wanted: string): Promise<void> {
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const { driver } = await world.selection();
   const names = ((await driver.snapshots()).get(name) ?? []).map((s) => s.name);
   if (names.includes(wanted)) return;
@@ -70,7 +70,7 @@ async function mustExist({ settings }: Invocation, name: string, wanted: string)
     message: `${name} has no snapshot "${wanted}"${near ? `; ${near}` : ""}`,
     next:
       names.length > 0
-        ? `there are: ${names.join(", ")}; nothing was written`
-        : `vm-agent snapshot ${name} takes one; nothing was written`,
+        ? `there are: ${names.join(", ")}; no file was changed`
+        : `vm-agent snapshot ${name} takes one; no file was changed`,
   });
 }

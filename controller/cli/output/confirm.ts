@@ -1,14 +1,14 @@
-/** Asks a person before something is done; without one nothing is. */
+/** Asks for confirmation; without a terminal the command is refused. */
 import { createInterface } from "node:readline/promises";
 import { VmAgentError } from "../../base/errors.ts";
 import type { Output } from "./output.ts";
 
-/** Resolves on `yes`; throws `not-confirmed` otherwise. `again`: the command to run when it is wanted after all. */
+/** Resolves on `yes`; throws `not-confirmed` otherwise. `again`: the command to repeat. */
 export async function confirm(output: Output, question: string, again: string): Promise<void> {
   if (!process.stdin.isTTY || !output.isTTY) {
     throw new VmAgentError({
       code: "not-confirmed",
-      message: "nobody can be asked here, because this is not a terminal",
+      message: "confirmation needs a terminal",
       next: `look at what is shown above, then run ${again} --yes`,
     });
   }

@@ -1,4 +1,4 @@
-/** Work as it happens, on a terminal: a line for each agent that is worked on, redrawn in place; what is over stays above them. */
+/** Live progress on a terminal: a line for each agent in flight, redrawn in place; completed steps stay above. */
 import { stripVTControlCharacters } from "node:util";
 import type { AnyEvent } from "../../base/events.ts";
 import { terminalText } from "../../base/printable.ts";
@@ -8,7 +8,7 @@ import { percentOf } from "../../drivers/multipass/progress.ts";
 import { type Output, age } from "./output.ts";
 import { type Progress, createProgress } from "./progress.ts";
 
-/** What a step was, once it is done; steps without a word are not told. */
+/** The text of a completed step; steps without one are not shown. */
 const DONE: Readonly<Record<string, string>> = {
   launch: "launched",
   "await-ready": "ready",
@@ -29,16 +29,16 @@ const DONE: Readonly<Record<string, string>> = {
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const FRAME_MS = 120;
-/** Steps that took less are not told once they are over. */
+/** Shorter steps are not shown once they are over. */
 const BRIEF_MS = 200;
 
 export interface LiveOptions {
   readonly output: Output;
   readonly write: (text: string) => void;
   readonly wants: (agent: string) => boolean;
-  /** What Multipass says of the work on an agent now. */
+  /** Multipass's current message for an agent. */
   readonly said: (agent: string) => string;
-  /** What Ctrl-C would do. */
+  /** What Ctrl-C does. */
   readonly hint: string;
   readonly now: () => number;
   readonly columns: () => number;
@@ -86,7 +86,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
     show();
     draw();
   };
-  /** Whatever stays: told as where there is no terminal. */
+  /** Lines that stay, as without a terminal. */
   const lasting = createProgress(
     { ...output, out: (text) => above(() => output.out(text)), err: (text) => above(() => output.err(text)) },
     wants,
@@ -144,7 +144,7 @@ export function createLiveProgress(options: LiveOptions): Progress {
   };
 }
 
-/** A line that is longer than the terminal would be two, and spoil the redrawing. */
+/** A line longer than the terminal would wrap, and break the redrawing. */
 function clip(line: string, width: number): string {
   return textWidth(line) <= width ? line : truncate(stripVTControlCharacters(line), width);
 }

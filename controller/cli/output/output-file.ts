@@ -1,17 +1,17 @@
-/** What a command would print, while its screen belongs to something else: lines in a file, begun anew when it is long. */
+/** The output of a command whose screen is in use: lines in a file, which is restarted when it is long. */
 import { appendFileSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { Output } from "./output.ts";
 
 export interface FileOutput extends Output {
-  /** As it is, with its own line break. */
+  /** Unchanged, with its own line break. */
   readonly append: (text: string) => void;
 }
 
 const LONGEST = 5 * 1024 * 1024;
 
-/** Never throws: a full disk is told of elsewhere, and must not end the process that would mend it. */
+/** Never throws: a full disk is reported elsewhere, and must not end the process. */
 export function outputTo(path: string): FileOutput {
   let begun = false;
   const append = (text: string): void => {
@@ -20,7 +20,7 @@ export function outputTo(path: string): FileOutput {
       begun = true;
       appendFileSync(path, stripVTControlCharacters(text), { mode: 0o600 });
     } catch {
-      // Nobody reads it at the moment it is written.
+      // Not read while it is written.
     }
   };
   const print = (text: string): void => append(`${text}\n`);
@@ -36,7 +36,7 @@ export function outputTo(path: string): FileOutput {
   };
 }
 
-/** One file before this one is kept. */
+/** One former file is kept. */
 function begin(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;

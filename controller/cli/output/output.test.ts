@@ -86,7 +86,7 @@ test("for programs it is JSON on standard output too", () => {
   assert.deepEqual(JSON.parse(output.lines[0] ?? ""), { error: { code: "x", message: "m", next: "n" } });
 });
 
-test("what nobody foresaw has three parts too; its stack only when asked for", () => {
+test("an unexpected error has three parts too; its stack only on request", () => {
   const output = captured();
   assert.equal(reportError(new TypeError("oops"), output, false), EXIT.failed);
   assert.equal(output.errors.length, 2);

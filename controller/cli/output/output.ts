@@ -1,4 +1,4 @@
-/** What commands print: tables, colour where the terminal has it, errors in three parts. */
+/** Output of commands: tables, colour where the terminal has it, errors in three parts. */
 import { relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { EXIT, toVmAgentError } from "../../base/errors.ts";
@@ -9,7 +9,7 @@ import { besideWaiting, waitNoMore } from "./waiting.ts";
 
 export { age, counted } from "../../core/units.ts";
 
-/** What a piece of text means; the one place that turns meaning into colour. */
+/** Role of a piece of text; the one place that maps roles to colours. */
 export type Role = "plain" | "strong" | "dim" | "good" | "warn" | "bad" | "accent";
 
 const STYLES = {
@@ -48,15 +48,15 @@ export function createOutput(options: { readonly color: boolean; readonly json: 
   };
 }
 
-/** Whether the terminal has colour was decided before. */
+/** Colour support was decided before. */
 export const colored = (role: Role, text: string): string =>
   STYLES[role].reduce((t, style) => styleText(style, t, { validateStream: false }), text);
 
-/** A line as it is printed: painted, no blanks at its end. */
+/** A printed line: painted, without trailing blanks. */
 export const painted = (line: Line, { paint }: Pick<Output, "paint">): string =>
   line.map((s, i) => paint(s.role, i === line.length - 1 ? s.text.trimEnd() : s.text)).join("");
 
-/** Columns as wide as their widest cell, the last one unpadded; cells may carry colour. */
+/** Columns as wide as their widest cell, the last one unpadded; cells may be painted. */
 export function table(rows: readonly (readonly string[])[], gap = 2): string {
   const widths: number[] = [];
   for (const row of rows) {
@@ -76,14 +76,14 @@ export function table(rows: readonly (readonly string[])[], gap = 2): string {
     .join("\n");
 }
 
-/** Prints what failed, why, and what to do next; returns the exit code. */
+/** Prints the error, its cause and the next step; returns the exit code. */
 export function reportError(error: unknown, output: Output, debug: boolean): number {
   waitNoMore(process.stderr);
   const known = toVmAgentError(error);
   if (known.code === "cancelled") return EXIT.failed;
   if (output.json)
     output.out(JSON.stringify({ error: { code: known.code, message: known.message, next: known.next } }));
-  // Errors of fleet files bring their own label, one for each.
+  // Errors of fleet files bring their own label each.
   const labelled = /^(?:error|warning):/.test(stripVTControlCharacters(known.message));
   output.err(labelled ? known.message : `${output.paint("bad", "error:")} ${known.message}`);
   if (known.next) output.err(`  ${known.next}`);
@@ -91,7 +91,7 @@ export function reportError(error: unknown, output: Output, debug: boolean): num
   return known.exit;
 }
 
-/** What a person called the program: what npm ran is run by npx again. */
+/** The program's name as typed: a command run by npm is repeated with npx. */
 export const programName = (env: Readonly<Record<string, string | undefined>>): string =>
   env.npm_execpath && ["npx", "start"].includes(env.npm_lifecycle_event ?? "") ? "npx vm-agent" : "vm-agent";
 

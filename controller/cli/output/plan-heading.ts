@@ -1,4 +1,4 @@
-/** The heading of a plan: which fleet at which revision, where the instances live, how many are not ours. Pure. */
+/** The heading of a plan: fleet and revision, driver, number of unowned instances. Pure. */
 import { EMPTY, type Line, type Segment, sentence } from "../../views/lines.ts";
 import { counted } from "../../core/units.ts";
 import { textWidth } from "../../views/text-width.ts";
@@ -12,9 +12,9 @@ export interface Looked {
   readonly revision: string | null;
   readonly git: GitState | null;
   readonly driver: "multipass" | "sandbox";
-  /** null: nothing can be seen. */
+  /** null: unobservable. */
   readonly instances: { readonly all: number; readonly foreign: number } | null;
-  /** What a fleet that follows a remote may use of this machine, in words; absent: this one follows none. */
+  /** What a fleet that follows a remote may use of this machine, in words; absent: no remote. */
   readonly allowed?: string | undefined;
   /** Why the absence of a document proves nothing. */
   readonly guard: string | null;
@@ -44,7 +44,7 @@ export function planHeading(looked: Looked, width: number): readonly Line[] {
   ];
 }
 
-/** A part on lines of its own. */
+/** A part on separate lines. */
 const below = ({ text, role }: Segment, width: number, indent: string): readonly Line[] =>
   sentence(text, width - indent.length, role, indent.length).map(
     (line): Line => (indent === "" ? line : [{ text: indent, role: "plain" }, ...line]),

@@ -28,7 +28,7 @@ test("a creation from begin to end, and how long it took", (t) => {
   assert.deepEqual(lines, ["a: launching …", "a: ✓ done (42 s)"]);
 });
 
-test("details are told: what is resized, which snapshot", (t) => {
+test("details are shown: the new size, the snapshot's name", (t) => {
   const { lines, begin } = progressOf(t);
   begin("resize", "cpu 3");
   begin("snapshot", "clean");
@@ -39,7 +39,7 @@ for (const [step, text] of [
   ["drain", "a: waiting for its tasks to end …"],
   ["await-ready", "a: waiting for its runtime …"],
 ] as const)
-  test(`${step} is told only when it takes a while`, (t) => {
+  test(`${step} is shown only when it takes a while`, (t) => {
     const { lines, begin, end, tick } = progressOf(t);
     begin(step);
     tick(999);
@@ -68,7 +68,7 @@ test("a failure says when it is tried again, or that it is not, and what to do",
   ]);
 });
 
-test("drift and what is held are told; nothing else is", (t) => {
+test("drift and holds are shown; nothing else is", (t) => {
   const { lines, tell } = progressOf(t);
   tell("agent.drifted", { agent: "a", message: "its instance is gone" });
   tell("agent.held", { agent: "a", reason: "foreign", message: "it is not ours", release: "rename it" });

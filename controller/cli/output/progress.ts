@@ -1,14 +1,14 @@
-/** Work as it happens, one plain line for each thing that a person would wait for. */
+/** Progress as plain lines, without a terminal. */
 import type { AnyEvent } from "../../base/events.ts";
 import { DOING } from "../../views/step-words.ts";
 import { percentOf } from "../../drivers/multipass/progress.ts";
 import { clockWords } from "../system/clock-alerts.ts";
 import { type Output, age } from "./output.ts";
 
-/** Steps that are told only when they take longer than this. Milliseconds. */
+/** Steps that are shown only when they take longer than this. Milliseconds. */
 const QUIET = new Set(["drain", "await-ready"]);
 const QUIET_MS = 1000;
-/** Between two looks at what Multipass says. */
+/** Interval of reading Multipass's messages. */
 const LOOK_MS = 250;
 
 export interface Progress {
@@ -20,7 +20,9 @@ export interface Progress {
 
 const SILENT: Progress = { event: () => {}, note: () => {}, close: () => {} };
 
-/** Takes events, live or from a hub's stream, and prints what they say. `wants`: of which agents. As JSON nothing is told before the end. */
+/**
+ * Prints events, live or from a hub's stream. `wants`: filters by agent. With JSON nothing is printed before the end.
+ */
 export function createProgress(
   output: Output,
   wants: (agent: string) => boolean = () => true,
@@ -35,7 +37,7 @@ export function createProgress(
     clearTimeout(timers.get(agent));
     timers.delete(agent);
   };
-  /** A download is told of in quarters: what is redrawn on a terminal would be a line each here. */
+  /** A download is reported in quarters: each redraw of a terminal would be a line here. */
   const quarters = new Map<string, number>();
   const look = () => {
     for (const agent of since.keys()) {

@@ -13,7 +13,7 @@ const state = (more: Partial<GitState>): GitState => ({
   problem: null,
   ...more,
 });
-const told = (git: GitState | null, width: number) => gitLines(git, width).map(lineText);
+const reported = (git: GitState | null, width: number) => gitLines(git, width).map(lineText);
 
 test("the revision, what is followed, and how much is not committed", () => {
   assert.equal(revisionWords(null, null), "");
@@ -34,10 +34,10 @@ test("the revision, what is followed, and how much is not committed", () => {
 });
 
 test("a few files by name, a problem with what to do about it", () => {
-  assert.deepEqual(told(null, 80), []);
+  assert.deepEqual(reported(null, 80), []);
   const many = ["a", "b", "c", "d", "e", "f", "g"];
   const problem = { kind: "rewritten", message: "it was rewritten", next: "look" } as const;
-  assert.deepEqual(told(state({ uncommitted: many, problem }), 80), [
+  assert.deepEqual(reported(state({ uncommitted: many, problem }), 80), [
     "  not committed: a, b, c, d, e, and 2 more",
     "! it was rewritten",
     "  look",

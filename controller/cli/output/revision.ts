@@ -1,9 +1,9 @@
-/** What counts of a fleet in a repository, in words: the revision, what is not committed, and what is wrong with it. */
+/** The revision of a fleet in a repository, in words: commit, uncommitted files, problems. */
 import { type GitState, shortRevision } from "../../fleet/git/git.ts";
 import { type Line, sentence } from "../../views/lines.ts";
 import { counted } from "../../core/units.ts";
 
-/** Files that are named; the others are counted. */
+/** Files listed by name; the others are counted. */
 const NAMED = 5;
 
 /** ` at 3f2c1ab (2 files not committed)`; empty outside a repository. */
@@ -28,7 +28,7 @@ function unpushedWords(git: GitState | null): readonly string[] {
   return unpushed === 0 ? [] : [`${counted(unpushed, "local commit")} not pushed, not applied`];
 }
 
-/** Lines below the heading: the files that are not committed, and a problem with what is done about it. */
+/** Lines below the heading: uncommitted files, and a problem with its next step. */
 export function gitLines(git: GitState | null, width: number): readonly Line[] {
   if (git === null) return [];
   const { uncommitted, problem } = git;
@@ -45,6 +45,6 @@ export function gitLines(git: GitState | null, width: number): readonly Line[] {
 export const moved = (text: string, width: number, role: "plain" | "dim" = "plain"): readonly Line[] =>
   sentence(text, width - 2, role, 2).map((line): Line => [{ text: "  ", role }, ...line]);
 
-/** A remark that begins with the glyph for what a person should look at. */
+/** A remark with the warning glyph. */
 export const marked = (text: string, width: number): readonly Line[] =>
   sentence(text, width - 2).map((line, i): Line => [{ text: i === 0 ? "! " : "  ", role: "warn" }, ...line]);

@@ -1,4 +1,7 @@
-/** waiting.ts: nothing is said of what is quick, or where nobody looks; what is slow is named, and the line is clean afterwards. */
+/**
+ * waiting.ts: nothing is shown for a quick call or without a terminal; a slow call is named, and the line is cleared
+ * afterwards.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Screen, besideWaiting, waitNoMore, waiting } from "./waiting.ts";
@@ -7,17 +10,17 @@ import { type Screen, besideWaiting, waitNoMore, waiting } from "./waiting.ts";
 process.env.TERM = "xterm";
 
 function screen(isTTY: boolean) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const { promise: drawn, resolve } = Promise.withResolvers<void>();
   const write = (text: string) => {
-    told.push(text.replaceAll("\r\u001b[K", "|"));
+    reported.push(text.replaceAll("\r\u001b[K", "|"));
     resolve();
   };
-  return { told, drawn, screen: { isTTY, columns: 30, write } satisfies Screen };
+  return { reported, drawn, screen: { isTTY, columns: 30, write } satisfies Screen };
 }
 
 test("what is slow is named, cut to the terminal, and taken away when it ends, however that is", async () => {
-  const { told, drawn, screen: on } = screen(true);
+  const { reported, drawn, screen: on } = screen(true);
   const failing = waiting(
     on,
     "multipass, which does not answer yet",
@@ -25,57 +28,57 @@ test("what is slow is named, cut to the terminal, and taken away when it ends, h
     0,
   );
   await assert.rejects(failing, /no/);
-  assert.deepEqual(told, ["|waiting for multipass, which ", "|"]);
+  assert.deepEqual(reported, ["|waiting for multipass, which ", "|"]);
 });
 
 test("of two the newer is shown, and then the older again", async () => {
-  const told: string[] = [];
+  const reported: string[] = [];
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
   const on: Screen = {
     isTTY: true,
     write: (text) => {
-      told.push(text.replace("\r\u001b[K", "|"));
-      if (text.includes("a …") && told.length > 2) first.resolve();
+      reported.push(text.replace("\r\u001b[K", "|"));
+      if (text.includes("a …") && reported.length > 2) first.resolve();
       if (text.includes("b …")) second.resolve();
     },
   };
   const a = waiting(on, "a", () => first.promise, 0);
   const b = waiting(on, "b", () => second.promise, 0);
   await Promise.all([a, b]);
-  assert.deepEqual(told, ["|waiting for a …", "|waiting for b …", "|waiting for a …", "|"]);
+  assert.deepEqual(reported, ["|waiting for a …", "|waiting for b …", "|waiting for a …", "|"]);
 });
 
-test("nothing is said of what is quick, nor where nobody looks", async () => {
+test("nothing is shown for a quick call, or without a terminal", async () => {
   const quick = screen(true);
   assert.equal(await waiting(quick.screen, "x", async () => 7), 7);
   const piped = screen(false);
   await waiting(piped.screen, "x", () => new Promise((resolve) => setTimeout(resolve, 20)), 0);
-  assert.deepEqual([...quick.told, ...piped.told], []);
+  assert.deepEqual([...quick.reported, ...piped.reported], []);
 });
 
 test("what is printed meanwhile begins in a clean line, and what is waited for stands below it", async () => {
-  const { told, drawn, screen: on } = screen(true);
+  const { reported, drawn, screen: on } = screen(true);
   const work = Promise.withResolvers<void>();
   const waits = waiting(on, "multipass", () => work.promise, 0);
   besideWaiting(on, () => on.write("before anything is shown\n"));
-  told.length = 0;
+  reported.length = 0;
   await isShown();
   besideWaiting(on, () => on.write("a remark\n"));
   work.resolve();
   await waits;
   besideWaiting(on, () => on.write("the end\n"));
   const line = "waiting for multipass …";
-  assert.deepEqual(told, [`|${line}`, "|", "a remark\n", `|${line}`, "|", "the end\n"]);
+  assert.deepEqual(reported, [`|${line}`, "|", "a remark\n", `|${line}`, "|", "the end\n"]);
 
   async function isShown() {
     await drawn;
-    while (told.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 });
 
 test("an error ends all waiting: its line is clean, and what ends later draws nothing", async () => {
-  const { told, drawn, screen: on } = screen(true);
+  const { reported, drawn, screen: on } = screen(true);
   const work = Promise.withResolvers<void>();
   const waits = waiting(on, "the hub", () => work.promise, 0);
   await drawn;
@@ -83,13 +86,13 @@ test("an error ends all waiting: its line is clean, and what ends later draws no
   besideWaiting(on, () => on.write("error: no\n"));
   work.resolve();
   await waits;
-  assert.deepEqual(told, ["|waiting for the hub …", "|", "error: no\n"]);
+  assert.deepEqual(reported, ["|waiting for the hub …", "|", "error: no\n"]);
 });
 
-test("a terminal that only prints is told nothing, since no line can be taken back there", async () => {
-  const { told, screen: on } = screen(true);
+test("a terminal that cannot erase a line gets no progress line", async () => {
+  const { reported, screen: on } = screen(true);
   process.env.TERM = "dumb";
   await waiting(on, "x", () => new Promise((resolve) => setTimeout(resolve, 20)), 0);
   process.env.TERM = "xterm";
-  assert.deepEqual(told, []);
+  assert.deepEqual(reported, []);
 });

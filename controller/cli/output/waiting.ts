@@ -1,28 +1,31 @@
-/** Says on a terminal's stderr what a command waits for, once it took longer than a person waits without wondering. */
+/** Shows on a terminal's stderr what a command waits for, once it takes longer than expected. */
 import { isDumb } from "../../base/env.ts";
 
-/** Milliseconds before anything is said. */
+/** Milliseconds before it is shown. */
 const QUIET_MS = 1000;
 const CLEAR = "\r\u001b[K";
 
-/** What it needs of `process.stderr`. */
+/** The part of `process.stderr` in use. */
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** What is waited for now, the newest last: only that one is shown. */
+/** Current waits, the newest last: only that one is shown. */
 const lines = new WeakMap<Screen, string[]>();
 
-/** Gives what `work` gives; meanwhile `waiting for TEXT …` stands in the last line, and is gone before anything else is printed. */
+/**
+ * Returns the result of `work`; meanwhile `waiting for TEXT …` is in the last line, and is erased before any other
+ * output.
+ */
 export async function waiting<T>(
   screen: Screen,
   text: string,
   work: () => Promise<T>,
   quietMs = QUIET_MS,
 ): Promise<T> {
-  // What only prints cannot take a line back.
+  // A dumb terminal cannot erase a line.
   if (screen.isTTY !== true || isDumb(process.env)) return work();
   const shown = lines.get(screen) ?? [];
   lines.set(screen, shown);
@@ -45,7 +48,7 @@ export async function waiting<T>(
   }
 }
 
-/** Whatever is printed meanwhile begins in a clean line; what is waited for stands below it again. */
+/** Other output begins on a clean line; the wait is drawn again below it. */
 export function besideWaiting(screen: Screen, print: () => void): void {
   const isShown = (lines.get(screen)?.length ?? 0) > 0;
   if (isShown) screen.write(CLEAR);
@@ -53,7 +56,7 @@ export function besideWaiting(screen: Screen, print: () => void): void {
   if (isShown) draw(screen);
 }
 
-/** A command that ends with an error waits no more, whatever else is still on its way. */
+/** A command that ends with an error shows no wait any more. */
 export function waitNoMore(screen: Screen): void {
   const shown = lines.get(screen);
   if (shown === undefined || shown.length === 0) return;

@@ -1,4 +1,4 @@
-/** `vm-agent apply`: shows the plan, asks, and has it done: by the loop that runs, or by one of its own for as long as it takes. */
+/** `vm-agent apply`: shows the plan, asks, and applies it: by the running loop, or by a temporary one. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Plan } from "../../core/types.ts";
 import type { Api } from "../../../ui/client/api.ts";
@@ -11,13 +11,13 @@ import {
   NOTHING,
   type Order,
   type Outcome,
-  byOurselves,
+  applyLocally,
   exitOf,
   isSame,
   provisionFailures,
-  throughHub,
+  applyViaHub,
 } from "./carry-out.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
 export const apply: CommandRun = async (invocation) => {
   const { settings, output, args, options: flags } = invocation;
@@ -27,9 +27,9 @@ export const apply: CommandRun = async (invocation) => {
   let found: Planned;
   let api: Api | null = null;
   {
-    await using world = await openWorld(settings, { color: output.color, width: output.width });
+    await using world = await openContext(settings, { color: output.color, width: output.width });
     found = await planNow(world, saved?.saved ?? typed);
-    // What cannot be seen is shown, not compared.
+    // An unobservable world is shown, not compared.
     if (saved && file !== null && found.observed.instances.kind === "seen")
       found = { ...found, plan: { ...saved, changes: stillTrue(saved, found, file) } };
     api = (await world.hub())?.api ?? null;
@@ -40,8 +40,8 @@ export const apply: CommandRun = async (invocation) => {
     if (output.json) asValue(output, { ...NOTHING, held: plan.held }, plan);
     return EXIT.unreachable;
   }
-  // What the loop is at work on is waited for, too.
-  if (plan.changes.length === 0 && found.working.length === 0) {
+  // Changes in flight are waited for, too.
+  if (plan.changes.length === 0 && found.work.length === 0) {
     const held = plan.held.filter((h) => h.reason !== "waiting");
     const failed = provisionFailures(found.observed, found.desired, scope);
     const outcome = { ...NOTHING, held, failed: [...failed.keys()], why: Object.fromEntries(failed) };
@@ -52,12 +52,12 @@ export const apply: CommandRun = async (invocation) => {
   const changes = plan.changes.map(({ agent, action }) => ({ agent, action }));
   const targets = saved ? changes.map((c) => c.agent) : scope.targets;
   const order: Order = { ...scope, targets, changes };
-  // A saved plan is these changes and nothing beside them.
+  // A saved plan is exactly these changes.
   const exactly = saved ? plan.changes : null;
   const options = { settings, output, command: "vm-agent apply" };
   const outcome = api
-    ? await throughHub(options, api, async () => order)
-    : await byOurselves(options, order, exactly);
+    ? await applyViaHub(options, api, async () => order)
+    : await applyLocally(options, order, exactly);
   return finish(invocation, outcome, plan);
 };
 

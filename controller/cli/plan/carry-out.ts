@@ -1,4 +1,4 @@
-/** Has changes done: by the loop that runs, or by one of our own for as long as it takes; and tells what became of them. */
+/** Applies changes by the running loop, or by a temporary one, and reports the result. */
 import type { AnyEvent } from "../../base/events.ts";
 import { systemClock } from "../../base/clock.ts";
 import { isDumb, type Settings, trustOf } from "../../base/env.ts";
@@ -8,7 +8,7 @@ import { provisionFailure } from "../../core/provisioning.ts";
 import type { Action, Change, Desired, Observed, Plan, Turn } from "../../core/types.ts";
 import { readFleetInGit } from "../../fleet/git/reader.ts";
 import type { Api } from "../../../ui/client/api.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 import type { Output } from "../output/output.ts";
 import { createLiveProgress } from "../output/live-progress.ts";
 import { type Progress, createProgress } from "../output/progress.ts";
@@ -17,7 +17,7 @@ import { type System, createSystem } from "../system/system.ts";
 import { waiting } from "../output/waiting.ts";
 
 export interface Order {
-  /** What a person said yes to. */
+  /** The approved changes. */
   readonly changes: readonly { readonly agent: string; readonly action: Action }[];
   /** Instance names; empty: all. */
   readonly targets: readonly string[];
@@ -35,9 +35,9 @@ export interface HeldItem {
 export interface Outcome {
   readonly held: readonly HeldItem[];
   readonly failed: readonly string[];
-  /** What still waits for something that does not come by itself, or did not come in time. */
+  /** Changes that still wait, for something that does not come by itself or did not come in time. */
   readonly undone: readonly string[];
-  /** By agent: what failed, or what is waited for. */
+  /** By agent: the failure, or what it waits for. */
   readonly why: Readonly<Record<string, string>>;
 }
 
@@ -50,17 +50,17 @@ interface Options {
   readonly command: string;
 }
 
-/** How long the fleet files may go on changing between two readings of the loop and of this command. Milliseconds. */
+/** How long the fleet files may keep changing between the readings of the loop and of this command. Milliseconds. */
 const READ_MS = 60_000;
 const POLL_MS = 200;
 const EXIT_INTERRUPTED = 130;
 
 /**
- * A loop runs already: it does the work, we watch. `prepare` is called when the stream stands, so that not even the first
- * step of what it causes is missed. The loop has to have read what is written by then: to one that still wants what is to be
- * removed, a yes to its removal is void, and everything of the fleet before this one is settled.
+ * A loop runs already: it applies, we watch. `prepare` is called when the stream is open, so that no step is missed.
+ * The loop has to have read the new files by then: while it still wants an instance, the approval of its removal is
+ * void, and an earlier fleet would count as settled.
  */
-export async function throughHub(
+export async function applyViaHub(
   { settings, output }: Options,
   api: Api,
   prepare: () => Promise<Order>,
@@ -72,7 +72,7 @@ export async function throughHub(
     said: (agent) => said.get(agent) ?? "",
     hint: "Ctrl-C: leave; the loop goes on with it",
   });
-  // An agent whose document was just removed is held until its approval arrives; what is held at the end is printed then.
+  // An agent whose document was just removed is held until its approval arrives; final holds are printed at the end.
   const held = new Map<string, AnyEvent>();
   const isToGo = (name: string) =>
     order?.changes.some(({ agent, action }) => agent === name && action === "destroy") ?? false;
@@ -81,9 +81,10 @@ export async function throughHub(
   const watch = (async () => {
     for await (const { event, data } of api.events(api.eventsPath(), null, watching.signal)) {
       isWatched();
-      const told = { name: event, at: (data as { readonly at: number }).at, data } as AnyEvent;
-      if (told.name === "agent.held" && isToGo(told.data.agent)) held.set(told.data.agent, told);
-      else progress.event(told);
+      const reported = { name: event, at: (data as { readonly at: number }).at, data } as AnyEvent;
+      if (reported.name === "agent.held" && isToGo(reported.data.agent))
+        held.set(reported.data.agent, reported);
+      else progress.event(reported);
     }
   })()
     .catch(() => {})
@@ -99,7 +100,7 @@ export async function throughHub(
     order = await prepare();
     await untilRead(settings, api);
     const before = await api.getFleet();
-    await asked(() => api.apply(order as Order));
+    await withCliErrors(() => api.apply(order as Order));
     const patience = new Patience(patienceMs(process.env), progress.note);
     const outcome = await untilDone(api, order, before.turns, said, patience);
     for (const { agent } of outcome.held) {
@@ -120,11 +121,11 @@ const concerns = ({ targets }: Pick<Order, "targets">, agent: string): boolean =
 async function untilRead(settings: Settings, api: Api): Promise<void> {
   const end = systemClock.now() + READ_MS;
   for (;;) {
-    // The loop reads the files because it is asked to: a watcher may be late, or lose a change.
-    await asked(() => api.reconcile([], true));
+    // The loop is asked to read the files: a watcher may be late, or miss a change.
+    await withCliErrors(() => api.reconcile([], true));
     const { read } = await readFleetInGit(settings.fleet, trustOf(settings));
-    const plan = await asked(() => api.getPlan());
-    // Different: another person edits them just now.
+    const plan = await withCliErrors(() => api.getPlan());
+    // Different: the files are being edited.
     if (plan !== null && read.ok && plan.desiredHash === read.desired.hash) return;
     if (systemClock.now() > end)
       throw new VmAgentError({
@@ -144,16 +145,16 @@ async function untilDone(
   patience: Patience,
 ): Promise<Outcome> {
   for (;;) {
-    const now = await asked(() => api.getFleet());
+    const now = await withCliErrors(() => api.getFleet());
     for (const { name, work } of now.agents) said.set(name, work?.progress ?? "");
     if (now.turns > turns + 1) {
       const { targets } = order;
       const mine = now.agents.filter((a) => concerns(order, a.name));
       const failures = Object.entries(now.failures).filter(([name]) => concerns(order, name));
       const failed = failures.map(([name]) => name);
-      // Of some agents, the others need not be waited for.
-      const working = now.agents.some((a) => targets.includes(a.name) && a.work !== null);
-      const plan = await asked(() => api.getPlan());
+      // With targets, other agents need not be waited for.
+      const inFlight = now.agents.some((a) => targets.includes(a.name) && a.work !== null);
+      const plan = await withCliErrors(() => api.getPlan());
       const open = left(plan, order).filter((name) => !failed.includes(name));
       const waits = (plan?.held ?? []).filter((h) => h.reason === "waiting" && concerns(order, h.agent));
       const held = heldOf(plan, order);
@@ -170,8 +171,8 @@ async function untilDone(
         },
         systemClock.now(),
       );
-      if (isGiveUp || now.settled || (targets.length > 0 && !working)) {
-        // What a yes was given to and the loop has not come to yet is held in a plan that knows of no yes.
+      if (isGiveUp || now.settled || (targets.length > 0 && !inFlight)) {
+        // An approved change that has not begun is shown as held in a plan that knows of no approval.
         const isGiven = held.some((h) => order.changes.some((c) => isSame(c, h)));
         const isOver =
           isGiveUp ||
@@ -204,7 +205,7 @@ async function untilDone(
 const heldOf = (plan: Plan | null, order: Order): readonly HeldItem[] =>
   (plan?.held ?? []).filter((h) => h.reason !== "waiting" && concerns(order, h.agent));
 
-/** What is held is this very change. */
+/** The hold is this change. */
 export const isSame = (change: Order["changes"][number], { agent, would }: HeldItem): boolean =>
   change.agent === agent && change.action === would?.action;
 
@@ -216,8 +217,8 @@ function notBegun(plan: Plan | null, name: string): string {
   return until === undefined ? "not begun" : `begun once ${until}`;
 }
 
-/** No hub runs: bring one up, converge, and close it again. `exactly`: these changes and nothing beside them. */
-export async function byOurselves(
+/** No hub runs: starts one, converges, and stops it. `exactly`: these changes and no others. */
+export async function applyLocally(
   { settings, output, command }: Options,
   order: Order,
   exactly: readonly Change[] | null,
@@ -232,7 +233,7 @@ export async function byOurselves(
   );
   const progress = progressOf(output, {
     wants: (agent) => concerns(order, agent),
-    said: (agent) => system.loop.working.get(agent)?.progress ?? "",
+    said: (agent) => system.loop.inFlight.get(agent)?.progress ?? "",
     hint: "Ctrl-C: finish the running steps, then stop",
   });
   const over = new Set<string>();
@@ -256,7 +257,7 @@ export async function byOurselves(
   try {
     system.loop.scope.restrict(order.targets);
     if (exactly) system.loop.scope.restrictTo(exactly);
-    // Before it begins, or its first turn would tell what was said yes to as held.
+    // Before the first turn, which would report the approved changes as held.
     await system.loop.approve(order.changes, order.allowDelete);
     system.loop.start();
     const { plan, observed } = await settledInTime(system, order, stop.signal, progress.note);
@@ -280,13 +281,13 @@ export async function byOurselves(
     };
   } catch (error) {
     if (!stop.signal.aborted) throw error;
-    // The running steps end first: what they bring about is done, too.
+    // Running steps end first: their result counts.
     await system.loop.stop();
     progress.close();
     throw interrupted(order, over);
   } finally {
     await system.loop.stop();
-    // Whoever approved is told what is left, and is asked again for it.
+    // After an approval the rest is shown, and needs another approval.
     await system.loop.withdrawApprovals([...order.changes.map((c) => c.agent), ...order.allowDelete]);
     await system.stop();
     unsubscribe();
@@ -294,7 +295,7 @@ export async function byOurselves(
   }
 }
 
-/** The turn at which the loop came to rest, or the last one when nothing but waiting was left for as long as a command waits. */
+/** The turn at which the loop settled, or the last one when only waits were left at the deadline. */
 async function settledInTime(
   { loop }: System,
   order: Order,
@@ -305,8 +306,8 @@ async function settledInTime(
   const late = new AbortController();
   const look = () => {
     const failures = [...loop.queue.failures()].filter(([name]) => concerns(order, name));
-    const working = [...loop.working.keys()].filter((name) => concerns(order, name));
-    const fresh = working.some((name) => loop.queue.failure(name) === undefined);
+    const inFlight = [...loop.inFlight.keys()].filter((name) => concerns(order, name));
+    const fresh = inFlight.some((name) => loop.queue.failure(name) === undefined);
     const plan = loop.last?.plan;
     const waits = (plan?.held ?? []).filter((h) => h.reason === "waiting" && concerns(order, h.agent));
     const open = new Map([
@@ -329,7 +330,7 @@ async function settledInTime(
   }
 }
 
-/** What failed of the provisioning of agents that are meant to run. */
+/** Failed provisioning of agents that are meant to run. */
 export function provisionFailures(
   { runtimes }: Pick<Observed, "runtimes">,
   desired: Desired | null,
@@ -345,18 +346,18 @@ export function provisionFailures(
   return failed;
 }
 
-/** What was done and what was not, by name. */
+/** Results by name. */
 export function interrupted({ changes, targets }: Order, over: ReadonlySet<string>): VmAgentError {
   const names = [...new Set(changes.length > 0 ? changes.map((c) => c.agent) : targets)].sort();
   const done = names.filter((name) => over.has(name));
   const open = names.filter((name) => !over.has(name));
-  const told = [
+  const reported = [
     ...(done.length > 0 ? [`done: ${done.join(", ")}`] : []),
     ...(open.length > 0 ? [`not done, or not all of it: ${open.join(", ")}`] : []),
   ];
   return new VmAgentError({
     code: "interrupted",
-    message: ["stopped, as asked", told.join("; ")].filter((text) => text !== "").join("; "),
+    message: ["stopped, as asked", reported.join("; ")].filter((text) => text !== "").join("; "),
     next: "vm-agent apply goes on from here",
     exit: EXIT_INTERRUPTED,
   });
@@ -377,12 +378,12 @@ function progressOf(
     output,
     write: (text) => void process.stdout.write(text),
     now: systemClock.now,
-    // A terminal that does not know its size says 0.
+    // A terminal of unknown size reports 0.
     columns: () => process.stdout.columns || output.width,
   });
 }
 
-/** Says what is left and why, and what that means for the exit code. */
+/** Prints the remaining changes with their reasons; decides the exit code. */
 export function exitOf({ output }: Pick<Options, "output">, { failed, held, undone, why }: Outcome): number {
   const lines = (names: readonly string[]) =>
     names.map((name) => (why[name] === undefined ? name : `${name} (${why[name]})`)).join(", ");

@@ -1,8 +1,8 @@
-/** `vm-agent drift`: what differs that nobody wrote; reports, and never changes or writes anything. */
+/** `vm-agent drift`: shows differences that no edit made. Read-only. */
 import { EXIT } from "../../base/errors.ts";
 import { bytes } from "../../core/units.ts";
 import type { Change, Held, Plan } from "../../core/types.ts";
-import { takeEarly } from "../system/early-world.ts";
+import { takePrefetched } from "../system/prefetch.ts";
 import { type Output, table } from "../output/output.ts";
 import { heading, planNow } from "./plan-now.ts";
 import type { CommandRun } from "../command-spec.ts";
@@ -10,11 +10,11 @@ import type { CommandRun } from "../command-spec.ts";
 export interface Drifted {
   readonly agent: string;
   readonly change: Change;
-  /** Why it is not mended by itself; null: the loop mends it. */
+  /** Why it is not corrected automatically; null: the loop corrects it. */
   readonly held: Pick<Held, "reason" | "message" | "release"> | null;
 }
 
-/** Everything of a plan that drift is the cause of, vanished instances included. */
+/** All items of a plan that are caused by drift, including vanished instances. */
 export function driftOf(plan: Plan): readonly Drifted[] {
   const mended = plan.changes.map((change): Drifted => ({ agent: change.agent, change, held: null }));
   const held = plan.held.flatMap(({ agent, would, reason, message, release }): readonly Drifted[] =>
@@ -27,9 +27,9 @@ export function driftOf(plan: Plan): readonly Drifted[] {
 
 export const drift: CommandRun = async (invocation) => {
   const { settings, output } = invocation;
-  const { world: opened, early } = await takeEarly(settings);
+  const { world: opened, early } = await takePrefetched(settings);
   await using world = opened;
-  // As the loop would decide: what a person could release by asking is held here too.
+  // As the loop decides: holds that a person's request would release are included.
   const found = await planNow(world, { targets: [], allowDelete: [], actor: "loop", early });
   const seen = found.observed.instances;
   const unobservable = seen.kind === "unobservable" ? seen.reason : null;
@@ -46,26 +46,24 @@ export const drift: CommandRun = async (invocation) => {
 
 function print(drifted: readonly Drifted[], output: Output): void {
   if (drifted.length === 0) {
-    output.out(output.paint("good", "Nothing differs that nobody wrote."));
+    output.out(output.paint("good", "No drift."));
     return;
   }
   const rows = drifted.map(({ agent, change, held }) => [
     `${output.paint("warn", "≠")} ${output.paint("strong", agent)}`,
     fieldsOf(change),
-    output.paint("dim", held ? `${held.message}; ${held.release}` : "the loop, or vm-agent apply, mends it"),
+    output.paint("dim", held ? `${held.message}; ${held.release}` : "the loop, or vm-agent apply, corrects it"),
   ]);
   output.out(table(rows));
   const count = drifted.length === 1 ? "1 agent differs" : `${drifted.length} agents differ`;
-  output.out(
-    `\n${output.paint("strong", `${count} from what was last brought about, and nobody wrote that.`)}`,
-  );
+  output.out(`\n${output.paint("strong", `${count} from the last converged state without an edit.`)}`);
 }
 
-/** `state is stopped, written running`. */
+/** `state is stopped, desired running`. */
 function fieldsOf({ seen, patch, before, after }: Change): string {
   if (seen === null) return "its instance is gone";
   const text = (value: unknown) => (typeof value === "number" && value > 4096 ? bytes(value) : String(value));
   const fields = (["state", "cpu", "memory", "disk"] as const).filter((f) => before?.[f] !== after?.[f]);
   if (fields.length === 0) return patch.map((op) => `${op.path.slice(1)} differs`).join(", ");
-  return fields.map((f) => `${f} is ${text(before?.[f])}, written ${text(after?.[f])}`).join("; ");
+  return fields.map((f) => `${f} is ${text(before?.[f])}, desired ${text(after?.[f])}`).join("; ");
 }

@@ -1,17 +1,17 @@
-/** The deadline of commands that carry changes out: how long they go on while nothing but retries and waiting is left. */
+/** The deadline of commands that apply changes: how long they continue while only retries and waits are left. */
 import { positiveNumber, type EnvRecord } from "../../base/env.ts";
 
-/** Milliseconds. Steps that are tried for the first time have deadlines of their own and do not count. */
+/** Milliseconds. First attempts have their own deadlines and do not count. */
 export const patienceMs = (env: EnvRecord): number =>
   positiveNumber(env, "VM_AGENT_APPLY_TIMEOUT", 300) * 1000;
 
-/** Before it is said what is waited for. Milliseconds. */
+/** Before a wait is shown. Milliseconds. */
 const QUIET_MS = 5000;
 
 export interface Waiting {
-  /** Agents at work for the first time since they were last done, or failed for none so far. */
+  /** Agents in flight for the first time since their last success, or without a failure so far. */
   readonly fresh: boolean;
-  /** Each agent that is waited for, and why. */
+  /** Each agent that is waited for, with the reason. */
   readonly open: ReadonlyMap<string, string>;
 }
 
@@ -26,7 +26,7 @@ export class Patience {
     this.#say = say;
   }
 
-  /** To be called again and again. True: it has waited for as long as it may. */
+  /** Called repeatedly. True: the deadline has passed. */
   isOver({ fresh, open }: Waiting, now: number): boolean {
     if (fresh || open.size === 0) {
       this.#since = null;

@@ -1,22 +1,22 @@
-/** What apply would do, computed from the files on disk and a look at the world; and how people read it. */
+/** Computes the plan of apply from the files on disk and an observation; and prints it. */
 import { relative } from "node:path";
 import { type Settings, bootGraceOf, trustOf } from "../../base/env.ts";
 import { systemClock } from "../../base/clock.ts";
-import { type Line, type Working, explain } from "../../views/explain.ts";
+import { type Line, type InFlightText, explain } from "../../views/explain.ts";
 import { withHolds, withoutInFlight } from "../../core/holds.ts";
 import { makePlan } from "../../core/plan.ts";
 import type { Desired, Held, Observed, Plan } from "../../core/types.ts";
 import { allowedWords } from "../../fleet/trust.ts";
 import { observe } from "../../observe/observe.ts";
-import { type EarlyLook, withEarlyLook } from "../system/early-look.ts";
+import { type InstanceList, withListed } from "../system/instance-list.ts";
 import { resolveNames } from "../names.ts";
 import { type Output, painted } from "../output/output.ts";
 import { planHeading } from "../output/plan-heading.ts";
 import type { Invocation } from "../command-spec.ts";
 import { waiting } from "../output/waiting.ts";
-import type { World } from "../system/world.ts";
+import type { CommandContext } from "../system/command-context.ts";
 
-/** How long a snapshot reading may be old before a plan asks again. Milliseconds. */
+/** Maximum age of cached snapshots in a plan. Milliseconds. */
 const SNAPSHOTS_MAX_AGE_MS = 10_000;
 
 export interface Scope {
@@ -30,28 +30,28 @@ export interface Planned {
   readonly scope: Scope;
   readonly desired: Desired;
   readonly observed: Observed;
-  /** Instances that the loop works on, or worked on while this was looked at: no difference of theirs is in the plan. */
+  /** Agents with a change in flight now or during this refresh: the plan leaves their differences out. */
   readonly inFlight: ReadonlySet<string>;
-  /** By the loop that runs, of the agents in scope. */
-  readonly working: readonly Working[];
+  /** What the running loop does to the agents in scope. */
+  readonly work: readonly InFlightText[];
 }
 
 export const list = (value: unknown): readonly string[] => (Array.isArray(value) ? (value as string[]) : []);
 
 export async function planNow(
-  world: World,
+  world: CommandContext,
   asked: Scope & {
     readonly actor?: "loop" | "apply";
-    /** The early look, where it is under way already. */
-    readonly early?: EarlyLook | null;
+    /** The prefetched list, if there is one. */
+    readonly early?: InstanceList | null;
   },
 ): Promise<Planned> {
-  const { early = await world.lookEarly() } = asked;
-  const [desired, readings, host, working] = await Promise.all([
+  const { early = await world.listInstances() } = asked;
+  const [desired, readings, host, work] = await Promise.all([
     world.desired(),
     world.readings(),
     world.host(),
-    world.working(),
+    world.inFlight(),
   ]);
   const claims = world.store().claims.list();
   const scope: Scope = {
@@ -68,14 +68,14 @@ export async function planNow(
     host,
   };
   const observed = await waiting(process.stderr, `${selection.kind}, which is asked what there is`, () =>
-    observe(withEarlyLook(deps, early, selection), desired, {
+    observe(withListed(deps, early, selection), desired, {
       fence: null,
       busy: new Set(),
       snapshotsMaxAge: SNAPSHOTS_MAX_AGE_MS,
     }),
   );
   const policy = { actor: asked.actor ?? "apply", ...scope, bootGrace: bootGraceOf(process.env) };
-  // After the look: what was worked on since this command began may be seen half done.
+  // After the refresh: changes that ran since this command began may be seen half done.
   const knows = await world.known();
   const inFlight = new Set([
     ...(knows?.inFlight ?? []),
@@ -91,11 +91,11 @@ export async function planNow(
     desired,
     observed,
     inFlight,
-    working: working.filter((w) => scope.targets.length === 0 || scope.targets.includes(w.agent)),
+    work: work.filter((w) => scope.targets.length === 0 || scope.targets.includes(w.agent)),
   };
 }
 
-/** Without a loop, apply brings one of its own, which reads secrets as this process would. */
+/** Without a loop, apply uses a temporary one, which reads secrets as this process would. */
 async function secretsHeld(desired: Desired, settings: Settings): Promise<readonly Held[]> {
   const having = desired.agents.filter((a) => Object.keys(a.secrets).length > 0);
   if (having.length === 0) return [];
@@ -104,22 +104,22 @@ async function secretsHeld(desired: Desired, settings: Settings): Promise<readon
   return missingSecrets(having, process.env, trust).map(heldSecret);
 }
 
-/** The heading and the plan, as people read it. */
+/** The heading and the plan, for people. */
 export async function show(
   invocation: Pick<Invocation, "settings" | "output" | "version">,
-  world: World,
+  world: CommandContext,
   found: Planned,
 ): Promise<void> {
   const { output } = invocation;
   await heading(invocation, world, found);
-  const { working, desired } = found;
-  print(explain(found.plan, { width: output.width, agents: desired.agents.length, working }), output);
+  const { work: inFlight, desired } = found;
+  print(explain(found.plan, { width: output.width, agents: desired.agents.length, inFlight }), output);
 }
 
-/** What is looked at: the fleet and its revision, where the instances live, how many are not ours. */
+/** The heading: fleet and revision, driver, number of unowned instances. */
 export async function heading(
   { settings, output, version }: Pick<Invocation, "settings" | "output" | "version">,
-  world: World,
+  world: CommandContext,
   { observed, desired }: Planned,
 ): Promise<void> {
   const claims = new Set(observed.claims.map((c) => c.name));
@@ -138,7 +138,7 @@ export async function heading(
       allowed: desired.restricted ? allowedWords(settings.allow) : undefined,
       guard: desired.guard?.message ?? null,
     },
-    // Programs find it in one line.
+    // As one line for programs.
     output.isTTY ? output.width : Number.POSITIVE_INFINITY,
   );
   print(lines, output);

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { parse } from "yaml";
-import { GLYPHS, type Working, explain } from "../../views/explain.ts";
+import { GLYPHS, type InFlightText, explain } from "../../views/explain.ts";
 import { makePlan } from "../../core/plan.ts";
 import { NOW } from "../../core/testing/build.ts";
 import { type GoldenCase, inputs } from "../../core/testing/golden.ts";
@@ -14,12 +14,12 @@ import { type Looked, planHeading } from "../output/plan-heading.ts";
 const folder = new URL("../../../../controller/cli/plan/testdata/plan-text/", import.meta.url);
 type Case = Omit<GoldenCase, "reason" | "expect"> & {
   readonly heading?: Partial<Looked>;
-  readonly working?: readonly Working[];
+  readonly inFlight?: readonly InFlightText[];
 };
 const cases = parse(readFileSync(new URL("cases.yaml", folder), "utf8")) as Readonly<Record<string, Case>>;
 
 function printed(
-  { heading, working = [], ...known }: Case,
+  { heading, inFlight = [], ...known }: Case,
   width: number,
 ): readonly Parameters<typeof painted>[0][] {
   const { desired, observed, policy } = inputs({ reason: "", ...known });
@@ -39,7 +39,10 @@ function printed(
     ...heading,
   };
   const plan = makePlan(desired, observed, policy, NOW);
-  return [...planHeading(looked, width), ...explain(plan, { width, agents: desired.agents.length, working })];
+  return [
+    ...planHeading(looked, width),
+    ...explain(plan, { width, agents: desired.agents.length, inFlight }),
+  ];
 }
 
 for (const [name, known] of Object.entries(cases))

@@ -1,21 +1,21 @@
-/** `vm-agent plan`: what apply would do; changes nothing. */
+/** `vm-agent plan`: shows what apply would do; read-only. */
 import { EXIT } from "../../base/errors.ts";
-import { takeEarly } from "../system/early-world.ts";
+import { takePrefetched } from "../system/prefetch.ts";
 import type { Planned } from "./plan-now.ts";
 import type { CommandRun } from "../command-spec.ts";
 
-/** In a plan's own format: what the loop is at work on is a note. */
-const withWork = ({ plan, working }: Planned) => ({
+/** In a plan's own format: changes in flight are a note. */
+const withWork = ({ plan, work }: Planned) => ({
   ...plan,
   notes: [
     ...plan.notes,
-    ...working.map(({ agent, doing }) => ({ agent, message: `the loop is at work on it: ${doing}` })),
+    ...work.map(({ agent, doing }) => ({ agent, message: `the loop is at work on it: ${doing}` })),
   ],
 });
 
 export const plan: CommandRun = async (invocation) => {
   const { settings, output, options } = invocation;
-  const { world: opened, early } = await takeEarly(settings);
+  const { world: opened, early } = await takePrefetched(settings);
   await using world = opened;
   // What only the plan needs is loaded while Multipass is being asked.
   const { list, planNow, show } = await import("./plan-now.ts");
@@ -38,6 +38,6 @@ export const plan: CommandRun = async (invocation) => {
       output.out(`\nSaved. vm-agent apply ${options.out} does exactly this, if nothing moved by then.`);
   }
   if (!options.detailedExitcode) return EXIT.done;
-  if (found.plan.changes.length + found.working.length > 0) return EXIT.differs;
+  if (found.plan.changes.length + found.work.length > 0) return EXIT.differs;
   return found.plan.counts.held > 0 ? EXIT.held : EXIT.done;
 };

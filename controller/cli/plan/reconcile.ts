@@ -1,21 +1,21 @@
-/** `vm-agent reconcile [NAME]`: have the running loop look again now; `--accept-rewrite` releases a branch that was rewritten. */
+/** `vm-agent reconcile [NAME]`: makes the running loop refresh now; `--accept-rewrite` accepts a rewritten branch. */
 import { trustOf } from "../../base/env.ts";
 import { shortRevision } from "../../fleet/git/git.ts";
 import { createGitReader } from "../../fleet/git/reader.ts";
 import { acceptRewrite, branchName } from "../../fleet/git/remote.ts";
 import { findHub, needHub } from "../system/home.ts";
 import type { CommandRun, Invocation } from "../command-spec.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 
 export const reconcile: CommandRun = async (invocation) => {
   const { settings, output, args, options } = invocation;
   if (options.acceptRewrite) {
     await accept(invocation);
-    // Without a loop there is nobody to look again, and the next one begins with what was accepted.
+    // Without a loop nothing can be refreshed; the next one starts from the accepted fleet.
     if ((await findHub(settings)) === null) return 0;
   }
   const { api } = await needHub(settings);
-  const answer = await asked(() => api.reconcile(args));
+  const answer = await withCliErrors(() => api.reconcile(args));
   if (output.json) output.out(JSON.stringify(answer));
   else output.out(`looking again${args.length > 0 ? ` at ${args.join(", ")}` : ""}`);
   return 0;

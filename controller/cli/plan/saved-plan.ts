@@ -1,4 +1,4 @@
-/** A plan in a file: written by `plan -o`, and applied only if the fleet and the world are still as they were then. */
+/** A saved plan: created by `plan -o`, and applied only if fleet and world are unchanged since. */
 import { isDeepStrictEqual } from "node:util";
 import { checkPlan } from "../../../schemas/validate-plan.ts";
 import { VmAgentError } from "../../base/errors.ts";
@@ -13,7 +13,7 @@ export type SavedPlan = Plan & { readonly saved: SavedScope };
 
 /** The format that this version writes and reads. */
 const FORMAT: Plan["format"] = 1;
-/** Room for plans of thousands of agents. */
+/** Enough for plans of thousands of agents. */
 const MAX_PLAN_BYTES = 64 * 1024 * 1024;
 
 export function writeSavedPlan(path: string, { plan, observed, scope }: Planned): SavedPlan {
@@ -24,7 +24,7 @@ export function writeSavedPlan(path: string, { plan, observed, scope }: Planned)
   return value;
 }
 
-/** Throws `plan-unreadable` or `plan-invalid`, each problem as file, path, what was found and what is allowed. */
+/** Throws `plan-unreadable` or `plan-invalid`, each problem with file, path, finding and allowed values. */
 export function readSavedPlan(path: string): SavedPlan {
   const file = shownPath(path);
   let value: unknown;
@@ -42,7 +42,7 @@ export function readSavedPlan(path: string): SavedPlan {
   const { format } = (value ?? {}) as { readonly format?: unknown };
   if (typeof format === "number" && format !== FORMAT) {
     throw invalid(file, [
-      `${file}:/format is ${format}; allowed: ${FORMAT}. It was written by another version of vm-agent`,
+      `${file}:/format is ${format}; allowed: ${FORMAT}. It comes from another version of vm-agent`,
     ]);
   }
   const problems = checkPlan(value).map(
@@ -59,10 +59,10 @@ const invalid = (file: string, problems: readonly string[]): VmAgentError =>
   new VmAgentError({
     code: "plan-invalid",
     message: problems.join("\n       "),
-    next: `make it anew: vm-agent plan -o ${file}`,
+    next: `create it again: vm-agent plan -o ${file}`,
   });
 
-/** The saved changes as they are to be done now; throws `plan-stale` with everything that moved. */
+/** The saved changes for the current world; throws `plan-stale` with everything that changed. */
 export function stillTrue(saved: SavedPlan, now: Planned, path: string): readonly Change[] {
   const moved = [...fleetMoved(saved, now), ...worldMoved(saved, now)];
   const reasons = moved.length > 0 ? moved : changesMoved(saved, now);
@@ -99,10 +99,10 @@ function worldMoved({ saved, observedHash }: SavedPlan, { plan, observed }: Plan
     if (is === undefined) return [`${name} was ${was ?? "absent"} and is not one of ours any more`];
     return [`${name} was ${was ?? "absent"} and is ${is ?? "absent"}`];
   });
-  return reasons.length > 0 ? reasons : ["an instance was made anew under the same name"];
+  return reasons.length > 0 ? reasons : ["an instance was recreated under the same name"];
 }
 
-/** What a plan of now would do otherwise: a size that was changed by hand, a name that somebody took. */
+/** How a plan of now would differ: a size changed by hand, a name taken by another instance. */
 function changesMoved(saved: SavedPlan, { plan }: Planned): readonly string[] {
   const now = new Map(plan.changes.map((c) => [c.agent, c]));
   return saved.changes.flatMap((change) => {
@@ -118,7 +118,7 @@ function changesMoved(saved: SavedPlan, { plan }: Planned): readonly string[] {
   });
 }
 
-/** What is done, without why, what it costs and what it waits for. */
+/** The change without reasons, cost and waits. */
 function essence(change: Change): unknown {
   const {
     why: _why,

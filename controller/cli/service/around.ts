@@ -1,4 +1,4 @@
-/** Whose service it is: the user's own, or the system's for one user. */
+/** The kind of service: the user's own, or the system's for one user. */
 import { homedir, userInfo } from "node:os";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { EnvRecord } from "../../base/env.ts";
@@ -6,13 +6,13 @@ import { type Manager, type Scope, managerOf } from "./manager.ts";
 
 export interface Who {
   readonly manager: Manager;
-  /** Who runs a service of the system; undefined for a user's own. */
+  /** The user of a system service; undefined for a user's own. */
   readonly user?: string;
   readonly uid: number;
   readonly name: string;
 }
 
-/** Root has no service manager of its own on most machines, so the system's is meant. */
+/** Root has no service manager of its own on most machines, so the system's is used. */
 export function whose(
   options: Readonly<Record<string, unknown>>,
   env: EnvRecord,
@@ -34,7 +34,7 @@ export function whose(
       message: `vm-agent knows no service manager of ${platform}`,
       next: "have yours run vm-agent up --plain, with VM_AGENT_FLEET and VM_AGENT_HOME set",
     });
-  // Who called sudo owns the fleet, not root.
+  // The user who called sudo owns the fleet, not root.
   const name = (scope === "system" && env.SUDO_USER) || username;
   return { manager, uid, name, ...(scope === "system" && { user: name }) };
 }

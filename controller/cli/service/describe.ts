@@ -1,14 +1,14 @@
-/** The service of this invocation: its paths, and what of the environment a service has to be given. Pure. */
+/** The service of this invocation: its paths, and the environment it needs. Pure. */
 import { delimiter, dirname, resolve } from "node:path";
 import type { HubService } from "../../../provisioning/service.ts";
 import type { EnvRecord, Settings } from "../../base/env.ts";
 import { VmAgentError } from "../../base/errors.ts";
 
-/** Of this process alone, or a secret: a file that everybody reads is no place for the token. */
+/** Of this process only, or secret: a readable unit file must not hold the token. */
 const NOT_PASSED = /^VM_AGENT_(?:TOKEN|URL|DEBUG|TEST_.*|FLEET|HOME|DRIVER|MULTIPASS|TLS_CERT|TLS_KEY)$/;
-/** What else changes how it works. */
+/** Other variables that change its behaviour. */
 const ALSO = ["MULTIPASS_SERVER_ADDRESS", "NODE_EXTRA_CA_CERTS", "TZ"];
-/** A service has next to nothing on PATH by itself. */
+/** A service has almost nothing on PATH by default. */
 const USUAL = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 export interface DescribeParts {
@@ -17,10 +17,10 @@ export interface DescribeParts {
   readonly node: string;
   readonly program: string;
   readonly cwd: string;
-  /** Where multipass was found; null: nowhere. */
+  /** Path of multipass; null: not found. */
   readonly multipass: string | null;
   readonly user?: string;
-  /** Variables that secrets are read from. */
+  /** Variables that hold secrets. */
   readonly secrets: readonly string[];
 }
 

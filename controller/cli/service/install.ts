@@ -1,4 +1,4 @@
-/** `vm-agent install-service` and `uninstall-service`: the hub starts by itself, and comes back when it fell. */
+/** `vm-agent install-service` and `uninstall-service`: starts the hub at boot, and restarts it after a crash. */
 import { trustOf } from "../../base/env.ts";
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ import { describeService } from "./describe.ts";
 import { isForFleet, isRunning, readInstalled } from "./installed.ts";
 import type { Command, Manager } from "./manager.ts";
 
-/** A service manager that takes longer for one order hangs; stopping waits for running steps. */
+/** Deadline of one command of a service manager; stopping waits for running steps. */
 const DEADLINE = 150_000;
 
 export const installService: CommandRun = async (invocation) => {
@@ -39,7 +39,7 @@ export const installService: CommandRun = async (invocation) => {
   if (options.print || options.dryRun) return show(output, manager, text);
 
   const before = readInstalled(manager.file);
-  if (before && !before.ours) throw notOurs(manager.file);
+  if (before && !before.ours) throw notOwned(manager.file);
   if (before && !isForFleet(before, text) && !options.force)
     throw new VmAgentError({
       code: "service-other-fleet",
@@ -75,7 +75,7 @@ export const uninstallService: CommandRun = async ({ output, options }) => {
     else output.out(`no service is installed (${manager.file})`);
     return EXIT.done;
   }
-  if (!before.ours) throw notOurs(manager.file);
+  if (!before.ours) throw notOwned(manager.file);
   for (const { command, quiet } of manager.end) await order(command, quiet === true);
   try {
     rmSync(manager.file);
@@ -101,7 +101,7 @@ function show(output: Output, manager: Manager, text: string): number {
   return EXIT.done;
 }
 
-/** Two would fight for the fleet's lock, and the service would be started again and again. */
+/** Two would compete for the fleet's lock, and the service would restart again and again. */
 async function refuseSecondHub({ settings }: Invocation, manager: Manager): Promise<void> {
   if (!(await findHub({ ...settings, url: null, token: settings.token ?? "-" }))) return;
   if (await isRunning(manager, run, DEADLINE)) return;
@@ -113,7 +113,7 @@ async function refuseSecondHub({ settings }: Invocation, manager: Manager): Prom
   });
 }
 
-/** What sudo makes here belongs to who called it, as the service runs as that user. */
+/** Files created under sudo belong to the calling user, because the service runs as that user. */
 function prepareFolders(folders: readonly string[], home: string): void {
   const { SUDO_UID, SUDO_GID } = process.env;
   for (const folder of folders.filter((f) => !existsSync(f))) {
@@ -154,7 +154,7 @@ async function order([file, ...args]: Command, quiet: boolean): Promise<void> {
   });
 }
 
-/** Without it a user's services end with the last session, and do not start with the machine. */
+/** Without it a user's services end with the last session, and do not start at boot. */
 async function lingering({ manager, name }: Who): Promise<readonly string[]> {
   if (manager.name !== "systemd" || manager.scope !== "user") return [];
   const { exitCode, stdout } = await run("loginctl", ["show-user", name, "--property=Linger"], {
@@ -192,7 +192,7 @@ function missingSecrets(
   ];
 }
 
-const notOurs = (file: string): VmAgentError =>
+const notOwned = (file: string): VmAgentError =>
   new VmAgentError({
     code: "service-not-ours",
     message: `${file} was not written by vm-agent install-service`,

@@ -1,4 +1,4 @@
-/** The hub's service as it is installed: ours or not, for which fleet, running or not, its log's last error. Changes nothing. */
+/** The installed service: ours or not, its fleet, its state, its log's last error. Read-only. */
 import { existsSync, readFileSync } from "node:fs";
 import { MARK } from "../../../provisioning/service.ts";
 import type { Run } from "../../base/exec.ts";
@@ -6,7 +6,7 @@ import type { Manager } from "./manager.ts";
 
 export interface Installed {
   readonly text: string;
-  /** Written by install-service. */
+  /** Created by install-service. */
   readonly ours: boolean;
   /** Programs and folders that it names. */
   readonly paths: readonly string[];
@@ -35,7 +35,7 @@ function pathsIn(text: string): readonly string[] {
     .slice(0, 2);
 }
 
-/** The fleet that an installed file is for, as it is written there. */
+/** The fleet of an installed file. */
 export const isForFleet = (installed: Installed, rendered: string): boolean =>
   fleetLine(installed.text) === fleetLine(rendered);
 
@@ -47,10 +47,10 @@ export async function isRunning(manager: Manager, run: Run, deadlineMs: number):
   return (await run(file, args, { deadlineMs })).exitCode === 0;
 }
 
-/** Bytes of a log file's end that are looked through. */
+/** Bytes of a log file's end that are searched. */
 const TAIL = 64 * 1024;
 
-/** The last line that tells of an error; null: none among the newest. */
+/** The last error line; null: none among the newest. */
 export async function lastError(
   manager: Manager,
   home: string,
@@ -66,5 +66,5 @@ export async function lastError(
   return text.split("\n").findLast((line) => ERROR_LINE.test(line)) ?? null;
 }
 
-/** As commands print an error, and as the logger does, in both of its forms. */
+/** As printed by commands, and by the logger in both of its formats. */
 const ERROR_LINE = /^error: |^\S+ error |"level":"error"/i;

@@ -1,4 +1,4 @@
-/** The service managers: where each wants the hub's file, how it is told of it, how its state and its log are asked for. Pure. */
+/** Service managers: where each keeps unit files, and its commands to load a unit, show its state and its log. Pure. */
 import { join } from "node:path";
 import { HUB_LABEL, HUB_PLIST, hubLogs, hubPlist } from "../../../provisioning/launchd/plist.ts";
 import type { HubService } from "../../../provisioning/service.ts";
@@ -11,9 +11,9 @@ export type Command = readonly [string, ...string[]];
 export interface Manager {
   readonly name: "systemd" | "launchd";
   readonly scope: Scope;
-  /** Where the file belongs. */
+  /** Path of the file. */
   readonly file: string;
-  /** Folders that must be there before it starts. */
+  /** Folders that must exist before it starts. */
   readonly folders: (home: string) => readonly string[];
   readonly render: (service: HubService) => string;
   /** In this order; a `quiet` one may fail. */
@@ -21,12 +21,12 @@ export interface Manager {
   readonly end: readonly { readonly command: Command; readonly quiet?: true }[];
   /** After the file is gone. */
   readonly forget: readonly { readonly command: Command; readonly quiet?: true }[];
-  /** Exit code 0: it runs. */
+  /** Exit code 0: running. */
   readonly state: Command;
-  /** What prints the newest lines of its log; null: they are in `logFile`. */
+  /** Command that prints the newest lines of its log; null: they are in `logFile`. */
   readonly log: Command | null;
   readonly logFile: (home: string) => string | null;
-  /** What a person types to read it. */
+  /** Command for a person to read it. */
   readonly logWords: (home: string) => string;
 }
 
@@ -39,7 +39,7 @@ export interface Surroundings {
   readonly env: EnvRecord;
 }
 
-/** null: no service manager that we know. */
+/** null: no supported service manager. */
 export function managerOf(around: Surroundings): Manager | null {
   if (around.platform === "linux") return systemd(around);
   return around.platform === "darwin" ? launchd(around) : null;
@@ -60,7 +60,7 @@ function systemd({ scope, userHome, env }: Surroundings): Manager {
     begin: [
       { command: systemctl("daemon-reload") },
       { command: systemctl("enable", HUB_UNIT) },
-      // What runs with the older file is stopped, as with start it would go on.
+      // A service that runs with the older file is stopped, because start would keep it.
       { command: systemctl("restart", HUB_UNIT) },
     ],
     end: [{ command: systemctl("disable", "--now", HUB_UNIT) }],

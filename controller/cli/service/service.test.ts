@@ -17,7 +17,7 @@ import { describe, it, type TestContext } from "node:test";
 import { readSettings } from "../../base/env.ts";
 import { run } from "../../base/exec.ts";
 import { packageRoot } from "../../base/paths.ts";
-import { createPatient } from "../doctor/patient.ts";
+import { createDoctorContext } from "../doctor/context.ts";
 import { service as check } from "../doctor/service.ts";
 import { describeService } from "./describe.ts";
 import { lastError } from "./installed.ts";
@@ -189,11 +189,11 @@ describe("a service of the user's own", linux, () => {
 
 describe("what the doctor says of it", linux, () => {
   const examine = async (at: ReturnType<typeof place>) => {
-    const patient = createPatient(readSettings({}, at.env, at.folder), at.env, {
+    const context = createDoctorContext(readSettings({}, at.env, at.folder), at.env, {
       run: (file, args, options) => run(join(at.folder, "bin", file), args, options),
     });
     // A service of the machine that runs this test is not the matter here.
-    return (await check.run(patient, new AbortController().signal)).filter(
+    return (await check.run(context, new AbortController().signal)).filter(
       (f) => !f.found.includes("/etc/systemd"),
     );
   };
@@ -210,7 +210,7 @@ describe("what the doctor says of it", linux, () => {
     assert.match((await examine(at))[0]?.found ?? "", /^the service runs/);
     writeFileSync(
       join(at.folder, "bin", "journalctl.log"),
-      "3 agents, as written\nerror: port 9090 on 0.0.0.0 is in use\n  find who holds it\n",
+      "3 agents, in sync\nerror: port 9090 on 0.0.0.0 is in use\n  find who holds it\n",
     );
     const complained = (await examine(at))[0];
     assert.deepEqual(
@@ -238,7 +238,7 @@ describe("launchd", () => {
     env: {},
   }) as Manager;
 
-  it("the seed's name, in the user's own folder; loaded anew if it was loaded", () => {
+  it("the given name, in the user's own folder; reloaded if it was loaded", () => {
     assert.equal(manager.file, "/Users/ann/Library/LaunchAgents/com.openclaw.vm-hub.plist");
     assert.deepEqual(
       manager.begin.map((b) => [b.command.join(" "), b.quiet === true]),

@@ -1,4 +1,4 @@
-/** What is said of a clock that jumped. */
+/** Warnings about a clock jump. */
 import { age } from "../../core/units.ts";
 import type { Alert } from "../../store/protection/loss.ts";
 

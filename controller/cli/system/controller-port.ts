@@ -1,4 +1,4 @@
-/** What the loop offers to HTTP: how the fleet is, the plan, a nudge, and orders that a person gave. */
+/** The loop's port for HTTP: status, plan, requeue, and requests of a person. */
 import { systemClock } from "../../base/clock.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import { ACTIONS, type Action, type DesiredAgent, type Plan } from "../../core/types.ts";
@@ -9,7 +9,7 @@ import { createReporter } from "../../loop/report/report.ts";
 import type { FleetView } from "../../../ui/client/types.ts";
 import type { System } from "./system.ts";
 
-/** `close` releases what it listens to. */
+/** `close` releases its subscriptions. */
 export function controllerPort(system: System, version: string): ControllerPort & { close(): void } {
   const { loop, source, hub, driver, settings } = system;
   const report = createReporter({
@@ -26,7 +26,7 @@ export function controllerPort(system: System, version: string): ControllerPort 
       driver: { name: driver.name, version: driver.version, sandbox: driver.sandbox },
     },
   });
-  // Conditions say since when they are so: they are taken at every look, not only when somebody asks.
+  // Conditions record since when they hold: they are updated at each refresh, not only on request.
   const close = system.bus.on("planned", () => void report());
   return {
     close,
@@ -44,8 +44,8 @@ export function controllerPort(system: System, version: string): ControllerPort 
       return { held: beside, known, inFlight: [...loop.unjudged], endedAt: Object.fromEntries(loop.endedAt) };
     },
     async reconcile(names) {
-      loop.nudge(names);
-      // What is followed may have moved; whatever that brings wakes the loop again.
+      loop.requeue(names);
+      // A followed remote may have moved; a new fleet requests another turn.
       await source.refresh().catch(system.onError);
     },
     async apply(request) {
@@ -63,7 +63,7 @@ export function controllerPort(system: System, version: string): ControllerPort 
   };
 }
 
-/** The agent as the loop wants it. The document may have been written a moment ago, so the files are read for it. */
+/** The agent as declared. The document may have been edited a moment ago, so the files are read. */
 async function inForce({ source, settings }: System, name: string): Promise<DesiredAgent> {
   const { desired, stale } = await source.refresh();
   const agent = stale ? undefined : desired?.agents.find((a) => a.name === name);

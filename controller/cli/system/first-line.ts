@@ -1,4 +1,4 @@
-/** The line that `up` and its log begin with. */
+/** The first line of `up` and of its log. */
 import type { Invocation } from "../command-spec.ts";
 
 export const firstLine = ({

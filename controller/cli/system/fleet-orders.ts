@@ -1,4 +1,4 @@
-/** What a person at the dashboard may do beyond the hub's API: edits of the fleet, carried out by the loop, and a shell. */
+/** Actions of the terminal dashboard beyond the hub's API: edits of the fleet, applied by the loop, and a shell. */
 import { join, relative } from "node:path";
 import type { Api } from "../../../ui/client/api.ts";
 import type { PlanView } from "../../../ui/client/types.ts";
@@ -16,20 +16,20 @@ export interface OrdersDeps {
   readonly settings: Settings;
   readonly look: Look;
   readonly api: Api;
-  /** The Multipass in use. */
+  /** The selected Multipass. */
   readonly executable: () => Promise<Executable>;
 }
 
-/** How long the loop may take to see that a document is gone. Milliseconds. */
+/** How long the loop may take to see that a document was removed. Milliseconds. */
 const SEEN_MS = 15_000;
 const LOOK_MS = 200;
 
-/** Each resolves with what was done, in words. */
+/** Each resolves with the result, in words. */
 export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
   const edits = createFleetEdits(settings, look);
-  /** As everywhere on the screen: below the fleet folder. */
+  /** Relative to the fleet folder, as everywhere on the screen. */
   const inFleet = (path: string): string => relative(settings.fleet, path);
-  /** What was done, once the loop has read it. */
+  /** The result, once the loop has read it. */
   const words = async (edited: Edited, what: string): Promise<string> => {
     const {
       changed,
@@ -37,8 +37,8 @@ export function fleetOrders({ settings, look, api, executable }: OrdersDeps) {
       document,
       settings: { git },
     } = edited;
-    if (!changed) return `${what} already; nothing was written.`;
-    // It is written either way: a loop that cannot be asked finds it by its watcher.
+    if (!changed) return `${what} already; no file was changed.`;
+    // The edit is saved either way: if the loop cannot be reached, its watcher finds it.
     if (!git.follow) await api.reconcile([], true).catch(() => {});
     const where = files.length > 0 ? files.map(inFleet) : [inFleet(document)];
     const when = git.follow ? " The fleet follows git: it counts once it is committed." : "";
@@ -93,7 +93,10 @@ const together = (all: readonly Edited[]): Edited => ({
   files: [...new Set(all.flatMap((e) => e.files))],
 });
 
-/** Says yes to the deletions, which a person named, once the loop has seen that the documents are gone. True: nothing was there. */
+/**
+ * Approves the deletions that a person named, once the loop has seen that the documents are gone. True: there was
+ * nothing to approve.
+ */
 async function release(api: Api, names: readonly string[]): Promise<boolean> {
   const end = systemClock.now() + SEEN_MS;
   for (;;) {

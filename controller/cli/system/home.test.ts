@@ -77,7 +77,7 @@ test("a hub is found by what it wrote, with the operator's token from the folder
   const hub = await hubOf(t);
   makeHome(settings.home);
   writeHubFile(settings.home, file(hub.url));
-  assert.equal(await findHub(settings), null, "without a token nobody is asked");
+  assert.equal(await findHub(settings), null, "without a token no request is made");
   writeFileSync(join(settings.home, "operator-token"), "secret\n");
   const found = await findHub(settings);
   assert.equal(found?.file?.http, hub.url);

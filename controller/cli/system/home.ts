@@ -1,4 +1,4 @@
-/** The state folder: what lies where in it, and how commands find a hub that runs. */
+/** Layout of the state folder, and how commands find a running hub. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../base/env.ts";
@@ -7,18 +7,18 @@ import { type Api, createApi, toApiError } from "../../../ui/client/api.ts";
 import { httpGet } from "./http-get.ts";
 import { waiting } from "../output/waiting.ts";
 
-/** The addresses that a running hub really bound. */
+/** The addresses that a running hub bound. */
 export interface HubFile {
   readonly pid: number;
   readonly startedAt: number;
-  /** What its health says, too: another hub at the same address after a power cut is not this one. */
+  /** Also in its health answer: after a power cut another hub may have the same address. */
   readonly run?: string;
   readonly http: string;
   readonly agent: string;
   readonly dashboard: string;
   readonly driver: string;
   readonly sandbox: boolean;
-  /** SHA-256 of the certificate, where it speaks TLS: commands know it again by that, whoever signed it. */
+  /** SHA-256 of the certificate, where it speaks TLS: commands pin it. */
   readonly fingerprint?: string;
 }
 
@@ -52,7 +52,7 @@ export function operatorToken(settings: Settings): string | null {
   }
 }
 
-/** The API of the hub that runs for this fleet, or null when none answers. */
+/** The API of the running hub of this fleet, or null when none answers. */
 export async function findHub(
   settings: Settings,
 ): Promise<{ readonly api: Api; readonly file: HubFile | null } | null> {
@@ -60,7 +60,7 @@ export async function findHub(
   const url = settings.url ?? file?.http ?? null;
   const token = operatorToken(settings);
   if (url === null || token === null) return null;
-  // A hub that was named by hand is trusted as any other server is.
+  // A hub given by hand is trusted like any other server.
   const pin = url === file?.http ? file?.fingerprint : undefined;
   try {
     const answer = await waiting(process.stderr, `the hub at ${url}`, () =>
@@ -82,7 +82,7 @@ function runOf(health: string): unknown {
   }
 }
 
-/** The API with GET by `node:http`: loading what `fetch` needs takes longer than a command that only asks. */
+/** The API with GET by `node:http`: loading `fetch` takes longer than a short command. */
 function commandApi(url: string, token: string, pin: string | undefined): Api {
   return createApi({
     ...fetchOf(pin),
@@ -113,7 +113,7 @@ export async function needHub(
   });
 }
 
-/** How a hub with this certificate is asked. */
+/** Options for requests to a hub with this certificate. */
 export function fetchOf(pin: string | undefined): { readonly fetch?: typeof fetch } {
   if (pin === undefined) return {};
   return { fetch: async (...asked) => (await import("./pinned.ts")).pinnedFetch(pin)(...asked) };

@@ -28,7 +28,7 @@ test("status, text and headers pass unchanged, characters split between two pack
   await end(server);
 });
 
-test("nobody there, an answer that is cut off, one that never comes and one that never ends all reject", async () => {
+test("no server, a truncated answer, one that never comes and one that never ends all reject", async () => {
   const { url, server } = await serve((request, response) => {
     if (request.url === "/cut") {
       response.writeHead(200, { "content-length": "100" });

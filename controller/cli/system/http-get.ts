@@ -1,6 +1,6 @@
 /**
- * One GET by `node:http`: loading what `fetch` needs takes longer than a short command. Importing `node:http` reads all that it
- * exports, `fetch`'s WebSocket among it, and takes as long (50 ms on Node 26); hence `getBuiltinModule` (2 ms).
+ * One GET by `node:http`: loading `fetch` takes longer than a short command. Importing `node:http` evaluates all its
+ * exports, `fetch`'s WebSocket among them, and takes as long (50 ms on Node 26); hence `getBuiltinModule` (2 ms).
  */
 
 import { isLoopback } from "../../base/proxy.ts";
@@ -13,15 +13,15 @@ export interface HttpAnswer {
 interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly deadlineMs?: number;
-  /** The fingerprint by which the server's certificate is known. */
+  /** The pinned fingerprint of the server's certificate. */
   readonly pin?: string | undefined;
 }
 
-/** A hub that is flooded closes connections to make room: a GET may be asked again. */
+/** A hub under load closes connections to make room: a GET may be repeated. */
 const TRIES = 5;
 const PAUSE_MS = 50;
 
-/** Rejects when nothing answers, or not within the deadline. Redirections are not followed: the hub has none. */
+/** Rejects without an answer within the deadline. Redirects are not followed: the hub has none. */
 export async function httpGet(url: URL, options: GetOptions = {}): Promise<HttpAnswer> {
   const end = performance.now() + (options.deadlineMs ?? Number.POSITIVE_INFINITY);
   for (let tried = 1; ; tried += 1) {
@@ -49,7 +49,7 @@ async function getOnce(url: URL, options: GetOptions): Promise<HttpAnswer> {
   const how = {
     headers: { accept: "application/json", ...options.headers },
     ...(createConnection && { createConnection: createConnection as never }),
-    // Node's global agent goes through the proxy that the environment names; an agent of our own does not.
+    // Node's global agent uses the proxy of the environment; a separate agent does not.
     ...(createConnection === null && isLoopback(url.hostname) && { agent: new Agent() }),
   };
   return new Promise((resolve, reject) => {
@@ -61,7 +61,7 @@ async function getOnce(url: URL, options: GetOptions): Promise<HttpAnswer> {
         settled(resolve)({ status: answer.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }),
       );
     });
-    // The whole answer has to be there by then, however slowly it drips.
+    // The whole answer has to arrive by then.
     const late = () =>
       request.destroy(
         new Error(`no answer from ${url.host} within ${Math.round(options.deadlineMs ?? 0)} ms`),

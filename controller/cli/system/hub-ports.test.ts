@@ -7,7 +7,7 @@ import { agentPortsToTry, knownPortTaken, portChoice, portsToTry } from "./hub-p
 const settings = { httpPort: null, wsPort: null, dashboardPort: null };
 const kv = (values: Readonly<Record<string, unknown>>) => ({ get: (key: string) => values[key] ?? null });
 
-test("a port that was written is the only one; 0 is the last one used, or any", () => {
+test("a configured port is the only one; 0 is the last one used, or any", () => {
   const written = portChoice("API", { ...settings, httpPort: 7 }, null, kv({ "http-port": 8 }));
   assert.deepEqual(portsToTry(written), [7]);
   const inFleet = { advertise: "auto", agentPort: null, httpPort: 9091, dashboardPort: null };
@@ -16,7 +16,7 @@ test("a port that was written is the only one; 0 is the last one used, or any", 
   assert.deepEqual(portsToTry(any), [8, 0]);
 });
 
-test("where none was written: the last one, the usual one, those of further fleets, any", () => {
+test("without a configured port: the last one, the usual one, those of further fleets, any", () => {
   const first = portsToTry(portChoice("agents", settings, null, kv({})));
   assert.deepEqual([first.slice(0, 3), first.length, first.at(-1)], [[9090, 9190, 9290], 11, 0]);
   const again = portsToTry(portChoice("dashboard", settings, null, kv({ "dashboard-port": 9192 })));

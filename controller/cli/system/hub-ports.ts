@@ -1,14 +1,16 @@
-/** Which ports the hub tries, and in which order: two fleets on one machine find their own, and keep them over a restart. */
+/**
+ * The order in which the hub tries ports: two fleets on one machine get different ones, and keep them over a restart.
+ */
 import type { Settings } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { FLEET_DEFAULTS } from "../../core/desired-values.ts";
 import type { FleetSettings } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
-import { AGENT_PORT_KEY } from "./world.ts";
+import { AGENT_PORT_KEY } from "./command-context.ts";
 
 export type PortUse = "agents" | "API" | "dashboard";
 
-/** kv keys of the ports of the last run. Instances know the one for agents by heart; the others are bookmarked by people. */
+/** kv keys of the ports of the last run. Instances remember the agent port; people bookmark the others. */
 const KEYS: Readonly<Record<PortUse, string>> = {
   agents: AGENT_PORT_KEY,
   API: "http-port",
@@ -20,12 +22,12 @@ const USUAL: Readonly<Record<PortUse, number>> = {
   API: FLEET_DEFAULTS.hub.httpPort,
   dashboard: FLEET_DEFAULTS.hub.dashboardPort,
 };
-/** Between the ports of one fleet and those of the next, where the usual ones are busy. */
+/** Distance between the ports of one fleet and those of the next, where the defaults are in use. */
 export const STEP = 100;
 const STEPS = 9;
 
 export interface PortChoice {
-  /** By the environment or `kind: Fleet`; null: not written. 0: any free one. */
+  /** From the environment or `kind: Fleet`; null: not set. 0: any free one. */
   readonly written: number | null;
   /** Of the last run. */
   readonly remembered: number | null;
@@ -60,7 +62,7 @@ export function portsToTry({ written, remembered, usual }: PortChoice): readonly
   return [...new Set([...before, ...usualOnes, 0])];
 }
 
-/** Instances look for their hub at the port that they know: another one would leave them behind. */
+/** Instances look for their hub at the port that they know: another one would disconnect them. */
 const isKnown = ({ written, remembered }: PortChoice, hasInstances: boolean): boolean =>
   hasInstances && written === null && remembered !== null;
 
@@ -68,7 +70,7 @@ export function agentPortsToTry(choice: PortChoice, hasInstances: boolean): read
   return isKnown(choice, hasInstances) ? [choice.remembered ?? 0] : portsToTry(choice);
 }
 
-/** Says why another port is not simply taken. */
+/** Explains why another port is not used. */
 export function knownPortTaken(error: unknown, choice: PortChoice, hasInstances: boolean): unknown {
   if (!isKnown(choice, hasInstances) || (error as { code?: string }).code !== "port-in-use") return error;
   const port = choice.remembered;

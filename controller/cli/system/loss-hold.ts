@@ -1,4 +1,7 @@
-/** While the record of owned instances may be damaged, none is seen: with nothing seen, nothing is created, changed or removed. */
+/**
+ * While the record of owned instances may be damaged, instances are unobservable, so that none is created, changed or
+ * removed.
+ */
 import type { Driver } from "../../drivers/driver.ts";
 import { holdsInstances, type Loss } from "../../store/protection/loss.ts";
 

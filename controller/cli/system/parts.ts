@@ -1,4 +1,4 @@
-/** What the composition root begins: the fleet that is read, the hub on its ports, and who answers for the driver. */
+/** Parts of the composition root: fleet source, hub with its ports, driver. */
 import type { WatchLimit } from "../../fleet/watch-files.ts";
 import { systemClock } from "../../base/clock.ts";
 import { positiveNumber, type Settings, trustOf } from "../../base/env.ts";
@@ -19,7 +19,7 @@ import { agentPortsToTry, knownPortTaken, portChoice, rememberPort } from "./hub
 
 const LAST_GOOD_KEY = "fleet/last-good";
 
-/** Who answers. One that does not is worked with all the same: nothing is done until it can be seen. */
+/** The selected driver. One that does not answer is used all the same: nothing is done until it answers. */
 export async function aboutDriver(
   selection: Selection,
   claimed: Selection["kind"] | null,
@@ -57,7 +57,7 @@ export async function openFleet(
       polling,
     });
   }
-  // The command that asked has shown a plan of what is fetched by now; nothing newer is taken.
+  // The calling command has shown a plan of the fetched revision; no newer one is used.
   const { read, git } = await readFleetInGit(settings.fleet, trustOf(settings));
   const state = read.ok
     ? { desired: read.desired, errors: [], warnings: read.warnings, stale: false, git }
@@ -78,7 +78,7 @@ export interface HubParts {
 export async function startHub(settings: Settings, desired: Desired | null, parts: HubParts): Promise<Hub> {
   const choice = portChoice("agents", settings, desired?.settings.hub, parts.store.kv);
   const hasInstances = parts.store.claims.list().length > 0;
-  // The sandbox is on this machine; virtual machines come in by a bridge that need not exist before the first launch.
+  // The sandbox is on this machine; virtual machines use a bridge that need not exist before the first launch.
   const bind = parts.sandbox || process.env.VM_AGENT_BIND ? settings.bind : BIND_BRIDGES;
   const hub = createHub({
     store: parts.store,

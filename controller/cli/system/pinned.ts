@@ -1,4 +1,4 @@
-/** Requests to a hub whose certificate is known by its fingerprint, whoever signed it; nothing is sent before it was seen. */
+/** Requests to a hub whose certificate is pinned by its fingerprint; nothing is sent before it is verified. */
 import type { Duplex } from "node:stream";
 import { VmAgentError } from "../../base/errors.ts";
 
@@ -33,7 +33,7 @@ export function pinnedConnection(fingerprint: string) {
   };
 }
 
-/** `fetch` over such a connection, as far as the API's client needs it. */
+/** The part of `fetch` that the API client needs, over such a connection. */
 export function pinnedFetch(fingerprint: string): typeof fetch {
   return async (input, init = {}) => {
     const { request } = process.getBuiltinModule("node:https");

@@ -1,10 +1,10 @@
-/** For tests of crashes: ends this process at a boundary of a step, as `kill -9` would. */
+/** For crash tests: ends this process at a boundary of a step, as `kill -9` would. */
 import { existsSync, readFileSync } from "node:fs";
 import type { Step } from "../../core/types.ts";
 
 /**
- * `where` is `agent:step:before` or `agent:step:after`, `*` standing for any agent; or `@FILE`: what that file says when a
- * boundary is reached, so that a process that has run for a while can be told where to end.
+ * `where` is `agent:step:before` or `agent:step:after`, `*` for any agent; or `@FILE`: the content of that file when a
+ * boundary is reached, so that a running process can be stopped at a chosen one.
  */
 export function stopAt(where: string): (agent: string, step: Step["kind"], edge: "before" | "after") => void {
   return (agent, step, at) => {

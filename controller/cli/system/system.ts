@@ -1,4 +1,4 @@
-/** The composition root: store, lock, driver, hub, fleet source and loop, joined; started in order, stopped in reverse. */
+/** The composition root: store, lock, driver, hub, fleet source and loop; started in order, stopped in reverse. */
 import { inBackground } from "../../base/background.ts";
 import { readFileSync } from "node:fs";
 import { renderUserData } from "../../../provisioning/cloud-init/render.ts";
@@ -41,7 +41,7 @@ import { watchAlerts } from "./watch-alerts.ts";
 import type { WatchLimit } from "../../fleet/watch-files.ts";
 import { stopAt } from "./stop-at.ts";
 import { aboutDriver, openFleet, startHub } from "./parts.ts";
-import { DRIVER_KEY, readHost } from "./world.ts";
+import { DRIVER_KEY, readHost } from "./command-context.ts";
 
 export interface System {
   readonly bus: Bus;
@@ -55,15 +55,15 @@ export interface System {
   /** Milliseconds after the begin of a boot during which silence is normal. */
   readonly bootGrace: number;
   readonly onError: (error: unknown) => void;
-  /** What a person must know about the hub itself. */
+  /** Warnings about the hub itself. */
   readonly alerts: () => readonly Alert[];
-  /** Which revision was applied to each agent last. */
+  /** The revision of each agent's last change. */
   readonly applied: () => ReadonlyMap<string, Applied>;
-  /** What runtimes should have, and which secrets of it cannot be read. */
+  /** The runtimes' configuration, and unreadable secrets. */
   readonly config: LiveConfig;
-  /** A person's claim of an instance that is foreign; its document must be in force. */
+  /** A person's claim of an unowned instance; its document must be in force. */
   readonly adopt: (agent: DesiredAgent) => Promise<void>;
-  /** Begins nothing more, lets running steps end, closes everything. Instances stay as they are. */
+  /** Begins nothing more, lets running steps end, closes everything. Instances are not touched. */
   stop(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
   await using undo = createCleanup();
   const bus = createBus(clock.now, options.onError);
 
-  // Before anything is begun: with a certificate that cannot be used no port is opened without one.
+  // First of all: with an unusable certificate no port is opened without TLS.
   const tls = settings.tls && loadTls(settings.tls, clock.now());
   makeHome(settings.home);
   const lock = acquireLock(settings.home, { pid: process.pid, command: options.command, since: clock.now() });
@@ -103,7 +103,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       ? ((store.kv.get(DRIVER_KEY) as Selection["kind"] | undefined) ?? null)
       : null;
   const selected = await selectDriver(
-    // With instances in it, Multipass is waited for, not asked whether it answers.
+    // With instances in it, Multipass is waited for.
     claimed === "multipass" && settings.driver === null ? { ...settings, driver: "multipass" } : settings,
     desired()?.settings.driver ?? null,
     { bus, env, claimed },
@@ -148,7 +148,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       ...hub,
       enrol: async (name, presented) => {
         const token = await hub.enrol(name, presented);
-        // Revoked before that, it had lost what its document says.
+        // Revoked earlier, it would have lost its declared state.
         await config.readOne(name);
         return token;
       },
@@ -159,7 +159,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
     random: Math.random,
     nonce,
     ownership: {
-      isOurs: (name, presented) => isNonceOf(fleetKey, name, presented),
+      isOwned: (name, presented) => isNonceOf(fleetKey, name, presented),
       hubPort: () => hub.agentPort,
     },
     runtimeHash: artifact.hash,
@@ -195,7 +195,7 @@ export async function createSystem(settings: Settings, options: SystemOptions): 
       inBackground(store.kv.put(reachedKey(agent), hub.agentPort), onError);
     }),
   );
-  const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.working.get(name), onError });
+  const journal = keepJournal({ bus, kv: store.kv, changeOf: (name) => loop.inFlight.get(name), onError });
   undo.defer(() => journal.close());
   const fleet = () => source.current();
   const history = recordHistory({ store, loop, bus, fleet, folder: settings.fleet, clock, onError });

@@ -1,4 +1,4 @@
-/** What `vm-agent up` runs: the hub, the loop and both dashboards in one process, until Ctrl-C; instances stay as they are. */
+/** `vm-agent up`: the hub, the loop and both dashboards in one process, until Ctrl-C; instances are not touched. */
 import { inBackground } from "../../base/background.ts";
 import { join } from "node:path";
 import { EXIT } from "../../base/errors.ts";
@@ -29,11 +29,11 @@ import type { CommandRun, Invocation } from "../command-spec.ts";
 import { type System, createSystem } from "./system.ts";
 import { firstLine } from "./first-line.ts";
 
-/** Its first line is said already. */
+/** Its first line is printed already. */
 export const runUp: CommandRun = async (invocation) => {
   const { settings, version, options } = invocation;
   const picture = hasTerminal(invocation.output) && !options.plain;
-  // The screen is the dashboard's: what would be printed is kept in a file.
+  // A dashboard has the screen: other output goes to a file.
   const upLog = join(settings.home, "up.log");
   makeHome(settings.home);
   const file = picture ? outputTo(upLog) : null;
@@ -113,7 +113,7 @@ export const runUp: CommandRun = async (invocation) => {
   }
 };
 
-/** Until somebody leaves it; what runs then is finished while it can still be seen. */
+/** Until the dashboard is closed; steps in flight are finished while it is still shown. */
 async function showDashboard(
   { settings, output }: Invocation,
   system: System,
@@ -142,7 +142,7 @@ async function showDashboard(
     onQuit: ended.interrupt,
     faults,
   });
-  // It ends by itself only when it cannot go on; then the rest ends too.
+  // It ends by itself only after a fatal error; then the rest ends too.
   shown.then(ended.end, ended.end);
   await ended.promise;
   await system.loop.stop();
@@ -151,14 +151,14 @@ async function showDashboard(
 }
 
 interface Servers {
-  /** How the fleet is now. */
+  /** The current state of the fleet. */
   readonly view: () => FleetView;
   readonly http: HttpServer;
   readonly dashboard: HttpServer;
   readonly urls: { readonly http: string; readonly agent: string; readonly dashboard: string };
 }
 
-/** The API on its own port, and the dashboard's page with the same API on another. */
+/** The API on its own port, and the page with the same API on another. */
 async function listen(system: System, controller: ControllerPort): Promise<Servers> {
   const { hub, settings, store } = system;
   const written = system.source.current().desired?.settings.hub;
@@ -173,7 +173,7 @@ async function listen(system: System, controller: ControllerPort): Promise<Serve
     await rememberPort(store, use, server.port);
     return server;
   };
-  // One number of live streams for both.
+  // One limit of live streams for both.
   const streams = new Streams(hub.limits);
   const http = await listenOn("API", createApp({ hub, controller, streams }));
   const origins: string[] = [];
@@ -182,7 +182,7 @@ async function listen(system: System, controller: ControllerPort): Promise<Serve
     "dashboard",
     createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),
   );
-  // The same page under each name that this machine's own browser has for it.
+  // The names under which this machine's browser may open the page.
   const names = [host, "localhost", "127.0.0.1", "[::1]"];
   const scheme = hub.settings.tls ? "https" : "http";
   origins.push(...names.map((name) => `${scheme}://${name}:${dashboard.port}`));
@@ -194,7 +194,7 @@ async function listen(system: System, controller: ControllerPort): Promise<Serve
   return { view: () => controller.fleet() as FleetView, http, dashboard, urls };
 }
 
-/** Which ports are not the usual ones although none were written; empty: all are as usual. */
+/** Ports that differ from the defaults although none were set; empty: none. */
 function portsMoved({ hub, settings, source }: System, { http, dashboard }: Servers): string {
   const written = source.current().desired?.settings.hub;
   const moved = (
@@ -228,14 +228,14 @@ function heading(output: Output, system: System): void {
 }
 
 function tellFleet(system: System, output: Output): () => void {
-  let told = "";
+  let reported = "";
   const tell = () => {
     const { errors, stale, desired, git = null } = system.source.current();
     const lines = gitLines(git, output.isTTY ? output.width : Number.POSITIVE_INFINITY)
       .map((line) => painted(line, output))
       .join("\n");
-    if (lines !== told) {
-      told = lines;
+    if (lines !== reported) {
+      reported = lines;
       output.err(lines === "" ? "everything is committed" : lines);
     }
     if (errors.length > 0) {
@@ -269,7 +269,7 @@ function staysWords(desired: Desired | null, git: GitState | null): string {
   return `${broken}${shortRevision(desired.revision)}, the last good one, stays in force.`;
 }
 
-/** Counts what is in sync and what is not, by name, so that an absent or failed agent is never one of those in sync. */
+/** Counts agents in sync and others by name, so that an absent or failed agent never counts as in sync. */
 export function readyLine(
   view: FleetView,
   unprovisioned: ReadonlyMap<string, string>,
@@ -314,7 +314,7 @@ function firstTask(system: System): string {
 interface Ended {
   readonly promise: Promise<void>;
   readonly signal: AbortSignal;
-  /** As Ctrl-C does: the second time at once. */
+  /** As Ctrl-C; the second time at once. */
   readonly interrupt: () => void;
   readonly end: () => void;
 }
@@ -330,7 +330,7 @@ function signalled(output: Pick<Output, "err">, isDrawn: boolean): Ended {
   const interrupt = () => {
     if (controller.signal.aborted) {
       const say = () => output.err("stopped at once; the next start goes on from here");
-      // The dashboard restores the terminal as the process exits; these words come after that.
+      // The dashboard restores the terminal at exit; this text is printed after that.
       if (isDrawn) process.once("exit", say);
       else say();
       void endProcess(130);

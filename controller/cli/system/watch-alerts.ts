@@ -1,4 +1,4 @@
-/** The words for a machine whose limit of file watches is reached. */
+/** Warnings about the limit of file watches. */
 import type { WatchLimit } from "../../fleet/watch-files.ts";
 import type { Alert } from "../../store/protection/loss.ts";
 

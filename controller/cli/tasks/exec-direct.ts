@@ -1,11 +1,14 @@
-/** `vm-agent exec --direct`: past the hub, by Multipass; no task, not in the audit, for when no runtime answers. */
+/**
+ * `vm-agent exec --direct`: runs a command by Multipass without the hub; no task, no audit entry. For when the runtime
+ * is offline.
+ */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { handOver } from "../../base/hand-over.ts";
 import type { Invocation } from "../command-spec.ts";
 import { mustRun } from "../commands/running-instance.ts";
-import { openWorld } from "../system/world.ts";
+import { openContext } from "../system/command-context.ts";
 
-/** Resolves with the exit code that Multipass passes on. */
+/** Resolves with the exit code of Multipass. */
 export async function execDirect(
   { settings, output, options }: Invocation,
   name: string,
@@ -24,7 +27,7 @@ export async function execDirect(
       next: `vm-agent exec --direct ${name} -- CMD…`,
       exit: EXIT.usage,
     });
-  await using world = await openWorld(settings, {});
+  await using world = await openContext(settings, {});
   const { file, args, env } = await mustRun(world, name);
   const command = [...(options.sudo ? ["sudo"] : []), "sh", "-c", line];
   return handOver(file, [...args, "exec", "--no-map-working-directory", name, "--", ...command], env);

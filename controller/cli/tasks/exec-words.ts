@@ -1,6 +1,6 @@
-/** The line of `vm-agent exec`: which words are options of vm-agent, and which are the command. Pure. */
+/** Parses the line of `vm-agent exec`: options of vm-agent against words of the command. Pure. */
 
-/** Options that the first generation's form has after a command of one word, with the number of their words. */
+/** Options that the first-generation form allows after a command of one word, with their number of words. */
 const TRAILING: ReadonlyMap<string, number> = new Map([
   ["--sudo", 1],
   ["--timeout", 2],

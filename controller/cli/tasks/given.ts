@@ -1,17 +1,20 @@
-/** The task of a command line: JSON as a word, from a file, or from standard input. */
+/** The task on a command line: JSON as a word, from a file, or from standard input. */
 import { readFileSync } from "node:fs";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Invocation } from "../command-spec.ts";
 
 export interface GivenTask {
-  /** Empty: a choice of agents is given instead. */
+  /** Empty: selected by options instead. */
   readonly name: string;
   readonly task: unknown;
-  /** Standard input was the task, so there is none left for it. */
+  /** Standard input was the task, so it is not its input. */
   readonly isFromStdin: boolean;
 }
 
-/** `isChosen`: no name is expected, because options choose the agents. Throws `usage`, `task-not-json` and `task-unreadable`. */
+/**
+ * `isChosen`: no name is expected, because options select the agents. Throws `usage`, `task-not-json` and
+ * `task-unreadable`.
+ */
 export function readTask(
   { args, options }: Pick<Invocation, "args" | "options">,
   isChosen: boolean,

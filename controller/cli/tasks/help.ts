@@ -1,4 +1,4 @@
-/** The types of task with their fields, for `vm-agent task --help`: made from the schema that the hub checks tasks by. */
+/** The task types with their fields, for `vm-agent task --help`: generated from the schema that validates tasks. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TaskField, taskForms } from "../../../ui/client/task-form.ts";

@@ -1,19 +1,19 @@
-/** Standard input of the command line as the input of a task: read whole before the task is given, because it is part of it. */
+/** Standard input as the input of a task: read completely before the task is submitted, because it is part of it. */
 import { fstatSync, type Stats } from "node:fs";
 import { isUtf8 } from "node:buffer";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Output } from "../output/output.ts";
 
-/** As the hub allows. */
+/** The hub's limit. */
 const MOST_BYTES = 2 * 1024 * 1024;
-/** An open pipe on which nothing comes for so long is refused: no program may wait for ever for one that nobody writes to. */
+/** An open pipe without data is refused after this time: a program must not wait for a writer that never comes. */
 const SILENCE_MS = 10_000;
-/** For tasks that take no input: data that lies in a pipe is there by then. */
+/** For tasks that take no input: data in a pipe is available by then. */
 const GLANCE_MS = 250;
-/** From then on a person is told what is waited for. */
+/** From then on the wait is shown to a person. */
 const TELL_MS = 3000;
 
-/** Types of task that run a program. */
+/** Task types that run a program. */
 export const TAKE_INPUT: ReadonlySet<unknown> = new Set(["exec", "script", "build", "test", "deploy"]);
 
 export interface InputOptions {
@@ -21,7 +21,7 @@ export interface InputOptions {
   readonly stdin?: unknown;
 }
 
-/** The task with the standard input of this process, where there is any. */
+/** The task with the standard input of this process, if there is any. */
 export async function withInput(body: unknown, { stdin }: InputOptions, output: Output): Promise<unknown> {
   const source = stdin === false ? null : inputKind(stdin === true);
   if (source === null || typeof body !== "object" || body === null) return body;
@@ -48,7 +48,7 @@ export async function withInput(body: unknown, { stdin }: InputOptions, output: 
     : { ...body, stdin: bytes.toString("base64"), stdinEncoding: "base64" };
 }
 
-/** null: a terminal that was not asked for, closed, or a device such as /dev/null. */
+/** null: a terminal without `-i`, closed, or a device such as /dev/null. */
 function inputKind(isAsked: boolean): "file" | "pipe" | "terminal" | null {
   let about: Stats;
   try {
@@ -61,7 +61,7 @@ function inputKind(isAsked: boolean): "file" | "pipe" | "terminal" | null {
   return about.isFIFO() || about.isSocket() ? "pipe" : null;
 }
 
-/** What the pipe has after at most so long. */
+/** The pipe's data after at most this time. */
 function firstBytes(ms: number): Promise<"data" | "end" | "nothing"> {
   const { stdin } = process;
   return new Promise((resolve) => {
@@ -75,7 +75,7 @@ function firstBytes(ms: number): Promise<"data" | "end" | "nothing"> {
     };
     const look = () => {
       if (stdin.readableLength > 0) done("data");
-      // Makes the stream say that it ended.
+      // Triggers the end event of the stream.
       else stdin.read();
     };
     const ended = () => done("end");

@@ -1,10 +1,10 @@
-/** A task for whoever fits, or for several agents at once: each line of output under its agent's name. */
+/** A task for a selected agent or for several at once: each line of output under its agent's name. */
 import { StringDecoder } from "node:string_decoder";
 import { VmAgentError } from "../../base/errors.ts";
 import { needHub } from "../system/home.ts";
 import type { Output } from "../output/output.ts";
 import type { Invocation } from "../command-spec.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 import { cancelOnSignal } from "./signals.ts";
 import { type Sink, contentOf, stream } from "./stream.ts";
 import { queuedText, sayWhatItWaitsFor } from "./waits.ts";
@@ -50,7 +50,7 @@ const usage = (message: string): VmAgentError =>
     exit: 64,
   });
 
-/** Exits with 0 only when all succeeded; with one agent, with its task's exit code. */
+/** Exits with 0 only when all succeeded; for one agent, with its task's exit code. */
 export async function giveMany(
   { settings, output, options }: Invocation,
   target: Chosen,
@@ -59,7 +59,7 @@ export async function giveMany(
 ): Promise<number> {
   const { api } = await needHub(settings);
   const key = options.idempotencyKey as string | undefined;
-  const submit = () => asked(() => api.submitWhereFits(target, body, key));
+  const submit = () => withCliErrors(() => api.submitWhereFits(target, body, key));
   if (!wait) {
     const { tasks } = await submit();
     if (output.json) output.out(JSON.stringify({ tasks }));
@@ -99,7 +99,7 @@ export async function giveMany(
   return ended.length === 1 && only.exitCode ? only.exitCode : 1;
 }
 
-/** Whole lines under a name, so that those of several agents do not run into each other. */
+/** Whole lines with a name, so that those of several agents do not mix. */
 function prefixed(
   name: string,
   output: Output,
@@ -108,7 +108,7 @@ function prefixed(
   const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
   const print = (line: string, to: keyof typeof open) => {
     const text = `${output.paint("dim", `${name} |`)} ${line}`;
-    // As with one agent: a pipe gets every byte, a terminal no more than colours, which end with their line.
+    // As for one agent: a pipe gets every byte, a terminal only colours, which end with their line.
     if (process[to].isTTY)
       (to === "stderr" ? output.err : output.out)(line.includes("\x1b") ? `${text}\x1b[0m` : text);
     else process[to].write(`${text}\n`);

@@ -1,4 +1,4 @@
-/** What Ctrl-C and SIGTERM mean while tasks are watched: the first cancels all that still run, the second leaves them to themselves. */
+/** Ctrl-C and SIGTERM while tasks are watched: the first cancels all running tasks, the second leaves them running. */
 import { inBackground } from "../../base/background.ts";
 import type { Api } from "../../../ui/client/api.ts";
 import { type EndSignal, endProcess, onSignals } from "../../base/process-end.ts";
@@ -7,21 +7,21 @@ import type { Output } from "../output/output.ts";
 const EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface Signalled extends Disposable {
-  /** What the signal makes of the exit code; null: none came. */
+  /** The exit code after a signal; null: none came. */
   readonly exit: number | null;
-  /** This task is watched from now on: one that was given while the signal came is cancelled, too. */
+  /** Watches this task; one submitted during a signal is cancelled, too. */
   watch(id: string): void;
-  /** It is over, and nothing need be done about it. */
+  /** It has ended, and needs no cancel. */
   ended(id: string): void;
 }
 
-/** From before tasks are given, so that none is left behind by a signal in between, until it is disposed of. */
+/** From before the submission until disposed of, so that no task is left behind by a signal in between. */
 export function cancelOnSignal(api: Pick<Api, "cancelTask">, output: Pick<Output, "err">): Signalled {
   const open = new Set<string>();
   let exit: number | null = null;
   const cancel = (id: string) =>
     inBackground(api.cancelTask(id), (error) => {
-      // One that is over by then cannot be cancelled, and is told of as it ended.
+      // A task that has ended by then cannot be cancelled, and is reported with its own result.
       if (open.has(id)) output.err(`${id} was not cancelled: ${(error as Error).message}`);
     });
   const handle = (signal: EndSignal) => {

@@ -1,23 +1,23 @@
-/** The output of a task as it comes, over lost connections. */
+/** Streams the output of a task, over lost connections. */
 import { createTerminalFilter } from "../../base/printable.ts";
 import { type Api, ApiError } from "../../../ui/client/api.ts";
 import type { TaskView as Task } from "../../../schemas/types.ts";
 import { gapBytes, gapText } from "../../../ui/client/output-text.ts";
 import { backoff } from "../../../schemas/backoff.ts";
 
-/** Between two tries to reach the hub. */
+/** Delay between two attempts to reach the hub. */
 const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 const FINAL = new Set(["succeeded", "failed", "timed-out", "cancelled", "expired", "lost"]);
 
-/** Where output goes. */
+/** The destination of output. */
 export interface Sink {
   write(data: string | Buffer, stream: "stdout" | "stderr"): void;
-  /** The text says how much was discarded between what was written and what follows. */
+  /** The mark says how much was discarded at this place. */
   gap(text: string): void;
 }
 
-/** A pipe gets every byte; a terminal the text with its colours, and nothing else that a terminal obeys. */
+/** A pipe gets every byte; a terminal the text with its colours, and no other control sequence. */
 export function terminalSafe(): Sink {
   const filters = { stdout: createTerminalFilter(), stderr: createTerminalFilter() };
   return {
@@ -29,14 +29,14 @@ export function terminalSafe(): Sink {
   };
 }
 
-/** What a task of type file:read has read, byte for byte; null: it read nothing. */
+/** Content of a file:read task, byte for byte; null: none. */
 export function contentOf({ type, result }: Pick<Task, "type" | "result">): Buffer | null {
   const { content, encoding } = result ?? {};
   if (type !== "file:read" || typeof content !== "string") return null;
   return Buffer.from(content, encoding === "base64" ? "base64" : "utf8");
 }
 
-/** Prints the output as it comes; a lost connection is taken up again where it broke. */
+/** Prints the output as it comes; resumes after a lost connection. */
 export async function stream(
   api: Api,
   id: string,

@@ -1,6 +1,6 @@
-/** Tasks from the command line: give one, watch its output, pass its exit code on; list and cancel. */
+/** Tasks on the command line: submit, watch, list and cancel. */
 import { VmAgentError } from "../../base/errors.ts";
-import { asked } from "../asked.ts";
+import { withCliErrors } from "../cli-errors.ts";
 import { execDirect } from "./exec-direct.ts";
 import { needHub } from "../system/home.ts";
 import { numberOption, timeOption } from "../number-option.ts";
@@ -25,7 +25,7 @@ export const task: CommandRun = async (invocation) => {
   return give(invocation, name, body, options.wait !== false);
 };
 
-/** What follows in `task --help`. */
+/** Text at the end of `task --help`. */
 export const taskHelp = async (): Promise<string> => (await import("./help.ts")).taskHelp();
 
 export const exec: CommandRun = async (invocation) => {
@@ -39,7 +39,7 @@ export const exec: CommandRun = async (invocation) => {
     });
   }
   const { timeout, sudo } = invocation.options;
-  // One word is a shell line, as the seed had it; several are arguments and are quoted so that they arrive as they are.
+  // One word is a shell line; several are arguments, quoted so that they arrive unchanged.
   const line = command.length === 1 ? (command[0] ?? "") : command.map(quote).join(" ");
   if (invocation.options.direct) return execDirect(invocation, name, line);
   const body = {
@@ -75,7 +75,7 @@ async function give(
   const body = path === undefined ? given : paced(given);
   const file = path === undefined ? null : await openOutputFile(path, options.force === true);
   const key = options.idempotencyKey as string | undefined;
-  const submit = () => asked(() => api.submitTask(name, body, key));
+  const submit = () => withCliErrors(() => api.submitTask(name, body, key));
   if (!wait) {
     const accepted = await submit();
     output.out(output.json ? JSON.stringify(accepted) : `${accepted.taskId} ${accepted.status}`);
@@ -110,7 +110,7 @@ export const tasks: CommandRun = async ({ settings, output, options }) => {
     ...(options.agent ? { agent: String(options.agent) } : {}),
   };
   const { api } = await needHub(settings);
-  const { tasks: all } = await asked(() => api.listTasks(query));
+  const { tasks: all } = await withCliErrors(() => api.listTasks(query));
   if (output.json) {
     output.out(JSON.stringify(all));
     return 0;
@@ -136,7 +136,7 @@ export const tasks: CommandRun = async ({ settings, output, options }) => {
 
 export const cancel: CommandRun = async ({ settings, output, args }) => {
   const { api } = await needHub(settings);
-  const answer = await asked(() => api.cancelTask(args[0] ?? ""));
+  const answer = await withCliErrors(() => api.cancelTask(args[0] ?? ""));
   output.out(output.json ? JSON.stringify(answer) : `cancelling ${answer.taskId}`);
   return 0;
 };

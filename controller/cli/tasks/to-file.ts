@@ -1,4 +1,4 @@
-/** `--output FILE`: the whole standard output of a task on this disk, as fast as it is written here. */
+/** `--output FILE`: a task's whole standard output on this disk, paced by its writes. */
 import { existsSync, rmSync } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { type Api, ApiError } from "../../../ui/client/api.ts";
@@ -7,15 +7,15 @@ import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { TAKE_INPUT as RUN_PROGRAMS } from "./input.ts";
 import { backoff } from "../../../schemas/backoff.ts";
 
-/** Between two tries to reach the hub. */
+/** Delay between two attempts to reach the hub. */
 const RETRY = { firstMs: 100, lastMs: 2000 } as const;
 
 export interface OutputFile {
-  /** Takes all output of a task; resolves with the bytes that are missing, when it has ended. */
+  /** Takes all output of a task; resolves with the missing bytes, when it has ended. */
   receive(api: Api, taskId: string): Promise<number>;
 }
 
-/** The task with its output paced, so that nothing of it is discarded while it is taken. */
+/** The task with paced output, so that none is discarded while it is taken. */
 export function paced(body: unknown): unknown {
   const { type } = (body ?? {}) as { readonly type?: unknown };
   if (RUN_PROGRAMS.has(type)) return { ...(body as object), output: "paced" };
@@ -25,7 +25,9 @@ export function paced(body: unknown): unknown {
   );
 }
 
-/** Refuses a file that exists, before the task is given. With `force` the old one stays until the new one is whole. */
+/**
+ * Refuses an existing file before the task is submitted. With `force` the old file stays until the new one is complete.
+ */
 export async function openOutputFile(path: string, force: boolean): Promise<OutputFile> {
   const replaces = force && existsSync(path);
   const target = replaces ? `${path}.part` : path;
@@ -43,7 +45,7 @@ export async function openOutputFile(path: string, force: boolean): Promise<Outp
   // Also when a second Ctrl-C ends this process.
   const tell = () => {
     if (isWhole) return;
-    // The task was refused: nothing will come.
+    // The task was refused: there will be no output.
     if (!isGiven) return rmSync(target, { force: true });
     const rest = replaces ? `; ${path} is as it was` : "";
     process.stderr.write(`${target} has the first ${decimalSize(written)} of the output${rest}\n`);
@@ -91,7 +93,7 @@ async function takeAll(api: Api, id: string, write: (bytes: Buffer) => Promise<v
       else if (!process.stderr.write(bytes))
         await new Promise((resolve) => process.stderr.once("drain", resolve));
     }
-    // What was written is acknowledged by the next request, and not before.
+    // A part on disk is acknowledged by the next request, and not before.
     if (parts.length > 0) await write(Buffer.concat(parts));
     place = taken.next;
   }

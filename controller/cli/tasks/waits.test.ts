@@ -1,4 +1,4 @@
-/** task-waits.ts: a queue and an offline agent are told apart, and what is not queued any more says nothing. */
+/** task-waits.ts: a queue and an offline agent are distinguished; a task that is not queued has no wait. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TaskAnswer } from "../../../schemas/types.ts";

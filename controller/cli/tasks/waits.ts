@@ -1,17 +1,17 @@
-/** What a queued task waits for, as one line on a terminal, once it waits longer than a person does without wondering. */
+/** What a queued task waits for, as one line on a terminal, once it waits longer than expected. */
 import type { Api } from "../../../ui/client/api.ts";
 import { counted } from "../../core/units.ts";
 
 const QUIET_MS = 1000;
 
-/** What it needs of the hub's answers. */
+/** The hub's answers that it needs. */
 export interface Waits {
   readonly agent: string;
   readonly condition: string;
   /** Milliseconds; 0: never. */
   readonly lastSeen: number;
   readonly running: number;
-  /** Queued for the same agent before this one. */
+  /** Tasks queued before it for the same agent. */
   readonly before: number;
 }
 
@@ -23,13 +23,15 @@ export function waitsText({ agent, condition, lastSeen, running, before }: Waits
   return `waits: ${agent} does ${counted(running, "task")}, ${before} before this one`;
 }
 
-/** Why a task that was just queued waits. */
+/** Why a queued task waits. */
 export async function queuedText(api: Pick<Api, "getTask">, id: string): Promise<string> {
   const waits = (await api.getTask(id).catch(() => null))?.task.waits;
   return waits ? `queued: ${waits} (Ctrl-C cancels the task)` : "queued (Ctrl-C cancels the task)";
 }
 
-/** Says it once, if the task is queued still by then; until it is disposed of. A hub that does not answer says nothing. */
+/**
+ * Shows it once, if the task is still queued by then; until disposed of. Without an answer of the hub it shows nothing.
+ */
 export function sayWhatItWaitsFor(
   api: Pick<Api, "getTask" | "getAgent" | "listTasks">,
   id: string,
@@ -41,7 +43,7 @@ export function sayWhatItWaitsFor(
     const { task } = await api.getTask(id);
     if (task.state !== "queued") return;
     const { agent } = await api.getAgent(task.agent);
-    // The newest come first, and of a long queue only they come: what is not after this one is before it.
+    // Newest first, and only the newest of a long queue: any other is before it.
     const { tasks } = await api.listTasks({ agent: task.agent, state: ["queued"], limit: 100 });
     const after = tasks.filter((t) => t.createdAt > task.createdAt).length;
     const { condition, lastSeen, currentTasks, queuedTasks } = agent;

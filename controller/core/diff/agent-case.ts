@@ -1,4 +1,4 @@
-/** One agent as it is judged: what is written and seen of it, and what was found. */
+/** The input for one agent: its desired and observed state, and what was derived from them. */
 import type { Is, Ownership } from "../actions.ts";
 import type {
   Change,
@@ -25,15 +25,15 @@ export interface AgentCase {
   readonly claim?: Claim;
   readonly runtime?: RuntimeReading;
   readonly snapshots: readonly DesiredSnapshot[];
-  /** Snapshots of this agent that we made. */
+  /** Owned snapshots of this agent. */
   readonly made: readonly MadeSnapshot[];
   readonly due: readonly DueSnapshot[];
   /** The absence of a document proves nothing, so nothing is removed. */
   readonly guarded: boolean;
   readonly unobservable: { readonly reason: string; readonly next?: string } | null;
-  /** The instance was ours and disappeared behind our back. */
+  /** An owned instance that disappeared without a request of ours. */
   readonly vanished: boolean;
-  /** A boot that we began a short while ago: `Unknown` is normal. */
+  /** A boot that we began recently: `Unknown` is normal. */
   readonly booting: boolean;
 }
 
@@ -41,6 +41,6 @@ export interface AgentDiff {
   readonly change?: Change;
   readonly held: readonly Held[];
   readonly notes: readonly Note[];
-  /** True: looked at, and as written. */
+  /** True: observed and in sync. */
   readonly asWritten?: boolean;
 }

@@ -1,4 +1,4 @@
-/** One agent that a document wants: the difference between what is written and what is seen, as one change. */
+/** One declared agent: the difference between desired and observed, as one change. */
 import jsonpatch from "fast-json-patch";
 import { type Is, cellOf } from "../actions.ts";
 import { driftHeld, existing } from "./diff-existing.ts";
@@ -9,13 +9,15 @@ import { proves } from "../ownership.ts";
 import { startByHand } from "../start-by-hand.ts";
 import type { Change, HoldReason } from "../types.ts";
 
-/** Message and release of an instance that may be what a launch of ours left, and in whose state no runtime can say so. */
+/**
+ * Message and unblock of an instance that a launch of ours may have left, in a state in which no runtime can prove it.
+ */
 export const silentWords = (name: string, is: Is): readonly [message: string, release: string] => [
   `a launch of "${name}" was begun and cut off, and nothing proves that the instance of this name came from it: it is ${is}, and only a running one can prove itself`,
   `vm-agent multipass start ${name}, so that its runtime can prove itself; to remove it: vm-agent multipass delete --purge ${name}`,
 ];
 
-/** What the driver advises, or the general. */
+/** The driver's advice, or a general one. */
 export const repair = (unobservable: AgentCase["unobservable"]): string =>
   unobservable?.next
     ? `${unobservable.next}; work goes on by itself`
@@ -90,7 +92,7 @@ export function diffAgent(c: AgentCase): AgentDiff {
 function creation(c: AgentCase): Change {
   const after = desiredView(c.agent);
   const why = c.vanished
-    ? "drift: its instance is gone, and nobody edited the fleet"
+    ? "drift: its instance is gone, and the fleet was not edited"
     : c.claim
       ? "its launch was begun and no instance of this name is there"
       : `${at(c.agent)} is new${c.agent.profile === undefined ? "" : `, with profile ${c.agent.profile}`}`;
@@ -111,7 +113,10 @@ function creation(c: AgentCase): Change {
   };
 }
 
-/** `Unknown` proves nothing (SPEC section 3): the runtime's own heartbeat tells a deaf Multipass from a dead instance. */
+/**
+ * `Unknown` proves nothing (SPEC section 3): the runtime's own heartbeat distinguishes an unresponsive Multipass from a
+ * dead instance.
+ */
 function unknown(
   c: AgentCase,
   hold: (reason: HoldReason, message: string, release: string) => AgentDiff,
@@ -120,8 +125,9 @@ function unknown(
   if (c.runtime?.status !== "online" || !c.claim || !proves(c.claim, c.runtime))
     return hold("unknown-state", "Multipass shows it as Unknown and its runtime is silent", force);
   const found = existing(c, "none");
-  // A launch that timed out leaves its instance Unknown for good, however well it came up; a clean stop is the way out, and
-  // works once the guest is up (CONTRACT section 5). Ours by its nonce, up by its heartbeat, and nothing of anybody's in it yet.
+  // A launch that timed out leaves its instance Unknown for good, even when it came up; a clean stop fixes that, and
+  // works once the guest is up (CONTRACT section 5). The nonce proves ownership, the heartbeat that it is up, and no
+  // tasks have run yet.
   if (c.claim.converged === null && found.change) {
     const why = [
       "its launch timed out and Multipass lost track of it; its runtime answers, so it is stopped and started once",

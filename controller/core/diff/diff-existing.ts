@@ -1,4 +1,4 @@
-/** An instance that is there and ours, against its document: the one change that brings it there, and what of it is held. */
+/** An owned instance against its document: the one change that brings it in sync, and the held parts of it. */
 import jsonpatch from "fast-json-patch";
 import type { Cell } from "../actions.ts";
 import type { AgentCase, AgentDiff } from "./agent-case.ts";
@@ -26,7 +26,7 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const { agent, instance, claim } = c;
   if (!instance || !claim) return { held: [], notes: [] };
   let before = observedView(agent, instance, claim, c.runtime);
-  // The way of nearly all agents in nearly all turns; what follows would find the same, at four times the cost.
+  // Fast path of nearly all agents in nearly all turns; the code below would find the same, at four times the cost.
   if (
     cell === "none" &&
     c.snapshots.length === 0 &&
@@ -62,12 +62,12 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   for (const { field, ...why } of kept) {
     const would = why.reason === "image-unknown" ? replacement() : null;
     held.push({ agent: agent.name, would, ...why });
-    // Of mounts that cannot be looked at, what they were last is known.
+    // For mounts that cannot be read, the last reading counts.
     if (field === "mounts" && claim.converged) before = withField(before, field, claim.converged);
     after = withField(after, field, before);
   }
   const mode = agent.drift.mode;
-  // Provisioning that was cut off while it was run again is nobody's drift.
+  // Provisioning that was interrupted during a rerun is no drift.
   const isCut = claim.provisionHash === "";
   const unconverged = new Set(kept.map((k) => k.field));
   if (before.image === target.image) unconverged.add("image");
@@ -77,14 +77,15 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const fields = differing(before, after);
   const work = snapshotWork(c);
   held.push(...work.held);
-  // One that was never converged has a change even when nothing differs: its runtime is waited for, and that is recorded.
+  // An agent that never converged has a change even without a difference: its runtime is waited for, and that is
+  // recorded.
   if (cell === "none" && fields.length === 0 && work.take.length === 0 && claim.converged !== null) {
     const change = pruning(c, work, before, after);
     return { ...(change && { change }), held, notes: remarks(c), asWritten: held.length === 0 };
   }
 
   const action = actionOf(c, cell, fields, work.take.length > 0);
-  // What is launched in its place has the image that is written, so a replacement for something else waits for the answer too.
+  // A replacement launches the declared image, so a replacement for another reason waits for the comparison too.
   if (action === "replace" && unconverged.has("image") && before.image !== target.image)
     return { held, notes: remarks(c) };
   const cause: Cause =
@@ -96,7 +97,7 @@ export function existing(c: AgentCase, cell: ExistingCell): AgentDiff {
   const why = action === "snapshot" ? work.why : reasons(c, cell, fields, cause, action === "restart-update");
   const settling = cause === "interrupted" && c.is === "Running" && isOnline(c);
   const change: Change = {
-    // A new instance is made by the whole document: what was held of the former one does not matter to it.
+    // A new instance is made from the whole document: holds of the former one do not matter.
     ...build(c, action, before, action === "replace" ? target : after, cause, why),
     ...(settling && { settling }),
     snapshots: action === "replace" ? [] : work.take,
@@ -114,7 +115,7 @@ interface Kept extends Pick<Held, "reason" | "message" | "release"> {
   readonly field: Field;
 }
 
-/** Fields that stay as they are, each with why and what releases it. */
+/** Fields that are held, each with its reason and unblock. */
 function keptFields(
   c: AgentCase,
   claim: Claim,
@@ -142,7 +143,7 @@ function keptFields(
       "provision",
       "data-loss",
       `the provision block changed after the instance was made (${at(agent)})`,
-      "write provision.onChange: rerun to run it again inside, replace to have the instance made anew (its disk is lost), or undo the edit",
+      "write provision.onChange: rerun to run it again inside, replace to recreate the instance (its disk is lost), or undo the edit",
     );
   if (after.provision !== before.provision && agent.provision.onChange === "rerun" && !mayRerun(c, cell))
     keep(
@@ -163,7 +164,7 @@ function keptFields(
   return kept;
 }
 
-/** A replacement loses the disk, so an image counts as another one only where that is known. */
+/** A replacement loses the disk, so an image counts as different only where that is proven. */
 function keptImage({ agent, instance }: AgentCase, claim: Claim): Kept {
   const names = `image ${nameOf(agent.image)} (${at(agent)}) and ${nameOf(claim.image)}, which it was made from`;
   const reading = instance?.image?.wanted === (agent.image ?? null) ? instance.image : undefined;
@@ -188,18 +189,20 @@ const nameOf = (image: string | null | undefined): string =>
 const isOnline = ({ claim, runtime }: AgentCase): boolean =>
   runtime?.status === "online" && claim !== undefined && proves(claim, runtime);
 
-/** It runs, or will on the way; a silent guest is not asked for anything. */
+/** It runs, or will on the way; an offline runtime is not asked for anything. */
 const mayRerun = (c: AgentCase, cell: ExistingCell): boolean =>
   c.agent.state === "running" && (cell !== "none" || c.claim?.converged === null || isOnline(c));
 
-/** `info` looks into a running guest, so it is asked only of one that answers; until then no edit of them is decided on. */
+/**
+ * `info` looks into a running guest, so it is only called for one that answers; until then mount edits are not decided.
+ */
 const mountsAreKnown = ({ agent, instance }: AgentCase, claim: Claim): boolean =>
   instance?.mounts !== undefined ||
   claim.converged === null ||
   sameMounts(claim.converged.mounts, agent.mounts);
 
 function restoration(c: AgentCase, restore: Restore, begun: boolean, before: ConvergedView): Change {
-  // Size, mounts and provisioning come back as they were then; the next look tells what of that differs.
+  // Size, mounts and provisioning return with the snapshot; the next refresh shows the differences.
   const after = { ...before, state: c.agent.state };
   const why = restoreReason(c.agent, restore, begun);
   return {
@@ -235,7 +238,7 @@ export const driftHeld = (change: Change): Held => ({
   release: `vm-agent apply --target ${change.agent}, or write drift.mode: correct`,
 });
 
-/** Drift: nobody edited the fleet since it was last converged, and yet something differs. What is held was not converged. */
+/** Drift: the fleet was not edited since it last converged, and something differs. What is held has not converged. */
 function isDrift(claim: Claim, target: ConvergedView, held: ReadonlySet<Field>): boolean {
   const last = claim.converged;
   return last !== null && last.state === target.state && differing(last, target).every((f) => held.has(f));
@@ -247,8 +250,9 @@ function actionOf(
   fields: readonly Field[],
   snapshot: boolean,
 ): Action {
-  const anew = agent.provision.onChange === "replace";
-  if (fields.some((f) => HOW[f].how === "replace" || (HOW[f].how === "on-change" && anew))) return "replace";
+  const replaces = agent.provision.onChange === "replace";
+  if (fields.some((f) => HOW[f].how === "replace" || (HOW[f].how === "on-change" && replaces)))
+    return "replace";
   const needsStop = fields.some((f) => HOW[f].how === "stopped" || HOW[f].how === "grow");
   // A recovered instance is Stopped (CONTRACT section 9).
   const stopped = instance?.state === "Stopped" || instance?.state === "Deleted";

@@ -1,25 +1,25 @@
-/** A restore that is written and not done: when it may be done, and when only a person knows. */
+/** A declared restore that is not done: when it may run, and when only a person can decide. */
 import type { AgentCase } from "./agent-case.ts";
 import type { Change, Claim, Held } from "../types.ts";
 
 export interface RestoreCase {
   readonly restore?: NonNullable<Change["restore"]>;
-  /** It was begun before, and may be begun again: the instance is off, as it was then. */
+  /** It began before, and may begin again: the instance is off, as it was then. */
   readonly begun: boolean;
   readonly held: readonly Held[];
-  /** Nothing else may be done to this agent before. */
+  /** No other change of this agent may come first. */
   readonly blocks: boolean;
 }
 
 const NOTHING: RestoreCase = { begun: false, held: [], blocks: false };
 
-/** A restore is done once for each token, whatever was written in between. */
+/** A restore is done once for each token, regardless of edits in between. */
 export const isTokenDone = (claim: Pick<Claim, "restoreToken" | "formerTokens">, token: string): boolean =>
   claim.restoreToken === token || (claim.formerTokens?.includes(token) ?? false);
 
 const FORMER_TOKENS = 200;
 
-/** What a claim says of tokens once this one is carried out. */
+/** The token fields of the claim once this restore is done. */
 export function withTokenDone(
   { restoreToken, formerTokens = [] }: Pick<Claim, "restoreToken" | "formerTokens">,
   token: string,
@@ -31,7 +31,7 @@ export function withTokenDone(
 export const isRestorePending = ({ agent, claim }: Pick<AgentCase, "agent" | "claim">): boolean =>
   agent.restore !== undefined &&
   claim !== undefined &&
-  // Before it was Ready once there is nothing to go back from.
+  // Before the agent was Ready once there is nothing to restore.
   claim.converged !== null &&
   !isTokenDone(claim, agent.restore.token);
 
@@ -78,8 +78,8 @@ export function restoreCase(c: AgentCase): RestoreCase {
 const SAFETY_LENGTH = 40;
 
 /**
- * A name for the snapshot that is taken first. Never one that exists: that would be of another time, and what is on the disk
- * now would be lost.
+ * Name of the safety snapshot. Never an existing name: that snapshot would be of another time, and the current disk
+ * would be lost.
  */
 function safetyName(token: string, taken: readonly string[]): string {
   const word = token

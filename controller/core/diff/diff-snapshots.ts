@@ -1,13 +1,13 @@
-/** Snapshots of one agent: which are to be taken now, which wait, and which of ours are to be removed. */
+/** Snapshots of one agent: which to take now, which wait, and which owned ones to remove. */
 import type { AgentCase } from "./agent-case.ts";
 import { isRestorePending } from "./diff-restore.ts";
 import type { DesiredSnapshot, Held, MadeSnapshot, PlannedSnapshot } from "../types.ts";
 
 export interface SnapshotWork {
   readonly take: readonly PlannedSnapshot[];
-  /** Beyond what a schedule keeps. */
+  /** More than the schedule keeps. */
   readonly removes: readonly string[];
-  /** What their schedules keep, taken or about to be. */
+  /** Snapshots that schedules keep, existing or about to be taken. */
   readonly keeps: readonly string[];
   /** Made for a document that is gone. */
   readonly orphans: readonly string[];
@@ -19,7 +19,7 @@ const NOTHING: SnapshotWork = { take: [], removes: [], keeps: [], orphans: [], h
 
 export function snapshotWork(c: AgentCase): SnapshotWork {
   const known = c.instance?.snapshots;
-  // A snapshot is of an agent that was Ready once; before that there is nothing worth keeping.
+  // A snapshot needs an agent that was Ready once; before that there is nothing worth keeping.
   if (!known || !c.claim?.converged) return NOTHING;
   const have = new Set(known.map((s) => s.name));
   if (c.is === "Suspended" && c.agent.state === "suspended") return { ...NOTHING, held: asleep(c, have) };
@@ -28,7 +28,7 @@ export function snapshotWork(c: AgentCase): SnapshotWork {
   const take: PlannedSnapshot[] = [];
   const held: Held[] = [];
   const why: string[] = [];
-  const wish = (document: DesiredSnapshot, snapshot: PlannedSnapshot, reason: string) => {
+  const planned = (document: DesiredSnapshot, snapshot: PlannedSnapshot, reason: string) => {
     if (document.whenRunning === "wait" && busy) held.push(waiting(c, snapshot.name));
     else {
       take.push(snapshot);
@@ -39,12 +39,12 @@ export function snapshotWork(c: AgentCase): SnapshotWork {
     const { name, comment, schedule } = document;
     if (schedule === undefined) {
       if (!have.has(name))
-        wish(document, { name, comment }, `snapshot "${name}" is written and does not exist`);
+        planned(document, { name, comment }, `snapshot "${name}" is written and does not exist`);
       continue;
     }
     const due = c.due.find((d) => d.of === name);
     if (due && !have.has(due.name))
-      wish(
+      planned(
         document,
         { name: due.name, comment, of: name, at: due.at },
         `snapshot "${name}" is due by its schedule "${schedule}"`,
@@ -62,7 +62,7 @@ export function snapshotWork(c: AgentCase): SnapshotWork {
   return { take, removes, keeps, orphans: orphans.sort(), held, why };
 }
 
-/** What a document names is not removed, and neither is what a restore is going back to. */
+/** A snapshot named by a document or by a pending restore is not removed. */
 function isNeeded(c: AgentCase, name: string): boolean {
   const wanted = isRestorePending(c) ? c.agent.restore?.snapshot : undefined;
   return (
@@ -72,7 +72,7 @@ function isNeeded(c: AgentCase, name: string): boolean {
   );
 }
 
-/** The oldest of a schedule that are more than it keeps, those counted that are about to be taken. */
+/** The oldest of a schedule beyond its `keep`, counting those about to be taken. */
 function beyond(
   { name, schedule, keep }: DesiredSnapshot,
   ours: readonly MadeSnapshot[],
@@ -93,7 +93,7 @@ const isOrphan = (made: MadeSnapshot, documents: readonly DesiredSnapshot[]): bo
   made.of !== null &&
   !documents.some((d) => d.name === made.of && (d.schedule !== undefined) === made.scheduled);
 
-/** To stop what is suspended it has to be woken first, and nobody asked for that. */
+/** A suspended instance would have to be resumed before it is stopped, which is not part of the request. */
 const asleep = (c: AgentCase, have: ReadonlySet<string>): readonly Held[] =>
   c.snapshots
     .flatMap(({ name, schedule }) =>

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diff } from "./diff.ts";
 import { desiredView } from "./fields.ts";
-import { GRACE, MINUTE, NOW, agentOf, claimAsWritten, claimOf, desiredOf } from "../testing/build.ts";
+import { GRACE, MINUTE, NOW, agentOf, claimAsDeclared, claimOf, desiredOf } from "../testing/build.ts";
 import { type ShortAgent, instanceOf, observedOf, runtimeOf } from "../testing/build.ts";
 import type { Claim, ConvergedView, InstanceState } from "../types.ts";
 
@@ -20,7 +20,7 @@ function edited(
   const desired = desiredOf([now]);
   const instance = instanceOf("a", state, { size: { ...was.size, memory } });
   const runtime = runtimeOf("a", { configHash: desired.agents[0]?.configHash ?? "" });
-  const observed = observedOf([instance], [claimAsWritten(was, more)], state === "Running" ? [runtime] : []);
+  const observed = observedOf([instance], [claimAsDeclared(was, more)], state === "Running" ? [runtime] : []);
   return diff(desired, observed, NOW, GRACE);
 }
 
@@ -66,7 +66,7 @@ test("an ignored field may drift; an edit of it is carried out", () => {
   );
 });
 
-test("drift is what differs while nobody edited; with an edit beside it, it is part of the edit", () => {
+test("drift is a difference without an edit; with an edit beside it, it is part of the edit", () => {
   const causes = (now: ShortAgent, converged: ConvergedView | null) =>
     edited(now, { converged }, "Stopped").changes.map((c) => c.cause);
   assert.deepEqual(causes({ name: "a" }, desiredView(was)), ["drift"]);

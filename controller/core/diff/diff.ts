@@ -1,4 +1,7 @@
-/** Desired against observed: every difference, with why; what must not be decided is held. Pure, order-insensitive. */
+/**
+ * Desired against observed: every difference with its reason; what cannot be decided is held. Pure, independent of
+ * order.
+ */
 import { type Want, cellOf } from "../actions.ts";
 import { satisfied, waitText } from "../dependencies.ts";
 import type { AgentCase, Note } from "./agent-case.ts";
@@ -6,8 +9,8 @@ import { diffAgent, repair, silentWords } from "./diff-agent.ts";
 import { desiredView, isDesiredView } from "./fields.ts";
 import { imageIs } from "./image-name.ts";
 import { createLookup } from "./lookup.ts";
-import { renameHint, withKeptInstances } from "../renames.ts";
-import { EMPTY_INSIDE, isEmptyInside, ownershipOf } from "../ownership.ts";
+import { renameHint, applyRenames } from "../renames.ts";
+import { EMPTY_INSIDE, hasNoRuntime, ownershipOf } from "../ownership.ts";
 import { provisionFailure } from "../provisioning.ts";
 import { startByHand } from "../start-by-hand.ts";
 import type {
@@ -33,28 +36,29 @@ export interface Diff {
   readonly changes: readonly Change[];
   readonly held: readonly Held[];
   readonly notes: readonly Note[];
-  /** Claims without a document and without an instance: to be forgotten, nothing is touched. */
+  /** Claims without document and instance: to be removed; no instance is touched. */
   readonly forget: readonly string[];
-  /** What claims should say of their documents and do not: to be written down, nothing is touched. */
+  /** Claims whose copy of the document is out of date: to be updated; no instance is touched. */
   readonly remember: readonly Remember[];
 }
 
 /**
- * `protect` and `document` as the fleet says them now, so that both outlive the document. `converged`: the wanted view where
- * the agent is as written (an edit that needed no change), else what it was: without it every later drift would count as an edit.
+ * `protect` and `document` as the fleet declares them now, so that both outlive the document. `converged`: the desired
+ * view where the agent is in sync (an edit that needed no change), else the former value: without it every later drift
+ * would count as an edit.
  */
 export interface Remember {
   readonly agent: string;
   readonly protect: boolean;
   readonly document: string;
   readonly converged: ConvergedView | null;
-  /** The name that the document gives to the image of the instance. */
+  /** The name that the document uses for the instance's image. */
   readonly image: string | null;
 }
 
 /** `bootGrace`: milliseconds after a boot began during which `Unknown` and an unlisted launch are normal. */
 export function diff(desired: Desired, observed: Observed, now: Instant, bootGrace: number): Diff {
-  desired = withKeptInstances(desired, observed.claims);
+  desired = applyRenames(desired, observed.claims);
   const seen = observed.instances;
   const list = seen.kind === "seen" ? seen.list : [];
   const instanceOf = createLookup(list, (i) => i.name);
@@ -97,7 +101,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
     for (const held of found.held) result.held.push(held);
     for (const note of found.notes) result.notes.push(note);
     if (!claim) continue;
-    if (claim.adopted && isEmptyInside(claim, runtimeOf(agent.name)))
+    if (claim.adopted && hasNoRuntime(claim, runtimeOf(agent.name)))
       result.notes.push({ agent: agent.name, message: EMPTY_INSIDE });
     matched += 1;
     const fact = toRemember(agent, claim, instanceOf(agent.name), found.asWritten ?? false);
@@ -152,7 +156,7 @@ export function diff(desired: Desired, observed: Observed, now: Instant, bootGra
   };
 }
 
-/** Fills in for which agents a creation or a start has to wait; who waits for nobody costs nothing. */
+/** Adds the agents that a creation or a start has to wait for. */
 function waits(desired: Desired, observed: Observed): (change: Change) => Change {
   const dependent = desired.agents.filter((a) => a.dependsOn.length > 0);
   if (dependent.length === 0) return (change) => change;
@@ -204,7 +208,7 @@ const NONE: readonly DesiredSnapshot[] = [];
 const NONE_MADE: readonly MadeSnapshot[] = [];
 const NONE_DUE: readonly DueSnapshot[] = [];
 
-/** A schedule does not show until it is due; in which time zone it is meant, nowhere else. */
+/** A schedule shows only when it is due; its time zone shows nowhere else. */
 function scheduleNotes(snapshots: readonly DesiredSnapshot[], timeZone: string | undefined): readonly Note[] {
   const texts = new Set<string>();
   for (const { name, schedule, keep } of snapshots) {

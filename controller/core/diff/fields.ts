@@ -1,4 +1,4 @@
-/** How each field of an agent may change on an existing instance, and when two readings of it are the same. */
+/** How each field of an agent may change on an existing instance, and when two readings are equal. */
 import { imageIs } from "./image-name.ts";
 import type {
   ConvergedView,
@@ -28,8 +28,8 @@ export const HOW: Readonly<Record<Field, { readonly how: How; readonly why: stri
 const KIB = 1024;
 
 /**
- * True when `get` could have printed `observed` for an instance that was set to `wanted`: Multipass prints sizes with
- * one decimal of the largest unit (`512.0MiB`, `4.2GiB`; CONTRACT section 7), so the reading is rounded.
+ * True when `get` could print `observed` for an instance set to `wanted`: Multipass prints sizes with one decimal of
+ * the largest unit (`512.0MiB`, `4.2GiB`; CONTRACT section 7), so the reading is rounded.
  */
 export function sameSize(wanted: number, observed: number): boolean {
   if (wanted === observed) return true;
@@ -50,7 +50,7 @@ const NO_MOUNTS: readonly Mount[] = [];
 const plain = (path: string): string => path.replace(/(?!^)\/+$/, "");
 const mountKey = (m: Mount): string => `${plain(m.target)}\n${plain(m.source)}`;
 
-/** In one order and one spelling; absent for none, so that most views have no such key. */
+/** Sorted and normalised; absent for none, so that most views have no such key. */
 export function mountsOf(mounts: readonly Mount[] | undefined): { readonly mounts?: readonly Mount[] } {
   if (mounts === undefined || mounts.length === 0) return {};
   const sorted = mounts
@@ -66,7 +66,7 @@ export function sameMounts(a: readonly Mount[] = NO_MOUNTS, b: readonly Mount[] 
   return b.every((m) => keys.has(mountKey(m)));
 }
 
-/** What `from` has and `to` has not. */
+/** Mounts of `from` that are missing in `to`. */
 export function mountsBeyond(
   from: readonly Mount[] = NO_MOUNTS,
   to: readonly Mount[] = NO_MOUNTS,
@@ -88,7 +88,7 @@ export function desiredView(agent: DesiredAgent): ConvergedView {
   };
 }
 
-/** Whether a view is `desiredView(agent)`, told without making one. */
+/** Compares a view with `desiredView(agent)` without building one. */
 export function isDesiredView(agent: DesiredAgent, view: ConvergedView): boolean {
   const { size, provision } = agent;
   return (
@@ -104,8 +104,8 @@ export function isDesiredView(agent: DesiredAgent, view: ConvergedView): boolean
 }
 
 /**
- * What is there, in the same shape. A field that was not read takes the wanted value, because nothing is decided on the
- * strength of what was not seen; the same for sizes that differ only by how Multipass rounds.
+ * The observed view. A field that was not read takes the desired value, because an unknown value must not cause a
+ * decision; the same for sizes within Multipass's rounding.
  */
 export function observedView(
   agent: DesiredAgent,
@@ -126,7 +126,7 @@ export function observedView(
     disk: near(agent.size.disk, size?.disk),
     provision: claim.provisionHash,
     config: config ?? claim.converged?.config ?? agent.configHash,
-    // One that was never converged may have none yet, and mounting what is mounted does nothing.
+    // An agent that never converged may have none yet, and mounting twice has no effect.
     ...mountsOf(instance.mounts ?? (claim.converged ? agent.mounts : NO_MOUNTS)),
   };
 }
@@ -139,12 +139,12 @@ const isSame = (from: ConvergedView, to: ConvergedView, field: Field): boolean =
 
 /** The fields in which two views differ. */
 export function differing(from: ConvergedView, to: ConvergedView): readonly Field[] {
-  // Of ten thousand agents nearly all are the same, and then no list is made.
+  // Of ten thousand agents nearly all are equal, and then no list is made.
   for (const field of FIELDS) if (!isSame(from, to, field)) return FIELDS.filter((f) => !isSame(from, to, f));
   return NONE;
 }
 
-/** `view` with this field as `other` has it. */
+/** `view` with this field taken from `other`. */
 export function withField(view: ConvergedView, field: Field, other: ConvergedView): ConvergedView {
   if (field !== "mounts") return { ...view, [field]: other[field] };
   const { mounts: _mounts, ...rest } = view;

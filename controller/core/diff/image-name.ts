@@ -1,4 +1,7 @@
-/** Names of images, as documents write them and Multipass reads them: which two are certainly one, without asking anything. Pure. */
+/**
+ * Image names as documents write them and Multipass reads them: which two are certainly equal, without asking
+ * Multipass. Pure.
+ */
 import type { DesiredAgent, ObservedInstance } from "../types.ts";
 
 /** `named`: an alias, a release or a hash, which `multipass find` resolves. `address`: http or https. */
@@ -22,7 +25,9 @@ export function imagePath(image: string): string {
   }
 }
 
-/** What `multipass find` is asked: without an image, Multipass launches `default`; `release:` is the remote that it takes without one. */
+/**
+ * The argument for `multipass find`: without an image, Multipass launches `default`; `release:` is its default remote.
+ */
 export function findName(image: string | null): string {
   const name = (image ?? "").replace(/^(?:release)?:/, "");
   return name === "" || name === "ubuntu" ? "default" : name;
@@ -38,7 +43,7 @@ export function isSameImageName(a: string | null, b: string | null): boolean {
   return URL.canParse(a ?? "") && URL.canParse(b ?? "") && new URL(a ?? "").href === new URL(b ?? "").href;
 }
 
-/** How the image that the document names compares with the one of the instance; null: not compared yet. */
+/** Compares the document's image with the instance's; null: not compared yet. */
 export function imageIs(
   agent: DesiredAgent,
   recorded: string | null,

@@ -44,7 +44,7 @@ const wishArb = fc.option(
     .map(({ snapshot, token }) => ({ snapshot, token })),
   { nil: null, freq: 2 },
 );
-/** Beside what documents name: of a schedule, of a document that is gone, of somebody else. */
+/** Snapshots beside the declared ones: of a schedule, of a removed document, and unowned. */
 const SNAPSHOTS = ["clean", "later", "nightly-1", "nightly-2", "old", "theirs"] as const;
 
 const agentArb = (name: string): fc.Arbitrary<DesiredAgent> =>
@@ -158,7 +158,7 @@ const entryArb = (name: string): fc.Arbitrary<Entry> =>
       })
       .map((e): Entry => {
         const claimed = e.claimed > 0;
-        // Whatever was launched or proven carries our nonce; of a launch that was only begun nobody knows.
+        // An instance that was launched or proven carries our nonce; for a launch that only began this is unknown.
         const mine = claimed && (e.phase !== "launching" || e.mine > 0);
         const at: Size3 = e.asWritten && agent ? agent.size : e.size;
         const claim: Claim = {

@@ -144,7 +144,7 @@ export function claimOf(name: string, view: ConvergedView | null, more: Partial<
   };
 }
 
-export const claimAsWritten = (agent: DesiredAgent, more: Partial<Claim> = {}): Claim =>
+export const claimAsDeclared = (agent: DesiredAgent, more: Partial<Claim> = {}): Claim =>
   claimOf(agent.name, desiredView(agent), { protect: agent.protect, document: agent.document, ...more });
 
 export function runtimeOf(name: string, more: Partial<RuntimeReading> = {}): RuntimeReading {

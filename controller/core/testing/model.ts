@@ -49,7 +49,10 @@ export interface World {
   readonly reruns?: { readonly agent: string; readonly hash: string }[];
 }
 
-/** `illegal`: Multipass would refuse, or it is not ours: a bug. `moved`: `apply` looks first and plans anew. `failed`: bad weather. */
+/**
+ * `illegal`: Multipass would refuse, or the instance is unowned: a bug. `moved`: `apply` observes first and plans
+ * again. `failed`: a transient failure.
+ */
 export class StepError extends Error {
   readonly kind: "illegal" | "moved" | "failed";
   constructor(kind: StepError["kind"], message: string) {

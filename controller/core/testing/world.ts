@@ -3,7 +3,7 @@ import { diff } from "../diff/diff.ts";
 import { desiredView, mountsOf } from "../diff/fields.ts";
 import { makePlan } from "../plan.ts";
 import { isTokenDone, withTokenDone } from "../diff/diff-restore.ts";
-import { withKeptInstances } from "../renames.ts";
+import { applyRenames } from "../renames.ts";
 import { steps } from "../steps.ts";
 import type {
   Change,
@@ -66,7 +66,7 @@ export function settle(world: World, desired: Desired): void {
   };
   for (const [name, instance] of world.instances)
     world.instances.set(name, { ...instance, state: arrives[instance.state] ?? instance.state });
-  for (const agent of withKeptInstances(desired, [...world.claims.values()]).agents) connect(world, agent);
+  for (const agent of applyRenames(desired, [...world.claims.values()]).agents) connect(world, agent);
 }
 
 /** The hub accepts a runtime only with the nonce of the claim, and pushes the configuration to it. */
@@ -190,12 +190,12 @@ export function runStep(
       return void world.made.delete(`${name}/${gone}`);
     }
     case "restore": {
-      const wish = step.restore ?? illegal();
-      if (isTokenDone(mine(), wish.token)) return;
-      const back = here().snapshots.find((s) => s.name === wish.snapshot) ?? illegal();
+      const request = step.restore ?? illegal();
+      if (isTokenDone(mine(), request.token)) return;
+      const back = here().snapshots.find((s) => s.name === request.snapshot) ?? illegal();
       if (state !== "Stopped") return illegal();
-      world.claims.set(name, { ...mine(), restoring: wish });
-      world.restores?.push({ agent: name, token: wish.token, starts: here().starts ?? 0 });
+      world.claims.set(name, { ...mine(), restoring: request });
+      world.restores?.push({ agent: name, token: request.token, starts: here().starts ?? 0 });
       const { size = here().size, mounts = [], disk = "" } = back;
       world.instances.set(name, { ...here(), size, mounts, disk });
       if (crashInside) throw new StepError("failed", "killed between the restore and its record");
@@ -204,7 +204,7 @@ export function runStep(
       return void world.claims.set(name, {
         ...mine(),
         restoring: null,
-        ...withTokenDone(mine(), wish.token),
+        ...withTokenDone(mine(), request.token),
         converged: { ...converged, ...seen, ...mountsOf(mounts) },
       });
     }
@@ -258,7 +258,7 @@ export function runStep(
 
 /** All steps of one change; `crashAt` stops before that step, as `kill -9` would. False: the branch ended early. */
 export function runChange(world: World, written: Desired, change: Change, crashAt = Infinity): boolean {
-  const desired = withKeptInstances(written, [...world.claims.values()]);
+  const desired = applyRenames(written, [...world.claims.values()]);
   const agent = desired.agents.find((a) => a.name === change.agent);
   for (const [i, step] of steps(change).entries()) {
     if (i >= crashAt) return false;

@@ -1,13 +1,13 @@
-/** One call of the Multipass executable: deadline, `command` event, and failures as VmAgentError. */
+/** One call of the Multipass executable: deadline, `command` event, and errors as VmAgentError. */
 import { positiveNumber } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Bus } from "../../base/events.ts";
 import { type Run, run as realRun } from "../../base/exec.ts";
 import type { ExecResult } from "../../base/exec-result.ts";
-import { withheldFromInstances } from "../../base/withheld.ts";
+import { withoutHostSecrets } from "../../base/scrubbed-env.ts";
 import { classify, type Failure } from "./failure.ts";
 
-/** What is started: the file, what stands before Multipass's own arguments, and what is added to the environment. */
+/** The executable, arguments before Multipass's own, and additions to the environment. */
 export interface Executable {
   readonly file: string;
   readonly args: readonly string[];
@@ -18,7 +18,7 @@ export interface Executable {
 export interface Deadlines {
   /** `version`, `list`, `get`: answered in 0.05 s by an idle daemon. */
   readonly look: number;
-  /** Everything that changes an instance, and `info`, which waits for guests. */
+  /** Every call that changes an instance, and `info`, which waits for guests. */
   readonly change: number;
   /** `exec`, the command in the guest included. */
   readonly exec: number;
@@ -27,10 +27,11 @@ export interface Deadlines {
 }
 
 /**
- * look 30 s: the daemon serves one call after another and answers nobody while it stops or restores an instance, up to 300 s
- * (CONTRACT section 12); but a look costs nothing to repeat and its lateness decides nothing (`unobservable`), so the loop stays free.
- * change 330 s: longer than the 300 s that the daemon itself gives a stop or a start, so that its own words reach us.
- * exec 330 s: it may queue behind such a call. launchExtra 60 s: `--timeout` is given to each of two phases (CONTRACT section 8).
+ * look 30 s: the daemon serves one call at a time and answers no other while it stops or restores an instance, up to
+ * 300 s (CONTRACT section 12); but a refresh is cheap to repeat and its delay decides nothing (`unobservable`), so the
+ * loop stays free. change 330 s: longer than the 300 s that the daemon itself allows a stop or a start, so that its own
+ * error reaches us. exec 330 s: it may queue behind such a call. launchExtra 60 s: `--timeout` applies to each of two
+ * phases (CONTRACT section 8).
  */
 export const DEADLINES: Deadlines = { look: 30_000, change: 330_000, exec: 330_000, launchExtra: 60_000 };
 
@@ -57,31 +58,34 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly input?: string;
   readonly onStdout?: ((text: string) => void) | undefined;
-  /** Codes that mean that the wanted state is there already. */
+  /** Codes that mean that the desired state is there already. */
   readonly settled?: readonly string[];
-  /** What messages and the `command` event say instead of arguments that are internal. */
+  /** Replaces internal arguments in messages and in the `command` event. */
   readonly shown?: { readonly words: string; readonly argv: readonly string[] };
 }
 
 export type Call = (args: readonly [string, ...string[]], options: CallOptions) => Promise<ExecResult>;
 
 /**
- * Every path that reaches Multipass from here is absolute. Our own folder may have been removed since, or be one that the
- * confinement of a snap cannot enter, and then no call of the client would so much as begin.
+ * All paths given to Multipass are absolute. Our working folder may have been removed, or be inaccessible to a confined
+ * snap, and then no call of the client would start.
  */
 const FOLDER = "/";
 
-/** Commands that do not keep the daemon from answering others. */
+/** Commands that do not block the daemon for others. */
 const LOOKS: readonly string[] = ["version", "list", "get", "info", "exec"];
 
-/** A call that resolves with the result of a success, or of a failure named in `settled`, and rejects with VmAgentError otherwise. */
+/**
+ * A call that resolves with the result of a success, or of a failure listed in `settled`, and rejects with VmAgentError
+ * otherwise.
+ */
 export function createCall(deps: CallDeps): Call {
   const { executable, bus, run = realRun } = deps;
   const underWay = new Map<string, number>();
 
   return async (args, options) => {
     const shown = args.join(" ");
-    // What the daemon may be busy with on our own behalf; a late look is explained by it.
+    // Our own calls that may block the daemon; they explain a late answer.
     const others = [...underWay.keys()];
     const changes = !LOOKS.includes(args[0]);
     if (changes) underWay.set(shown, (underWay.get(shown) ?? 0) + 1);
@@ -90,7 +94,7 @@ export function createCall(deps: CallDeps): Call {
       ...(options.input === undefined ? {} : { input: options.input, whole: true }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
-      env: { ...withheldFromInstances(), ...executable.env },
+      env: { ...withoutHostSecrets(), ...executable.env },
       cwd: FOLDER,
     });
     if (changes) {
@@ -100,7 +104,7 @@ export function createCall(deps: CallDeps): Call {
     }
 
     const failure = failureOf(executable, args[0], result, others);
-    // Standard input, where user data goes, is no part of the event.
+    // Standard input, which carries user data, is no part of the event.
     bus.emit("command", {
       argv: ["multipass", ...(options.shown?.argv ?? args)],
       durationMs: result.durationMs,

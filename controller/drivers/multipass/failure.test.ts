@@ -96,7 +96,7 @@ launch failed: instance "t1" is being prepared
   );
 });
 
-test("exec says it twice, it is told once", () => {
+test("exec prints a message twice, it is reported once", () => {
   const text = 'exec failed: The following errors occurred:\ninstance "nope" does not exist\n';
   assert.equal(
     failureText({ command: "exec", exitCode: 2, stdout: "", stderr: text + text }),
@@ -165,7 +165,7 @@ test("the messages of a launch, wherever its output is cut into chunks", () => {
   ]);
 });
 
-test("a percentage is told when it is printed, not when the next one is", () => {
+test("a percentage is reported when it is printed, not with the next one", () => {
   const heard: string[] = [];
   const feed = createProgressReader((message) => heard.push(message));
   feed("\u001b[2K\u001b[0A\u001b[0E\nRetrieving image: 4");

@@ -1,4 +1,4 @@
-/** What a call of Multipass that did not succeed means: exit code and wording to code, cause and next step. Pure. */
+/** Classifies a failed call of Multipass: exit code and wording to code, cause and next step. Pure. */
 
 /** The codes of `driver.ts`. */
 export type FailureCode =
@@ -30,13 +30,13 @@ export type FailureCode =
 
 export interface Failure {
   readonly code: FailureCode;
-  /** The daemon's own words, one line or more, without `<command> failed: ` and without log lines. */
+  /** The daemon's message, one line or more, without `<command> failed: ` and without log lines. */
   readonly message: string;
   readonly next: string;
   readonly transient: boolean;
 }
 
-/** What is known of a finished call. */
+/** Data of a finished call. */
 export interface Outcome {
   /** Canonical command word, e.g. `launch`. */
   readonly command: string;
@@ -56,7 +56,7 @@ const LOOK = "look at the instance with `vm-agent multipass info NAME`";
 const DAEMON =
   "start the Multipass daemon (Linux: `snap start multipass`, macOS: open Multipass), then try again; `vm-agent doctor` checks it";
 
-/** First match wins, so the particular stands before the general. Wordings: CONTRACT sections 2 and 7 to 11. */
+/** First match wins, so specific rows come before general ones. Wordings: CONTRACT sections 2 and 7 to 11. */
 const RULES: readonly Rule[] = [
   [/cannot connect to the multipass socket/i, "driver-unreachable", DAEMON, { transient: true }],
   [/multipass_root_cert\.pem/, "driver-unreachable", DAEMON, { transient: true }],
@@ -204,8 +204,8 @@ export function classify(outcome: Outcome): Failure | null {
     if (options?.only !== undefined && !options.only.includes(command)) continue;
     if (pattern.test(message)) return { code, message, next, transient: options?.transient ?? false };
   }
-  // A bare sentence with exit 1 is the client's own check of its arguments: the daemon was not asked (CONTRACT section 1). An
-  // unhandled exception may come later, with the instance made already; "refused" would let go of it.
+  // A bare sentence with exit 1 is the client's own check of its arguments: the daemon was not asked (CONTRACT section
+  // 1). An unhandled exception may come later, with the instance created already; "refused" would lose it.
   if (
     command === "launch" &&
     exitCode === 1 &&
@@ -222,7 +222,7 @@ export function classify(outcome: Outcome): Failure | null {
   if (command === "launch" && exitCode === 5) {
     return { code: "launch-timeout", message, next: `the instance may exist: ${LOOK}`, transient: true };
   }
-  // The daemon's own word that the launch is over. What it left, if anything, is listed.
+  // The daemon reports that the launch is over. What it left, if anything, is listed.
   if (command === "launch" && exitCode === 2 && outcome.stderr.trim() !== "") {
     return {
       code: "launch-failed",
@@ -235,7 +235,7 @@ export function classify(outcome: Outcome): Failure | null {
     code: "driver-failed",
     message,
     next: "read Multipass's own words above; `vm-agent doctor` checks the installation",
-    // A signal (null), the daemon (3) and "retry" (4) may pass; a refusal in words does not.
+    // A signal (null), the daemon (3) and "retry" (4) may be transient; a refusal in words is not.
     transient: exitCode === null || exitCode === 3 || exitCode === 4,
   };
 }
@@ -245,8 +245,8 @@ const UNHANDLED = "Caught an unhandled exception: ";
 const JOINED = /^The following errors occurred:\n/;
 
 /**
- * The words of a failure on standard error: the text after `<command> failed: `, without the daemon's log lines, which may
- * stem from other clients (CONTRACT section 1), and without the repetition that exec prints.
+ * The message of a failure on standard error: the text after `<command> failed: `, without the daemon's log lines,
+ * which may come from other clients (CONTRACT section 1), and without the repetition that exec prints.
  */
 export function failureText(outcome: Outcome): string {
   const lines = outcome.stderr.split(/\r?\n/);
@@ -260,7 +260,7 @@ export function failureText(outcome: Outcome): string {
   }
   const plain = own.join("\n").trim();
   if (plain !== "") return plain;
-  // Unhandled client exceptions are log lines too, and the only words there are.
+  // Unhandled client exceptions are log lines too, and the only message then.
   const unhandled = lines.find((line) => line.includes(UNHANDLED));
   if (unhandled !== undefined) return unhandled.slice(unhandled.indexOf(UNHANDLED) + UNHANDLED.length).trim();
   const logged = lines.findLast((line) => LOG_LINE.test(line));
@@ -268,5 +268,5 @@ export function failureText(outcome: Outcome): string {
   return `multipass ${outcome.command} ended with ${outcome.exitCode === null ? "a signal" : `exit code ${outcome.exitCode}`} and no message`;
 }
 
-/** The canonical command word, not always the one that was called: exec may fail in `start` (CONTRACT section 11). */
+/** The canonical command word, which may differ from the one called: exec may fail in `start` (CONTRACT section 11). */
 const FAILED = /^[a-z][a-z-]* failed: /;

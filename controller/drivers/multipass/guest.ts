@@ -1,4 +1,7 @@
-/** A command in a guest, wrapped so that its exit code comes in band and its output can be told from Multipass's own noise. */
+/**
+ * Wraps a command in a guest so that its exit code comes in band and its output is separable from Multipass's own
+ * messages.
+ */
 import { VmAgentError } from "../../base/errors.ts";
 import type { ExecResult } from "../../base/exec-result.ts";
 
@@ -9,23 +12,23 @@ export interface GuestResult {
 }
 
 /**
- * `exec` gives the guest's exit code and its own in one number space, and may print a spinner first when it has to start the
- * instance after all (CONTRACT section 11). The subshell keeps `exit` and `cd` from ending or moving the wrapper; the command's
- * words are positional parameters, so none is ever read as shell text.
+ * `exec` returns the guest's exit code and its own in one number space, and may print a spinner first when it has to
+ * start the instance after all (CONTRACT section 11). The subshell keeps `exit` and `cd` from ending or moving the
+ * wrapper; the command's words are positional parameters, so none is ever read as shell text.
  */
 export function wrapGuest(argv: readonly string[], marker: string): readonly string[] {
   const script = `printf '%s:begin\\n' ${marker}; ("$@"); printf '\\n%s:exit:%d\\n' ${marker} $?`;
   return ["sh", "-c", script, "sh", ...argv];
 }
 
-/** The command as a person reads it: without the wrapper, its random marker and inline scripts. */
+/** The command for people: without the wrapper, its random marker and inline scripts. */
 export function shownGuest(name: string, argv: readonly string[]) {
   const isScript = (word: string, index: number) => argv[index - 1] === "-c" || word.includes("\n");
   const words = argv.map((word, index) => (isScript(word, index) ? "(script)" : word));
   return { words: `a command inside ${name}`, argv: ["exec", name, "--", ...words] };
 }
 
-/** The last characters of a stream; the closing marker stands there even when the output in between was cut. */
+/** The end of a stream, which holds the closing marker even when the output before it was truncated. */
 export function createTail(length = 4096): {
   readonly add: (text: string) => void;
   readonly text: () => string;
@@ -39,7 +42,7 @@ export function createTail(length = 4096): {
   };
 }
 
-/** Rejects a result whose closing marker is missing: the connection broke, so nothing is known of the command. */
+/** Rejects a result without the closing marker: the connection broke, so nothing is known of the command. */
 export function unwrapGuest(result: ExecResult, tail: string, marker: string): GuestResult {
   const opening = `${marker}:begin\n`;
   const begin = result.stdout.indexOf(opening);

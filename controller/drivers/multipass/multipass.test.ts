@@ -225,7 +225,7 @@ test("size, shownSize, snapshots and mounts", async (t) => {
   assert.deepEqual(await fake(t, { FAKE_OUT: info }).driver.mounts?.("a"), [{ source: "/s", target: "/t" }]);
 });
 
-test("what is already so, succeeds; what is not ours to settle, is told", async (t) => {
+test("a change that is already done succeeds; a conflict that only the caller can resolve is reported", async (t) => {
   const failing = (words: string, exit = "2") =>
     fake(t, { FAKE_EXIT: exit, FAKE_ERR: `x failed: ${words}\\n` }).driver;
   await failing('The following errors occurred:\\ninstance "a" does not exist').remove("a");

@@ -1,4 +1,7 @@
-/** The driver: the `multipass` command line, or another executable that has it, called as CONTRACT says. */
+/**
+ * The Multipass driver: the `multipass` command line, or another executable with the same interface, used as CONTRACT
+ * says.
+ */
 import { statfs } from "node:fs/promises";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { toVmAgentError, VmAgentError } from "../../base/errors.ts";
@@ -37,7 +40,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
   const list = async (signal?: AbortSignal): Promise<Observation> => {
     try {
-      // Without --no-ipv4 it would look into every running guest, and a silent one wedges the daemon (CONTRACT section 16).
+      // Without --no-ipv4 it would look into every running guest, and an unresponsive one wedges the daemon (CONTRACT
+      // section 16).
       const result = await call(["list", "--no-ipv4", "--format", "json"], looking(signal));
       const parsed = parseList(result.stdout);
       if (parsed.ok) return { kind: "seen", instances: parsed.value };
@@ -57,7 +61,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
   };
 
   let primary: Promise<string> | null = null;
-  /** Asked once: the client answers it by itself, and a launch does not fail for want of it. */
+  /** Read once: the client answers it alone, and a launch does not fail without it. */
   const primaryName = (): Promise<string> => {
     primary ??= call(["get", "client.primary-name"], looking()).then(
       ({ stdout }) => stripControls(stdout).trim(),
@@ -84,7 +88,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async size(name, signal): Promise<Size> {
       check(name);
-      // One after the other: the daemon serialises them anyway, and a missing instance costs one call, not three.
+      // In sequence: the daemon serialises them anyway, and a missing instance costs one call, not three.
       const get = async (key: string) =>
         (await call(["get", `local.${name}.${key}`], looking(signal))).stdout;
       const cpu = need(`get ${name}`, parseCpus(await get("cpus")));
@@ -122,7 +126,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
           ...["--cpus", String(size.cpu)],
           ...["--memory", String(size.memory)],
           ...["--disk", String(size.disk)],
-          // Standard input, because a confined Multipass cannot read our files and argv is everybody's (CONTRACT section 8).
+          // Standard input, because a confined Multipass cannot read our files and arguments are visible to all
+          // (CONTRACT section 8).
           ...["--cloud-init", "-"],
           ...["--timeout", String(timeoutSeconds)],
         ],
@@ -137,7 +142,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async start(name, signal) {
       check(name);
-      // Left to itself the daemon gives a boot 300 s; whoever gave a change longer than that has a slow machine.
+      // By default the daemon allows a boot 300 s; a longer deadline for changes means a slow machine.
       const seconds = Math.floor(change / 1000) - START_MARGIN;
       const patient = seconds > DAEMON_START ? ["--timeout", String(seconds)] : [];
       await call(["start", name, ...patient], changing(signal));
@@ -185,7 +190,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async removeSnapshot(name, snapshot, signal) {
       check(name, snapshot);
-      // Without --purge the client would ask and fail (CONTRACT section 9). With an instance its snapshots are gone too.
+      // Without --purge the client would prompt and fail (CONTRACT section 9). Removing an instance removes its
+      // snapshots too.
       const gone = ["snapshot-missing", "instance-missing"];
       await call(["delete", `${name}.${snapshot}`, "--purge"], changing(signal, gone));
     },
@@ -208,7 +214,8 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 
     async remove(name, signal) {
       check(name);
-      // Kills at once and works in every state; a plain delete of a booting guest blocks the daemon (CONTRACT section 9).
+      // Kills at once and works in every state; a plain delete of a booting guest blocks the daemon (CONTRACT section
+      // 9).
       await call(["delete", "--purge", name], changing(signal, ["instance-missing"]));
     },
 
@@ -224,7 +231,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       if (argv.length === 0) throw invalid("no command is given");
       const marker = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("hex");
       const tail = createTail();
-      // The guest's exit code comes in band, so one of the call itself can only be Multipass's (CONTRACT section 1).
+      // The guest's exit code comes in band, so an exit code of the call is Multipass's own (CONTRACT section 1).
       const result = await call(
         ["exec", name, "--no-map-working-directory", "--", ...wrapGuest(argv, marker)],
         {
@@ -238,7 +245,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
       return unwrapGuest(result, tail.text(), marker);
     },
 
-    /** This machine, because instances live on it; its disk is the one that holds the home folder. */
+    /** This machine, where the instances are; its disk is the one with the home folder. */
     async host() {
       const { blocks, bsize } = await statfs(homedir());
       return { cpu: availableParallelism(), memory: totalmem(), disk: blocks * bsize };
@@ -249,7 +256,7 @@ export function createMultipassDriver(deps: MultipassDeps): Driver {
 const REPEAT =
   "nothing is decided on it; it is read again at the next turn. If it stays, run `vm-agent doctor`";
 
-/** Seconds that the daemon gives a boot, and by how much its word must come before our deadline. */
+/** Seconds that the daemon allows a boot, and how much earlier than our deadline it must answer. */
 const DAEMON_START = 300;
 const START_MARGIN = 30;
 
@@ -263,11 +270,13 @@ const getsHome = (name: string): string =>
 function launchProblem(name: string, image: string | undefined): string | null {
   if (!NAME.test(name)) return `${JSON.stringify(name)} is not a name`;
   if (name === PRIMARY) return getsHome(name);
-  // What begins with a dash would be taken for an option.
+  // A word that begins with a dash would be read as an option.
   return image?.startsWith("-") ? `${JSON.stringify(image)} is not an image` : null;
 }
 
-/** Names reach argv, so the rule of CONTRACT section 3 is checked once more here: nothing can pose as an option. */
+/**
+ * Names reach the arguments, so the rule of CONTRACT section 3 is checked again here: no name can pass for an option.
+ */
 function check(...names: readonly string[]): void {
   for (const name of names) if (!NAME.test(name)) throw invalid(`${JSON.stringify(name)} is not a name`);
 }

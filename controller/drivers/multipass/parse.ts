@@ -1,4 +1,4 @@
-/** What Multipass prints, as values: pure, tolerant of fields it does not know, strict about what is cut off. */
+/** Parses Multipass's output. Pure; tolerates unknown fields, rejects truncated output. */
 import {
   INSTANCE_STATES,
   type InstanceState,
@@ -9,7 +9,7 @@ import {
 import type { FoundImage } from "../driver.ts";
 import { stripControls } from "./progress.ts";
 
-/** Bad weather is a value: nothing here throws. */
+/** Failures are values: nothing here throws. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string };
@@ -21,7 +21,7 @@ export interface VersionAnswer {
   readonly sandbox: boolean;
 }
 
-/** The part of `info` that is the same whether the guest runs or not (CONTRACT section 6). */
+/** The part of `info` that does not depend on whether the guest runs (CONTRACT section 6). */
 export interface InstanceDetail {
   readonly state: InstanceState;
   readonly imageHash: string;
@@ -38,8 +38,8 @@ const ok = <T>(value: T): Parsed<T> => ({ ok: true, value });
 const bad = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 /**
- * `list --format json`, sorted by name because its order is undefined (CONTRACT section 5). One row that cannot be read makes
- * the whole answer unreadable: an instance left out would look absent.
+ * `list --format json`, sorted by name because its order is undefined (CONTRACT section 5). One unreadable row makes
+ * the whole answer unreadable: a skipped instance would look absent.
  */
 export function parseList(stdout: string): Parsed<readonly ObservedInstance[]> {
   const root = parseObject(stdout);
@@ -87,7 +87,7 @@ export function parseInfo(stdout: string): Parsed<ReadonlyMap<string, InstanceDe
   const result = new Map<string, InstanceDetail>();
   for (const [name, one] of Object.entries(info.value).sort(byKey)) {
     if (!isRecord(one)) return bad(`the entry of ${name} is not an object`);
-    // With snapshots asked for by name, an instance holds nothing but them (CONTRACT section 6).
+    // With snapshots requested by name, an instance holds nothing else (CONTRACT section 6).
     if (one.state === undefined && isRecord(one.snapshots)) continue;
     if (typeof one.state !== "string") return bad(`the entry of ${name} has no state`);
     const mounts: Mount[] = [];
@@ -109,7 +109,7 @@ export function parseInfo(stdout: string): Parsed<ReadonlyMap<string, InstanceDe
   return ok(result);
 }
 
-/** `find NAME --format json` (CONTRACT section 7): keys are names, so what they stand for is all that is read. */
+/** `find NAME --format json` (CONTRACT section 7): keys are names, so only their values are read. */
 export function parseFind(stdout: string): Parsed<readonly FoundImage[]> {
   const root = parseObject(stdout);
   if (!root.ok) return root;
@@ -147,7 +147,7 @@ export function parseCpus(stdout: string): Parsed<number> {
 
 /** Bytes of a size in Multipass's own grammar (CONTRACT section 3): always 1024-based, decimals only with a unit. */
 export function parseSize(stdout: string): Parsed<number> {
-  // The decimal sign may be that of the user's language.
+  // The decimal sign may be that of the user's locale.
   const value = stripControls(stdout).trim().replace(",", ".");
   const match = /^(\d+)(?:\.(\d+)(?=[KMG]))?(?:([KMG])(?:i?B)?|B)?$/i.exec(value);
   if (match === null) return bad(`not a size: ${quote(value)}`);
@@ -159,8 +159,8 @@ export function parseSize(stdout: string): Parsed<number> {
 const UNITS: Readonly<Record<string, number>> = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
 /**
- * The bytes that `get` leads to for a configured number of bytes: it prints one decimal of the largest unit, so 1280M reads
- * back as 1.2GiB. A reading equal to this is no difference. Multipass computes in float and rounds ties to even.
+ * The bytes that `get` shows for a configured number of bytes: it prints one decimal of the largest unit, so 1280M
+ * reads back as 1.2GiB. A reading equal to this is no difference. Multipass computes in float and rounds ties to even.
  */
 export function shownSize(bytes: number): number {
   for (const unit of [UNITS.G!, UNITS.M!, UNITS.K!]) {
@@ -174,7 +174,7 @@ export function shownSize(bytes: number): number {
 }
 
 function toState(word: string): InstanceState {
-  // A word of a later version is a state that we cannot see; Unknown is never acted on.
+  // An unknown state of a later version is treated as Unknown, which is never acted on.
   return INSTANCE_STATES.find((state) => state === word) ?? "Unknown";
 }
 
@@ -188,7 +188,7 @@ function parseInfoRoot(stdout: string): Parsed<Readonly<Record<string, unknown>>
 }
 
 function parseObject(stdout: string): Parsed<Readonly<Record<string, unknown>>> {
-  // Noise may stand around the object; inside it a control character is a fault, not something to be put right.
+  // Other text may surround the object; a control character inside it is an error and is not repaired.
   const start = stdout.indexOf("{");
   const json = (start < 0 ? stripControls(stdout) : stdout.slice(start, stdout.lastIndexOf("}") + 1)).trim();
   if (json === "")

@@ -1,6 +1,8 @@
-/** The spinner of Multipass: it writes to standard output even without a terminal; here it becomes plain messages (CONTRACT section 1). */
+/** Multipass's spinner, which is printed even without a terminal, as plain messages (CONTRACT section 1). */
 
-/** Text without ANSI sequences and backspaced spinner characters. Raw control characters never occur inside valid JSON. */
+/**
+ * Text without ANSI sequences and backspaced spinner characters. Raw control characters never occur inside valid JSON.
+ */
 export function stripControls(raw: string): string {
   return raw.replace(ANSI, "").replace(/[^\u0008\n]?\u0008/g, "");
 }
@@ -27,7 +29,7 @@ export function percentOf(message: string): number | null {
   return value <= 100 ? value : null;
 }
 
-/** Feeds chunks of standard output, cut anywhere, and reports each message once it is whole. */
+/** Takes chunks of standard output, cut anywhere, and reports each complete message. */
 export function createProgressReader(report: (message: string) => void): (chunk: string) => void {
   let pending = "";
   let last = "";
@@ -43,7 +45,7 @@ export function createProgressReader(report: (message: string) => void): (chunk:
       for (const message of spinnerMessages(pending.slice(0, end))) tell(message);
       pending = pending.slice(end);
     }
-    // A percentage is whole when its sign is there; waiting for the next one would show every figure late.
+    // A percentage is complete at its sign; waiting for the next one would delay every figure.
     const open = spinnerMessages(pending).at(-1) ?? "";
     if (percentOf(open) !== null) tell(open);
     if (pending.length > 4096) pending = "";

@@ -1,12 +1,12 @@
-/** Which versions of Multipass the driver can work with. Pure. */
+/** Supported versions of Multipass. Pure. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 
-/** What was recorded, and what the driver follows. */
+/** The recorded version, which the driver follows. */
 export const RECORDED = "1.16";
-/** Snapshots, which plans rely on, came with it. */
+/** The first version with snapshots, which plans rely on. */
 const OLDEST: readonly [number, number] = [1, 13];
 
-/** `1.16.3`, `1.16.3+mac`, `1.16.0-rc.2`: what follows the two numbers is a build of the same. */
+/** `1.16.3`, `1.16.3+mac`, `1.16.0-rc.2`: the part after the first two numbers is ignored. */
 export type VersionVerdict = "recorded" | "untried" | "too-old";
 
 export function versionVerdict(version: string): VersionVerdict {
@@ -19,7 +19,7 @@ export function versionVerdict(version: string): VersionVerdict {
 
 export const TOO_OLD_NEXT = `install a newer one (Linux: snap refresh multipass); vm-agent follows ${RECORDED}`;
 
-/** `driver-too-old`, before anything is begun with it. */
+/** Throws `driver-too-old` before the driver is used. */
 export function refuseTooOld(version: string): void {
   if (versionVerdict(version) !== "too-old") return;
   throw new VmAgentError({

@@ -1,4 +1,4 @@
-/** Output that nobody reads, or that cannot be written: no stack, a true exit code, and no task that runs on for nobody. */
+/** Output without a reader, or that cannot be written: no stack, a true exit code, and no task left running. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -11,7 +11,7 @@ import { NO_TMUX, openTmux } from "../support/tmux.ts";
 
 const isThere = (shell: string) => spawnSync(shell, ["--version"]).status === 0;
 
-/** How each is started without its user's own settings, and told of the script. */
+/** How each shell is started without its user's settings, and loads the script. */
 const SHELLS = {
   bash: { argv: ["bash", "--norc"], setup: "source <(vm-agent completion bash)" },
   zsh: {
@@ -34,7 +34,7 @@ describe("completion", { timeout: 170_000 }, () => {
     await writeFile(join(fixture.folder, "saved-plan.json"), "{}");
     up = await fixture.up();
     await until(
-      "the fleet is as written",
+      "the fleet is in sync",
       async () => {
         const { agents, settled } = await up.api.getFleet();
         return settled && agents.every((a) => a.health === "Healthy");

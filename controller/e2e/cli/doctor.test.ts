@@ -16,7 +16,7 @@ test("with a hub, and after it was killed", async () => {
   const f = await createFixture({ "builder.yaml": BUILDER, "fleet.yaml": settings() });
   try {
     const up = await f.up();
-    await until("the agent is as written", async () => {
+    await until("the agent is in sync", async () => {
       const view = await up.api.get<FleetView>("/fleet");
       return view.agents[0]?.sync === "Synced" && view.agents[0].health === "Healthy" && view.settled;
     });

@@ -95,7 +95,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
       example("vm-agent version --json"),
       example("vm-agent completion bash"),
       example("vm-agent install-service --print"),
-      // One that is there is somebody's own.
+      // An existing one belongs to another fleet.
       isInstalled ? ran.add("vm-agent uninstall-service") : example("vm-agent uninstall-service"),
       data("install-service --print"),
       service(),
@@ -112,7 +112,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     ]);
   });
 
-  it("without a loop: the plan is applied, what it left is told, kept and put back", async () => {
+  it("without a loop: the plan is applied, its result is reported, kept and put back", async () => {
     await typed("vm-agent apply plan.json", [[/Only yes is taken as one/, "yes\r"]]);
     await typed("vm-agent apply", []);
     await data("apply", ["--yes"]);
@@ -290,7 +290,7 @@ describe("the examples of --help", { skip: NO_PTY, timeout: 300_000 }, () => {
     ran.add(line);
   }
 
-  /** It ends when it is told to, as by Ctrl-C. */
+  /** It ends on request, as by Ctrl-C. */
   async function followed(line: string): Promise<void> {
     const child = fixture.spawn(...shellWords(line));
     const ended = new Promise((resolve) => child.on("close", resolve));

@@ -32,8 +32,8 @@ describe("exit codes", { concurrency: 4 }, () => {
   ])[] = [
     [0, ["plan"]],
     [0, ["drift"]],
-    [1, ["destroy", "nobody", "--force"]],
-    [1, ["why", "nobody"]],
+    [1, ["destroy", "no-such", "--force"]],
+    [1, ["why", "no-such"]],
     [2, ["plan", "--detailed-exitcode"]],
     [3, ["plan", "--detailed-exitcode"], () => ({ VM_AGENT_FLEET: at("paused") })],
     [3, ["apply", "--yes"], () => ({ VM_AGENT_FLEET: at("paused") })],

@@ -18,7 +18,7 @@ describe("every field acts", () => {
   const view = async (name = "agent-one") =>
     (await up.api.get<FleetView>("/fleet")).agents.find((a) => a.name === name);
   const asWritten = (name = "agent-one") =>
-    until(`${name} is as written`, async () => {
+    until(`${name} is in sync`, async () => {
       const agent = await view(name);
       return agent?.sync === "Synced" && agent.health === "Healthy" && !agent.work;
     });
@@ -134,7 +134,7 @@ describe("every field acts", () => {
     assert.match((await fixture.multipass("info", "agent-one", "--format", "json")).stdout, /22\.04/);
   });
 
-  it("provision with onChange: hold is held; with replace the loop makes it anew", async () => {
+  it("provision with onChange: hold is held; with replace the loop recreates it", async () => {
     const doc = (change: string, run: string) =>
       `kind: Agent\nname: agent-one\nimage: "22.04"\ncpu: 1\nmemory: 256M\ndisk: 2G\nprovision:\n  run: ["${run}"]\n  onChange: ${change}\n`;
     await fixture.write("one.yaml", doc("hold", "touch /tmp/a"));

@@ -1,4 +1,4 @@
-/** A followed log: the runtime is restarted and the hub killed meanwhile, and no line is missing or told twice. */
+/** A followed log: the runtime is restarted and the hub killed meanwhile, and no line is missing or repeated. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,13 +31,13 @@ test("logs: followed over the end of runtime and hub; read from the instance; no
       .split("\n")
       .slice(0, -1)
       .map((text) => JSON.parse(text) as Line);
-  const told = (what: string, count = 1) =>
+  const reported = (what: string, count = 1) =>
     until(`${what} ${count} times`, () => lines().filter((l) => l.message.includes(what)).length >= count);
-  await told("connected to");
+  await reported("connected to");
 
   const ran = await fixture.cli("exec", "agent-1", "--", "true");
   assert.equal(ran.code, 0, ran.stderr);
-  await told("(exec) runs");
+  await reported("(exec) runs");
   const restarted = await fixture.multipass(
     "exec",
     "agent-1",
@@ -48,13 +48,13 @@ test("logs: followed over the end of runtime and hub; read from the instance; no
     "vm-agent",
   );
   assert.equal(restarted.code, 0, restarted.stderr);
-  await told("vm-agent runtime", 2);
+  await reported("vm-agent runtime", 2);
   await online();
   await up.end("SIGKILL");
   up = await fixture.up();
-  await told("connected to", 3);
+  await reported("connected to", 3);
   assert.equal((await fixture.cli("exec", "agent-1", "--", "true")).code, 0);
-  await told("(exec) runs", 2);
+  await reported("(exec) runs", 2);
   follower.kill("SIGINT");
 
   const seqs = lines().map((line) => line.seq);
@@ -73,7 +73,7 @@ test("logs: followed over the end of runtime and hub; read from the instance; no
 
   const direct = await fixture.cli("logs", "agent-1", "--direct", "--lines", "50");
   assert.match(direct.stdout, /vm-agent runtime \S+ for agent-1/);
-  assert.equal((await fixture.cli("logs", "nobody")).code, 1);
+  assert.equal((await fixture.cli("logs", "no-such")).code, 1);
 
   // Several agents at once: lines under their agent's name, and a failure of one is a failure.
   const give = (command: string, ...how: readonly string[]) =>

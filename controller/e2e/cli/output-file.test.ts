@@ -1,4 +1,4 @@
-/** `--output FILE`: all of a task's output on this disk, whatever its size; kept and told of when it is cut short. */
+/** `--output FILE`: all of a task's output on this disk, whatever its size; kept and reported when it is incomplete. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -30,7 +30,7 @@ test("a shell opened with s leads back to the dashboard, and vm-agent shell to t
   await sees(/Welcome to agent-one/);
   line("echo in-$((40+2))-$(hostname)");
   await sees(/in-42-agent-one/);
-  // Its jobs are its own: one is stopped and goes on, and nobody outside takes note.
+  // Job control stays inside: one is stopped and continued, and nothing outside notices.
   line("cat");
   // Echoed by the terminal, then printed by cat: it has the terminal now, and a C-z is for it.
   line("ping");

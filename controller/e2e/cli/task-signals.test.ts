@@ -5,7 +5,7 @@ import { BUILDER, settings } from "../support/fleets.ts";
 import { type Fixture, type Up, createFixture, until } from "../support/harness.ts";
 import { NO_PTY, type Terminals, terminals } from "../support/pty.ts";
 
-/** Says that it runs, and ends within seconds of being told to. */
+/** Prints that it runs, and ends within seconds of a signal. */
 const LONG = '{"type":"exec","command":"echo here; sleep 600"}';
 /** Does not heed SIGTERM: the runtime ends it by force, seconds later. */
 const STUBBORN = `{"type":"exec","command":"trap '' TERM; echo here; sleep 600 & wait; wait; wait"}`;
@@ -53,7 +53,7 @@ describe("signals while tasks are watched", { skip: NO_PTY }, () => {
     }
   });
 
-  it("only what still runs is cancelled, and one that ended well is not told as failed", async () => {
+  it("only running tasks are cancelled, and one that succeeded is not reported as failed", async () => {
     const line = `{"type":"exec","command":"echo here; test $ME = agent-a || sleep 600"}`;
     const many = shells.open("task", "--all", line);
     await many.sees(/here[\s\S]*here/);
@@ -69,14 +69,14 @@ describe("signals while tasks are watched", { skip: NO_PTY }, () => {
     it(`SIGTERM of ${name}: cancelled, and 143`, async () => {
       const child = fixture.spawn(...args);
       const closed = new Promise((resolve) => child.on("close", (code, signal) => resolve([code, signal])));
-      let told = "";
-      child.stderr?.on("data", (d: Buffer) => (told += d.toString()));
+      let reported = "";
+      child.stderr?.on("data", (d: Buffer) => (reported += d.toString()));
       let said = "";
       child.stdout?.on("data", (d: Buffer) => (said += d.toString()));
       await until("it runs", () => said.includes("here"), 60_000);
       child.kill("SIGTERM");
-      assert.deepEqual(await closed, [143, null], told);
-      assert.match(told, /cancelling the task; again to leave it running/);
+      assert.deepEqual(await closed, [143, null], reported);
+      assert.match(reported, /cancelling the task; again to leave it running/);
       assert.deepEqual(await states(1), ["cancelled"]);
     });
   ended("task --wait", "task", "agent-a", LONG, "--wait");

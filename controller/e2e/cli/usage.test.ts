@@ -1,4 +1,4 @@
-/** Lines that are wrong: what is told, in three parts, and to programs as JSON; and help that fits into eighty columns. */
+/** Usage errors: three parts, and JSON for programs; and help that fits into eighty columns. */
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";

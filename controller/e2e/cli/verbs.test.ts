@@ -30,7 +30,7 @@ describe("the verbs", { concurrency: true }, () => {
       const created = done(
         await fixture.cli("create", "agent-a", ...SMALL, "--type", "writer", "--capabilities", "docs, code"),
       );
-      assert.match(created, /Written to .*agent-a\.yaml\.\n[\s\S]*✓ agent-a: as written/);
+      assert.match(created, /Written to .*agent-a\.yaml\.\n[\s\S]*✓ agent-a: in sync/);
       const document =
         "kind: Agent\nname: agent-a\ntype: writer\ncapabilities: [docs, code]\ncpu: 1\nmemory: 256M\ndisk: 1G\n";
       assert.equal(await text(), document);
@@ -53,11 +53,11 @@ describe("the verbs", { concurrency: true }, () => {
       done(await fixture.cli("restore", "agent-a", "before", "--yes"));
       assert.match(await text(), /^restore: \{snapshot: before, token: "/m);
       const again = done(await fixture.cli("stop", "agent-a"));
-      assert.match(again, /says so already; nothing was written/);
+      assert.match(again, /say so already; no file was changed/);
 
       const asked = await fixture.cli("destroy", "agent-a");
       assert.deepEqual([asked.code, asked.stderr.includes("vm-agent destroy agent-a --force")], [1, true]);
-      assert.match(done(await fixture.cli("destroy", "agent-a", "--force")), /✓ agent-a: gone/);
+      assert.match(done(await fixture.cli("destroy", "agent-a", "--force")), /✓ agent-a: removed/);
       assert.deepEqual(
         [await fixture.states(), existsSync(join(fixture.fleet, "agents/agent-a.yaml"))],
         [{}, false],
@@ -80,8 +80,8 @@ describe("the verbs", { concurrency: true }, () => {
         [["create", "stranger"], 1, /did not create it[\s\S]*import stranger/],
         [["create", "agent-b", "--label", "team"], 64, /KEY=VALUE/],
         [["start"], 64, /no agent is named/],
-        [["stop", "nobody"], 1, /no agent "nobody"/],
-        [["destroy", "nobody", "--force"], 1, /no agent "nobody"/],
+        [["stop", "no-such"], 1, /no agent "no-such"/],
+        [["destroy", "no-such", "--force"], 1, /no agent "no-such"/],
       ] as const;
       const refusal = async ([args, code, why]: (typeof refused)[number]) => {
         const result = await fixture.cli(...args);
@@ -134,7 +134,7 @@ describe("the verbs", { concurrency: true }, () => {
 
     it("it does the work, and the command tells how it goes until it is done", async () => {
       const created = done(await fixture.cli("create", "agent-a", ...SMALL));
-      assert.match(created, /agent-a: launching …[\s\S]*✓ agent-a: as written/);
+      assert.match(created, /agent-a: launching …[\s\S]*✓ agent-a: in sync/);
       done(await fixture.cli("create", "agent-b", ...SMALL));
       const { agents } = await up.api.getFleet();
       assert.deepEqual(

@@ -25,7 +25,7 @@ describe("why, pause and a saved plan beside a loop", () => {
   const fleet = () => up.api.get<FleetView>("/fleet");
   const agent = async (name: string) => (await fleet()).agents.find((a) => a.name === name);
   const settled = (name: string) =>
-    until(`${name} is as written`, async () => {
+    until(`${name} is in sync`, async () => {
       const found = await agent(name);
       return found?.sync === "Synced" && !found.work;
     });
@@ -60,7 +60,7 @@ describe("why, pause and a saved plan beside a loop", () => {
       /^Running, .*\(sandbox, \d+ s ago\); runtime \S+ connected, heartbeat \d+ s ago$/,
     );
     assert.match(text.Last ?? "", /^created at .*builder\.yaml:1 is new$/);
-    assert.equal(text.Next, "nothing to do: it is as written, and kept so");
+    assert.equal(text.Next, "nothing to do: it is in sync, and the loop keeps it so");
   });
 
   it("pause holds: the file keeps its bytes, the loop keeps its hands off; resume releases", async () => {
@@ -84,7 +84,7 @@ describe("why, pause and a saved plan beside a loop", () => {
     assert.equal((await fixture.states())["agent-builder"], "Stopped");
     const { sentences } = await why("agent-builder");
     assert.equal(sentences.at(-1)?.text, "nothing: it is paused; vm-agent resume agent-builder");
-    assert.match((await fixture.cli("pause", "agent-builder")).stdout, /already; nothing was written/);
+    assert.match((await fixture.cli("pause", "agent-builder")).stdout, /already; no file was changed/);
     const resumed = await fixture.cli("resume", "agent-builder");
     assert.equal(resumed.code, 0, all(resumed));
     assert.equal(await readFile(path, "utf8"), original);

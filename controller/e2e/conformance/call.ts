@@ -22,8 +22,8 @@ export async function listed(call: Call): Promise<Readonly<Record<string, string
 }
 
 /**
- * For a suite that ends in its middle: removes these, and goes on looking for a while, because a launch that was begun is not
- * listed before its image is ready, and nothing stops it. Resolves with the names that are left; null: nobody knows.
+ * For a suite that was interrupted: removes these, and keeps checking for a while, because a launch that was begun is
+ * not listed before its image is ready, and nothing stops it. Resolves with the remaining names; null: unknown.
  */
 export async function removeAll(
   call: Call,

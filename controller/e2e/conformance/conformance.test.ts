@@ -26,7 +26,7 @@ const AGENTS = [A, B, C] as const;
 const OURS = [CONTRACT_NAME, ...AGENTS] as const;
 
 const started = Date.now();
-/** A real Multipass takes long: who waits is told. The sandbox is quick, and quiet until something fails. */
+/** A real Multipass is slow, so progress is printed. The sandbox is quick, and quiet until something fails. */
 const say = (text: string): void => {
   process.stdout.write(`[${((Date.now() - started) / 1000).toFixed(1).padStart(7)} s] ${text}\n`);
 };
@@ -112,7 +112,7 @@ async function hostKey(name: string): Promise<string> {
   return stdout;
 }
 
-/** What runs that were killed have left: told, and removed only if that is asked for, because another may be under way. */
+/** Leftovers of killed runs: listed, and removed only on request, because another run may be in progress. */
 async function removeEarlier(): Promise<void> {
   const left = Object.keys(await listed(call)).filter((name) => MADE_BY_US.test(name));
   const parent = dirname(target.folder);
@@ -188,10 +188,10 @@ ${more}`;
   };
   const fleet = () => world().up.api.get<FleetView>("/fleet");
   const state = async (name: string) => (await listed(call))[name];
-  /** Every one of these is Running, provisioned, heard and as written. */
+  /** All are Running, provisioned, connected and in sync. */
   const asWritten = (names: readonly string[], boots: number) =>
     until(
-      `${names.join(", ")} as written`,
+      `${names.join(", ")} in sync`,
       async () => {
         const { agents } = await fleet();
         return names.every((name) => {
@@ -246,12 +246,12 @@ ${more}`;
         assert.equal(await inside(name, "cat /var/lib/cloud/data/instance-id"), name);
     }));
 
-  it("drift heals: what was stopped by hand is started, what was deleted by hand is made anew", (t) =>
+  it("drift heals: what was stopped by hand is started, what was deleted by hand is recreated", (t) =>
     scenario(t as TestContext, [B, C], async () => {
       const wasLaunched = real ? await hostKey(C) : "";
       assert.equal((await call(["stop", B])).exitCode, 0);
       assert.equal((await call(["delete", "--purge", C])).exitCode, 0);
-      await until(`${C} is made anew`, async () => (await state(C)) !== undefined, 2 * bootMs);
+      await until(`${C} is recreated`, async () => (await state(C)) !== undefined, 2 * bootMs);
       await asWritten(AGENTS, 2);
       assert.deepEqual([await state(B), await state(C)], ["Running", "Running"]);
       if (real) assert.notEqual(await hostKey(C), wasLaunched);

@@ -24,15 +24,15 @@ export async function report({ call, say, names, fixture, up }: Reported): Promi
     try {
       for (const line of (await text()).trimEnd().split("\n")) say(`    ${line}`);
     } catch (error) {
-      say(`    (cannot be told: ${(error as Error).message})`);
+      say(`    (unknown: ${(error as Error).message})`);
     }
   };
-  const told = async (args: readonly string[], deadlineMs: number): Promise<string> => {
+  const reported = async (args: readonly string[], deadlineMs: number): Promise<string> => {
     const { exitCode, stdout, stderr, timedOut } = await call(args, deadlineMs);
     const end = timedOut ? `no answer within ${deadlineMs / 1000} s` : `exit code ${exitCode}`;
     return [stdout.trimEnd(), stderr.trimEnd(), end].filter((text) => text !== "").join("\n");
   };
-  await part("multipass version", () => told(["version"], 60_000));
+  await part("multipass version", () => reported(["version"], 60_000));
   if (up) {
     await part("what vm-agent up printed, its last 150 lines", () => lastLines(up.output(), 150));
     await part("the hub's last events", async () => {
@@ -57,16 +57,16 @@ export async function report({ call, say, names, fixture, up }: Reported): Promi
     return JSON.stringify(states, null, 1);
   });
   for (const name of names.filter((one) => states[one] === "Running")) {
-    // `exec` is done by the client and blocks nobody; `info` of a guest that is silent would wedge the daemon.
+    // `exec` runs in the client and blocks no other call; `info` of an unresponsive guest would wedge the daemon.
     const first = await call(["exec", name, "--no-map-working-directory", "--", "true"], 60_000);
     if (first.exitCode !== 0) {
       say(`--- ${name} is Running and does not answer (${first.stderr.trim() || "no answer within 60 s"})`);
       continue;
     }
-    await part(`multipass info ${name}`, () => told(["info", name], 60_000));
+    await part(`multipass info ${name}`, () => reported(["info", name], 60_000));
     for (const line of INSIDE) {
       const args = ["exec", name, "--no-map-working-directory", "--", "sh", "-c", line];
-      await part(`${name}: ${line}`, () => told(args, 120_000));
+      await part(`${name}: ${line}`, () => reported(args, 120_000));
     }
   }
 }

@@ -16,7 +16,7 @@ import type { Settings } from "../../base/env.ts";
 import { toVmAgentError } from "../../base/errors.ts";
 import { audit } from "../../cli/commands/audit.ts";
 import { database } from "../../cli/doctor/database.ts";
-import { createPatient } from "../../cli/doctor/patient.ts";
+import { createDoctorContext } from "../../cli/doctor/context.ts";
 import { databasePath } from "../../cli/system/home.ts";
 import type { Output } from "../../cli/output/output.ts";
 import { lossAlerts, lossWords } from "../../store/protection/loss.ts";
@@ -107,7 +107,7 @@ async function verifySaid(settings: Settings): Promise<Said> {
 }
 
 async function doctorSaid(settings: Settings): Promise<Said> {
-  const findings = await database.run(createPatient(settings, {}), new AbortController().signal);
+  const findings = await database.run(createDoctorContext(settings, {}), new AbortController().signal);
   const bad = findings.filter(({ level }) => level === "bad");
   return { exit: bad.length > 0 ? 1 : 0, text: bad.map(({ found }) => found).join("\n") };
 }

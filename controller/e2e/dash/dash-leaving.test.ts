@@ -51,7 +51,7 @@ describe("leaving", { skip: NO_TMUX, timeout: 170_000 }, () => {
     return screen;
   }
 
-  test("dash: q, Ctrl-C, signals, a fault that nobody caught", async () => {
+  test("dash: q, Ctrl-C, signals, an uncaught fault", async () => {
     const up = await fixture.up();
     try {
       for (const key of ["q", "C-c"]) {

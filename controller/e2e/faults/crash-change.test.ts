@@ -57,7 +57,7 @@ interface World {
 
 describe("kill -9 in the middle of a change", { concurrency: WORLDS }, () => {
   for (let world = 0; world < WORLDS; world++) {
-    it(`world ${world + 1} of ${WORLDS} ends as written, every time`, { timeout: 600_000 }, async (t) => {
+    it(`world ${world + 1} of ${WORLDS} ends in sync, every time`, { timeout: 600_000 }, async (t) => {
       const began = Date.now();
       let kills = 0;
       const fixture = await createFixture({
@@ -88,7 +88,7 @@ describe("kill -9 in the middle of a change", { concurrency: WORLDS }, () => {
   }
 });
 
-/** One operation, one kill at this boundary of it, and a second life that has to end as written. */
+/** One operation, one kill at this boundary, and a restart that has to end in sync. */
 async function round(w: World, operation: Operation, cycle: number, at: string | undefined): Promise<void> {
   const calls = callsOf(w.fixture).length;
   if (w.wanted !== null) writeFileSync(inGuest(w, "home/ubuntu/work"), `${operation} ${cycle}`);
@@ -136,7 +136,7 @@ const life = (fixture: Fixture, boundary: string): Promise<Up> =>
 async function asWritten(w: World): Promise<void> {
   const names = [...(w.wanted === null ? [] : [NAME]), KEEPER];
   await until(
-    "the fleet is as written",
+    "the fleet is in sync",
     async () => {
       const { agents, settled } = await w.up.api.get<FleetView>("/fleet");
       const [found, wanted] = [

@@ -94,7 +94,7 @@ async function startsAgain(
   try {
     await then?.();
     await until(
-      "three agents are as written",
+      "three agents are in sync",
       async () => {
         const { agents } = await up.api.get<FleetView>("/fleet");
         return (

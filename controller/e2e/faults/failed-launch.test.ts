@@ -47,7 +47,7 @@ describe("a launch that goes wrong", () => {
         assert.deepEqual(await fixture.states(), { [NAME]: "Stopped" });
         const gone = await fixture.cliWith(env, "destroy", NAME, "--force");
         assert.equal(gone.code, 0, text(gone));
-        assert.match(gone.stdout, /✓ agent-builder: gone/);
+        assert.match(gone.stdout, /✓ agent-builder: removed/);
         assert.deepEqual(await fixture.states(), {});
       },
     ));
@@ -67,7 +67,7 @@ describe("a launch that goes wrong", () => {
       await until("it is gone", async () => !(NAME in (await fixture.states())), 120_000);
       const gone = await ended;
       assert.equal(gone.code, 0, text(gone));
-      assert.match(gone.stdout, /✓ agent-builder: gone/);
+      assert.match(gone.stdout, /✓ agent-builder: removed/);
       await up.end();
     }));
 

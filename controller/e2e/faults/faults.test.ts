@@ -44,7 +44,7 @@ async function running(fixture: Fixture) {
   const up = await fixture.up();
   const fleet = () => up.api.get<FleetView>("/fleet");
   await until(
-    "the agent is as written",
+    "the agent is in sync",
     async () => (await fleet()).agents[0]?.sync === "Synced" && (await fleet()).settled,
   );
   return { up, fleet };
@@ -105,7 +105,7 @@ describe("bad input and faults", { concurrency: 2 }, () => {
       const { up, fleet } = await running(fixture);
       await fixture.remove("builder.yaml");
       await mkdir(join(fixture.fleet, "builder.yaml"));
-      const view = await until("it is told", async () =>
+      const view = await until("it is reported", async () =>
         (await fleet()).errors.length > 0 ? fleet() : null,
       );
       assert.match(view.errors.join("\n"), /builder\.yaml/);
@@ -130,7 +130,7 @@ describe("bad input and faults", { concurrency: 2 }, () => {
       server.close();
     }));
 
-  it("a second controller is told who holds the fleet", () =>
+  it("a second controller is refused with the holder of the lock", () =>
     withFixture(ONE, async (fixture) => {
       const { up } = await running(fixture);
       const { code, stderr } = await ends(fixture);
@@ -163,7 +163,7 @@ describe("bad input and faults", { concurrency: 2 }, () => {
         const { env, flag } = await breakable(fixture, how);
         const up = await fixture.up(env);
         const fleet = () => up.api.get<FleetView>("/fleet");
-        await until("the agent is as written", async () => (await fleet()).agents[0]?.sync === "Synced");
+        await until("the agent is in sync", async () => (await fleet()).agents[0]?.sync === "Synced");
         await writeFile(flag, "");
         await fixture.remove("builder.yaml");
         await until("it is known that nothing can be seen", async () => (await fleet()).unobservable, 60_000);
@@ -193,7 +193,7 @@ describe("bad input and faults", { concurrency: 2 }, () => {
       await until("it is known", async () => (await up.api.get<FleetView>("/fleet")).unobservable);
       await rm(flag);
       await until(
-        "the agent is as written",
+        "the agent is in sync",
         async () => (await up.api.get<FleetView>("/fleet")).agents[0]?.sync === "Synced",
         60_000,
       );
@@ -245,7 +245,7 @@ describe("bad input and faults", { concurrency: 2 }, () => {
       const env = { VM_AGENT_SANDBOX_DIR: join(fixture.folder, "sandbox") };
       const up = await fixture.up(env);
       await until(
-        "the agent is as written",
+        "the agent is in sync",
         async () => (await up.api.get<FleetView>("/fleet")).agents[0]?.sync === "Synced",
       );
       const task = () => fixture.cli("task", "agent-builder", '{"type":"exec","command":"echo kept"}');

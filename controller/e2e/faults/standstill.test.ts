@@ -131,7 +131,10 @@ test(
   },
 );
 
-/** A wall clock that SIGUSR2 sets to what the file says, in hours from the true time; each look of the runtime at it is told. */
+/**
+ * A wall clock that SIGUSR2 sets to the value of a file, in hours from the true time; each reading of the runtime is
+ * reported.
+ */
 const FAKE_CLOCK = (folder: string): string => `
   const { readFileSync, writeFileSync } = require("node:fs");
   const [now, every] = [Date.now, setInterval];

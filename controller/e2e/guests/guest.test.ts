@@ -86,7 +86,7 @@ describe("a guest in which something is wrong", () => {
     const failed = await until("the step fails", async () => (await view("nodeless"))?.failure);
     assert.match(failed.next, /choose an image that has it/);
     if (!isolated) return;
-    // The guest's own /usr/local, as if somebody had installed one there.
+    // The guest's own /usr/local, as if one was installed there by hand.
     const node = inGuest("nodeless", "usr/local/bin/node");
     writeFileSync(node, readFileSync(process.execPath), { mode: 0o755 });
     await healthy("nodeless");
@@ -131,7 +131,7 @@ describe("a guest in which something is wrong", () => {
     assert.equal(readFileSync(inGuest("quoted", "tmp/ran"), "utf8"), "ran\n");
   });
 
-  it("a runtime that is too old for an upgrade over its connection is put in place anew, after its tasks", async () => {
+  it("a runtime that is too old for an upgrade over its connection is installed again, after its tasks", async () => {
     await healthy("well");
     // Paused, nothing is put in its place before it was looked at.
     await fixture.write("well.yaml", agent("well", "paused: true\n"));
@@ -172,7 +172,7 @@ describe("a guest in which something is wrong", () => {
     writeFileSync(inGuest("worn", BUNDLE), "throw new Error('this is no runtime');\n");
     await fixture.multipass("exec", "worn", "--", "sudo", "systemctl", "restart", "vm-agent");
     await until("it is offline", async () => (await view("worn"))?.runtime?.status === "offline");
-    // Its ladder may have been climbed before; somebody asks, so the next try does not wait.
+    // Remediation attempts may have been used up; a request allows the next one at once.
     await fixture.cli("reconcile", "worn");
     await until(
       "the bundle is the controller's",

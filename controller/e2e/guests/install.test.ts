@@ -1,4 +1,7 @@
-/** An instance that somebody launched by hand, imported: it gets its runtime by itself, also without isolation and where it was lost. */
+/**
+ * An instance that was launched by hand and imported: its runtime is installed, also without isolation and after a
+ * loss.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -47,7 +50,7 @@ for (const isolation of ["none", "auto"])
       await until("it is Healthy", async () => (await view("pet"))?.health === "Healthy");
     });
 
-    it("the token was in no argument, and the instance that nobody imported was not touched", () => {
+    it("the token was in no argument, and the instance that was not imported is unchanged", () => {
       const log = readFileSync(join(fixture.home, "sandbox", "calls.jsonl"), "utf8");
       assert.match(log, /"sh","-s"/);
       assert.doesNotMatch(log, /joinToken|base64 -d/);

@@ -114,8 +114,8 @@ test("a runtime registers, connects to its wsUrl and is greeted", async () => {
 
 test("the same on the HTTP port; a wrong token is not let in", async () => {
   const { runtime } = await joined("agent-2", "http");
-  const stranger = connect("agent-2", `${url.replace("http", "ws")}/agent/agent-2/${"x".repeat(43)}`);
-  await until("the stranger is turned away", () => stranger.closed);
+  const unowned = connect("agent-2", `${url.replace("http", "ws")}/agent/agent-2/${"x".repeat(43)}`);
+  await until("the stranger is turned away", () => unowned.closed);
   assert.equal(runtime.closed, false);
   assert.equal((await cli.status("agent-2")).status, "online");
 });
@@ -217,9 +217,9 @@ test("messages go to an agent, to everybody, and to host; what cannot be deliver
     one.send(everybody, "log", { text: `to ${everybody}` });
     await two.next("log", (f) => f.payload.text === `to ${everybody}`);
   }
-  assert.ok(!one.frames.some((f) => f.type === "log"), "nobody hears itself");
+  assert.ok(!one.frames.some((f) => f.type === "log"), "no sender receives its own message");
   one.send("host", "log", { text: "to the hub" });
-  one.send("nobody", "log", { text: "lost" });
+  one.send("no-such", "log", { text: "lost" });
   assert.equal((await one.next("error")).payload.code, "unknown-recipient");
   const dlq = await until("the dead letter", async () => {
     const now = await http("GET", "/admin/dlq");
@@ -228,7 +228,7 @@ test("messages go to an agent, to everybody, and to host; what cannot be deliver
   const [letter] = dlq.messages as [Json];
   assert.deepEqual(
     [letter.reason, letter.message.from, letter.message.to, letter.message.payload.text],
-    ["unknown-recipient", "agent-1", "nobody", "lost"],
+    ["unknown-recipient", "agent-1", "no-such", "lost"],
   );
   assert.equal((await http("DELETE", "/admin/dlq")).cleared, 1);
   assert.equal((await http("GET", "/admin/dlq")).count, 0);

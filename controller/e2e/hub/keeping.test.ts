@@ -30,7 +30,7 @@ describe("secrets in a running system", () => {
   let operatorToken: string;
   const fleet = () => up.api.get<FleetView>("/fleet");
   const synced = () =>
-    until("the agent is as written", async () => {
+    until("the agent is in sync", async () => {
       const [one] = (await fleet()).agents;
       return one?.sync === "Synced" && one.health === "Healthy";
     });
@@ -183,7 +183,7 @@ describe("secrets in a running system", () => {
     assert.ok(
       steps.length > 0 && steps.every((e) => e.action.startsWith("step.") && e.subject === "agent-builder"),
     );
-    assert.deepEqual(await list("--agent", "nobody"), []);
+    assert.deepEqual(await list("--agent", "no-such"), []);
     const text = await fixture.cli("audit", "--kind", "command");
     assert.match(text.stdout, /multipass launch/);
     const whole = await fixture.cli("audit", "verify");
@@ -217,7 +217,7 @@ describe("secrets in a running system", () => {
     const join_ = await fixture.cli("token", "join", "agent-builder");
     assert.match(join_.stdout, /^[\w-]{43}\n$/);
     assert.match(join_.stderr, /good once/);
-    assert.equal((await fixture.cli("token", "join", "nobody")).code, 1);
+    assert.equal((await fixture.cli("token", "join", "no-such")).code, 1);
     assert.equal((await fixture.cli("token", "join")).code, 64);
     const audit = (await fixture.cli("audit", "--json", "--limit", "1000")).stdout;
     assert.ok(
@@ -252,11 +252,11 @@ describe("secrets in a running system", () => {
     assert.equal(task.stdout, "still there\n", task.stderr);
   });
 
-  it("a state that was tampered with, cut short or made read-only is told, and not written to", async () => {
+  it("a state that was tampered with, truncated or made read-only is reported, and not written to", async () => {
     await up.end();
     const path = join(fixture.home, "vm-agent.db");
     const db = new DatabaseSync(path);
-    db.exec("UPDATE audit SET subject = 'somebody else' WHERE seq = 2; PRAGMA wal_checkpoint(TRUNCATE)");
+    db.exec("UPDATE audit SET subject = 'changed' WHERE seq = 2; PRAGMA wal_checkpoint(TRUNCATE)");
     db.close();
     const broken = await fixture.cli("audit", "verify");
     assert.deepEqual([broken.code, /broken at entry 2/.test(broken.stdout)], [1, true]);

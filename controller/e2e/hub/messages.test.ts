@@ -100,7 +100,7 @@ test("a task sends, a task in another instance reads; what comes while that one 
   await a.kill("SIGKILL");
   const out = (name: string) => a.path(`${BOX}/outbox/${name}`);
   writeFileSync(out("forged.json"), '{"to":"agent-b","from":"hub","type":"note","payload":{"n":3}}');
-  writeFileSync(out("nobody.json"), '{"to":"nobody","payload":{}}');
+  writeFileSync(out("no-such.json"), '{"to":"no-such","payload":{}}');
   writeFileSync(out("broken.json"), "{");
   // Links that lead to the runtime's own files, and what is no file at all.
   const secret = a.path("/var/lib/vm-agent/credential");
@@ -121,9 +121,9 @@ test("a task sends, a task in another instance reads; what comes while that one 
   );
   assert.deepEqual(
     reasons,
-    ["broken", "credential", "folder", "hard", "nobody", "symbolic"].map((name) => `${name}.refused`),
+    ["broken", "credential", "folder", "hard", "no-such", "symbolic"].map((name) => `${name}.refused`),
   );
-  assert.match(a.read(`${BOX}/outbox/nobody.refused`), /unknown-recipient/);
+  assert.match(a.read(`${BOX}/outbox/no-such.refused`), /unknown-recipient/);
   await until("the honest part arrived", () => inbox(b).length === 1);
   const got = JSON.parse(b.read(`${BOX}/inbox/${inbox(b)[0]}`)) as { from: string; type: string };
   assert.deepEqual([got.from, got.type], ["agent-a", "note"]);

@@ -54,7 +54,7 @@ describe("secrets that rotate", () => {
     writeFileSync(key, `${FILE[0]}\n`);
     await fixture.write("keeper.yaml", agent(key, "red"));
     up = await fixture.up({ E2E_TOKEN: ENV[0] });
-    await until("it is as written", async () => (await view())?.sync === "Synced" && online());
+    await until("it is in sync", async () => (await view())?.sync === "Synced" && online());
   });
   after(async () => {
     await up.end();
@@ -71,7 +71,7 @@ describe("secrets that rotate", () => {
       "/audit",
     );
     assert.ok(entries.some((e) => e.action === "secret.rotated" && e.subject === "keeper"));
-    await until("the person is told", () =>
+    await until("the person sees it", () =>
       /keeper.*new value of KEY, pushed to its runtime/.test(up.output()),
     );
   });

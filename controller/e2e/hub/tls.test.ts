@@ -62,7 +62,7 @@ describe("TLS", { skip: openssl ? false : "needs openssl to make certificates" }
   });
   after(() => fixture.close());
 
-  it("a pair that cannot be used is told of at the start, before a port is opened", async () => {
+  it("an unusable pair is reported at start, before a port is opened", async () => {
     const failsWith = (code: string, cert: string, key: string, now = Date.now()) =>
       assert.throws(
         () => loadTls({ cert, key }, now),

@@ -38,6 +38,6 @@ const http = await listenHttp({ app: createApp({ hub, controller }), hub, bind, 
 process.on("message", ({ enrol, nonce }: Enrol) => {
   void hub.enrol(enrol, nonce).then((token) => process.send?.({ token }));
 });
-// Nobody would ever end it when the parent is gone.
+// Without the parent it would never end.
 process.on("disconnect", () => process.exit(0));
 process.send?.({ http: http.port, agent: hub.agentPort } satisfies Ports);

@@ -151,7 +151,7 @@ async function judge(w: KillWorld, { name, victim }: Round, after: Aftermath): P
     tally.tasks += 1;
     tally.executions += executions;
     if (victim !== "hub" && record.get(id) === "running") {
-      // Its runtime died while it ran, and whether it began at all is known to nobody.
+      // Its runtime died while the task ran, so whether it began is unknown.
       assert.equal(state, "lost", about);
       assert.ok(executions <= 1, about);
       tally.lost += 1;

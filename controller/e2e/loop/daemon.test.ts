@@ -44,7 +44,7 @@ const view = async (up: Up): Promise<AgentView | undefined> =>
 
 const asWritten = (up: Up) =>
   until(
-    "it is as written",
+    "it is in sync",
     async () => {
       const agent = await view(up);
       return agent?.sync === "Synced" && agent.health === "Healthy" && !agent.work;

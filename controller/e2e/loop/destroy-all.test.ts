@@ -66,7 +66,7 @@ describe("destroy --all", () => {
       );
       assert.equal(code, 0, `${stdout}${stderr}`);
       assert.doesNotMatch(`${stdout}${stderr}`, /held/);
-      assert.match(stdout, /✓ .*: gone/);
+      assert.match(stdout, /✓ .*: removed/);
       assert.deepEqual(await left(), ["other"]);
       const again = await fixture.cli("destroy", "--all", "--force");
       assert.deepEqual([again.code, /nothing to destroy/.test(again.stdout)], [0, true], again.stderr);

@@ -109,7 +109,7 @@ describe("a fleet that follows HEAD", () => {
       new RegExp(`fleet at ${first.slice(0, 7)} \\(follows HEAD; 2 files not committed, not applied\\)`),
     );
     assert.match(plan.stdout, /not committed: agents\/builder\.yaml, agents\/new\.yaml/);
-    assert.match(plan.stdout, /No changes\. 2 agents are as written/);
+    assert.match(plan.stdout, /No changes\. 2 agents are in sync/);
     assert.match(stage.up.output(), /not committed: agents\/builder\.yaml/);
   });
 
@@ -139,7 +139,7 @@ describe("a fleet that follows HEAD", () => {
   it("keeps the last good revision in force when a commit is broken", async () => {
     await stage.fixture.write("agents/builder.yaml", `${withCpu(4)}memroy: 1G\n`);
     const broken = await stage.repository.commit("A slip of the finger");
-    await until("the errors are told", async () => (await stage.fleet()).errors.length > 0);
+    await until("the errors are reported", async () => (await stage.fleet()).errors.length > 0);
     await stage.turns();
     const fleet = await stage.fleet();
     assert.equal(fleet.revision, second);
@@ -169,7 +169,7 @@ describe("a fleet that follows HEAD", () => {
     const unasked = await stage.cli("rollback", first);
     assert.equal(unasked.code, 1);
     assert.match(unasked.stdout, /1 to change/);
-    assert.match(unasked.stderr, /nobody can be asked here/);
+    assert.match(unasked.stderr, /confirmation needs a terminal/);
     const before = await stage.repository.git("rev-parse", "HEAD");
     const done = await stage.cli("rollback", first, "--yes");
     assert.equal(done.code, 0, done.stderr + done.stdout);
@@ -258,7 +258,7 @@ describe("a fleet that follows a branch of a remote", () => {
     return revision;
   };
 
-  it("applies what somebody pushes, and leaves this working tree as it is", async () => {
+  it("applies what others push, and leaves this working tree as it is", async () => {
     const second = await push(2, "Two CPUs");
     await stage.applied(second, 2);
     assert.equal((await stage.fleet()).git?.follows, "origin/main");
@@ -294,7 +294,7 @@ describe("a fleet that follows a branch of a remote", () => {
   it("goes on with what was fetched last while the remote cannot be reached", async () => {
     const { revision } = await stage.fleet();
     await rename(bare, `${bare}-away`);
-    const problem = await until("the problem is told", async () => (await stage.fleet()).git?.problem);
+    const problem = await until("the problem is reported", async () => (await stage.fleet()).git?.problem);
     assert.equal(problem.kind, "unreachable");
     assert.match(problem.message, /origin cannot be fetched: .*; what was fetched last counts/);
     assert.equal((await stage.fleet()).revision, revision);

@@ -1,4 +1,4 @@
-/** An instance of somebody else, from outside: not touched, also where a document names it, and imported, beside a loop and without one. */
+/** An unowned instance: not touched, also where a document names it, and imported, beside a loop and without one. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -19,7 +19,7 @@ describe("import beside a loop", () => {
   const fleet = () => up.api.get<FleetView>("/fleet");
   const agent = async (name: string) => (await fleet()).agents.find((a) => a.name === name);
   const settled = (name: string) =>
-    until(`${name} is as written`, async () => {
+    until(`${name} is in sync`, async () => {
       const found = await agent(name);
       return found?.sync === "Synced" && !found.work;
     });
@@ -108,7 +108,7 @@ describe("import beside a loop", () => {
     assert.doesNotMatch(log, /joinToken/);
   });
 
-  it("what is imported is kept as written from then on", async () => {
+  it("what is imported is kept in sync from then on", async () => {
     await fixture.multipass("stop", "pet");
     await until("it runs again", async () => (await fixture.states()).pet === "Running");
     await settled("pet");

@@ -43,7 +43,7 @@ describe("the main job", () => {
   });
 
   it("brings three agents up, and says where to go on", async () => {
-    await until("all agents are as written", synced);
+    await until("all agents are in sync", synced);
     assert.deepEqual(await fixture.states(), Object.fromEntries(NAMES.map((n) => [n, "Running"])));
     await until("the line that says so", () =>
       /3 agents in sync.*Hub http:.*dashboard http:.*vm-agent exec/s.test(up.output()),
@@ -73,7 +73,7 @@ describe("the main job", () => {
   it("plan says nothing to do", async () => {
     const plan = await fixture.cli("plan", "--detailed-exitcode");
     assert.equal(plan.code, 0, plan.stdout + plan.stderr);
-    assert.match(plan.stdout, /No changes\. 3 agents are as written\./);
+    assert.match(plan.stdout, /No changes\. 3 agents are in sync\./);
   });
 
   it("list and status tell it", async () => {
@@ -96,7 +96,7 @@ describe("the main job", () => {
     });
     assert.match(broken.errors.join("\n"), /agents\/builder\.yaml:6:1.*memroy/);
     assert.equal(broken.agents.length, 3);
-    await until("the person is told", () => /did you mean "memory"/.test(up.output()));
+    await until("the person sees it", () => /did you mean "memory"/.test(up.output()));
     const plan = await fixture.cli("plan");
     assert.equal(plan.code, 65);
     assert.match(plan.stderr, /memroy/);
@@ -111,7 +111,7 @@ describe("the main job", () => {
       "cpu is 2",
       async () => (await fixture.multipass("get", "local.agent-builder.cpus")).stdout.trim() === "2",
     );
-    await until("all agents are as written", synced);
+    await until("all agents are in sync", synced);
     assert.equal(await calls("launch"), 3);
   });
 
@@ -119,12 +119,12 @@ describe("the main job", () => {
     const stopped = await fixture.multipass("stop", "agent-tester");
     assert.equal(stopped.code, 0, stopped.stderr);
     await until("it runs again", async () => (await fixture.states())["agent-tester"] === "Running");
-    await until("all agents are as written", synced);
+    await until("all agents are in sync", synced);
     const purged = await fixture.multipass("delete", "--purge", "agent-researcher");
     assert.equal(purged.code, 0, purged.stderr);
     await until("it is said", () => /agent-researcher: drifted: its instance is gone/.test(up.output()));
     await until("it is there again", async () => (await fixture.states())["agent-researcher"] === "Running");
-    await until("all agents are as written", synced);
+    await until("all agents are in sync", synced);
   });
 
   it("a removed document: held while prune is off, gone when a person applies it", async () => {
@@ -143,7 +143,7 @@ describe("the main job", () => {
     assert.match(
       applied.stdout + applied.stderr,
       /^agent-researcher: /m,
-      "its steps are told as they are done",
+      "its steps are shown as they are done",
     );
     assert.deepEqual(Object.keys(await fixture.states()).sort(), ["agent-builder", "agent-tester"]);
   });
@@ -171,7 +171,7 @@ describe("the main job", () => {
     await until("it is held", async () => (await fleet()).agents[0]?.held[0]?.reason === "fleet-empty");
     assert.deepEqual(await fixture.states(), { "agent-tester": "Running" });
     for (const [file, content] of Object.entries(THREE)) await fixture.write(file, content);
-    await until("all agents are as written", synced, 60_000);
+    await until("all agents are in sync", synced, 60_000);
   });
 
   it("a restart finds what is there and changes nothing", async () => {
@@ -180,7 +180,7 @@ describe("the main job", () => {
     assert.match(up.output(), /agents stay as they are/);
     assert.deepEqual(Object.values(await fixture.states()), ["Running", "Running", "Running"]);
     up = await fixture.up();
-    await until("all agents are as written", synced, 60_000);
+    await until("all agents are in sync", synced, 60_000);
     assert.equal(await calls("launch"), launches);
     assert.doesNotMatch(up.output(), /launching|stopping|starting/);
   });

@@ -25,7 +25,7 @@ const fleetOf = (up: Up) => up.api.get<FleetView>("/fleet");
 const agentOf = async (up: Up, name = NAME) => (await fleetOf(up)).agents.find((a) => a.name === name);
 const synced = (up: Up) =>
   until(
-    "the agent is as written and online",
+    "the agent is in sync and online",
     async () => {
       const agent = await agentOf(up);
       return agent?.sync === "Synced" && agent.health === "Healthy" && (await fleetOf(up)).settled;
@@ -88,7 +88,7 @@ describe("ownership", { concurrency: 2 }, () => {
         held?.message ?? "",
         /a launch .* was begun and cut off.*: nothing of vm-agent is inside it/,
       );
-      assert.match(held?.release ?? "", /multipass delete --purge agent-builder, and it is made anew/);
+      assert.match(held?.release ?? "", /multipass delete --purge agent-builder, and it is created again/);
       const agent = await agentOf(up);
       assert.match(
         agent?.conditions.find((c) => c.type === "Stalled")?.message ?? "",
@@ -119,7 +119,7 @@ describe("ownership", { concurrency: 2 }, () => {
       await up.end();
     }));
 
-  it("purged and launched by somebody else between two looks: it is not stopped, and is held as foreign", () =>
+  it("purged and launched from outside between two refreshes: it is not stopped, and is held as foreign", () =>
     withFixture(async (fixture) => {
       const first = await fixture.up();
       await synced(first);

@@ -1,4 +1,4 @@
-/** A plan beside a loop that is in the middle of a change: what is half done is said to be the loop's work, and nobody's to do. */
+/** A plan while the loop is in the middle of a change: remaining differences are shown as the loop's work. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ test("plan while the loop has an instance stopped for a resize", async (t) => {
   await writeFile(faults, JSON.stringify({ rules: [slowly] }));
   const up = await fixture.up({ VM_AGENT_SANDBOX_FAULTS: faults });
   const agent = async () => (await up.api.getFleet()).agents[0];
-  await until("the agent is as written", async () => (await agent())?.health === "Healthy", 60_000);
+  await until("the agent is in sync", async () => (await agent())?.health === "Healthy", 60_000);
   await fixture.write("agents/builder.yaml", BUILDER.replace("cpu: 1", "cpu: 2"));
   await until("it is being started again", async () => (await agent())?.work?.step === "start", 60_000);
 

@@ -35,7 +35,7 @@ describe("saved plans, drift and why without a loop", () => {
     assert.deepEqual(saved.saved, { targets: [], allowDelete: [], seen: [] });
   });
 
-  it("refuses names that nobody has, with the one that was meant", async () => {
+  it("refuses unknown names, with a suggestion", async () => {
     const target = await fixture.cli("plan", "--target", "agent-bilder");
     assert.equal(target.code, 1);
     assert.match(target.stderr, /there is no agent "agent-bilder"; did you mean "agent-builder"\?/);
@@ -127,11 +127,11 @@ describe("saved plans, drift and why without a loop", () => {
   it("drift: nothing, then something, and it writes nothing", async () => {
     const none = await fixture.cli("drift");
     assert.equal(none.code, 0, all(none));
-    assert.match(none.stdout, /Nothing differs that nobody wrote/);
+    assert.match(none.stdout, /No drift\./);
     await fixture.multipass("stop", "agent-builder");
     const stopped = await fixture.cli("drift");
     assert.equal(stopped.code, 2, all(stopped));
-    assert.match(stopped.stdout, /agent-builder .*state is stopped, written running/);
+    assert.match(stopped.stdout, /agent-builder .*state is stopped, desired running/);
     await fixture.multipass("delete", "--purge", "agent-builder");
     const gone = await fixture.cli("drift", "--json");
     assert.equal(gone.code, 2, all(gone));
@@ -167,11 +167,11 @@ describe("saved plans, drift and why without a loop", () => {
     );
     assert.match(
       text,
-      /Last created at \d\d:\d\d:\d\d in \d+ s: drift: its instance is gone, and nobody edited the fleet \(drift, corrected\)/,
+      /Last created at \d\d:\d\d:\d\d in \d+ s: drift: its instance is gone, and the fleet was not edited \(drift, corrected\)/,
     );
     assert.match(
       text,
-      /Next when somebody runs vm-agent apply or vm-agent up: restart-update \(cpu 2 → 1\), because .*builder\.yaml:1 was edited/,
+      /Next at the next vm-agent apply or vm-agent up: restart-update \(cpu 2 → 1\), because .*builder\.yaml:1 was edited/,
     );
     const unknown = await fixture.cli("why", "agent-bilder");
     assert.equal(unknown.code, 1);

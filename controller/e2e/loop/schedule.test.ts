@@ -47,7 +47,7 @@ test("runs that were missed while nothing ran are made up for by one snapshot, a
 
   up = await fixture.up(env);
   await until("it is taken", async () => (await snapshots()).length > 0);
-  await until("all is as written", async () => {
+  await until("all is in sync", async () => {
     const { agents } = await up.api.getFleet();
     return agents[0]?.sync === "Synced" && agents[0].seen === "Running" && !agents[0].work;
   });

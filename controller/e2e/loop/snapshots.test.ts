@@ -40,7 +40,7 @@ async function snapshots(fixture: Fixture, name = NAME): Promise<readonly string
 
 const settled = (fixture: Fixture, name = NAME): Promise<unknown> =>
   until(
-    `${name} is as written`,
+    `${name} is in sync`,
     async () => {
       const { stdout } = await fixture.cli("status", name, "--json");
       const status = JSON.parse(stdout) as { sync: string; health: string };
@@ -163,7 +163,7 @@ ${more}`);
   assert.match(stdout, /No changes/);
   const calls = await readFile(join(fixture.home, "sandbox", "calls.jsonl"), "utf8");
   assert.doesNotMatch(calls, /"(?:stop|restart|suspend)"/);
-  assert.doesNotMatch(calls, /good day|Z29vZCBkYXk/, "what files hold is in nobody's list of processes");
+  assert.doesNotMatch(calls, /good day|Z29vZCBkYXk/, "the content of files is in no list of processes");
 });
 
 test("provisioning that fails when it is run again says which line and what it printed, and waits for an edit", async (t) => {
@@ -171,7 +171,11 @@ test("provisioning that fails when it is run again says which line and what it p
   const { fixture, up } = await started(t, { "one.yaml": provision("true") });
   await settled(fixture);
   await fixture.write("one.yaml", provision("echo no such thing; exit 7"));
-  await until("the failure is told", () => /provision.run\[0\] exited with 7/.test(up.output()), DEADLINE);
+  await until(
+    "the failure is reported",
+    () => /provision.run\[0\] exited with 7/.test(up.output()),
+    DEADLINE,
+  );
   assert.match(up.output(), /no such thing/);
   await fixture.write("one.yaml", provision("echo fine > /home/ubuntu/fine"));
   await until(
@@ -190,8 +194,8 @@ test("an agent with another name keeps its instance", async (t) => {
   const { stdout } = await until(
     "the plan knows of it",
     async () => {
-      const told = await fixture.cli("plan");
-      return /keeps its instance/.test(told.stdout) ? told : null;
+      const reported = await fixture.cli("plan");
+      return /keeps its instance/.test(reported.stdout) ? reported : null;
     },
     DEADLINE,
   );

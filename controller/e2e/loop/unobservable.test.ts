@@ -28,7 +28,7 @@ interface Faulty {
 
 const LOOKING = ["list", "get", "info", "version", "exec"];
 
-/** A fleet of two as written, with faults on order. */
+/** A fleet of two in sync, with faults on demand. */
 async function withFaults(work: (f: Faulty) => Promise<void>): Promise<void> {
   const fixture = await createFixture(TWO);
   try {
@@ -43,7 +43,7 @@ async function withFaults(work: (f: Faulty) => Promise<void>): Promise<void> {
       const { agents, settled } = await fleet();
       return settled && agents.every((a) => a.sync === "Synced" && a.health === "Healthy");
     };
-    await until("all are as written", allSynced, 60_000);
+    await until("all are in sync", allSynced, 60_000);
     await work({
       fixture,
       up,
@@ -107,7 +107,7 @@ describe("unobservable", { concurrency: 2 }, () => {
         assert.match(up.output(), /Multipass: cannot be seen: [\s\S]*Multipass: is seen again after /);
       }));
 
-  it("Unknown after it had converged: fine by its heartbeat, held, and as written when it is seen again", () =>
+  it("Unknown after it had converged: fine by its heartbeat, held, and in sync when it is observed again", () =>
     withFaults(async ({ agent, fault, changes, fixture }) => {
       const before = await changes();
       await fault({ command: "list", name: NAME, fault: "unknown-state" });

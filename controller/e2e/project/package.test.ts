@@ -43,7 +43,7 @@ function npm(args: readonly string[], cwd: string): string {
   return stdout;
 }
 
-// Without its scripts: they build anew, under the feet of the tests that run beside this one.
+// Without its scripts: they rebuild while other tests run.
 const [packed] = JSON.parse(
   npm(["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root),
 ) as readonly { readonly filename: string; readonly files: readonly { readonly path: string }[] }[];

@@ -200,7 +200,7 @@ const CASES: Readonly<Record<string, Words>> = {
   },
 };
 
-/** These are told by a runtime that was connected once; one instance serves all of them. */
+/** These come from a runtime that was connected once; one instance serves all of them. */
 const RUNTIMES = ["no-route", "token-refused", "clone-refused"];
 
 describe("the document on troubleshooting", () => {
@@ -239,7 +239,7 @@ describe("what a runtime says that does not come in", () => {
     f.multipass("exec", "agent-a", "--", "sudo", "systemctl", verb, "vm-agent");
   const log = async (name: string) =>
     said(f.multipass("exec", name, "--", "sudo", "journalctl", "-u", "vm-agent"));
-  const tells = (id: string, name = "agent-a") =>
+  const notifies = (id: string, name = "agent-a") =>
     until(id, async () => {
       assertQuoted(id, await log(name));
       return true;
@@ -249,21 +249,21 @@ describe("what a runtime says that does not come in", () => {
     const kept = JSON.parse(await readFile(join(root("agent-a"), "etc/vm-agent/runtime.json"), "utf8"));
     await edit((given) => ({ ...given, hub: ["127.0.0.1:9"] }));
     await service("restart");
-    await tells("no-route");
+    await notifies("no-route");
     await edit(() => kept);
 
     await f.multipass("stop", "agent-a");
     await f.multipass("clone", "agent-a", "--name", "agent-copy");
     const hub = await f.up();
     await f.multipass("start", "agent-copy");
-    await tells("clone-refused", "agent-copy");
+    await notifies("clone-refused", "agent-copy");
 
     await until("the original is there", async () => (await f.states())["agent-a"] === "Running");
     await service("stop");
     await rm(join(root("agent-a"), "var/lib/vm-agent/credential"));
     await edit((given) => ({ ...given, joinToken: "of-yesterday-and-used" }));
     await service("start");
-    await tells("token-refused");
+    await notifies("token-refused");
     await hub.end();
   });
 });

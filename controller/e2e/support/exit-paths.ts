@@ -28,7 +28,7 @@ if (path !== undefined && process.argv[1]?.endsWith("exit-paths.js")) {
       break;
     }
     case "goes-on": {
-      // As a command that follows something and is not told of the end.
+      // A command that follows a stream without an end.
       const goOn = (n: number): void => {
         output.out(lineOf(n).padEnd(5000, "x"));
         setImmediate(goOn, n + 1);

@@ -15,7 +15,7 @@ export interface LateResult {
   readonly stderr: string;
 }
 
-/** `meanwhile` runs when the first output is there and nobody reads on; `closes`: then the reader of stdout goes away. */
+/** `meanwhile` runs when the first output is there and is not read on; `closes`: then the reader of stdout closes. */
 export async function readLate(
   argv: readonly string[],
   options: {

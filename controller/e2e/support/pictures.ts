@@ -27,7 +27,7 @@ const FLEET = {
 
 async function prepare(fixture: Fixture, up: Up): Promise<void> {
   await until(
-    "the fleet is as written",
+    "the fleet is in sync",
     async () => (await up.api.getFleet()).agents.every((a) => a.sync === "Synced" && a.work === null),
     180_000,
   );

@@ -108,7 +108,7 @@ export async function runTour(
       }
       // A person takes longer to type the next line than the hub needs to come up.
       if (command.endsWith("&"))
-        await until("the agents are as written", () => /in sync, after/.test(readLog()), 60_000);
+        await until("the agents are in sync", () => /in sync, after/.test(readLog()), 60_000);
     });
   }
   const ended = new Promise((resolve) => bash.on("close", resolve));

@@ -84,7 +84,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
     });
     const views: readonly Stop[] = [
       ["fleet", "its disk is 97 % full"],
-      ["fleet?show=failing&q=nobody", "No agent matches."],
+      ["fleet?show=failing&q=no-such", "No agent matches."],
       ["plan", "Plan: 1 to create"],
       ["tasks", "agent-builder"],
       [`tasks/${task}`, "words"],
@@ -92,7 +92,7 @@ describe("the page for everybody", { skip: chromium === undefined ? HOW_TO_INSTA
       ["commands", "Commands"],
       ["agent/agent-builder", "heartbeat"],
       ["agent/agent-tester-2", "release"],
-      ["agent/nobody", "There is no agent"],
+      ["agent/no-such", "There is no agent"],
     ];
     await here.tour(views, serious);
     runtime.drop();

@@ -19,9 +19,9 @@ describe("the page stays current", { skip: chromium === undefined ? HOW_TO_INSTA
   const row = (name: string) => here.page.locator(`tbody[data-row="${name}"]`);
   const streamBegins = () => here.page.waitForRequest((r) => new URL(r.url()).pathname === "/events");
 
-  test("after a laptop's sleep it looks again, begins its stream anew and says that it is current", async () => {
+  test("after a suspend the page refreshes, reopens its stream and shows that it is current", async () => {
     const { page, stage } = here;
-    // Nobody is told of it: the stream is as dead as one that slept.
+    // No event is sent: the stream is as dead as after a suspend.
     stage.show(agents("agent-1", "agent-2"));
     // It is said for a few seconds only: whoever looks for it looks from the beginning.
     const said = page.getByText("Looked again after a pause: everything is current.").waitFor();
@@ -45,7 +45,7 @@ describe("the page stays current", { skip: chromium === undefined ? HOW_TO_INSTA
     await row("agent-3").waitFor();
   });
 
-  test("a network that goes is told with its reason, and when it comes nothing is waited for", async () => {
+  test("a lost network is shown with its reason, and the page recovers at once when it returns", async () => {
     const { page, stage } = here;
     await page.context().setOffline(true);
     await page.getByText("The hub has been lost: the hub does not answer.").waitFor();

@@ -1,4 +1,4 @@
-/** What is shown of many things: chosen by state, found by words, kept in an address that can be sent to somebody; older tasks by the page. */
+/** Long lists: filtered by state, searched, with an address that can be shared; older tasks by the page. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createApi } from "../../../ui/client/api.ts";
@@ -16,7 +16,7 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
   before(async () => {
     here = await visit(chromium ?? "", aFleet(everyState()));
     const { stage } = here;
-    // Nobody connects: what is given waits, and a cancel is at once.
+    // No runtime connects: tasks wait, and a cancel is immediate.
     const api = createApi({ url: stage.url, token: stage.token });
     for (const name of ["agent-builder", "agent-tester-2"]) await api.registerAgent(name);
     const { requests, engine } = stage.hub();
@@ -61,7 +61,7 @@ describe("the page's lists", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     await other.locator('tbody[data-row="agent-tester"]').waitFor();
     assert.equal(await other.locator("tbody[data-row]").count(), 1);
     await other.close();
-    await page.getByRole("searchbox").fill("nobody");
+    await page.getByRole("searchbox").fill("no-such");
     await page.getByRole("button", { name: "Show all 6" }).click();
     await page.locator('tbody[data-row="agent-builder"]').waitFor();
     assert.equal(hash(), "#/fleet");

@@ -1,4 +1,4 @@
-/** The page at every width that people have: nothing runs out of its box, nothing that is told is left out. */
+/** The page at all usual widths: nothing overflows, nothing is left out. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { findChromium, HOW_TO_INSTALL } from "../../../ui/web/testing/browser.ts";
@@ -42,7 +42,7 @@ describe("the page's looks", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     await page.locator('tbody[data-row="agent-researcher"] .notes').getByText(words).waitFor();
     await page.getByRole("link", { name: "agent-researcher", exact: true }).click();
     await page.locator(".notices").getByText(words).waitFor();
-    // Of an agent that is merely down it is told elsewhere already.
+    // An agent that is only offline is shown elsewhere already.
     await here.show(aFleet([drifted("agent-researcher"), anAgent("agent-builder")]));
     await page.locator("h1 + .chips").getByText("Offline").waitFor();
     assert.equal(await page.locator(".notices").getByText(words).count(), 0);

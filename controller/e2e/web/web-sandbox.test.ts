@@ -62,7 +62,7 @@ test("the page shows what really happens", { skip: chromium === undefined && HOW
   // Behind vm-agent's back.
   assert.equal((await fixture.multipass("stop", "agent-1")).code, 0);
   await page.locator(".timeline").getByText("drifted: ").first().waitFor({ state: "attached" });
-  await page.locator(".timeline").getByText("is as written").first().waitFor({ state: "attached" });
+  await page.locator(".timeline").getByText("is in sync").first().waitFor({ state: "attached" });
   await page.locator("h1 + .chips").getByText("Healthy").waitFor();
   assert.deepEqual(await fixture.states(), { "agent-1": "Running" });
 

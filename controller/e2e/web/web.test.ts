@@ -45,7 +45,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
   const goTo = (view: string) =>
     page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
 
-  test("without the token there is only the door, and a wrong token is told where the right one is", async () => {
+  test("without the token there is only the sign-in form, and a wrong token is answered with where the right one is", async () => {
     page = await browser.context.newPage();
     page.on("request", (r) => addresses.push(r.url()));
     page.on("pageerror", (e) => complaints.push(e.message));
@@ -251,7 +251,7 @@ describe("the page", { skip: chromium === undefined ? HOW_TO_INSTALL : false }, 
     await row("agent-newcomer").waitFor();
     await page.getByText("The hub has been lost").waitFor({ state: "detached" });
     stage.bus().emit("agent.converged", { agent: "agent-newcomer" });
-    await page.getByText("is as written").first().waitFor();
+    await page.getByText("is in sync").first().waitFor();
     await goTo("Events");
     await page.getByText("events may be missing here: the hub was restarted").waitFor();
     await page.getByText("drifted: stopped outside vm-agent").first().waitFor();

@@ -1,4 +1,4 @@
-/** The document that `vm-agent create` writes: what was asked for, and the seed's defaults where nothing was. Pure. */
+/** The document of `vm-agent create`: the given fields, and defaults for the rest. Pure. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { valueText } from "./edit-yaml-value.ts";
 
@@ -14,7 +14,7 @@ export interface Wanted {
   readonly label?: readonly string[];
 }
 
-/** Of a profile, what is not said here is the profile's. */
+/** With a profile, missing fields come from the profile. */
 const DEFAULTS = { cpu: "2", memory: "4G", disk: "20G" } as const;
 
 export function createdYaml(wanted: Wanted, schemaLine: string | null): string {
@@ -38,7 +38,7 @@ export function createdYaml(wanted: Wanted, schemaLine: string | null): string {
   ].join("\n")}\n`;
 }
 
-/** A number as one; anything else as it was typed, for the check of the fleet to say what is allowed. */
+/** A number as such; anything else unchanged, so that the check of the fleet reports it. */
 const cpuText = (text: string | undefined): string | undefined =>
   text === undefined || /^\d+$/.test(text) ? text : JSON.stringify(text);
 

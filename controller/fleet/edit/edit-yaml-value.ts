@@ -1,4 +1,4 @@
-/** A value as YAML on one line, in a form that is read back as the same value wherever it stands. */
+/** A value as YAML on one line that reads back as the same value in any position. */
 import { parse } from "yaml";
 
 export type FieldValue =
@@ -8,7 +8,7 @@ export type FieldValue =
   | readonly FieldValue[]
   | { readonly [field: string]: FieldValue };
 
-/** `json`: with every text in quotes, as in a document that is written so. */
+/** `json`: with all text in quotes, as in a document of that style. */
 export function valueText(value: FieldValue, json = false): string {
   if (typeof value === "string") return json ? JSON.stringify(value) : textOf(value);
   if (typeof value !== "object") return String(value);
@@ -20,9 +20,9 @@ export function valueText(value: FieldValue, json = false): string {
 
 const isList = (value: object): value is readonly FieldValue[] => Array.isArray(value);
 
-/** Plain where a person would write it plain: a number, a yes or a date in letters needs quotes. */
+/** Plain where that is safe: text that looks like a number, boolean or date needs quotes. */
 function textOf(text: string): string {
   const plain = /^[A-Za-z_./~][\w./~+-]*$/.test(text) && parse(text, { version: "1.2" }) === text;
-  // YAML 1.1 readers take these for a truth value; quotes keep everybody of one mind.
+  // YAML 1.1 readers take these for booleans, hence quotes.
   return plain && !/^(y|n|yes|no|on|off)$/i.test(text) ? text : JSON.stringify(text);
 }

@@ -310,7 +310,7 @@ describe("in any layout", () => {
     assert.ok(edited > 150, `${edited} of 300 could be edited`);
   });
 
-  it("a value is read back as it was written", () => {
+  it("a value is read back unchanged", () => {
     const value = fc.letrec<{ v: FieldValue }>((tie) => ({
       v: fc.oneof(
         { maxDepth: 2 },

@@ -1,4 +1,4 @@
-/** Edits of a fleet file as a person would make them: one field or one document changes, every other byte stays. */
+/** Minimal edits of a fleet file: one field or one document changes, every other byte stays. */
 import { isDeepStrictEqual } from "node:util";
 import { type Document, type Pair, type ParsedNode, isMap, isScalar, parseAllDocuments } from "yaml";
 import { VmAgentError } from "../../base/errors.ts";
@@ -10,13 +10,13 @@ export type { FieldValue } from "./edit-yaml-value.ts";
 export interface DocumentKey {
   readonly kind: string;
   readonly name?: string;
-  /** Of a Snapshot: whose it is. Snapshots of two agents may share a name. */
+  /** For a Snapshot: its agent. Snapshots of two agents may share a name. */
   readonly agent?: string;
 }
 
 interface Field {
   readonly value: unknown;
-  /** A comment stands on the field's own line. */
+  /** A comment at the end of the field's line. */
   readonly commented: boolean;
 }
 
@@ -30,10 +30,10 @@ interface Place {
 }
 type FieldPair = Pair<ParsedNode, ParsedNode | null>;
 
-/** The same reading of YAML as the fleet loader's. */
+/** The same YAML options as the fleet loader. */
 const OPTIONS = { version: "1.2", strict: true, stringKeys: true, logLevel: "silent" } as const;
 
-/** What the document itself says of a field; null: nothing. */
+/** The document's own value of a field; null: none. */
 export function fieldOf(text: string, key: DocumentKey, field: string): Field | null {
   const place = find(text, key);
   const pair = pairOf(place, field);
@@ -42,10 +42,10 @@ export function fieldOf(text: string, key: DocumentKey, field: string): Field | 
   return { value: js[field], commented: text.slice(endOf(pair), lineEnd(text, endOf(pair))).includes("#") };
 }
 
-/** Whether the file holds it; false also when the file is not valid. */
+/** Whether the file holds it; false also when the file is invalid. */
 export const hasDocument = (text: string, key: DocumentKey): boolean => indexOf(parse(text) ?? [], key) >= 0;
 
-/** The text with this top-level field of this document set; a new field comes right after the name. */
+/** The text with this top-level field of this document set; a new field is placed after the name. */
 export function setField(text: string, key: DocumentKey, field: string, value: FieldValue): string {
   const place = find(text, key);
   const pair = pairOf(place, field);
@@ -53,7 +53,7 @@ export function setField(text: string, key: DocumentKey, field: string, value: F
   return checked(place, edited, (js) => ({ ...js, [field]: value }));
 }
 
-/** The text without this field; a comment on its line goes with it. */
+/** The text without this field and the comment on its line. */
 export function removeField(text: string, key: DocumentKey, field: string): string {
   const place = find(text, key);
   const pair = pairOf(place, field);
@@ -62,7 +62,7 @@ export function removeField(text: string, key: DocumentKey, field: string): stri
   return checked(place, edited, ({ [field]: _gone, ...rest }) => rest);
 }
 
-/** The text without this document; null: no other document is in the file. */
+/** The text without this document; null: the file has no other document. */
 export function removeDocument(text: string, key: DocumentKey): string | null {
   const place = find(text, key);
   const { documents, index } = place;
@@ -109,7 +109,7 @@ const rangeOf = (node: { readonly range?: readonly [number, number, number] | nu
 const startOf = (pair: FieldPair): number => rangeOf(pair.key)[0];
 const endOf = (pair: FieldPair): number => rangeOf(pair.value ?? pair.key)[1];
 
-/** Where the line ends, before its line break. */
+/** The end of the line, before its line break. */
 function lineEnd(text: string, at: number): number {
   const next = text.indexOf("\n", at);
   if (next < 0) return text.length;
@@ -128,7 +128,7 @@ function replaced(text: string, pair: FieldPair, { flow }: Place, value: FieldVa
     return text.slice(0, from) + before + written + after + text.slice(to);
   }
   const collection = "items" in node && !node.flow;
-  // A list or a mapping in lines of its own becomes a value on the field's line.
+  // A list or a mapping on several lines becomes a value on the field's line.
   const head = collection ? `${text.slice(0, rangeOf(pair.key)[1])}: ` : text.slice(0, from);
   const ended = text.slice(from, to).match(/\r?\n$/)?.[0] ?? "";
   return head + written + ended + text.slice(to);
@@ -156,7 +156,7 @@ function cutBlock(text: string, pair: FieldPair): string {
   const end = endOf(pair);
   let to = text[end - 1] === "\n" ? end : lineEnd(text, end);
   if (text[end - 1] !== "\n") to += /^\r?\n/.exec(text.slice(to))?.[0].length ?? 0;
-  // A file without a last line break stays one.
+  // A file without a final line break stays so.
   if (to === text.length && text[to - 1] !== "\n")
     from -= /\r?\n$/.exec(text.slice(0, from))?.[0].length ?? 0;
   return text.slice(0, from) + text.slice(to);
@@ -169,7 +169,7 @@ function cutFlow({ text, pairs }: Place, pair: FieldPair): string {
   const previous = pairs[pairs.indexOf(pair) - 1];
   const between = previous ? text.slice(endOf(previous), start) : "";
   if (previous && (comma === undefined || !/[\n#]/.test(between))) {
-    // The comma before it goes with it; comments between the two are of their own lines.
+    // The preceding comma is removed too; comments between the two have lines of their own.
     const kept = between.includes("#") ? between.replace(",", "") : "";
     return text.slice(0, endOf(previous)) + kept + text.slice(end);
   }
@@ -179,7 +179,7 @@ function cutFlow({ text, pairs }: Place, pair: FieldPair): string {
 const valuesOf = (documents: readonly Document.Parsed[]): readonly unknown[] =>
   documents.map((d) => d.toJS({ maxAliasCount: 1000 }) as unknown);
 
-/** An edit is good only if the file then says what it said before, but for this one thing. */
+/** Verifies an edit: the file must differ in this one value only. */
 function checked(
   { text, key, index, documents, pairs }: Place,
   edited: string,
@@ -208,7 +208,7 @@ function spoken(documents: readonly Document.Parsed[]): readonly unknown[] | nul
   try {
     return valuesOf(documents).filter((js) => js !== null);
   } catch {
-    // An alias whose anchor is gone.
+    // An alias whose anchor was removed.
     return null;
   }
 }
@@ -217,5 +217,5 @@ const unsafe = ({ kind, name }: DocumentKey, why: string, line: number | null = 
   new VmAgentError({
     code: "edit-unsafe",
     message: `cannot edit ${kind}${name === undefined ? "" : ` "${name}"`}${line === null ? "" : ` at line ${line}`} without touching anything else: ${why}`,
-    next: "edit the file yourself; nothing was written",
+    next: "edit the file yourself; no file was changed",
   });

@@ -1,4 +1,4 @@
-/** A foreign instance as the documents that describe it: what was read, and nothing that was not. */
+/** An unowned instance as documents that describe it: only values that were read. */
 import { bytes } from "../../core/units.ts";
 import { powerOf } from "../../core/diff/fields.ts";
 import type { Mount, ObservedInstance, ObservedSnapshot, Size } from "../../core/types.ts";
@@ -8,7 +8,7 @@ export interface Reading {
   readonly instance: ObservedInstance;
   readonly size: Size;
   readonly snapshots: readonly ObservedSnapshot[];
-  /** null: not read, because looking into a running guest that may be silent can block Multipass. */
+  /** null: not read, because looking into an unresponsive guest can block Multipass. */
   readonly mounts: readonly Mount[] | null;
 }
 
@@ -31,7 +31,7 @@ export function importedYaml({ instance, size, snapshots, mounts }: Reading, dat
     ...(mounts && mounts.length > 0
       ? ["mounts:", ...mounts.map((m) => `  - ${valueText({ source: m.source, target: m.target })}`)]
       : []),
-    "# Nobody can make its disk again. Without this line, removing this document destroys the instance.",
+    "# Its disk cannot be made again. Without this line, removing this document destroys the instance.",
     "protect: true",
   ];
   for (const snapshot of snapshots) {
@@ -41,5 +41,5 @@ export function importedYaml({ instance, size, snapshots, mounts }: Reading, dat
   return `${lines.join("\n")}\n`;
 }
 
-/** `24.04` of `Ubuntu 24.04 LTS`; null: Multipass does not say it in a way that `launch` would take. */
+/** `24.04` of `Ubuntu 24.04 LTS`; null: not in a form that `launch` accepts. */
 const imageOf = (release: string): string | null => /^(?:Ubuntu )?(\d\d\.\d\d)\b/.exec(release)?.[1] ?? null;

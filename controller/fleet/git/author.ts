@@ -1,15 +1,15 @@
-/** Who is behind what the fleet says: the author of the commit that changed it last, or whoever runs this where nothing is committed. */
+/** The author of a fleet revision: of the last commit that changed it, or the current user for uncommitted changes. */
 import { userInfo } from "node:os";
 import type { Desired } from "../../core/types.ts";
 import { findRepository, git } from "./git.ts";
 
 export interface Author {
   readonly who: string;
-  /** Where it is not the author: who committed. */
+  /** The committer, where it differs. */
   readonly committer: string | null;
   /** First line of the commit's message. */
   readonly subject: string | null;
-  /** The commit that changed the fleet folder last, seen from the revision in force. */
+  /** The last commit that changed the fleet folder, reachable from the revision in force. */
   readonly change: string | null;
 }
 
@@ -40,7 +40,7 @@ function osUser(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run us under a number without a name.
+    // A container may run us under a user id without a name.
     return `uid ${process.getuid?.() ?? "unknown"}`;
   }
 }

@@ -1,4 +1,4 @@
-/** Reads trees and blobs out of a repository, many in one call, byte for byte. */
+/** Reads trees and blobs of a repository, many in one call, byte for byte. */
 import { type Repository, git, gitFailure } from "./git.ts";
 
 export interface TreeEntry {
@@ -7,16 +7,16 @@ export interface TreeEntry {
   /** `100644`, `100755`, `120000` (a link), `040000` (a folder), `160000` (a submodule). */
   readonly mode: string;
   readonly oid: string;
-  /** Bytes; 0 for what is no file. */
+  /** Bytes; 0 for other types. */
   readonly size: number;
 }
 
-/** Blobs are asked for in portions of this size, so that no answer is cut off. */
+/** Blobs are requested in batches of this size, so that no answer is truncated. */
 const PORTION_BYTES = 8 * 1024 * 1024;
 const MAX_LISTING_BYTES = 256 * 1024 * 1024;
 const DEADLINE_MS = 60_000;
 
-/** Everything below a folder of a commit, itself left out; null: there is no such folder. */
+/** Everything below a folder of a commit, without the folder; null: there is no such folder. */
 export async function listTree(
   repository: Repository,
   commit: string,
@@ -32,7 +32,7 @@ export async function listTree(
   return folder === "" ? entries : entries.map((entry) => ({ ...entry, path: `${folder}/${entry.path}` }));
 }
 
-/** These paths of a commit, as far as they exist; of a folder only itself. */
+/** These paths of a commit, as far as they exist; for a folder only itself. */
 export function listPaths(
   repository: Repository,
   commit: string,
@@ -60,12 +60,12 @@ export interface BlobRef {
   readonly size: number;
 }
 
-/** Blobs that were read, by hash: a commit that changed one file of ten thousand costs one. */
+/** Cache of blobs by hash: a commit that changed one file of ten thousand costs one. */
 export interface BlobCache {
   get(oid: string): Uint8Array | undefined;
-  /** Forgets all others. */
+  /** Drops all others. */
   keep(oids: ReadonlySet<string>): void;
-  /** Reads those that are not known yet. */
+  /** Reads the missing ones. */
   load(refs: readonly BlobRef[]): Promise<void>;
 }
 

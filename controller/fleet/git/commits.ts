@@ -1,4 +1,4 @@
-/** Reads the fleet of a commit, remembering what it shares with the one before. */
+/** Reads the fleet of a commit, with a cache of what it shares with the one before. */
 import { MAX_FILE_BYTES } from "../../base/plain-file.ts";
 import { git, type Repository } from "./git.ts";
 import { createBlobCache } from "./blobs.ts";
@@ -33,7 +33,7 @@ export function withRevision(read: FleetRead, revision: string | null, dirty: bo
 
 const MAY_FOLLOW = /\bFleet\b[\s\S]*\bfollow\b|\bfollow\b[\s\S]*\bFleet\b/;
 
-/** Whether one of these blobs may be a Fleet document that says `follow`; each is read once. */
+/** Whether one of these blobs may be a Fleet document with `follow`; each is read once. */
 export function createSuspicion(): (repository: Repository, oids: readonly string[]) => Promise<boolean> {
   const judged = new Map<string, boolean>();
   return async (repository, oids) => {
@@ -47,7 +47,7 @@ export function createSuspicion(): (repository: Repository, oids: readonly strin
         .filter(([, kind]) => kind === "blob")
         .map(([oid = "", , size]) => ({ oid, size: Number(size) }));
       const blobs = createBlobCache(repository);
-      // A larger one is no document, and is not read.
+      // A larger blob is no document, and is not read.
       await blobs.load(refs.filter(({ size }) => size <= MAX_FILE_BYTES));
       for (const { oid } of refs)
         judged.set(oid, MAY_FOLLOW.test(Buffer.from(blobs.get(oid) ?? []).toString("utf8")));

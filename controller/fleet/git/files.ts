@@ -1,4 +1,4 @@
-/** The fleet folder as a commit has it, in the shape in which it is read from disk; links are followed within the commit. */
+/** The fleet folder of a commit, with the interface of the folder on disk; links are followed within the commit. */
 import { dirname, join, normalize, relative, resolve, sep } from "node:path";
 import { MAX_FILE_BYTES, PlainFileError, readPlainFile, tooLarge } from "../../base/plain-file.ts";
 import { type FleetError, fileError } from "../errors.ts";
@@ -16,9 +16,9 @@ import { type Repository, shortRevision } from "./git.ts";
 import { type BlobCache, createBlobCache, listPaths, listTree, type TreeEntry } from "./blobs.ts";
 
 export interface CommitFiles extends FleetFiles {
-  /** Reads the fleet folder of this commit; what is outside of it is read when it is asked for. */
+  /** Reads the fleet folder of this commit; files outside of it are read on request. */
   open(commit: string): Promise<void>;
-  /** Reads what was asked for and not there yet; false: nothing was, so what was read is whole. */
+  /** Reads requested files that are missing; false: none were, so the reading is complete. */
   load(): Promise<boolean>;
 }
 
@@ -33,7 +33,7 @@ interface State {
   commit: string;
   readonly entries: Map<string, TreeEntry>;
   readonly children: Map<string, TreeEntry[]>;
-  /** Folders and paths of which everything is known, also that something is not there. */
+  /** Folders and paths of which everything is known, including absence. */
   readonly covered: Set<string>;
   readonly wanted: {
     readonly paths: Set<string>;
@@ -78,16 +78,16 @@ export function createCommitFiles(repository: Repository, folder: string): Commi
     },
     load: () => satisfy(state),
     list: () => state.listing,
-    isOnHost: (absolute) => pathInside(state, absolute) === null,
+    isOnHost: (absolute) => pathInGuest(state, absolute) === null,
     stamp(absolute) {
-      const path = pathInside(state, absolute);
+      const path = pathInGuest(state, absolute);
       if (path === null) return stampAt(absolute);
       const found = follow(state, path);
       if (found.kind !== "found") return null;
       return isTooLarge(found.entry) || contentOf(state, found.entry) !== null ? found.entry.oid : null;
     },
     read(absolute) {
-      const path = pathInside(state, absolute);
+      const path = pathInGuest(state, absolute);
       if (path === null) return readPlainFile(absolute);
       const found = follow(state, path);
       if (found.kind !== "found") throw errno(found.kind === "outside" ? "EXDEV" : "ENOENT", path);
@@ -104,7 +104,7 @@ export function createCommitFiles(repository: Repository, folder: string): Commi
 const isLink = (entry: TreeEntry): boolean => entry.mode === "120000";
 const isFolder = (entry: TreeEntry): boolean => entry.mode === "040000";
 const isFile = (entry: TreeEntry): boolean => entry.mode.startsWith("100");
-/** The kernel follows no longer ones. */
+/** The kernel's limit. */
 const MAX_LINK_BYTES = 4096;
 /** Such a blob is never read. */
 const isTooLarge = (entry: TreeEntry): boolean =>
@@ -115,7 +115,7 @@ function errno(code: string, path: string): NodeJS.ErrnoException {
 }
 
 /** From the repository's root; null: outside of it, where no commit reaches. */
-function pathInside(state: State, absolute: string): string | null {
+function pathInGuest(state: State, absolute: string): string | null {
   const path = normalize(
     join(state.repository.prefix, relative(state.folder, absolute).split(sep).join("/")),
   );
@@ -132,7 +132,7 @@ type Followed =
   | { readonly kind: "found"; readonly path: string; readonly entry: TreeEntry }
   | { readonly kind: "missing" | "outside" | "unknown" };
 
-/** Where a path leads. `unknown`: it is read by the next `load`. */
+/** The target of a path. `unknown`: the next `load` reads it. */
 function follow(state: State, path: string, hops = 0): Followed {
   const parts = path.split("/");
   for (let i = 1; i <= parts.length; i++) {
@@ -187,7 +187,7 @@ function add(state: State, entry: TreeEntry): void {
   else children.push(entry);
 }
 
-/** Reads all that is wanted; false: nothing was. */
+/** Reads all requested paths; false: there were none. */
 async function satisfy(state: State): Promise<boolean> {
   const { paths, folders, blobs } = state.wanted;
   if (paths.size + folders.size + blobs.size === 0) return false;
@@ -200,7 +200,7 @@ async function satisfy(state: State): Promise<boolean> {
   if (asked.size > 0) {
     const found = await listPaths(state.repository, state.commit, [...asked]);
     for (const entry of found) state.entries.set(entry.path, entry);
-    // A folder that was found is not known to its end.
+    // A folder that was found may have unknown content.
     const there = new Set(found.filter(isFolder).map(({ path }) => path));
     for (const path of asked) if (!there.has(path)) state.covered.add(path);
   }

@@ -1,4 +1,4 @@
-/** Wakes whoever reads the fleet when a commit was made or a branch moved, and fetches what is followed from time to time. */
+/** Watches a repository for commits and moved branches, and fetches a followed remote periodically. */
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { jittered } from "../../core/backoff.ts";
@@ -8,14 +8,14 @@ import type { GitFleetReader } from "./reader.ts";
 import { type FileWatch, type WatchLimit, watchFiles } from "../watch-files.ts";
 
 export interface Following {
-  /** Fetches now, where something is fetched at all. */
+  /** Fetches now, where a remote is followed. */
   fetch(): Promise<void>;
-  /** After every read: what is to be watched and fetched may be another than before. */
+  /** After every read: the paths to watch and the remote may have changed. */
   update(): void;
   close(): Promise<void>;
 }
 
-/** `changed` reads the fleet again; it is called a little after the last of many events. */
+/** `changed` reads the fleet again; debounced. */
 export function startFollowing(
   reader: GitFleetReader,
   changed: () => void,
@@ -82,13 +82,13 @@ interface Places {
   readonly names: readonly string[];
 }
 
-/** Git replaces these files by renaming others over them, so their folders are what is watched. */
+/** Git replaces these files by renaming others over them, so their folders are watched. */
 function placesOf(repository: Repository, branch: string | null): Places {
   const { gitDir, commonDir } = repository;
   const ref = branch === null ? null : join(commonDir, "refs", "heads", branch);
   const files = [
     join(gitDir, "HEAD"),
-    // A branch that was packed has no file, perhaps no folder; every move of HEAD is written down here.
+    // A packed branch has no file, perhaps no folder; the reflog records every move of HEAD.
     join(gitDir, "logs", "HEAD"),
     join(commonDir, "packed-refs"),
     join(commonDir, "reftable", "tables.list"),
@@ -113,7 +113,7 @@ async function watchPlaces(
     { depth: 0, ignored: (path) => !roots.has(path) && !known.has(basename(path)) },
     { changed, failed: () => {}, polling },
   );
-  // What happened since the look that asked for this watch.
+  // Changes between the read that asked for this watch and the watch.
   changed();
   return watch;
 }

@@ -1,27 +1,27 @@
-/** The git command as the fleet needs it: never asks, never changes the working tree, always has a deadline. */
+/** The git command for the fleet: never prompts, never changes the working tree, always has a deadline. */
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { run } from "../../base/exec.ts";
 import type { ExecResult } from "../../base/exec-result.ts";
 import { isIgnoredName } from "../files.ts";
 
-/** What git says of the fleet folder, for whoever shows it. Paths are relative to the fleet folder. */
+/** Git state of the fleet folder, for display. Paths are relative to the fleet folder. */
 export interface GitState {
-  /** `HEAD`, `origin/main` or a local branch; null: the working tree counts as it is saved. */
+  /** `HEAD`, `origin/main` or a local branch; null: the working tree counts. */
   readonly follows: string | null;
-  /** Full hash of the commit that was read last; what is in force may be older. */
+  /** Full hash of the last read commit; the one in force may be older. */
   readonly tip: string | null;
   readonly uncommitted: readonly string[];
-  /** Commits of the fleet folder at HEAD that the followed remote branch does not have; absent: none. */
+  /** Commits of the fleet folder at HEAD that the followed remote branch lacks; absent: none. */
   readonly unpushed?: number;
-  /** Why what is written is not, or may not be, what counts. */
+  /** Why the files do not, or may not, count. */
   readonly problem: GitProblem | null;
 }
 
 export interface GitProblem {
   readonly kind: "rewritten" | "unreachable" | "not-committed" | "no-repository" | "in-progress";
   readonly message: string;
-  /** What a person does about it. */
+  /** The next step for a person. */
   readonly next: string;
 }
 
@@ -38,12 +38,12 @@ export interface Repository {
 
 export type FoundRepository =
   | Repository
-  /** `transient`: git did not answer properly, so nothing is known. */
+  /** `transient`: git failed, so nothing is known. */
   | { readonly kind: "absent"; readonly transient: boolean; readonly reason: string };
 
 const DEADLINE_MS = 10_000;
 
-/** A hook that runs us has these set for its own repository; a question would wait for ever. */
+/** A hook that runs us sets these for its own repository; a prompt would wait for ever. */
 const ENV = {
   GIT_DIR: undefined,
   GIT_WORK_TREE: undefined,
@@ -79,8 +79,8 @@ export function gitFailure(result: ExecResult): string {
   if (result.spawnError) return `git cannot be started: ${result.spawnError.message}`;
   if (result.timedOut) return `git ${commandOf(result)} did not answer within its deadline`;
   const lines = result.stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("hint:"));
-  const told = lines.find((line) => /^(fatal|error):/.test(line)) ?? lines.at(-1);
-  return told?.replace(/^(fatal|error): /, "").trim() ?? `git ${commandOf(result)} failed`;
+  const reported = lines.find((line) => /^(fatal|error):/.test(line)) ?? lines.at(-1);
+  return reported?.replace(/^(fatal|error): /, "").trim() ?? `git ${commandOf(result)} failed`;
 }
 
 const commandOf = ({ argv }: ExecResult): string => argv[4] ?? "";
@@ -104,7 +104,10 @@ export async function findRepository(folder: string): Promise<FoundRepository> {
   return { kind: "there", top, prefix: prefix === "." ? "" : prefix, gitDir, commonDir };
 }
 
-/** True where git would surely find nothing, for nothing on the way up to the root is named `.git`; git itself takes as long as a small plan. */
+/**
+ * True where git would certainly find nothing, because no parent folder has a `.git`; git itself takes as long as a
+ * small plan.
+ */
 function isOutside(folder: string): boolean {
   try {
     for (let at = realpathSync(folder); ; at = dirname(at)) {
@@ -116,18 +119,18 @@ function isOutside(folder: string): boolean {
   }
 }
 
-/** How the working tree differs from HEAD below the fleet folder. */
+/** Differences between working tree and HEAD below the fleet folder. */
 export interface TreeStatus {
   /** null: there is no commit yet. */
   readonly head: string | null;
   /** null: detached. */
   readonly branch: string | null;
   readonly uncommitted: readonly string[];
-  /** Blobs that HEAD has and the working tree has otherwise, or not at all. */
+  /** Blobs of HEAD that are changed or missing in the working tree. */
   readonly replaced: readonly string[];
 }
 
-/** null with the reason when git does not answer. */
+/** null with the reason when git fails. */
 export async function readStatus(repository: Repository): Promise<TreeStatus | { readonly reason: string }> {
   const scope = repository.prefix === "" ? [] : ["--", `:(top,literal)${repository.prefix}`];
   const args = ["status", "--porcelain=v2", "-z", "--branch", "--untracked-files=all", ...scope];
@@ -179,13 +182,13 @@ export async function hasFolder(repository: Repository, commit: string): Promise
   return result.exitCode === 0;
 }
 
-/** How many commits below `head` and not below `base` change the fleet folder; 0 where git does not say. */
+/** Number of commits reachable from `head` and not from `base` that change the fleet folder; 0 if unknown. */
 export async function commitsBetween(repository: Repository, base: string, head: string): Promise<number> {
   const scope = repository.prefix === "" ? [] : ["--", `:(top,literal)${repository.prefix}`];
   const result = await git(repository.top, ["rev-list", "--count", `${base}..${head}`, ...scope]);
   return result.exitCode === 0 ? Number(result.stdout.trim()) : 0;
 }
 
-/** Seven characters of a hash, as people quote it. */
+/** Seven characters of a hash, for people. */
 export const shortRevision = (revision: string): string =>
   /^[0-9a-f]{12,64}$/.test(revision) ? revision.slice(0, 7) : revision;

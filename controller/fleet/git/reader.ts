@@ -1,6 +1,6 @@
 /**
- * Reads the fleet from where it counts: the working tree, or a commit that is followed. Whether one is followed is said by
- * the Fleet document at HEAD, so that an uncommitted edit neither begins nor ends it, and a remote cannot redirect us.
+ * Reads the fleet from its source: the working tree, or a followed commit. The Fleet document at HEAD decides which, so
+ * that an uncommitted edit neither begins nor ends following, and a remote cannot redirect us.
  */
 import type { FleetSettings } from "../../core/types.ts";
 import { fileError } from "../errors.ts";
@@ -32,34 +32,34 @@ import { createFleetReader, type FleetRead, type FleetReader, type LoadOptions }
 type GitSettings = FleetSettings["git"];
 
 export interface GitReaderOptions extends LoadOptions {
-  /** What was followed when HEAD was last understood, as far as somebody remembers. */
+  /** The followed revision when HEAD was last resolved, as far as it was recorded. */
   readonly remembered?: GitSettings | null;
-  /** Whether a read may fetch first; default: only when nothing was fetched ever. */
+  /** Whether a read may fetch first; default: only before the first fetch. */
   readonly mayFetch?: () => Promise<boolean>;
-  /** The search for the repository, where somebody has begun it: the first read waits for that instead of asking again. */
+  /** The search for the repository, where it has begun: the first read waits for it instead of starting another. */
   readonly found?: Promise<FoundRepository>;
 }
 
 export interface GitFleetReader extends FleetReader {
-  /** As of the last read; null: no repository, and none is asked for. */
+  /** As of the last read; null: no repository, or none is used. */
   state(): GitState | null;
   /** Milliseconds between two fetches; null: there is nothing to fetch. */
   fetchEvery(): number | null;
   fetch(signal?: AbortSignal): Promise<void>;
   repository(): Repository | null;
-  /** The local branch whose commits count; null: none. */
+  /** The followed local branch; null: none. */
   branch(): string | null;
   /** The branch of a remote that is followed. */
   target(): RemoteBranch | null;
   isCheckedOut(branch: string): boolean;
-  /** The fleet as a commit has it, whatever counts now. */
+  /** The fleet of a commit, whatever is followed. */
   at(commit: string): Promise<FleetRead>;
 }
 
-/** Where nothing is written and no branch is checked out. */
+/** Where nothing is declared and no branch is checked out. */
 const DEFAULT_BRANCH = "main";
 const FETCH_DEADLINE_MS = 60_000;
-/** Somebody waits at a terminal. */
+/** A person waits at a terminal. */
 const FIRST_FETCH_DEADLINE_MS = 20_000;
 
 export function createGitReader(folder: string, options: GitReaderOptions = {}): GitFleetReader {
@@ -73,7 +73,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   let folderIn: { readonly commit: string; readonly there: boolean } | null = null;
   let headSaid: { readonly commit: string; readonly git: GitSettings } | null = null;
   const readCommit = createCommitReader(folder, options);
-  /** Whoever may push there writes it. */
+  /** Its content comes from everyone who may push there. */
   const readRemote = createCommitReader(folder, { ...options, restricted: true });
   /** HEAD may say that it is followed, although the working tree does not. */
   const mayFollow = createSuspicion();
@@ -93,14 +93,14 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
         return await inTree(at, tree, seen, going);
       }
     }
-    // A remote's branch counts, and HEAD is where it was: what it said before is all that is wanted of it.
+    // A remote branch is followed, and HEAD has not moved: only its former result is needed.
     const keeps = going !== null && followed?.follow === true;
     if (!keeps && headSaid?.commit !== seen.head) {
       head = await readCommit(at, seen.head);
       headSaid =
         head.git?.follow && head.git.remote !== undefined ? { commit: seen.head, git: head.git } : null;
     }
-    // HEAD is somewhere in the past while git walks: it neither begins nor ends anything.
+    // HEAD is at an intermediate commit during a rebase or bisect: it neither begins nor ends following.
     const said = keeps ? followed : (headSaid?.git ?? head?.git ?? followed);
     const settings = said ?? (tree ?? (await readTree())).git;
     if (settings !== null) followed = settings;
@@ -170,7 +170,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
     { head, uncommitted }: TreeStatus,
     problem: GitProblem | null,
   ): Promise<FleetRead> => {
-    // A folder that git ignores has no changes either, and is in no commit.
+    // A folder that git ignores has no changes, and is in no commit.
     if (uncommitted.length === 0 && head !== null && folderIn?.commit !== head)
       folderIn = { commit: head, there: await hasFolder(at, head) };
     const revision = uncommitted.length > 0 || folderIn?.there ? head : null;
@@ -203,7 +203,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   };
 
   const look = async (read: () => Promise<FleetRead>): Promise<FleetRead> => {
-    // Git is asked while the files are read, where it is likely that they count.
+    // Git is called while the files are read, where they are likely to count.
     const early = followed?.follow ? null : read();
     const readTree = () => early ?? read();
     try {
@@ -222,7 +222,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
           if (head !== null) return await readHead(repository, { ...seen, head }, readTree);
           return await outside("there is no commit yet", false, readTree);
         }
-        // The repository may be gone since it was found.
+        // The repository may have been removed since.
         repository = null;
         if (tries > 0) return await outside(seen.reason, true, readTree);
       }
@@ -263,7 +263,7 @@ export function createGitReader(folder: string, options: GitReaderOptions = {}):
   };
 }
 
-/** One read, for a command that looks once. */
+/** One read, for a command. */
 export async function readFleetInGit(
   folder: string,
   options: GitReaderOptions = {},

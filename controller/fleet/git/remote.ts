@@ -1,7 +1,7 @@
-/** A branch of a remote that the fleet follows: fetched to refs of our own, fast-forward only, a rewritten one held. */
+/** A followed branch of a remote: fetched to refs of our own, fast-forward only; a rewritten branch is held. */
 import { git, gitFailure, type GitProblem, type Repository, shortRevision } from "./git.ts";
 
-/** `refs/vm-agent/` is ours: the user's own remote-tracking branches stay as they are, and git keeps what we still need. */
+/** `refs/vm-agent/` is ours: the user's remote-tracking branches stay unchanged, and git keeps the commits we need. */
 const OURS = "refs/vm-agent";
 
 export interface RemoteBranch {
@@ -15,13 +15,13 @@ const acceptedRef = (target: RemoteBranch): string => `${OURS}/accepted/${branch
 const fetchedRef = (target: RemoteBranch): string => `${OURS}/fetched/${branchName(target)}`;
 
 export interface RemoteTips {
-  /** The tip that counts; null: there never was one. */
+  /** The accepted tip; null: none yet. */
   readonly accepted: string | null;
-  /** The tip as it was last fetched. */
+  /** The last fetched tip. */
   readonly fetched: string | null;
 }
 
-/** null: fetched. Otherwise why not. */
+/** null: fetched. Otherwise the reason. */
 export async function fetchBranch(
   repository: Repository,
   target: RemoteBranch,
@@ -33,7 +33,7 @@ export async function fetchBranch(
   return result.exitCode === 0 ? null : gitFailure(result);
 }
 
-/** Takes the fetched tip over where it goes on from the accepted one. Rejects when git does not answer. */
+/** Accepts the fetched tip where it descends from the accepted one. Rejects when git fails. */
 export async function advance(repository: Repository, target: RemoteBranch): Promise<RemoteTips> {
   const tips = await readTips(repository, target);
   const { accepted, fetched } = tips;
@@ -43,7 +43,7 @@ export async function advance(repository: Repository, target: RemoteBranch): Pro
   return { accepted: fetched, fetched };
 }
 
-/** A first tip for a repository that cannot reach its remote: what its clone or last fetch brought. */
+/** The first tip of a repository that cannot reach its remote: from its clone or last fetch. */
 export async function trackingTip(repository: Repository, target: RemoteBranch): Promise<string | null> {
   const result = await git(repository.top, [
     "rev-parse",
@@ -54,7 +54,7 @@ export async function trackingTip(repository: Repository, target: RemoteBranch):
   return result.exitCode === 0 ? result.stdout.trim() : null;
 }
 
-/** A person has seen that the branch was rewritten and said yes. Resolves with the tip that counts from now on. */
+/** A person has approved the rewritten branch. Resolves with the accepted tip. */
 export async function acceptRewrite(
   repository: Repository,
   target: RemoteBranch,
@@ -112,7 +112,7 @@ async function accept(
     before ?? "0".repeat(tip.length),
   ];
   const result = await git(repository.top, args);
-  // Another process of ours was quicker: what it accepted is read next time.
+  // Another vm-agent process was faster: its result is read next time.
   if (result.exitCode !== 0 && !/is at .* but expected|reference already exists/.test(result.stderr))
     throw new Error(gitFailure(result));
 }

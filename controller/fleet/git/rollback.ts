@@ -1,4 +1,4 @@
-/** A commit whose fleet folder is what it was at another revision, and nothing else is changed: history is kept. */
+/** A commit that restores the fleet folder of another revision and changes nothing else: history is kept. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,9 +7,9 @@ import { git, gitFailure, type GitOptions, type Repository, shortRevision } from
 import { listTree } from "./blobs.ts";
 import type { RemoteBranch } from "./remote.ts";
 
-/** Where the commit goes. */
+/** The target of the commit. */
 export type RollbackTarget =
-  /** The branch that is checked out, and the files with it. */
+  /** The checked-out branch, including the files. */
   | { readonly kind: "head" }
   /** Another branch of this repository; the working tree stays as it is. */
   | { readonly kind: "branch"; readonly branch: string; readonly tip: string }
@@ -17,7 +17,7 @@ export type RollbackTarget =
   | { readonly kind: "remote"; readonly target: RemoteBranch; readonly tip: string };
 
 const PUSH_DEADLINE_MS = 60_000;
-/** Hooks run as they would for any commit. */
+/** Hooks run as for any commit. */
 const COMMIT_DEADLINE_MS = 120_000;
 
 /** True: the fleet folder is the same in both commits. */
@@ -76,14 +76,14 @@ async function commitHere(
     const options = { deadlineMs: COMMIT_DEADLINE_MS };
     await must(repository, ["commit", "--quiet", ...message, "--only", "--", scope], options);
   } catch (error) {
-    // The folder was as committed before, so nothing of anybody's is lost by that.
+    // The folder was clean before, so no edit is lost.
     await git(repository.top, restore("HEAD"));
     throw error;
   }
   return must(repository, ["rev-parse", "HEAD"]);
 }
 
-/** Made of trees alone, with an index of its own. */
+/** Made of trees alone, with a separate index. */
 async function commitOnto(
   repository: Repository,
   revision: string,

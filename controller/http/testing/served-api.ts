@@ -1,4 +1,7 @@
-/** For tests: the API of a hub over real HTTP, anew for each test of a file; every answer is held against the description. */
+/**
+ * For tests: the API of a hub over real HTTP, a new one for each test of a file; every answer is validated against the
+ * description.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,7 +41,7 @@ export interface ServedApi {
   server: HttpServer;
   token: string;
   /** What the loop was asked to look at. */
-  readonly nudged: (readonly string[])[];
+  readonly requeued: (readonly string[])[];
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Reads a stream until it ends or `enough` says so. */
   readStream(
@@ -55,14 +58,14 @@ export const exec = (more: Payload = {}): Payload => ({ type: "exec", command: "
 
 /** At the top of a test file. */
 export function servedApi(): ServedApi {
-  const nudged: (readonly string[])[] = [];
+  const requeued: (readonly string[])[] = [];
   const controller: ControllerPort = {
     fleet: () => EMPTY_FLEET,
     plan: async () => null,
-    reconcile: async (names) => void nudged.push(names),
+    reconcile: async (names) => void requeued.push(names),
   };
   const api = {
-    nudged,
+    requeued,
     call: (...given: Parameters<ServedApi["call"]>) => call(api, ...given),
     readStream: (...given: Parameters<ServedApi["readStream"]>) => readStream(api, ...given),
   } as ServedApi;

@@ -1,7 +1,7 @@
-/** So many a second for each name, with a burst: a bucket that fills by time; names that are full again are forgotten. */
+/** Token bucket for each name: a rate per second and a burst. Full buckets are forgotten. */
 
 export interface Allowance {
-  /** False: none is left for now. */
+  /** False: the bucket is empty. */
   take(name: string): boolean;
 }
 

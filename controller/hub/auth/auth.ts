@@ -16,7 +16,7 @@ export type Admission =
       readonly ok: true;
       readonly nonce: string;
       readonly renew: boolean;
-      /** It is the credential that was issued and not confirmed yet: using it confirms it. */
+      /** The credential that was issued and not confirmed yet: its first use confirms it. */
       readonly pending: boolean;
     }
   | { readonly ok: false; readonly reason: "unknown-agent" | "expired" | "wrong-token" };
@@ -24,7 +24,7 @@ export type Admission =
 export interface AuthDeps {
   readonly credentials: CredentialStore;
   readonly clock: Clock;
-  /** Milliseconds since an instant, without jumps of the clock. */
+  /** Milliseconds since an instant, without clock jumps. */
   readonly age: (at: number) => number;
   readonly random: Random;
   readonly limits: Limits;
@@ -38,8 +38,8 @@ export class RuntimeAuth {
   }
 
   /**
-   * A fresh join token for this name and nonce. Former ones of the same nonce live until they expire or one of them is used:
-   * the launch that carries one may not have been heard of again, and may yet come up.
+   * A fresh join token for this name and nonce. Former tokens of the same nonce live until they expire or one of them
+   * is used: a launch that carries one may still come up.
    */
   async enrol(agent: string, nonce: string): Promise<string> {
     const { credentials, random, clock, limits } = this.#deps;
@@ -60,7 +60,7 @@ export class RuntimeAuth {
     return token;
   }
 
-  /** For first-generation clients: a credential at once, without a join. */
+  /** For first-generation clients: a credential without a join. */
   async issueDirect(agent: string): Promise<string> {
     const token = this.#deps.random.token();
     await this.#deps.credentials.put({
@@ -74,7 +74,7 @@ export class RuntimeAuth {
     return token;
   }
 
-  /** Looks only; what a success changes is written by `confirm` and `issue`. */
+  /** Read-only; `confirm` and `issue` write what a success changes. */
   admit(agent: string, token: string): Admission {
     const presented = hashToken(token);
     const record = this.#deps.credentials.get(agent);
@@ -106,7 +106,7 @@ export class RuntimeAuth {
     return token;
   }
 
-  /** The runtime has its credential on disk: it is the one from now on, the join token is dead. */
+  /** The runtime has its credential on disk: it becomes current, and the join token is revoked. */
   async confirm(agent: string): Promise<void> {
     const record = this.#deps.credentials.get(agent);
     if (!record || record.pendingHash === null) return;

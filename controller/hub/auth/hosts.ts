@@ -1,7 +1,7 @@
-/** Which Host headers are ours: what a browser could be lured to by a rebound DNS name is refused. */
+/** Allowed Host headers: protects against DNS rebinding in a browser. */
 import { isIP } from "node:net";
 
-/** Addresses as such cannot be rebound, names can: so any address, `localhost`, and the names that were configured. */
+/** Addresses cannot be rebound, names can: so any address, `localhost`, and the configured names are allowed. */
 export function hostAllowed(header: string | undefined, names: readonly string[]): boolean {
   if (header === undefined) return false;
   const host = hostName(header).toLowerCase();

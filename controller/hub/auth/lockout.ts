@@ -1,4 +1,6 @@
-/** Throttles wrong tokens: so many failures of a source in a window, then further failures get another answer for a while. */
+/**
+ * Lockout: after a number of failures of one source in a window, further failures are answered differently for a while.
+ */
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../limits.ts";
 
@@ -19,7 +21,7 @@ export class Lockout {
     this.#limits = limits;
   }
 
-  /** Milliseconds until the key is no longer locked out; 0: it is not. */
+  /** Milliseconds until the lockout of the key ends; 0: none. */
   locked(key: string): number {
     const entry = this.#entries.get(key);
     return entry ? Math.max(0, entry.lockedUntil - this.#clock.now()) : 0;
@@ -34,7 +36,7 @@ export class Lockout {
         windowEnds: now + this.#limits.authWindow,
         lockedUntil: entry?.lockedUntil ?? 0,
       };
-      // Set again, so that the order of the map is the order of age.
+      // Inserted again, so that the map is ordered by age.
       this.#entries.delete(key);
       this.#entries.set(key, entry);
       const oldest = this.#entries.keys().next().value;

@@ -1,4 +1,4 @@
-/** operator-token.ts: whoever comes at the same moment reads the same token, and nobody a part of one. */
+/** operator-token.ts: concurrent first readers get the same token, and never a part of one. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,7 @@ test("made by several at once, it is one token, whole for all of them, and nothi
       rounds: ROUNDS,
       atOnce: AT_ONCE,
     };
-    const told = await Promise.all(
+    const reported = await Promise.all(
       Array.from(
         { length: AT_ONCE },
         () =>
@@ -51,7 +51,7 @@ test("made by several at once, it is one token, whole for all of them, and nothi
       ),
     );
     for (let round = 0; round < ROUNDS; round++) {
-      const tokens = new Set(told.map((tokens) => tokens[round]));
+      const tokens = new Set(reported.map((tokens) => tokens[round]));
       assert.equal(tokens.size, 1, [...tokens].join(" | "));
       assert.deepEqual(readdirSync(join(home, String(round))), [".gitignore", "operator-token"]);
     }

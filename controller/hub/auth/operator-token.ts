@@ -1,4 +1,4 @@
-/** The operator's token: a file that only its owner reads, made on the first start. */
+/** The operator's token: a file readable by its owner only, created on the first start. */
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createOnce } from "../../base/create-once.ts";
@@ -6,7 +6,7 @@ import { makeHome } from "../../base/home.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import type { Random } from "../random.ts";
 
-/** Shorter tokens could be guessed; ours have 43 characters. */
+/** Shorter tokens could be guessed; generated ones have 43 characters. */
 const SHORTEST = 16;
 
 export function operatorTokenPath(home: string): string {
@@ -32,7 +32,7 @@ export function readOrCreateOperatorToken(home: string, random: Random): string 
   return token;
 }
 
-/** Writes a new token in place of the old one; readers see one or the other, never a part. */
+/** Replaces the token; readers see the old one or the new one, never a part. */
 export function rotateOperatorToken(home: string, random: Random): string {
   const path = operatorTokenPath(home);
   const token = random.token();

@@ -1,9 +1,9 @@
-/** Whether a request over HTTP comes from the operator: one token, compared in constant time; only failures are throttled. */
+/** Authenticates the operator over HTTP: one token, compared in constant time; only failures are rate limited. */
 import type { AuthReports } from "./reports.ts";
 import type { Lockout } from "./lockout.ts";
 import { hashToken, sameHash } from "./secret.ts";
 
-/** Milliseconds without a call after which the next one is a login again, and how many addresses are remembered. */
+/** Milliseconds without a call after which the next one counts as a login, and number of remembered addresses. */
 const PAUSE = 3_600_000;
 const ADDRESSES = 1000;
 
@@ -34,7 +34,7 @@ export class OperatorAuth {
     this.#reports = reports;
   }
 
-  /** `authorization`: the header. A missing token is refused but not counted: nothing was guessed. */
+  /** `authorization`: the header. A missing token is refused but not counted as a failure. */
   check(authorization: string | undefined, address: string): OperatorVerdict {
     const token = /^bearer (.+)$/i.exec(authorization ?? "")?.[1]?.trim();
     if (token === undefined) return { ok: false, reason: "missing" };
@@ -50,7 +50,9 @@ export class OperatorAuth {
     return { ok: false, reason: "wrong" };
   }
 
-  /** A login is the first call of an address, and the first one after a pause: each single call would drown the rest. */
+  /**
+   * A login is the first call of an address, or the first one after a pause: recording each call would flood the audit.
+   */
   #admitted(address: string): void {
     const now = this.#now();
     const last = this.#seen.get(address);
@@ -61,7 +63,7 @@ export class OperatorAuth {
     if (last === undefined || now - last > PAUSE) this.#onLogin(address);
   }
 
-  /** From now on another token counts; the old one is refused at once. */
+  /** Replaces the token; the old one is refused at once. */
   replace(token: string): void {
     this.#hash = hashToken(token);
     this.#seen.clear();

@@ -1,6 +1,6 @@
 /**
- * Failed authentications as events: the first of a source at once, the rest of its window as one number.
- * A flood of wrong tokens therefore costs one line per source and window in the audit and on the dashboards.
+ * Failed authentications as events: the first of a source at once, the rest of its window as one number. A flood of
+ * wrong tokens costs one line per source and window in the audit and on the dashboards.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus, EventMap } from "../../base/events.ts";
@@ -29,7 +29,7 @@ export class AuthReports {
     this.#limits = limits;
   }
 
-  /** True: it was reported at once. `source`: what is counted together. */
+  /** True: reported at once. `source`: the key of the count. */
   failed(failure: AuthFailure, source: string): boolean {
     const { surface } = failure;
     this.counts[surface] += 1;
@@ -46,11 +46,11 @@ export class AuthReports {
     return true;
   }
 
-  /** Reports what the windows that have ended left over. */
+  /** Reports the counts of windows that have ended. */
   sweep(): void {
     const now = this.#clock.now();
     for (const [key, source] of this.#sources) {
-      // A window that ends later than it could comes from a clock that was set back.
+      // A window that ends too late comes from a clock that was set back.
       const isOpen =
         source.windowEnds > now && source.windowEnds <= now + this.#windowOf(source.failure.surface);
       if (isOpen) continue;
@@ -59,7 +59,7 @@ export class AuthReports {
     }
   }
 
-  /** Reports what is left; nothing is counted after it. */
+  /** Reports the remaining counts; nothing is counted after it. */
   close(): void {
     for (const source of this.#sources.values()) this.#report(source);
     this.#sources.clear();

@@ -1,4 +1,4 @@
-/** Tokens: only their hashes are kept, and comparing takes the same time whether they are nearly right or not. */
+/** Tokens: only hashes are stored, and comparison takes constant time. */
 import { hash, timingSafeEqual } from "node:crypto";
 
 export function hashToken(token: string): string {

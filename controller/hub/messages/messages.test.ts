@@ -95,12 +95,12 @@ const nextAck = (runtime: TestRuntime, nth: number) =>
     return all[nth - 1]?.payload;
   });
 
-test("too large, too many, too old, unknown: the reason is told and kept, and an operator can try again", () =>
+test("too large, too many, too old, unknown: the reason is returned and kept, and an operator can redeliver", () =>
   scene(
     async (test, store, again) => {
       const a = await confirming(test, "a");
       say(a, "b", { text: "x".repeat(2000) });
-      say(a, "nobody", { n: 1 });
+      say(a, "no-such", { n: 1 });
       await test.hub.enrol("b", "n");
       test.hub.configure("b", aConfig());
       say(a, "b", { n: 2 });
@@ -125,7 +125,7 @@ test("too large, too many, too old, unknown: the reason is told and kept, and an
         deadLetters.list().map(({ to, reason }) => [to, reason]),
         [
           ["b", "too-large"],
-          ["nobody", "unknown-recipient"],
+          ["no-such", "unknown-recipient"],
           ["b", "expired"],
         ],
       );

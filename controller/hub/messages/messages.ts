@@ -1,6 +1,6 @@
 /**
- * Messages between agents. One for a runtime that confirms what it stored is on disk here until it did (at least once, in
- * order); first-generation clients get theirs at once, or when they come. What cannot be delivered becomes a dead letter.
+ * Messages between agents. A message for a current runtime is on disk until the runtime confirms it (at least once, in
+ * order); first-generation clients receive theirs without confirmation. Undeliverable messages become dead letters.
  */
 import { createHash } from "node:crypto";
 import { parseStored } from "../../base/bounded-json.ts";
@@ -20,7 +20,7 @@ export interface MessagesDeps {
   readonly store: Store;
   readonly registry: Registry;
   readonly clock: Clock;
-  /** The wall clock without jumps: what expired by it did expire. */
+  /** The wall clock without jumps, which decides expiry. */
   readonly safeNow: () => number;
   readonly random: Random;
   readonly limits: Limits;
@@ -33,7 +33,7 @@ export interface Sent {
   readonly refused: readonly { readonly to: string; readonly reason: string }[];
 }
 
-/** As it is stored and delivered: marked by the type of its sender, which no name can imitate. */
+/** As stored and delivered: marked with the type of its sender, which no name can imitate. */
 interface Message extends Frame {
   readonly sender: Sender["type"];
 }
@@ -52,12 +52,12 @@ export function createMessages(deps: MessagesDeps) {
     },
   });
 
-  const bury = async (message: Message, to: string, reason: string): Promise<void> => {
+  const expireClaims = async (message: Message, to: string, reason: string): Promise<void> => {
     const letter = { id: random.uuid(), to, reason, json: JSON.stringify(message), at: clock.now() };
     await store.deadLetters.put(letter).catch(onStoreError);
   };
 
-  /** null: delivered; `queued`; else why not. */
+  /** null: delivered; `queued`; else the reason for the refusal. */
   const pass = async (message: Message, to: string, id: string): Promise<string | null> => {
     const agent = registry.get(to);
     if (agent && !agent.has("messages") && deliveries.straight(agent, message)) return null;
@@ -74,7 +74,7 @@ export function createMessages(deps: MessagesDeps) {
       });
       counts.pushedOut += pushedOut;
     } catch (error) {
-      // The same message once more, while the first still waits: its sender never heard that it was taken.
+      // A repeated message while the first still waits: its sender did not receive the answer.
       if (error instanceof VmAgentError && error.code === "conflict") return "queued";
       onStoreError(error);
       return "store-error";
@@ -82,7 +82,7 @@ export function createMessages(deps: MessagesDeps) {
     return agent?.ready && deliveries.offer(agent, id, message) ? null : "queued";
   };
 
-  /** Everything but the sender's own limits: for messages, and for dead letters that are tried again. */
+  /** All checks but the sender's own limits: for messages, and for redelivered dead letters. */
   const dispatch = async (given: Message, sender: Sender, idFor: (to: string) => string): Promise<Sent> => {
     const message = { ...given, to: registry.named(given.to)?.id ?? given.to };
     const to = route(
@@ -122,7 +122,7 @@ export function createMessages(deps: MessagesDeps) {
         if (!allowance.take(sender.id)) return refused(message.to, "rate-limited");
         if (JSON.stringify(message).length > limits.maxMessageBytes) {
           const { payload: _, ...head } = message;
-          await bury({ ...head, payload: {} }, message.to, "too-large");
+          await expireClaims({ ...head, payload: {} }, message.to, "too-large");
           return refused(message.to, "too-large");
         }
       }
@@ -131,41 +131,41 @@ export function createMessages(deps: MessagesDeps) {
         confirmed ? stableId(sender.id, message.id, to) : random.uuid(),
       );
       for (const { to, reason } of sent.refused)
-        if (reason !== "store-error") await bury(message, to, reason);
+        if (reason !== "store-error") await expireClaims(message, to, reason);
       return sent;
     },
 
-    /** Tries a dead letter again. Null: there is none of that id; a refused one stays where it is. */
+    /** Redelivers a dead letter. Null: unknown id; a refused one stays. */
     async requeue(id: string): Promise<Sent | null> {
       const letter = store.deadLetters.get(id);
       if (!letter) return null;
       const message = { ...(parseStored(letter.json) as Message), to: letter.to };
-      // One that an earlier version stored has no mark, and its name proves nothing.
+      // A message stored by an earlier version has no mark, and its name proves nothing.
       const sender: Sender = message.sender === "operator" ? OPERATOR : { type: "agent", id: message.from };
       const sent = await dispatch({ ...message, sender: sender.type }, sender, () => random.uuid());
       if (sent.refused.length === 0) await store.deadLetters.remove([id]);
       return sent;
     },
 
-    /** What waited for an agent, in order, now that it is here. */
+    /** Sends the waiting messages of an agent that has connected, in order. */
     arrived: (agent: Agent): Promise<void> => deliveries.restart(agent),
 
     /** The runtime has the message on its disk. */
     confirmed: (agent: Agent, id: string): Promise<void> => deliveries.confirmed(agent, id),
 
-    /** What a runtime did not confirm since its last heartbeat is sent again, unless it has no room. */
+    /** Messages that a runtime did not confirm since its last heartbeat are sent again, unless its inbox is full. */
     heartbeat: (agent: Agent, inboxFull: boolean): Promise<void> =>
       inboxFull || !deliveries.owes(agent) ? Promise.resolve() : deliveries.restart(agent),
 
     async expire(): Promise<void> {
-      // Added to what is counted by then: two may be on their way at once.
+      // Added to the current count: two requests may overlap.
       const expired = await store.messages.expire(safeNow());
       counts.expired += expired;
     },
 
     async removed(agent: string): Promise<void> {
       deliveries.forget(agent);
-      await store.messages.bury(agent, "agent-removed", clock.now());
+      await store.messages.expireClaims(agent, "agent-removed", clock.now());
     },
   };
 }
@@ -176,7 +176,7 @@ const refused = (to: string, reason: string): Sent => ({
   refused: [{ to, reason }],
 });
 
-/** The same for every repetition, so that a sender who did not hear the answer may ask again. */
+/** Deterministic, so that a sender without an answer may repeat the request. */
 const stableId = (sender: string, id: string, to: string): string =>
   createHash("sha256")
     .update(JSON.stringify([sender, id, to]))

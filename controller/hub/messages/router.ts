@@ -1,6 +1,6 @@
-/** Where a message goes, as a pure function of its sender, its address and its type. */
+/** Routes a message by sender, address and type. Pure. */
 
-/** An agent, by its own id whatever its frame claims, or the operator (whose messages come `from: "hub"`). */
+/** An agent, identified by its connection and not by the frame, or the operator (whose messages come `from: "hub"`). */
 export type Sender = { readonly type: "operator" } | { readonly type: "agent"; readonly id: string };
 
 export const OPERATOR: Sender = { type: "operator" };
@@ -10,13 +10,15 @@ export type Route =
   | { readonly kind: "agents"; readonly ids: readonly string[] }
   | { readonly kind: "undeliverable"; readonly reason: "unknown-recipient" | "type-not-routable" };
 
-/** Names of the hub itself; `host` is the first generation's. No agent has one of these (schemas/reserved-names). */
+/**
+ * Names of the hub itself; `host` is the first generation's. No agent may have one of these (schemas/reserved-names).
+ */
 const HUB = new Set(["", "hub", "host"]);
 const EVERYBODY = new Set(["*", "broadcast"]);
 
 /**
- * Types that only hub and operator may send: passed on from one instance to another they would let one agent run
- * code in the next. An agent that wants work done elsewhere asks the operator's API.
+ * Types that only hub and operator may send: forwarded between instances they would let one agent run code in another.
+ * An agent that wants work done elsewhere uses the operator's API.
  */
 const HUB_ONLY = new Set(["hello", "ack", "task", "cancel", "config", "output", "health", "upgrade"]);
 

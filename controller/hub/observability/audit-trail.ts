@@ -1,4 +1,4 @@
-/** Puts into the audit what only the bus tells: plans, steps, the calls of Multipass that change something, and who was not let in. */
+/** Writes bus events to the audit: plans, steps, changing calls of Multipass, and failed authentications. */
 import type { AnyEvent, Bus } from "../../base/events.ts";
 import type { Audit } from "./audit.ts";
 import type { Payload } from "../runtimes/frames.ts";
@@ -16,12 +16,12 @@ interface Entry {
   readonly detail: Payload;
 }
 
-/** Calls that only look: they come by the minute and change nothing. What `exec` does stands as a step of its own. */
+/** Read-only calls: they come every minute and change nothing. `exec` is recorded as its own step. */
 const LOOKS = ["version", "list", "get", "info", "find", "networks", "help", "exec"];
 
 /**
- * Listens until `close`, which resolves when all is on disk. Messages of failures are left out: they may quote what a
- * program in a guest printed, and nobody can promise that it holds no secret.
+ * Subscribes until `close`, which resolves when all entries are on disk. Failure messages are left out: they may quote
+ * output of a program in a guest, which may hold a secret.
  */
 export function keepAuditTrail({ bus, audit, onError }: AuditTrailDeps): { close(): Promise<void> } {
   const writing = new Set<Promise<void>>();
@@ -38,7 +38,7 @@ export function keepAuditTrail({ bus, audit, onError }: AuditTrailDeps): { close
     const entry = entryOf(event);
     if (!entry) return;
     if (event.name === "planned") {
-      // A plan with something held is made again and again.
+      // A plan with holds is repeated every turn.
       const plan = JSON.stringify(event.data);
       if (plan === lastPlan) return;
       lastPlan = plan;

@@ -1,4 +1,4 @@
-/** The audit of the hub: who did what to what. Callers pass names and reasons, never tokens, secrets or task bodies. */
+/** The hub's audit entries. Callers pass names and reasons, never tokens, secrets or task bodies. */
 import type { Clock } from "../../base/clock.ts";
 import type { AuditStore } from "../../store/store.ts";
 import type { Payload } from "../runtimes/frames.ts";

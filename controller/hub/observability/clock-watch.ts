@@ -12,42 +12,42 @@ import type { Instant } from "../../core/types.ts";
 import type { KeyValueStore, Store } from "../../store/store.ts";
 
 const DAY = 24 * 3_600_000;
-/** Corrections of a clock are smaller. */
+/** Larger than usual clock corrections. */
 const JUMP = 60_000;
 /** How long a machine may have been off without doubt about its clock. */
 const OFF = 7 * DAY;
 /** Of running without a jump. */
 const TRUSTED_AFTER = 7 * DAY;
-/** Jumps that are worth a warning: less than this makes nothing old that is kept for days. */
+/** Jumps that are worth a warning: smaller ones expire nothing that is kept for days. */
 const WARNED = DAY;
 
 export const CLOCK_KEY = "clock/watch";
 
-/** As it was last seen. */
+/** The last reading. */
 export interface ClockRow {
   readonly wall: Instant;
   /** Milliseconds since the boot. */
   readonly uptime: number;
-  /** Null: not known on this platform. */
+  /** Null: unknown on this platform. */
   readonly boot: string | null;
-  /** Sum of the jumps that count: positive, the wall clock is ahead of what passed. */
+  /** Sum of the jumps that count: positive, the wall clock is ahead of elapsed time. */
   readonly jumped: number;
   /** Milliseconds of running since the last jump. */
   readonly even: number;
 }
 
 export interface ClockWatch {
-  /** Looks at the clocks; to be called about once a second. */
+  /** Reads the clocks; called about once a second. */
   tick(): void;
-  /** Milliseconds that passed since then. */
+  /** Milliseconds elapsed since then. */
   age(at: Instant): number;
-  /** The earlier of the wall clock and what it would be without jumps: what expired by it did expire. */
+  /** The earlier of the wall clock and its value without jumps, which decides expiry. */
   safeNow(): Instant;
-  /** Time that never jumps, for what is remembered in memory only. */
+  /** Monotonic time, for values in memory only. */
   readonly steady: () => number;
-  /** By how much the clock is off, where that is worth a warning; else null. */
+  /** The error of the clock, where it is worth a warning; else null. */
   distrusted(): number | null;
-  /** The wall clock is right. */
+  /** An operator confirms the wall clock. */
   trust(): Promise<void>;
   save(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export interface ClockWatchDeps {
   readonly store: Pick<Store, "kv" | "audit">;
   readonly clock: Clock;
   readonly bus: Bus;
-  /** Identifies this boot of the machine; null: it cannot be known. */
+  /** Identifies this boot of the machine; null: unknown. */
   readonly boot?: string | null;
 }
 
@@ -114,7 +114,7 @@ function lastSeen({ kv, audit }: ClockWatchDeps["store"]): ClockRow | null {
   return entry ? { wall: entry.at, uptime: 0, boot: null, jumped: 0, even: 0 } : null;
 }
 
-/** The next start believes the clock as it is then. */
+/** The next start trusts the clock. */
 export const trustClock = async (kv: KeyValueStore, now: Instant): Promise<void> => {
   const row = kv.get(CLOCK_KEY) as ClockRow | undefined;
   if (row) await kv.put(CLOCK_KEY, { ...row, wall: now, jumped: 0, boot: null });

@@ -24,7 +24,7 @@ test("figures, both spellings of a percentage, nonsense and too much of it", () 
   ]);
 });
 
-test("a clock that is set back begins anew", () => {
+test("a clock that is set back starts a new history", () => {
   const history = new HealthHistory();
   history.note({ cpu: 1 }, 90_000);
   history.note({ cpu: 2 }, 10_000);

@@ -1,9 +1,9 @@
-/** The last hour of a runtime's heartbeats, one in half a minute at most: what a chart needs when somebody opens it. In memory only. */
+/** The last hour of a runtime's heartbeats, at most one per half minute, for the charts. In memory only. */
 import type { Health } from "../runtimes/guest-input.ts";
 
 export interface HealthPoint {
   readonly at: number;
-  /** Percent; null: it was not said. */
+  /** Percent; null: not reported. */
   readonly cpu: number | null;
   readonly memory: number | null;
   readonly disk: number | null;
@@ -11,22 +11,22 @@ export interface HealthPoint {
 
 /** An hour of heartbeats that come every 30 s. */
 export const POINTS_KEPT = 120;
-/** What comes sooner after the one before adds nothing to a chart of an hour. Milliseconds. */
+/** Minimum distance of two points. Milliseconds. */
 const APART = 20_000;
 
-/** Numbers of one point: when, and three shares. As objects, an hour of one agent took 12 kB; so it takes 4. */
+/** Numbers of one point: instant and three percentages. As objects, an hour of one agent took 12 kB; as numbers 4. */
 const WIDTH = 4;
 const FEW = 4;
 
 export class HealthHistory {
-  /** A ring, which grows until it holds all that is kept. */
+  /** A ring buffer that grows to its full size. */
   #ring = NONE;
   #first = 0;
   #count = 0;
 
   note(health: Health, at: number): void {
     const last = this.#count === 0 ? null : this.#at(this.#count - 1);
-    // A clock that was set back begins a new history: an axis of time must not run backwards.
+    // A clock that was set back starts a new history: the time axis must not run backwards.
     if (last !== null && at < last) this.#count = 0;
     else if (last !== null && at - last < APART) return;
     if (this.#count === POINTS_KEPT) {
@@ -39,7 +39,7 @@ export class HealthHistory {
     this.#count += 1;
   }
 
-  /** The newest `count` of them, oldest first. */
+  /** The newest `count` points, oldest first. */
   latest(count: number): readonly HealthPoint[] {
     const from = Math.max(0, this.#count - count);
     return Array.from({ length: this.#count - from }, (_, i) => {
@@ -52,7 +52,7 @@ export class HealthHistory {
   #makeRoom(): void {
     const room = this.#ring.length / WIDTH;
     if (this.#count < room) return;
-    // Only a full ring turns, so that the points of a smaller one lie in order from its beginning.
+    // Only a full ring wraps, so the points of a smaller one are in order.
     const grown = new Float64Array(Math.min(POINTS_KEPT, Math.max(FEW, room * 2)) * WIDTH);
     grown.set(this.#ring);
     this.#ring = grown;
@@ -72,6 +72,6 @@ const NONE = new Float64Array(0);
 const said = (value: number | undefined): number | null =>
   value === undefined || Number.isNaN(value) ? null : value;
 
-/** To a tenth of a percent; not a number: it was not said. */
+/** To a tenth of a percent; not a number: not reported. */
 const share = (percent: number | undefined): number =>
   percent === undefined ? Number.NaN : Math.round(percent * 10) / 10;

@@ -1,4 +1,4 @@
-/** The live stream of events: a bounded ring, so that a reader who lost the connection goes on where it was. */
+/** The live event stream: a bounded ring buffer, so that a reader can resume after a lost connection. */
 import type { AnyEvent, Bus } from "../../base/events.ts";
 import type { Limits } from "../limits.ts";
 
@@ -20,12 +20,12 @@ export class LiveFeed {
     this.#run = run;
     this.#size = limits.eventRing;
     this.#unsubscribe = bus.onAny((event) => {
-      // Frames are counted in the metrics; as events they would drown the rest.
+      // Frames are counted in the metrics; as events they would flood the stream.
       if (event.name !== "message") this.#add(event);
     });
   }
 
-  /** What came after `lastId`; `complete` is false when some of it is no longer known. */
+  /** Events after `lastId`; `complete` is false when some are no longer buffered. */
   since(lastId: string | null): {
     readonly items: readonly FeedItem[];
     readonly complete: boolean;

@@ -1,6 +1,6 @@
 /**
- * Every metric, in one place, each label at zero from the start; fed by the bus, and by the hub's state when scraped.
- * Labels are of closed sets that are written here: an agent's name is none, so that a large fleet makes no more series than a small one.
+ * All metrics, with every label at zero from the start; fed by the bus, and by the hub's state when scraped. Label
+ * values are closed sets: agent names are not labels, so that a large fleet has as many series as a small one.
  */
 import { Counter, Gauge, Histogram, Registry as PromRegistry } from "prom-client";
 import type { Bus } from "../../base/events.ts";
@@ -79,7 +79,7 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
         this.set(read());
       },
     });
-  // Counted in plain numbers and handed over when scraped: a labelled inc() costs a microsecond, twice for each frame.
+  // Counted in plain numbers and transferred when scraped: a labelled inc() costs a microsecond, twice for each frame.
   const frames = new Map<string, number>(
     FRAME_TYPES.flatMap((t) => DIRECTIONS.map((d) => [`${t} ${d}`, 0] as const)),
   );
@@ -199,7 +199,7 @@ export function createMetrics(bus: Bus, state: HubState): Metrics {
           return;
         case "command": {
           const { argv, durationMs, failure } = event.data;
-          // The word behind the program's name: an instance may be called "list".
+          // The word after the program's name: an instance may be called "list".
           const [, word = ""] = argv;
           const command = COMMANDS.includes(word) ? word : "other";
           multipass.duration.observe({ command }, durationMs / 1000);
@@ -252,7 +252,7 @@ function controllerMetrics(registers: PromRegistry[]) {
     held: new Gauge({ name: "vm_controller_held", help: "Changes that the last plan held", registers }),
     drifted: new Gauge({
       name: "vm_controller_drifted",
-      help: "Agents that differ although nobody edited the fleet, at the last look",
+      help: "Agents with drift at the last refresh: they differ although the fleet was not edited",
       registers,
     }),
   };

@@ -1,4 +1,4 @@
-/** How long and how much is kept, as the environment says; each with its default in limits.ts. */
+/** Retention from environment variables; the defaults are in limits.ts. */
 import { type EnvRecord, positiveNumber } from "../../base/env.ts";
 import { LIMITS, type Limits } from "../limits.ts";
 
@@ -15,7 +15,7 @@ export const RETENTION_VARIABLES = [
   ["VM_AGENT_MAX_DATABASE_MB", "maxDatabaseBytes", MIB, 1_000_000],
 ] as const satisfies readonly (readonly [string, keyof Limits, number, number])[];
 
-/** LIMITS with what the environment changes. Errors: `usage`, naming the variable. */
+/** LIMITS with the values of the environment. Errors: `usage`, naming the variable. */
 export function retentionLimits(env: EnvRecord): Partial<Limits> {
   const found = RETENTION_VARIABLES.flatMap(([name, limit, unit, most]) => {
     const text = env[name];

@@ -1,4 +1,4 @@
-/** What is thrown away and when: tasks, output and audit by age and number, and by the size of the database. */
+/** Pruning: tasks, output and audit by age and number, and by the size of the database. */
 import type { Instant } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
 import type { Limits } from "../limits.ts";
@@ -15,19 +15,19 @@ export type RetentionLimits = Pick<
 
 export interface Pruned {
   readonly tasks: number;
-  /** Tasks whose output went. */
+  /** Tasks whose output was removed. */
   readonly outputs: number;
   readonly audit: number;
 }
 
 /** Tasks or entries in one transaction; bounds how long others wait. */
 const BATCH = 1000;
-/** When space is short the audit is shortened last, and never below this. */
+/** When space is short the audit is pruned last, and never below this. */
 const AUDIT_AT_LEAST = 10_000;
 
 /**
- * `now`: the wall clock without jumps, so that a wrong one makes nothing old. Space is taken from what is missed least: output of the oldest tasks, then those tasks,
- * then the oldest audit.
+ * `now`: the wall clock without jumps, so that a wrong clock expires nothing. Space is taken from the least valuable
+ * first: output of the oldest tasks, then those tasks, then the oldest audit entries.
  */
 export async function prune(store: Store, now: Instant, limits: RetentionLimits): Promise<Pruned> {
   const all = (step: () => Promise<number>): Promise<number> => repeat(step, BATCH, () => true);
@@ -44,7 +44,7 @@ export async function prune(store: Store, now: Instant, limits: RetentionLimits)
   return { tasks, outputs, audit };
 }
 
-/** Takes steps until one does less than it could, or nothing more is needed. */
+/** Repeats steps until one does less than it could, or enough is free. */
 async function repeat(step: () => Promise<number>, full: number, needed: () => boolean): Promise<number> {
   let sum = 0;
   while (needed()) {

@@ -1,4 +1,4 @@
-/** The log of a runtime: asked for page by page, and followed line by line; what a follower missed is asked for by number. */
+/** The log of a runtime: read page by page, or followed line by line; a follower requests missing lines by number. */
 import { inBackground } from "../../base/background.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import type { Agent } from "../runtimes/agent.ts";
@@ -16,7 +16,7 @@ export interface Follower {
   readonly line: (line: LogLine, log: string) => void;
   /** Older lines were overwritten before they could be read. */
   readonly gap: (lines: number) => void;
-  /** It is another log now: the instance is a new one, or was taken back in time. */
+  /** Another log: the instance is new, or was restored. */
   readonly reset: () => void;
 }
 
@@ -68,7 +68,7 @@ export function createRuntimeLogs({ registry, random, now, answerWithin, onError
   return {
     read,
 
-    /** A `log` frame of a runtime: an answer, or a line as it is written. */
+    /** A `log` frame of a runtime: an answer, or a new line. */
     received(agent: Agent, payload: Payload): void {
       const request = word(payload.request, 128);
       if (request === "") {
@@ -77,14 +77,14 @@ export function createRuntimeLogs({ registry, random, now, answerWithin, onError
         return;
       }
       const question = asked.get(request);
-      // No runtime answers for another.
+      // A runtime answers only for itself.
       if (question?.agent === agent.id) question.answer(readLogPage(payload, PAGE, now()));
     },
 
-    /** Its followers catch up. */
+    /** Followers read the missing lines. */
     online: (agent: Agent): void => tell(agent.id, null),
 
-    /** From `start`, or from the newest `lines` on; returns the function that ends it. */
+    /** From `start`, or from the newest `lines`; returns the function that stops it. */
     follow(agent: string, start: Position | null, lines: number, follower: Follower): () => void {
       let at = start;
       let filling = false;
@@ -103,7 +103,7 @@ export function createRuntimeLogs({ registry, random, now, answerWithin, onError
         try {
           do {
             again = false;
-            // Whoever does not answer is caught up with when it is back.
+            // A runtime that does not answer is read when it reconnects.
             const page = await read(agent, at?.seq ?? null, at === null ? lines : PAGE).catch(() => null);
             if (page === null || over) break;
             if (at !== null && (at.id !== page.id || page.last < at.seq)) {

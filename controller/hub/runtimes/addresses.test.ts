@@ -1,4 +1,4 @@
-/** Which addresses instances are told, from tables of interfaces as Linux, macOS and Windows have them. */
+/** Advertised addresses, from interface tables of Linux, macOS and Windows. */
 import assert from "node:assert/strict";
 import type { NetworkInterfaceInfo } from "node:os";
 import { test } from "node:test";
@@ -64,15 +64,15 @@ for (const [name, interfaces, expected] of CASES)
     );
   });
 
-test("what is written is told as it is written, with the port where there is none", () => {
+test("a configured address is advertised unchanged, with the port where it has none", () => {
   const bridge = { mpqemubr0: [v4("10.232.2.1")] };
-  const told = (advertise: string) => advertised(advertise, BIND_BRIDGES, 9090, bridge);
-  assert.deepEqual(told("hub.lan"), ["hub.lan:9090"]);
-  assert.deepEqual(told("hub.lan:7000"), ["hub.lan:7000"]);
-  assert.deepEqual(told("fd42::1"), ["[fd42::1]:9090"]);
+  const reported = (advertise: string) => advertised(advertise, BIND_BRIDGES, 9090, bridge);
+  assert.deepEqual(reported("hub.lan"), ["hub.lan:9090"]);
+  assert.deepEqual(reported("hub.lan:7000"), ["hub.lan:7000"]);
+  assert.deepEqual(reported("fd42::1"), ["[fd42::1]:9090"]);
 });
 
-test("an address that was named is told alone; all of them, bridges first", () => {
+test("a named address is advertised alone; `auto` lists all, bridges first", () => {
   const table = { eth0: [v4("192.168.1.5")], lo: LO, mpqemubr0: [v4("10.232.2.1")] };
   assert.deepEqual(advertised("auto", "127.0.0.1", 9090, table), ["127.0.0.1:9090"]);
   assert.deepEqual(advertised("auto", "192.168.1.5", 9090, table), ["192.168.1.5:9090"]);

@@ -1,18 +1,18 @@
-/** By which addresses of this machine instances come in, and which of them they are told. */
+/** Addresses of this machine on which instances connect, and which of them are advertised. */
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
 export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
 
-/** `bind` of a hub whose instances are virtual machines: loopback, and the bridges that lead to them as they come and go. */
+/** `bind` of a hub for virtual machines: loopback, and the bridges to them as they appear and disappear. */
 export const BIND_BRIDGES = "bridges";
 
-/** Multipass's own: QEMU, libvirt and LXD on Linux, vmnet on macOS, the switch of Hyper-V. */
+/** Multipass's own bridges: QEMU, libvirt and LXD on Linux, vmnet on macOS, the switch of Hyper-V. */
 const OWN = [/^mpqemubr\d/, /^mpvirtbr\d/, /^mpbr\d/, /^bridge1\d\d$/, /^vEthernet/];
-/** Those that a back end may use instead; they count where none of Multipass's own is there. */
+/** Bridges that a back end may use instead; they count where Multipass has none of its own. */
 const OTHERS = [/^bridge\d/, /^virbr\d/, /^lxdbr\d/, /^incusbr\d/];
 
-/** IPv4 addresses of this machine on networks of instances, Multipass's own bridge first; none: no bridge is there yet. */
+/** IPv4 addresses of this machine on networks of instances, Multipass's own bridge first; empty: no bridge yet. */
 export function bridgeAddresses(interfaces: Interfaces): readonly string[] {
   const own = matching(interfaces, OWN);
   return own.length > 0 ? own : matching(interfaces, OTHERS);
@@ -30,16 +30,16 @@ function matching(interfaces: Interfaces, patterns: readonly RegExp[]): readonly
   return [...new Set(found)];
 }
 
-/** Instances of Multipass have IPv4, and addresses of a link alone are of no use to them. */
+/** Instances of Multipass have IPv4; link-local addresses do not help them. */
 const usable = (list: readonly NetworkInterfaceInfo[] | undefined): readonly string[] =>
   (list ?? [])
     .filter((info) => info.family === "IPv4" && !info.internal && !info.address.startsWith("169.254."))
     .map((info) => info.address);
 
 /**
- * `advertise`: `auto`, or host[:port] as written in `kind: Fleet`. With `auto` on a loopback bind only this machine's own
- * programs (the sandbox) can reach the hub, and the answer says so by being loopback. With `bridges` and no bridge yet the
- * answer is empty: the instance asks its default gateway, which is this machine.
+ * `advertise`: `auto`, or host[:port] as in `kind: Fleet`. With `auto` on a loopback bind only this machine's own
+ * programs (the sandbox) can reach the hub, and the answer is a loopback address. With `bridges` and no bridge yet the
+ * answer is empty: the instance uses its default gateway, which is this machine.
  */
 export function advertised(
   advertise: string,

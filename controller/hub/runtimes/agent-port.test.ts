@@ -38,7 +38,7 @@ function upgraded(_: IncomingMessage, socket: Duplex): void {
 
 async function opened(t: TestContext, first: Interfaces, advertise = "auto", bind: string = BIND_BRIDGES) {
   let table = first;
-  const told: (string | null)[] = [];
+  const reported: (string | null)[] = [];
   const door = await openAgentPort({
     make: () => createServer((_, response) => response.end("here")).on("upgrade", upgraded),
     bind,
@@ -46,7 +46,7 @@ async function opened(t: TestContext, first: Interfaces, advertise = "auto", bin
     advertise,
     interfaces: () => table,
     every: 3_600_000,
-    changed: (problem) => told.push(problem),
+    changed: (problem) => reported.push(problem),
     onError: (error) => assert.fail(String(error)),
     resolve: async (host) => (host === "hub.lan" ? ["127.0.0.9"] : [host]),
   });
@@ -58,7 +58,7 @@ async function opened(t: TestContext, first: Interfaces, advertise = "auto", bin
     table = next;
     await door.look();
   };
-  return { door, told, become };
+  return { door, reported, become };
 }
 
 /** What answers at this address: the port, or the reason why nothing does. */
@@ -72,17 +72,17 @@ function answers(door: AgentPort, host: string): Promise<string> {
 }
 
 test("a bridge that comes with the first instance is opened, and nothing else", { skip }, async (t) => {
-  const { door, told, become } = await opened(t, { eth0: at("127.0.0.7") });
+  const { door, reported, become } = await opened(t, { eth0: at("127.0.0.7") });
   assert.deepEqual(door.hosts(), ["127.0.0.1"]);
   assert.equal(await answers(door, "127.0.0.1"), "here");
   assert.equal(await answers(door, "127.0.0.2"), "ECONNREFUSED");
   await become({ eth0: at("127.0.0.7"), mpqemubr0: at("127.0.0.2") });
   assert.equal(await answers(door, "127.0.0.2"), "here");
   assert.equal(await answers(door, "127.0.0.7"), "ECONNREFUSED");
-  assert.deepEqual(told.at(-1), null);
-  const before = told.length;
+  assert.deepEqual(reported.at(-1), null);
+  const before = reported.length;
   await door.look();
-  assert.equal(told.length, before);
+  assert.equal(reported.length, before);
 });
 
 test("a bridge that gets another address is followed; who is connected stays", { skip }, async (t) => {
@@ -104,14 +104,14 @@ test("a bridge that gets another address is followed; who is connected stays", {
   assert.equal(await answers(door, "127.0.0.3"), "here");
 });
 
-test("an address that is taken is told once, and taken over when it is free", { skip }, async (t) => {
-  const { door, told, become } = await opened(t, {});
+test("an address in use is reported once, and opened when it is free", { skip }, async (t) => {
+  const { door, reported, become } = await opened(t, {});
   const holder = createPlain().listen(door.port, "127.0.0.4");
   await once(holder, "listening");
   const bridge = { mpqemubr0: at("127.0.0.4") };
   await become(bridge);
   await become(bridge);
-  const problems = told.filter((problem) => problem !== null);
+  const problems = reported.filter((problem) => problem !== null);
   assert.equal(problems.length, 1);
   assert.match(problems[0] ?? "", /port \d+ on 127\.0\.0\.4 is in use; find who holds it/);
   holder.close();
@@ -121,11 +121,11 @@ test("an address that is taken is told once, and taken over when it is free", { 
 });
 
 test("an address that is not there any more when it is opened keeps nothing from the others", async (t) => {
-  const { door, told, become } = await opened(t, {});
+  const { door, reported, become } = await opened(t, {});
   // Kept for documentation: no machine has it.
   await become({ mpqemubr0: at("192.0.2.77") });
   assert.deepEqual(door.hosts(), ["127.0.0.1"]);
-  assert.match(told.at(-1) ?? "", /cannot listen on 192\.0\.2\.77/);
+  assert.match(reported.at(-1) ?? "", /cannot listen on 192\.0\.2\.77/);
   assert.equal(await answers(door, "127.0.0.1"), "here");
 });
 
@@ -144,14 +144,14 @@ test("an address that was named is the only one, and bridges do not matter", { s
   assert.equal(await answers(door, "127.0.0.2"), "ECONNREFUSED");
 });
 
-test("closed: nobody comes in by any address", { skip }, async (t) => {
+test("closed: no address accepts connections", { skip }, async (t) => {
   const { door } = await opened(t, { mpqemubr0: at("127.0.0.2") });
   door.close();
   for (const host of ["127.0.0.1", "127.0.0.2"]) assert.equal(await answers(door, host), "ECONNREFUSED");
 });
 
 const PIN = "ab".repeat(32);
-/** What instances are told by a hub with TLS on a machine with these networks. */
+/** The addresses advertised by a hub with TLS on a machine with these networks. */
 const fingerprinted = (home: string, table: Interfaces): readonly string[] =>
   createHub({
     store: createMemoryStore(),
@@ -168,7 +168,7 @@ const fingerprinted = (home: string, table: Interfaces): readonly string[] =>
     interfaces: () => table,
   }).addresses();
 
-test("with TLS and no bridge yet, what instances are told brings the fingerprint for their gateway", (t) => {
+test("with TLS and no bridge yet, the settings hold the fingerprint for the gateway", (t) => {
   const home = mkdtempSync(join(tmpdir(), "vm-agent-door-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
   for (const [table, host] of [
@@ -176,11 +176,11 @@ test("with TLS and no bridge yet, what instances are told brings the fingerprint
     [{ eth0: at("192.0.2.9") }, "192.0.2.9"],
     [{ eth0: at("192.0.2.9"), mpqemubr0: at("10.1.2.1") }, "10.1.2.1"],
   ] as const) {
-    const told = fingerprinted(home, table as Interfaces);
-    assert.deepEqual(told, [`wss://${host}:9090/agent#sha256:${PIN}`]);
+    const reported = fingerprinted(home, table as Interfaces);
+    assert.deepEqual(reported, [`wss://${host}:9090/agent#sha256:${PIN}`]);
     // Nothing is ever said plainly to whoever answers at the gateway.
-    for (const url of candidates(told, 9090, "10.1.2.1")) assert.match(url, /^wss:.*#sha256:(ab){32}$/);
-    assert.ok(candidates(told, 9090, "10.1.2.1").some((url) => url.startsWith("wss://10.1.2.1:9090/")));
+    for (const url of candidates(reported, 9090, "10.1.2.1")) assert.match(url, /^wss:.*#sha256:(ab){32}$/);
+    assert.ok(candidates(reported, 9090, "10.1.2.1").some((url) => url.startsWith("wss://10.1.2.1:9090/")));
   }
 });
 

@@ -1,4 +1,7 @@
-/** The agent port: one server on an address that was named, or one on loopback and on each bridge to instances, as they come and go. */
+/**
+ * The agent port: one server on a configured address, or one on loopback and on each bridge to instances, as they
+ * appear and disappear.
+ */
 import { inBackground } from "../../base/background.ts";
 import { lookup } from "node:dns/promises";
 import type { Server } from "node:http";
@@ -8,7 +11,7 @@ import { BIND_BRIDGES, type Interfaces, advertisedHost, anyAddresses, bridgeAddr
 import { listen } from "../listen.ts";
 
 export interface AgentPortDeps {
-  /** A server that listens nowhere yet. */
+  /** A server that does not listen yet. */
   readonly make: () => Server;
   /** An address of this machine, or BIND_BRIDGES. */
   readonly bind: string;
@@ -16,9 +19,9 @@ export interface AgentPortDeps {
   readonly port: number;
   readonly advertise: string;
   readonly interfaces: () => Interfaces;
-  /** Milliseconds between two looks at the interfaces. */
+  /** Milliseconds between two readings of the interfaces. */
   readonly every: number;
-  /** After the first time: other addresses, or one that cannot be opened (told once). */
+  /** After the first time: other addresses, or one that cannot be opened (reported once). */
   readonly changed: (problem: string | null) => void;
   readonly onError: (error: unknown) => void;
   readonly resolve?: (host: string) => Promise<readonly string[]>;
@@ -26,24 +29,24 @@ export interface AgentPortDeps {
 
 export interface AgentPort {
   readonly port: number;
-  /** The addresses that are open now. */
+  /** The open addresses. */
   hosts(): readonly string[];
-  /** Looks now instead of at the next interval. */
+  /** Reads the interfaces now instead of at the next interval. */
   look(): Promise<void>;
-  /** Nobody comes in any more; whoever is connected stays. */
+  /** Accepts no new connections; open ones stay. */
   close(): void;
-  /** Ends what is still connected, too. */
+  /** Also ends open connections. */
   cut(): void;
 }
 
 const LOOPBACK = "127.0.0.1";
 
-/** Errors: `port-in-use`, `address-unavailable`, for the address that was named, or for loopback. */
+/** Errors: `port-in-use`, `address-unavailable`, for the configured address, or for loopback. */
 export async function openAgentPort(deps: AgentPortDeps): Promise<AgentPort> {
   const { make, bind, interfaces, changed, onError } = deps;
   const bridges = bind === BIND_BRIDGES;
   const servers = new Map<string, Server>();
-  /** Also those that are closed: what came in by them may still be connected. */
+  /** Includes closed ones, whose connections may still be open. */
   const all = new Set<Server>();
   const troubled = new Map<string, string>();
   let port = deps.port;
@@ -57,7 +60,7 @@ export async function openAgentPort(deps: AgentPortDeps): Promise<AgentPort> {
     servers.set(host, server);
     all.add(server);
   };
-  /** Where it should be open; an address that was written for instances counts as far as it is this machine's. */
+  /** Addresses to listen on; a configured address counts as far as it is this machine's. */
   const wanted = async (table: Interfaces): Promise<readonly string[]> => {
     const named = advertisedHost(deps.advertise);
     const written = named === null ? [] : await (deps.resolve ?? addressesOf)(named).catch(() => []);

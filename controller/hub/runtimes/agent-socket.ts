@@ -21,7 +21,7 @@ import type { Limits } from "../limits.ts";
 import type { Lockout } from "../auth/lockout.ts";
 import type { Registry } from "./registry.ts";
 import { type Entry, Session, type SessionDeps } from "./session.ts";
-import { RuntimeSocket, Visit, type VisitDeps } from "./visit.ts";
+import { RuntimeSocket, RuntimeConnection, type RuntimeConnectionDeps } from "./runtime-connection.ts";
 
 export interface AgentSocketDeps {
   readonly admission: ConnectionAdmission;
@@ -33,7 +33,7 @@ export interface AgentSocketDeps {
   readonly registry: Registry;
   readonly reports: AuthReports;
   readonly session: SessionDeps;
-  /** Names (not addresses) under which this hub may be called. */
+  /** Names under which this hub may be called; addresses need no entry. */
   readonly hostNames: () => readonly string[];
   readonly onDisconnected: (agent: Agent, connection: Connection, code: number) => void;
 }
@@ -44,7 +44,7 @@ interface Asked {
   readonly firstGeneration: boolean;
 }
 
-/** What is presented is shown and kept only if it could be: a token in its place is not. */
+/** A presented name is shown and kept only if it is a valid one: it may be a token. */
 const COULD_BE_A_NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/i;
 
 type Refusal = { readonly status: number; readonly reason: string; readonly retryAfter?: number };
@@ -53,8 +53,8 @@ export class AgentSocket {
   readonly #deps: AgentSocketDeps;
   readonly #server: WebSocketServer;
   readonly #sockets = new Set<RuntimeSocket>();
-  readonly #waiting: Deadlines<Visit>;
-  readonly #visitDeps: VisitDeps;
+  readonly #waiting: Deadlines<RuntimeConnection>;
+  readonly #connectionDeps: RuntimeConnectionDeps;
 
   constructor(deps: AgentSocketDeps) {
     this.#deps = deps;
@@ -70,7 +70,7 @@ export class AgentSocket {
     this.#server = new WebSocketServer(options);
     const { bus, limits, registry, onDisconnected, session } = deps;
     this.#waiting = createHelloDeadlines(limits);
-    this.#visitDeps = {
+    this.#connectionDeps = {
       bus,
       limits,
       registry,
@@ -103,7 +103,7 @@ export class AgentSocket {
     });
   };
 
-  /** Asks every runtime to come back later, and cuts those that do not close in time. */
+  /** Asks all runtimes to reconnect later, and cuts those that do not close in time. */
   async close(deadline: number): Promise<void> {
     for (const socket of this.#sockets) socket.close(CLOSE.restart, "the hub is stopping");
     if (this.#sockets.size > 0) {
@@ -127,7 +127,7 @@ export class AgentSocket {
     if (request.method !== "GET") return { status: 405, reason: "an upgrade is a GET" };
     if (!hostAllowed(request.headers.host, hostNames()))
       return { status: 403, reason: "this Host is not this hub" };
-    // Runtimes are no browsers; whatever sends an Origin is a web page.
+    // Runtimes are no browsers; a request with an Origin comes from a web page.
     if (request.headers.origin !== undefined) return { status: 403, reason: "browsers are not admitted" };
     if (asked.agent === "" || asked.token === "")
       return { status: 401, reason: "agent name and token are required" };
@@ -145,7 +145,7 @@ export class AgentSocket {
     };
   }
 
-  /** Why a valid credential does not let in; it is shown with the agent (`refused`). */
+  /** Why a valid credential is refused; shown with the agent (`refused`). */
   #barred({ agent: name, firstGeneration }: Asked, nonce: string): string | null {
     let code: string;
     let reason: string;
@@ -162,12 +162,12 @@ export class AgentSocket {
     return reason;
   }
 
-  /** One answer for all reasons: a guesser learns nothing. */
+  /** One answer for all reasons, so that it gives no hint. */
   #refuseToken(from: string, agent: string, reason: string): Refusal {
     const { limits, lockout, reports } = this.#deps;
     const inNameOf = COULD_BE_A_NAME.test(agent) ? agent : undefined;
     const isKnown = reason !== "unknown-agent";
-    // Names that this fleet does not know are counted together: there is no end of them.
+    // Unknown names are counted together, because there is no limit to them.
     const source = isKnown ? `runtime ${from} ${agent}` : `runtime ${from}`;
     reports.failed(
       {
@@ -186,19 +186,19 @@ export class AgentSocket {
     return { status: 401, reason: "not authorised" };
   }
 
-  /** Nothing here may keep the request: it would stay in memory as long as the connection. */
+  /** Nothing here may reference the request: it would stay in memory as long as the connection. */
   #open(socket: RuntimeSocket, asked: Asked, entry: Entry, from: string): void {
     const { registry, connection: deps, session: sessionDeps } = this.#deps;
     this.#sockets.add(socket);
     const agent = registry.ensure(asked.agent);
     const connection = new Connection(agent.id, from, socket, asked.firstGeneration, deps);
-    const visit = new Visit(
+    const runtimeConnection = new RuntimeConnection(
       socket,
       agent,
       new Session(agent, connection, entry, sessionDeps),
-      this.#visitDeps,
+      this.#connectionDeps,
     );
-    if (asked.firstGeneration) visit.greet();
+    if (asked.firstGeneration) runtimeConnection.greet();
   }
 }
 
@@ -247,7 +247,7 @@ function refuseUpgrade(socket: Duplex, { status, reason, retryAfter }: Refusal):
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
   ];
-  // Without it a client that does not close its own end keeps the descriptor for ever.
+  // Without it a client that does not close its end keeps the descriptor for ever.
   socket.once("finish", destroy);
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

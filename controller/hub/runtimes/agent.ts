@@ -1,4 +1,4 @@
-/** One agent as the hub knows it: what it is, what its runtime last said, what waits for it. */
+/** The hub's state of one agent: configuration, last reports of its runtime, queue. */
 import { bytes } from "../../core/units.ts";
 import type { PowerState, Refused, RuntimeReading } from "../../core/types.ts";
 import type { AgentRow } from "../../store/store.ts";
@@ -9,35 +9,38 @@ import { HealthHistory } from "../observability/health-history.ts";
 import { AgentQueue } from "../tasks/queue.ts";
 import { Throttle } from "./throttle.ts";
 
-/** What an agent should have; pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal of their values. */
+/**
+ * The desired configuration, pushed to its runtime. `hash`: of the document's part, then, with secrets, `.` and a seal
+ * of their values.
+ */
 export interface AgentConfig {
   readonly hash: string;
-  /** What people call it, where its instance has a former name. */
+  /** The declared name, where its instance has a former name. */
   readonly calledAs?: string;
   readonly type: string;
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
-  /** Secrets that cannot be read now: the runtime keeps what it has of them. */
+  /** Secrets that cannot be read now: the runtime keeps its values of them. */
   readonly keepSecrets?: readonly string[];
   readonly tasks: { readonly concurrency: number; readonly sudo: boolean; readonly user: string };
   /** Milliseconds without a heartbeat after which the agent is offline. */
   readonly offlineAfter: number;
-  /** Its power state by its document. */
+  /** The desired power state. */
   readonly state?: PowerState;
-  /** It is not meant to run: that nothing is heard of it is no news. */
+  /** It is meant to be down: being offline is no event. */
   readonly down?: boolean;
-  /** Observed and shown, never acted on. */
+  /** Paused: shown, never acted on. */
   readonly paused?: boolean;
   readonly size: { readonly cpu: number; readonly memory: number; readonly disk: number };
 }
 
-/** What hub and runtime tell each other in hello that they can do beside tasks. */
+/** Capabilities beside tasks that hub and runtime announce in hello. */
 export const FEATURES = ["messages", "log", "upgrade"] as const;
 export type Feature = (typeof FEATURES)[number];
 
-/** What the runtime said of itself in its last hello. */
+/** The runtime's last hello. */
 export interface RuntimeFacts {
   readonly nonce: string;
   readonly instanceId: string;
@@ -45,13 +48,13 @@ export interface RuntimeFacts {
   readonly version: string;
   readonly bundleHash: string;
   readonly node: string;
-  /** Types of task that it runs; null: it did not say. */
+  /** Supported task types; null: not reported. */
   readonly supports: readonly string[] | null;
-  /** What it can do beside tasks; none for runtimes of before there were any. */
+  /** Capabilities beside tasks; none for runtimes older than them. */
   readonly features: readonly string[];
-  /** Hash of a newer bundle that lies ready in the instance. */
+  /** Hash of a newer bundle that is ready in the instance. */
   readonly staged: string;
-  /** Hashes of bundles that did not work there. */
+  /** Hashes of bundles that failed there. */
   readonly failedUpgrades: readonly string[];
 }
 
@@ -78,10 +81,10 @@ export class Agent {
   };
   /** Last frame, wall clock, for people. */
   lastSeen = 0;
-  /** Last frame, for the decision about silence: moved along when the host itself slept. */
+  /** Last frame, for the offline decision: advanced when the host itself slept. */
   aliveAt = 0;
   lastHealthCheck = 0;
-  /** Of the runtime in place; null: it is what it should be, as far as is known. */
+  /** The runtime's difference from the expected bundle; null: none known. */
   upgrade: { readonly hash: string; readonly state: string; readonly reason: string } | null = null;
   status: AgentStatus = "offline";
   metadata: Payload = {};
@@ -91,17 +94,17 @@ export class Agent {
   /** Hash that the runtime acknowledged. */
   configHash: string | null = null;
   config: AgentConfig | null = null;
-  /** Over all its connections, or one that is closed for a bad frame would come back with new credit. */
+  /** Over all its connections, or one closed for a bad frame would return with new credit. */
   readonly throttle = new Throttle();
   connection: Connection | null = null;
-  /** Its last connection ended with a closing handshake: it is gone, and not merely silent. */
+  /** Its last connection ended with a closing handshake: it is offline, and not merely silent. */
   hasLeft = false;
-  /** The last that came with its credential and was turned away. */
+  /** The last refused connection with its credential. */
   refused: Refused | null = null;
   offlineAfter: number;
-  /** What its runtime was told last; 0: nothing. */
-  heartbeatTold = 0;
-  /** True: it registered over HTTP as the first generation's clients do; no document describes it. */
+  /** The last value sent to the runtime; 0: none. */
+  heartbeatSent = 0;
+  /** True: it registered over HTTP as first-generation clients do, without a document. */
   guest = false;
   sudo = false;
 
@@ -117,12 +120,15 @@ export class Agent {
     return this.connection?.ready === true ? this.connection : null;
   }
 
-  /** We stop its instance, which is emptied of tasks first, or it is meant to be down. */
+  /** Its instance is drained and stopped by us, or meant to be down. */
   get mayBeSilent(): boolean {
     return this.queue.draining || this.config?.down === true;
   }
 
-  /** The first generation's two words: a silent agent counts as online until it is offline, one that left does not. */
+  /**
+   * The first generation's two states: a silent agent counts as online until it is offline, one that disconnected does
+   * not.
+   */
   get isOnline(): boolean {
     return this.status !== "offline" && !this.hasLeft;
   }
@@ -135,13 +141,13 @@ export class Agent {
     this.config = config;
     this.applySettings(config);
     const { type, capabilities, labels, size } = config;
-    // Sizes as the first generation's clients read them ("4G"), and as numbers beside it.
+    // Sizes as first-generation clients read them ("4G"), with numbers beside them.
     const { cpu, memory, disk } = size;
     const sizes = { cpu, memory: bytes(memory), disk: bytes(disk), memoryBytes: memory, diskBytes: disk };
     this.metadata = { ...this.metadata, type, capabilities, labels, ...sizes };
   }
 
-  /** The part of a configuration that the hub itself acts on. */
+  /** The part of a configuration that the hub itself uses. */
   applySettings(config: Pick<AgentConfig, "tasks" | "offlineAfter">): void {
     this.queue.concurrency = config.tasks.concurrency;
     this.sudo = config.tasks.sudo;
@@ -149,17 +155,17 @@ export class Agent {
   }
 
   /**
-   * How often its runtime is to be heard, milliseconds: three times within the silence after which it counts as offline, or
-   * a healthy one would be offline between two heartbeats.
+   * Heartbeat interval, milliseconds: a third of the time after which it counts as offline, so that one lost heartbeat
+   * does not matter.
    */
   heartbeat(usual: number): number {
     return Math.min(usual, Math.floor(this.offlineAfter / 3));
   }
 
-  /** The same, for telling it to its runtime. */
-  toldHeartbeat(usual: number): number {
-    this.heartbeatTold = this.heartbeat(usual);
-    return this.heartbeatTold;
+  /** The same, as sent to its runtime. */
+  sentHeartbeat(usual: number): number {
+    this.heartbeatSent = this.heartbeat(usual);
+    return this.heartbeatSent;
   }
 
   reading(): RuntimeReading | null {
@@ -185,7 +191,7 @@ export class Agent {
     };
   }
 
-  /** The seed's agent object, with what this hub adds beside it. */
+  /** The first-generation agent object, with this hub's additions. */
   toObject(): Payload {
     return {
       id: this.id,
@@ -222,7 +228,7 @@ export class Agent {
     return { id: this.id, registeredAt: this.registeredAt, lastSeen: this.lastSeen, json };
   }
 
-  /** What an earlier hub remembered; the status stays offline until the runtime returns. */
+  /** State from an earlier hub; the status stays offline until the runtime returns. */
   restore(row: AgentRow): void {
     const { metadata, stats, health, facts, settings } = row.json;
     this.lastSeen = row.lastSeen;
@@ -249,7 +255,7 @@ export class Agent {
   }
 }
 
-/** Lines of its last heartbeat; none: nothing. */
+/** Problems of its last heartbeat; empty: none. */
 function said<K extends string>(
   key: K,
   lines: readonly string[] = [],
@@ -257,7 +263,7 @@ function said<K extends string>(
   return (lines.length === 0 ? {} : { [key]: lines }) as { [P in K]?: readonly string[] };
 }
 
-/** Without the seal of the secrets' values: a value that rotated is no difference from what is written. */
+/** Without the seal of the secrets' values: a rotated value is no difference from the document. */
 const writtenPart = (hash: string | null): string | null => hash?.split(".", 1)[0] ?? null;
 
 export function readFacts(hello: Payload): RuntimeFacts {

@@ -75,7 +75,11 @@ test("beyond a share the oldest connection without a valid token of the busiest 
     runtimes.push(runtime);
     admitted.push(admission.authenticated(runtime, "runtime"));
   }
-  assert.deepEqual(admitted, [true, true, true, false, false], "more than their share is told so");
+  assert.deepEqual(
+    admitted,
+    [true, true, true, false, false],
+    "connections over the share are refused with the reason",
+  );
   assert.deepEqual(open(runtimes), [true, true, true, true, true]);
   assert.ok(open(accepted).filter(Boolean).length <= BUDGET.all);
 

@@ -19,19 +19,19 @@ interface Entry {
 export interface ConnectionBudget {
   /** All connections: what the descriptor limit leaves beside the reserve. */
   readonly all: number;
-  /** Without a valid token, all addresses together, and from one address: they make room for the others when it is needed. */
+  /** Without a valid token, all addresses together, and from one address: these are closed when room is needed. */
   readonly unauthenticated: number;
   readonly perAddress: number;
   readonly operator: number;
   readonly runtimes: number;
 }
 
-/** How the descriptors of this process are shared out. */
+/** How the file descriptors of this process are divided. */
 export function connectionBudget(descriptors: number, limits: Limits): ConnectionBudget {
-  // A limit so low that the reserve is most of it still leaves most of it to connections.
+  // With a very low limit most descriptors still go to connections.
   const all = descriptors - Math.min(limits.descriptorReserve, Math.floor(descriptors / 4));
   const operator = Math.min(limits.maxHttpConnections, Math.floor(all / 4));
-  // What is always left for those that have not presented their token yet.
+  // Always left for connections that have not presented their token yet.
   const arriving = Math.floor(all / 8);
   return {
     all,
@@ -44,7 +44,7 @@ export function connectionBudget(descriptors: number, limits: Limits): Connectio
 
 export class ConnectionAdmission {
   readonly budget: ConnectionBudget;
-  /** By both ends of the connection: a TLS socket and the one below it are the same connection. */
+  /** Keyed by both ends of the connection: a TLS socket and the one below it are the same connection. */
   readonly #entries = new Map<string, Entry>();
   /** Connections without a valid token by address, the oldest first. */
   readonly #unauthenticated = new Map<string, Set<Entry>>();
@@ -73,7 +73,7 @@ export class ConnectionAdmission {
     this.#makeRoom(entry.address);
   };
 
-  /** The connection has presented a valid token. False: more connections of this holder are open than its share. */
+  /** The connection has presented a valid token. False: its holder has more connections than its share. */
   authenticated(socket: Socket, holder: Holder): boolean {
     const key = keyOf(socket);
     const entry = key === null ? undefined : this.#entries.get(key);
@@ -95,7 +95,7 @@ export class ConnectionAdmission {
   #cutOldest(address: string): void {
     const oldest = this.#unauthenticated.get(address)?.values().next().value;
     if (oldest === undefined) return;
-    // At once, and not when its `close` is reported: the next connection counts what is open now.
+    // At once, and not when its `close` is reported: the next connection counts the open ones.
     this.#leave(oldest);
     oldest.socket.destroy();
   }

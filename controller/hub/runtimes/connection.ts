@@ -1,4 +1,4 @@
-/** One live WebSocket to a runtime: bounded in what it buffers, counted in what it carries. */
+/** The outgoing side of a runtime's WebSocket: bounded buffer, counted bytes. */
 import type { WebSocket } from "ws";
 import type { Bus } from "../../base/events.ts";
 import type { Limits } from "../limits.ts";
@@ -14,7 +14,7 @@ export interface ConnectionDeps {
 export class Connection {
   readonly agent: string;
   readonly address: string;
-  /** Spoken by a client that knows only the first generation's types; a hello makes it a current one. */
+  /** Set for a client that knows only first-generation types; a hello makes it a current one. */
   firstGeneration: boolean;
   /** True once tasks may be written to it. */
   ready = false;
@@ -41,7 +41,7 @@ export class Connection {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** False: the connection is closed or too slow (then it is cut); whoever sent it must send it again on the next one. */
+  /** False: the connection is closed or too slow (then it is cut); the caller sends again on the next one. */
   send(type: string, payload: unknown, from = "hub"): boolean {
     const { random, now } = this.#deps;
     return this.sendText(
@@ -62,7 +62,7 @@ export class Connection {
     return true;
   }
 
-  /** Asks for a sign of life; false: the last question got no answer, and the connection is cut. */
+  /** Sends a ping; false: the last one got no answer, and the connection is cut. */
   ping(): boolean {
     if (!this.alive) {
       this.#socket.terminate();

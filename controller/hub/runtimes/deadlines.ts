@@ -1,14 +1,14 @@
-/** Many deadlines of one length with one timer: what was added first is due first. */
+/** Many deadlines of one length on one timer: first added, first due. */
 
 export interface Deadlines<T> {
   add(item: T): void;
   remove(item: T): void;
-  /** Items that wait. */
+  /** Waiting items. */
   readonly size: number;
 }
 
 export function createDeadlines<T>(ms: number, passed: (item: T) => void): Deadlines<T> {
-  // The order of a map is the order of age, and all wait equally long.
+  // The map is ordered by age, and all items wait equally long.
   const due = new Map<T, number>();
   let timer: NodeJS.Timeout | null = null;
 

@@ -1,4 +1,4 @@
-/** The envelope of every frame, the close codes, and the few readers that make untrusted values safe to use. */
+/** The envelope of frames, the close codes, and readers that make untrusted values safe. */
 import { countJson, GUEST_JSON } from "../../base/bounded-json.ts";
 import { printable } from "../../base/printable.ts";
 
@@ -31,7 +31,7 @@ export function isRecord(value: unknown): value is Payload {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A frame within GUEST_JSON's bounds, and how many values it has; else why it is refused. */
+/** A frame within GUEST_JSON's bounds and the number of its values; else the reason for the refusal. */
 export function readFrame(text: string): ReadFrame {
   const counted = countJson(text, GUEST_JSON);
   if (!counted.ok) return { ok: false, reason: `the frame is refused: ${counted.reason}` };
@@ -61,15 +61,15 @@ export function parseFrame(text: string): Frame | null {
   return read.ok ? read.frame : null;
 }
 
-/** One printable line of bounded length, else "": for ids and names, which mean nothing when they are cut. */
+/** One printable line of bounded length, else "": for ids and names, which must not be truncated. */
 export function word(value: unknown, max = 256): string {
   return typeof value === "string" && value.length <= max ? printable(value) : "";
 }
 
-/** One printable line, cut to `max` characters: for text that people read. */
+/** One printable line, truncated to `max` characters: for text. */
 export function line(value: unknown, max: number): string {
   if (typeof value !== "string") return "";
-  // Cut first: what is thrown away need not be cleaned.
+  // Truncated first: the rest need not be cleaned.
   const text = printable(value.slice(0, max + 1));
   return value.length > max ? `${text.slice(0, max - 1)}…` : text;
 }
@@ -78,7 +78,7 @@ export function number(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) ? value : 0;
 }
 
-/** A number within a range; null: it is none, or outside. */
+/** A number within a range; else null. */
 export function within(value: unknown, min: number, max: number): number | null {
   return typeof value === "number" && value >= min && value <= max ? value : null;
 }
@@ -88,7 +88,7 @@ export function count(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) ? (within(value, 0, max) ?? 0) : 0;
 }
 
-/** Year 9999: JavaScript's dates end later, those of people and databases do not. Milliseconds since 1970. */
+/** Year 9999: JavaScript's dates end later, those of databases do not. Milliseconds since 1970. */
 const LAST_INSTANT = 253_402_300_799_999;
 
 /** Milliseconds since 1970; null: no date. */

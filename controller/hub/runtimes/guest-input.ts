@@ -1,7 +1,7 @@
 /**
- * The one reader of what runtimes, first-generation clients and registering programs send: known fields only, each with its
- * type, range and length. What the hub stores, lists and passes on is what was read here, never the payload as it came; what
- * an earlier version stored is read through the same functions.
+ * The one reader of input from runtimes, first-generation clients and registering programs: known fields only, each
+ * with its type, range and length. The hub stores, lists and forwards only these values, never the raw payload; rows of
+ * earlier versions are read through the same functions.
  */
 import { printable, printableText } from "../../base/printable.ts";
 import type { OutputChunk } from "../../store/store.ts";
@@ -9,9 +9,9 @@ import { count, instant, isRecord, line, type Payload, within, word, words } fro
 
 /** Largest `data` of an output frame. This version's runtime sends 32 KiB at once, 44 KiB as base64. Characters. */
 const MAX_CHUNK = 256 * 1024;
-/** Chunks of one run; with it, numbers of all runs stay whole (live-task.ts, chunkSeq). */
+/** Chunks of one run; within it, chunk numbers over all runs stay exact (live-task.ts, chunkSeq). */
 const MAX_CHUNKS = 1_000_000_000;
-/** Bytes that a task may have printed (an exabyte): sums of them stay whole numbers. */
+/** Bytes that a task may print (an exabyte): sums stay exact. */
 const MAX_OUTPUT = 2 ** 50;
 const MAX_ERROR = 2000;
 const MAX_LINES = 20;
@@ -25,7 +25,7 @@ export interface Usage {
   readonly used?: number;
   readonly free?: number;
   readonly percent?: number;
-  /** The first generation's word for `percent`. */
+  /** The first generation's name of `percent`. */
   readonly usagePercent?: number;
 }
 
@@ -46,7 +46,7 @@ export interface Health {
   readonly inboxFull?: boolean;
   readonly problems?: readonly string[];
   readonly warnings?: readonly string[];
-  /** The provisioning of its first boot is not over. */
+  /** The provisioning of the first boot is not over. */
   readonly provisioning?: boolean;
   readonly hostname?: string;
   readonly platform?: string;
@@ -81,7 +81,7 @@ export function readHealth(given: Payload): Health {
 const NO_USAGE: Usage = { total: 0, used: 0, free: 0, percent: 0, usagePercent: 0 };
 
 /**
- * Shown before the first heartbeat: first-generation clients read these figures without a check. `lastHealthCheck` is 0 then.
+ * Shown before the first heartbeat: first-generation clients read these figures unchecked. `lastHealthCheck` is 0 then.
  */
 export const NO_HEALTH: Health = {
   cpu: 0,
@@ -92,7 +92,7 @@ export const NO_HEALTH: Health = {
   loadAverage: [0, 0, 0],
 };
 
-/** Both spellings of the percentage are given, whichever came. */
+/** Both spellings of the percentage are given, whichever was sent. */
 function readUsage(given: unknown): Usage | null {
   const of = isRecord(given) ? given : { percent: given };
   const share = percent(of.percent) ?? percent(of.usagePercent);
@@ -116,7 +116,7 @@ function lines(given: unknown): readonly string[] | null {
   return given.slice(0, MAX_LINES).flatMap((one) => line(one, MAX_LINE) || []);
 }
 
-/** What a program says of itself when it registers; free fields, of which so many and so large ones are kept. */
+/** Self-description of a registering program; free fields, bounded in number and size. */
 export function readMetadata(given: Payload): Payload {
   const { type, capabilities, labels } = given;
   return {
@@ -133,7 +133,7 @@ export function readMetadata(given: Payload): Payload {
   };
 }
 
-/** `left`: values that may still be copied, counted down over the whole. */
+/** `left`: values that may still be copied, over the whole. */
 function boundedCopy(value: unknown, room: { readonly depth: number; left: number }): unknown {
   if (--room.left < 0) return undefined;
   if (typeof value === "string") return printable(value.slice(0, 256));
@@ -161,14 +161,14 @@ export interface OutputFrame {
 
 /** A chunk as a runtime sends it. */
 export interface RuntimeChunk extends Pick<OutputChunk, "seq" | "stream" | "data" | "encoding"> {
-  /** Bytes and line ends of the run's output before it; null: older runtimes do not say it, */
+  /** Bytes and line ends of the run's output before it; null: not sent by older runtimes, */
   readonly offset: number | null;
   readonly line: number | null;
-  /** but how many bytes are missing just before it. */
+  /** which send the number of missing bytes just before it. */
   readonly dropped: number;
 }
 
-/** null: it has no number. A chunk that is too large is dropped and counted. */
+/** null: without a number. An oversized chunk is dropped and counted. */
 export function readOutput(given: Payload): OutputFrame | null {
   const seq = count(given.seq, MAX_CHUNKS - 1);
   if (seq === 0) return null;
@@ -189,7 +189,7 @@ export function readOutput(given: Payload): OutputFrame | null {
   };
 }
 
-/** Fields of a result. Of text: how many characters; the frame's own limit bounds what a task may have printed or read. */
+/** Fields of a result. For text: maximum characters; the frame's own limit bounds output and file contents. */
 const RESULT_TEXT: Readonly<Record<string, number>> = {
   stdout: Number.POSITIVE_INFINITY,
   stderr: Number.POSITIVE_INFINITY,
@@ -201,7 +201,7 @@ const RESULT_TEXT: Readonly<Record<string, number>> = {
 const RESULT_FLAGS: readonly string[] = ["timedOut", "cancelled"];
 const RESULT_COUNTS: readonly string[] = ["droppedBytes", "outputBytes", "outputLines", "size"];
 
-/** A task's own output stays as it was printed: it is made safe where it is shown. */
+/** A task's output is stored as printed; it is made safe where it is shown. */
 export function readResult(given: Payload): Payload {
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
@@ -221,7 +221,7 @@ export function readResult(given: Payload): Payload {
   return found;
 }
 
-/** What a stream printed that is not in the result's tail of it. */
+/** Output of a stream that is not in the result's tail. */
 function readDropped(given: unknown): { readonly bytes: number; readonly lines: number } {
   const { bytes, lines } = isRecord(given) ? given : {};
   return { bytes: count(bytes, MAX_OUTPUT), lines: count(lines, MAX_OUTPUT) };
@@ -244,7 +244,7 @@ export interface LogLine {
 }
 
 export interface LogPage {
-  /** Another one: another log, whose numbers mean other lines. */
+  /** Another id: another log, whose numbers mean other lines. */
   readonly id: string;
   readonly first: number;
   readonly last: number;
@@ -253,7 +253,7 @@ export interface LogPage {
 
 const LEVELS: readonly string[] = ["debug", "info", "warn", "error"];
 
-/** `now`: for a line whose own date is none. null: it has no number. */
+/** `now`: for a line without a valid date. null: without a number. */
 export function readLogLine(given: Payload, now: number): LogLine | null {
   const seq = count(given.seq);
   if (seq === 0) return null;

@@ -1,4 +1,4 @@
-/** Connections that owe their hello: each has its deadline, and those of one agent are bounded, the newest first. */
+/** Connections that have not said hello: each has its deadline, and their number per agent is bounded, newest first. */
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { Limits } from "../limits.ts";
 
@@ -6,7 +6,7 @@ export interface OwesHello {
   readonly agent: { readonly id: string };
   /** The deadline has passed. */
   late(): void;
-  /** Newer connections of the same agent have taken its place. */
+  /** Newer connections of the same agent have replaced it. */
   displaced(): void;
 }
 

@@ -1,4 +1,4 @@
-/** All agents, and the two-phase judgement of their silence: online -> suspect -> offline. */
+/** The registry of agents, and the two phases of being silent: online -> suspect -> offline. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
 import type { RuntimeReading } from "../../core/types.ts";
@@ -15,12 +15,12 @@ export interface RegistryDeps {
   readonly onStoreError: (error: unknown) => void;
 }
 
-/** Close codes of a client that ends its connection on purpose: normal, going away, and none given. */
+/** Close codes of a client that disconnects on purpose: normal, going away, and none given. */
 const LEFT: readonly number[] = [1000, 1001, 1005];
 
 export class Registry {
   readonly #agents = new Map<string, Agent>();
-  /** Name as written to name of the instance, of the few that differ. */
+  /** Declared name to name of the instance, for the few that differ. */
   readonly #called = new Map<string, string>();
   readonly #deps: RegistryDeps;
   #lastSweep: number;
@@ -39,12 +39,12 @@ export class Registry {
     return this.#agents.get(id);
   }
 
-  /** The agent that a person means: by the name of its instance, or as it is written. */
+  /** Finds an agent by the name of its instance, or by its declared name. */
   named(name: string): Agent | undefined {
     return this.#agents.get(name) ?? this.#agents.get(this.#called.get(name) ?? "");
   }
 
-  /** Absent: it is called as its instance is. */
+  /** Absent: its name is that of its instance. */
   called(id: string, name: string | undefined): void {
     for (const [former, of] of this.#called) if (of === id && former !== name) this.#called.delete(former);
     if (name !== undefined) this.#called.set(name, id);
@@ -58,7 +58,7 @@ export class Registry {
     return [...this.#agents.keys()];
   }
 
-  /** `until`: by agent, until when what it took may be running. */
+  /** `until`: by agent, until when accepted tasks may run. */
   readings(until: ReadonlyMap<string, number>): readonly RuntimeReading[] {
     return [...this.#agents.values()].flatMap((agent) => {
       const reading = agent.reading();
@@ -75,7 +75,9 @@ export class Registry {
     return created;
   }
 
-  /** Written behind: a heartbeat is no reason for an fsync. A removed agent, whose connection ends later, stays removed. */
+  /**
+   * Written lazily: a heartbeat is no reason for an fsync. A removed agent, whose connection ends later, stays removed.
+   */
   save(agent: Agent): void {
     if (this.#agents.get(agent.id) !== agent) return;
     this.#deps.agents.put(agent.toRow()).catch(this.#deps.onStoreError);
@@ -94,7 +96,7 @@ export class Registry {
     this.#deps.bus.emit("runtime.online", { agent: agent.id, version: agent.facts?.version ?? "" });
   }
 
-  /** A connection that ends may be a blip: the agent is suspect until it has been silent for long enough. */
+  /** A lost connection may be brief: the agent is suspect until it has been silent for long enough. */
   disconnected(agent: Agent, connection: Connection, code: number): void {
     if (agent.connection !== connection) return;
     agent.connection = null;
@@ -134,7 +136,9 @@ export class Registry {
     return counts;
   }
 
-  /** Judges silence. When this process itself stood still (sleep, a clock jump), nobody's silence counts for that time. */
+  /**
+   * Marks runtimes offline after silence. Time in which this process stood still (sleep, a clock jump) does not count.
+   */
   sweep(): void {
     const { clock, limits, bus } = this.#deps;
     const now = clock.now();
@@ -164,7 +168,7 @@ export class Registry {
   #create(id: string, registeredAt: number): Agent {
     const { limits } = this.#deps;
     const agent = new Agent(id, registeredAt, limits.offlineAfter, limits.defaultConcurrency);
-    // Silence is counted from now: while there was no hub nobody could be heard, and a result may be kept for us.
+    // Silence counts from now: no heartbeat could arrive while the hub was down, and a result may be kept for us.
     agent.aliveAt = this.#deps.clock.now();
     this.#agents.set(id, agent);
     return agent;

@@ -1,4 +1,4 @@
-/** What a frame from a runtime means: the handshake, and then one function for each type. */
+/** The protocol with a runtime: the handshake, and then one function for each type of frame. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Agent } from "./agent.ts";
@@ -13,12 +13,12 @@ import type { Limits } from "../limits.ts";
 import type { Messages } from "../messages/messages.ts";
 import type { Registry } from "./registry.ts";
 import type { RuntimeLogs } from "../observability/runtime-logs.ts";
-import { readJournal, settle } from "../tasks/settle.ts";
+import { readJournal, reconcileJournal } from "../tasks/reconcile-journal.ts";
 import type { Upgrades } from "./upgrades.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 
 export interface SessionDeps {
-  /** Where runtimes reach this hub, as they are to remember it. */
+  /** Addresses of this hub, for the runtime to remember. */
   readonly addresses: () => readonly string[];
   readonly auth: RuntimeAuth;
   readonly audit: Audit;
@@ -34,10 +34,10 @@ export interface SessionDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** How the upgrade let the runtime in. */
+/** How the upgrade authenticated the runtime. */
 export interface Entry {
   readonly nonce: string;
-  /** It came with a join token or an older credential: it gets a new one. */
+  /** It used a join token or an older credential: it gets a new one. */
   readonly renew: boolean;
   readonly pending: boolean;
 }
@@ -56,7 +56,7 @@ export class Session {
     this.#deps = deps;
   }
 
-  /** First-generation clients say nothing first: they are greeted and ready at once. */
+  /** First-generation clients do not speak first: they are ready at once. */
   async greet(): Promise<void> {
     const { registry, clock } = this.#deps;
     this.#takeOver();
@@ -100,7 +100,7 @@ export class Session {
     this.#takeOver();
     this.connection.firstGeneration = false;
     if (agent.facts?.bootId !== facts.bootId) {
-      // What it said of another boot says nothing of this one; its first heartbeat follows its hello.
+      // Reports of another boot do not apply to this one; its first heartbeat follows its hello.
       const { problems: _, warnings: __, ...health } = agent.health;
       agent.health = { ...health, provisioning: true };
     }
@@ -112,7 +112,7 @@ export class Session {
       ...(credential === null ? {} : { credential }),
       ...(config === null ? {} : { config }),
       policy: {
-        heartbeatMs: agent.toldHeartbeat(limits.heartbeat),
+        heartbeatMs: agent.sentHeartbeat(limits.heartbeat),
         maxFrameBytes: limits.maxFrameBytes,
         maxOutputBytes: limits.maxOutputBytes,
         reconnectShortestMs: limits.reconnectShortest,
@@ -128,7 +128,7 @@ export class Session {
       address: this.connection.address,
       credential: credential === null ? "own" : "renewed",
     });
-    await settle(this.#deps.engine, agent, this.connection, readJournal(payload));
+    await reconcileJournal(this.#deps.engine, agent, this.connection, readJournal(payload));
     await this.#begin();
     return true;
   }
@@ -192,7 +192,10 @@ export class Session {
     if (configHash !== "") this.#configured(configHash);
   }
 
-  /** Another hash than the one that was sent last: it is sent again, a few times, because it may have crossed with a newer one. */
+  /**
+   * Another hash than the last one sent: it is sent again, a few times, because the answer may have crossed with a
+   * newer one.
+   */
   #configured(hash: string): void {
     const agent = this.#agent;
     const isNew = agent.configHash !== hash;
@@ -266,7 +269,7 @@ export class Session {
     return null;
   }
 
-  /** The newest connection of an agent is the one that counts. */
+  /** The newest connection of an agent wins. */
   #takeOver(): void {
     const former = this.#agent.connection;
     if (former === null || former === this.connection) return;
@@ -289,10 +292,10 @@ export class Session {
   }
 }
 
-/** Times in a row that a configuration is sent again to a runtime that confirms another. */
+/** How often a configuration is sent again to a runtime that confirms another. */
 const CONFIGS_AGAIN = 3;
 
-/** The configuration as the runtime gets it. */
+/** The configuration as sent to the runtime. */
 export function pushed(agent: Agent): Payload | null {
   if (!agent.config) return null;
   const { hash, type, capabilities, labels, env, secrets, keepSecrets, tasks } = agent.config;

@@ -1,4 +1,7 @@
-/** How much of the hub one agent may take: each frame uses up time, and who is ahead of the clock is not read for so long. */
+/**
+ * Rate limit of one agent by virtual time: each frame adds to it, and an agent ahead of the clock is not read for that
+ * long.
+ */
 
 export interface ThrottleLimits {
   readonly framesPerSecond: number;
@@ -7,14 +10,17 @@ export interface ThrottleLimits {
   readonly frameCredit: number;
 }
 
-/** Bytes of a frame beyond these count four times: output comes in smaller frames, and a large one stops the loop for longer. */
+/**
+ * Bytes of a frame beyond this count four times: output comes in smaller frames, and a large one blocks the event loop
+ * for longer.
+ */
 const LARGE = 64 * 1024;
 
-/** The state of one agent is one number: when all that it sent would be paid for. A new connection does not reset it. */
+/** The state of one agent is one number: when its debt is paid. A new connection does not reset it. */
 export class Throttle {
   #paid = 0;
 
-  /** Milliseconds for which nothing more should be read; 0: go on. `now` is a clock that never goes back. */
+  /** Milliseconds for which to stop reading; 0: continue. `now` is a monotonic clock. */
   take(bytes: number, now: number, limits: ThrottleLimits): number {
     const weight = bytes + 3 * Math.max(0, bytes - LARGE);
     const cost = 1000 / limits.framesPerSecond + (weight * 1000) / limits.frameBytesPerSecond;

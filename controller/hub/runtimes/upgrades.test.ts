@@ -45,7 +45,7 @@ const offered = (runtime: TestRuntime) => runtime.frames.filter(({ type }) => ty
 
 /** Whatever the hub wrote before this has come. */
 async function quiet(runtime: TestRuntime): Promise<void> {
-  runtime.send("message", { to: "nobody", type: "x", payload: {} }, "hub", "probe");
+  runtime.send("message", { to: "no-such", type: "x", payload: {} }, "hub", "probe");
   await until("an answer", () => runtime.frames.some(({ type }) => type === "ack"));
 }
 
@@ -95,7 +95,7 @@ test("a paused agent's runtime is shown as another version and not offered anyth
   await is("sent");
 });
 
-test("a runtime that failed with it is not given it again; one of before there were upgrades is told of", async (t) => {
+test("a runtime that failed with a bundle does not get it again; one older than upgrades is reported", async (t) => {
   const { hub, connect, is } = await scene(t);
   const failed = await connect({ failedUpgrades: [hash] });
   failed.send("upgrade", { hash, state: "failed", reason: "it cannot be loaded" });

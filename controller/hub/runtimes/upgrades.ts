@@ -1,4 +1,7 @@
-/** Runtimes that are not the controller's own version are given its bundle, each hash so often and no more; the instance is left alone. */
+/**
+ * Upgrades runtimes of another version to the controller's bundle, each hash a limited number of times; the instance is
+ * not touched.
+ */
 import type { Bus } from "../../base/events.ts";
 import type { Agent } from "./agent.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -6,7 +9,7 @@ import { line, type Payload, word } from "./frames.ts";
 import type { Limits } from "../limits.ts";
 import type { Registry } from "./registry.ts";
 
-/** What runtimes should run. */
+/** The expected bundle. */
 export interface RuntimeBundle {
   readonly version: string;
   /** SHA-256, hex. */
@@ -26,7 +29,7 @@ export type Upgrades = ReturnType<typeof createUpgrades>;
 
 const CHUNK = 48 * 1024;
 const STATES = ["staged", "refused", "failed", "inconclusive", "done"] as const;
-/** Times that one bundle is offered to one agent, as long as this hub runs. */
+/** How often one bundle is offered to one agent during this run of the hub. */
 const OFFERS = 3;
 
 export function createUpgrades({ bundle, audit, bus, limits, registry }: UpgradesDeps) {
@@ -52,7 +55,7 @@ export function createUpgrades({ bundle, audit, bus, limits, registry }: Upgrade
   };
 
   return {
-    /** After a hello, and after a configuration: is its bundle the one that it should be? */
+    /** Checks its bundle after a hello and after a configuration. */
     consider(agent: Agent, cause: "hello" | "config"): void {
       if (!bundle || agent.guest || !agent.config || !agent.ready || agent.ready.firstGeneration) return;
       const { hash, version } = bundle;
@@ -73,7 +76,7 @@ export function createUpgrades({ bundle, audit, bus, limits, registry }: Upgrade
         );
         return;
       }
-      // Its runtime says why, right after its hello.
+      // Its runtime reports the reason right after its hello.
       if (agent.facts.failedUpgrades.includes(hash)) return;
       if (agent.upgrade?.state === "failed" && agent.upgrade.hash === hash) return;
       const { state = "", hash: about } = agent.upgrade ?? {};
@@ -92,7 +95,7 @@ export function createUpgrades({ bundle, audit, bus, limits, registry }: Upgrade
       offer(agent, bundle);
     },
 
-    /** What a runtime says of it. */
+    /** A runtime's report of an upgrade. */
     async reported(agent: Agent, payload: Payload): Promise<void> {
       const state = STATES.find((known) => known === payload.state);
       const hash = word(payload.hash, 64);

@@ -1,6 +1,6 @@
 /**
- * Stored messages on their way to runtimes. A window of them is written and confirmed before the next, so that a long
- * queue cannot fill a connection's buffer, and none overtakes an older one.
+ * Delivery of stored messages to runtimes. A window of them is sent and confirmed before the next, so that a long queue
+ * cannot fill a connection's buffer, and order is kept.
  */
 import { parseStored } from "../../base/bounded-json.ts";
 import type { Store } from "../../store/store.ts";
@@ -17,7 +17,7 @@ const WINDOW = 100;
 
 interface Underway {
   readonly unconfirmed: Set<string>;
-  /** Older ones wait in the store: nothing newer may be written before them. */
+  /** Older ones wait in the store: nothing newer may be sent before them. */
   behind: boolean;
 }
 
@@ -37,7 +37,7 @@ export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
     return true;
   };
 
-  /** In an envelope of its own, so that no agent's word can pass for the hub's. */
+  /** In an envelope of its own, so that an agent's message cannot pass for the hub's. */
   const wrapped = (id: string, message: Frame): readonly [string, string] => {
     const payload = { deliveryId: id, ...message };
     const { to, timestamp } = message;
@@ -48,7 +48,7 @@ export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
     const confirms = agent.has("messages");
     for (;;) {
       const waiting = store.messages.pending(agent.id, safeNow(), WINDOW);
-      // Nearly always: thousands come back after a restart, and nothing waits for them.
+      // The common case: thousands reconnect after a restart, and nothing waits for them.
       if (waiting.length === 0) return void all.delete(agent.id);
       const state = underway(agent);
       state.behind = waiting.length === WINDOW;
@@ -66,7 +66,7 @@ export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
   };
 
   return {
-    /** Past the store, for a client that confirms nothing. */
+    /** Without the store, for a client that confirms nothing. */
     straight: (agent: Agent, message: Frame): boolean => {
       if (!agent.ready || all.get(agent.id)?.behind === true) return false;
       return write(agent, message.type, JSON.stringify(message));
@@ -88,7 +88,7 @@ export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
 
     async confirmed(agent: Agent, id: string): Promise<void> {
       const state = all.get(agent.id);
-      // Nobody confirms what waits for another.
+      // A message that waits for another is not confirmed.
       if (!state?.unconfirmed.has(id)) return;
       await store.messages.remove([id]);
       state.unconfirmed.delete(id);
@@ -100,7 +100,7 @@ export function createDeliveries({ store, safeNow, onSent }: DeliveriesDeps) {
       return state !== undefined && (state.behind || state.unconfirmed.size > 0);
     },
 
-    /** From the beginning: a new connection, or a runtime that stayed silent. */
+    /** From the beginning: a new connection, or a runtime that did not confirm. */
     async restart(agent: Agent): Promise<void> {
       all.get(agent.id)?.unconfirmed.clear();
       await fill(agent);

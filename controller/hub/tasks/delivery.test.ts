@@ -133,7 +133,7 @@ describe("a task", () => {
     assert.equal((await test.hub.engine.cancel(running.id, "again", "operator"))?.state, "cancelled");
   });
 
-  it("that nobody begins, or that runs over its time without an answer, is ended here", async () => {
+  it("that is never started, or that runs over its time without an answer, is ended here", async () => {
     const runtime = await connected(test.hub, "a", { tasks: { concurrency: 2, sudo: false, user: "u" } });
     const idle = await give("a", exec({ timeouts: { start: 1000 } }));
     const long = await give("a", exec({ timeout: 5000 }));
@@ -253,7 +253,7 @@ describe("a runtime that comes back", () => {
     assert.deepEqual([task.payload.taskId, task.payload.epoch], [twice.id, 2]);
   });
 
-  it("with an older journal is told to stop what is finished here: nothing runs again because a disk forgot it", async () => {
+  it("with an older journal receives a cancel for what is finished here: a task is not run again because a disk lost it", async () => {
     const runtime = await connected(test.hub, "a");
     const { id } = await give("a");
     runtime.answer(await runtime.next("task"));

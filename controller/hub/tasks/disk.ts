@@ -1,4 +1,4 @@
-/** How a task's changes reach the disk: progress a moment later, ends until they are there, output within its cap. */
+/** Persistence of a task: progress a moment later, ends until they are on disk, output within its limit. */
 import { inBackground } from "../../base/background.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { OutputChunk, Store, TaskRecord } from "../../store/store.ts";
@@ -16,7 +16,7 @@ export interface TaskDiskDeps {
   readonly onStoreError: (error: unknown) => void;
 }
 
-/** Of the end of a run's output that is larger than the cap so much is kept, or a quarter of the cap where that is less. */
+/** Tail that is kept of output beyond the limit, at most a quarter of the limit. */
 const TAIL_BYTES = 65_536;
 const NEWLINE = 10;
 
@@ -55,7 +55,7 @@ export class TaskDisk {
     await Promise.all([store.tasks.update(record), store.audit.append(entry)]);
   }
 
-  /** Written a moment later, and not at all when the end comes first. */
+  /** Stored a moment later, and not at all when the end comes first. */
   progress(task: LiveTask): void {
     this.#progress.add(task);
     if (!this.#stopped) this.#timer ??= setTimeout(() => this.#flush(), this.#deps.limits.progressDelay);
@@ -65,7 +65,7 @@ export class TaskDisk {
     this.#progress.delete(task);
   }
 
-  /** An end: tried until it is on disk, while the runtime keeps its copy. False: the hub stopped before. */
+  /** An end: retried until it is on disk, while the runtime keeps its copy. False: the hub stopped before. */
   async end(record: TaskRecord): Promise<boolean> {
     const { store, onStoreError, limits } = this.#deps;
     for (;;) {
@@ -80,7 +80,7 @@ export class TaskDisk {
     }
   }
 
-  /** Keeps a chunk, within the cap of a run; returns how many bytes that discards. */
+  /** Stores a chunk, within the limit of a run; returns the number of discarded bytes. */
   output(task: LiveTask, printed: Printed, chunk: OutputChunk): number {
     const { maxOutputBytes } = this.#deps.limits;
     const bytes = bytesOf(chunk);
@@ -91,7 +91,7 @@ export class TaskDisk {
     }
     if (!printed.headIsFull) {
       printed.headIsFull = true;
-      // A whole line more, or nothing of this chunk. It stays in one piece as long as it can be the end of the output.
+      // Only whole lines fit. The chunk stays in one piece as long as it can be the end of the output.
       printed.fitting =
         bytesIn(chunk).lastIndexOf(NEWLINE, Math.max(0, maxOutputBytes - printed.headBytes - 1)) + 1;
     }
@@ -119,7 +119,7 @@ export class TaskDisk {
     inBackground(written, onStoreError);
   }
 
-  /** The end of a run: what waited in memory goes to the disk, from a line's beginning. Returns how many bytes that discards. */
+  /** At the end of a run the tail goes to the disk, from a line's beginning. Returns the number of discarded bytes. */
   outputEnded(task: LiveTask): number {
     const { printed } = task;
     if (printed === null) return 0;
@@ -132,7 +132,7 @@ export class TaskDisk {
     return discarded;
   }
 
-  /** An answer that settles nothing any more goes into the audit; the same answer once more is no news. */
+  /** An answer without effect goes into the audit; its repetition does not. */
   async late(agent: Agent, taskId: string, epoch: number | null, payload: Payload): Promise<void> {
     const { store, clock } = this.#deps;
     const known = store.tasks.get(taskId);

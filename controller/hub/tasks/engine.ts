@@ -1,7 +1,7 @@
 /**
- * Takes tasks, delivers them, keeps their results. At least once: a task is on disk before its submitter hears of it,
- * and its result is on disk before the runtime may forget it; the runtime's journal keeps a second delivery from being a
- * second run. All decisions come from the table in tasks.ts.
+ * The task engine: accepts tasks, delivers them, keeps their results. At least once: a task is on disk before its
+ * submitter gets an answer, and its result is on disk before the runtime may forget it; the runtime's journal keeps a
+ * second delivery from being a second run. All decisions come from the table in states.ts.
  */
 import { inBackground } from "../../base/background.ts";
 import type { OutputChunk, TaskRecord } from "../../store/store.ts";
@@ -27,12 +27,12 @@ import type { EngineDeps, Submission } from "./ports.ts";
 import { assertRoom, unsupported } from "./room.ts";
 import { TaskWatchers } from "./watchers.ts";
 
-/** Paced output of a task that is kept for its reader; a runtime sends 1 MiB ahead of him. */
+/** Buffered paced output of a task for its reader; a runtime sends 1 MiB ahead of the reader. */
 const MOST_WINDOW = 4 * 1024 * 1024;
 
 export class TaskEngine {
   readonly watchers = new TaskWatchers();
-  /** Answers of an epoch that is over, and of tasks that nobody knows. */
+  /** Answers of a former epoch, and of unknown tasks. */
   lateAnswers = 0;
   readonly #live = new Map<string, LiveTask>();
   readonly #disk: TaskDisk;
@@ -63,12 +63,12 @@ export class TaskEngine {
     return this.#live.values();
   }
 
-  /** With the progress that is not on disk yet. */
+  /** Includes progress that is not on disk yet. */
   get(id: string): TaskRecord | null {
     return this.#live.get(id)?.record ?? this.#deps.store.tasks.get(id);
   }
 
-  /** What a task printed after the chunk of that number, with what is not on disk yet. */
+  /** Output after the chunk of that number, including what is not on disk yet. */
   printed(id: string, after: number): readonly OutputChunk[] {
     const stored = this.#deps.store.tasks.output(id, after);
     const last = stored.at(-1)?.seq ?? after;
@@ -77,7 +77,9 @@ export class TaskEngine {
     return [...stored, ...coming.filter((chunk) => chunk.seq > last)];
   }
 
-  /** The same with the paced output that its reader has not taken: `after` is what he has, and the program goes on. */
+  /**
+   * The same with the paced output that its reader has not taken: `after` acknowledges, and lets the program continue.
+   */
   take(id: string, after: number): readonly OutputChunk[] {
     const task = this.#live.get(id);
     const window = task?.printed?.window ?? null;
@@ -132,7 +134,7 @@ export class TaskEngine {
     return record;
   }
 
-  /** Delivers what waits, as far as there is room. */
+  /** Delivers queued tasks, as far as there is room. */
   pump(agent: Agent): void {
     for (let connection = agent.ready; connection !== null; connection = agent.ready) {
       const id = agent.queue.take();
@@ -155,12 +157,12 @@ export class TaskEngine {
     const { idempotencyKey: _, ...fields } = spec;
     if (!connection.send("task", { taskId: id, epoch, ...fields })) return;
     task.deliveredAt = this.#deps.clock.now();
-    // A first-generation client has no journal: written counts as taken, so that it is never given a task twice.
+    // A first-generation client has no journal: sent counts as accepted, so that it never gets a task twice.
     if (connection.firstGeneration) this.#move(task, "accepted");
     if (cancelReason !== null) connection.send("cancel", { taskId: id, epoch, reason: cancelReason });
   }
 
-  /** `ack` of a runtime: journaled, or begun. */
+  /** `ack` of a runtime: journaled, or started. */
   acknowledged(agent: Agent, taskId: string, epoch: number, state: string): void {
     const task = this.#own(agent, taskId);
     if (!task || task.settling || epoch !== task.record.epoch) return;
@@ -168,7 +170,7 @@ export class TaskEngine {
     else if (state === "running") this.#move(task, "started");
   }
 
-  /** A chunk of output; repeated and late ones change nothing. */
+  /** A chunk of output; repeated and late ones are ignored. */
   output(agent: Agent, chunk: RuntimeChunk, taskId: string, epoch: number): void {
     const task = this.#own(agent, taskId);
     if (!task || task.settling || epoch !== task.record.epoch) return;
@@ -183,7 +185,7 @@ export class TaskEngine {
     const seq = chunkSeq(epoch, nth);
     if (seq <= printed.place.seq) return;
     const { begin, place } = printed;
-    // Older runtimes count what they dropped, and not where they are.
+    // Older runtimes send the number of dropped bytes instead of an offset.
     const at = offset === null ? place.offset + dropped : begin.offset + offset;
     const chunk: OutputChunk = {
       ...text,
@@ -198,7 +200,7 @@ export class TaskEngine {
     if (printed.window !== null) {
       printed.window.push(chunk);
       printed.windowBytes += bytesOf(chunk);
-      // A runtime that does not pace, or a task without a reader.
+      // A runtime without pacing, or a task without a reader.
       while (printed.windowBytes > MOST_WINDOW) printed.windowBytes -= bytesOf(printed.window.shift()!);
     }
     this.#lost(task, gap + this.#disk.output(task, printed, chunk));
@@ -209,7 +211,7 @@ export class TaskEngine {
     if (bytes > 0) this.#change(task, { ...task.record, droppedBytes: task.record.droppedBytes + bytes });
   }
 
-  /** A run is over: `result` says how much it printed, which shows what of the end is missing. */
+  /** A run has ended: `result` has the size of its output, which shows what is missing at the end. */
   #outputEnded(task: LiveTask, result: Payload | null): void {
     const total = number(result?.outputBytes);
     const from = task.printed?.begin.offset ?? 0;
@@ -223,7 +225,7 @@ export class TaskEngine {
     task.printed = null;
   }
 
-  /** A runtime's answer. `true`: it is on disk (or settled long ago), the runtime may forget it. */
+  /** A runtime's answer. `true`: it is on disk (or was settled before), and the runtime may forget it. */
   async answered(agent: Agent, taskId: string, epoch: number | null, payload: Payload): Promise<boolean> {
     const task = this.#own(agent, taskId);
     if (!task || (epoch !== null && epoch !== task.record.epoch)) {
@@ -231,7 +233,7 @@ export class TaskEngine {
       await this.#disk.late(agent, taskId, epoch, payload);
       return true;
     }
-    // The same answer on a newer connection, while the first one is still on its way to the disk.
+    // The same answer on a newer connection, while the first one is being stored.
     if (task.settling) return task.ending ?? false;
     const { event, exitCode, result, error } = readAnswer(payload);
     this.#outputEnded(task, result);
@@ -246,7 +248,7 @@ export class TaskEngine {
     return task.ending;
   }
 
-  /** Asks to end a task. Resolves with the record as it is then: only a queued task ends at once. */
+  /** Requests a cancel. Resolves with the current record: only a queued task ends at once. */
   async cancel(id: string, reason: string, actor: string): Promise<TaskRecord | null> {
     const { store, clock, registry } = this.#deps;
     const task = this.#live.get(id);
@@ -265,7 +267,7 @@ export class TaskEngine {
     return task.record;
   }
 
-  /** Ends a task from here: a timeout, a vanished runtime, a revoked agent. Tells the runtime if it is there. */
+  /** The hub ends a task: a timeout, a vanished runtime, a revoked agent. The runtime is notified if it is online. */
   async end(task: LiveTask, event: TaskEvent, error: string): Promise<void> {
     const to = next(task.record.state, event);
     if (task.settling || to === "ignore" || to === "late") return;
@@ -280,23 +282,23 @@ export class TaskEngine {
     await this.#finish(task, to, { error });
   }
 
-  /** The tasks of an agent that are out of this hub's hands, after its runtime came back. */
+  /** Reconciles the tasks that were delivered before the runtime reconnected. */
   inFlight(agent: Agent): readonly LiveTask[] {
     return [...agent.queue.inFlight].flatMap((id) => this.#live.get(id) ?? []);
   }
 
-  /** The runtime reports a task in its journal: takes over what it knows better. Null: it is not open here. */
+  /** The runtime reports a task in its journal: its newer state is adopted. Null: it is not open here. */
   reported(agent: Agent, taskId: string, epoch: number, state: string): LiveTask | null {
     const task = this.#own(agent, taskId);
     if (!task || task.record.epoch !== epoch) return null;
     if (task.record.state === "queued") agent.queue.reserve(taskId);
-    // It is asked again on this connection (settle.ts).
+    // Requested again on this connection (reconcile-journal.ts).
     if (task.record.cancelReason !== null) task.cancelledAt = this.#deps.clock.now();
     this.acknowledged(agent, taskId, epoch, state === "finished" ? "accepted" : state);
     return task;
   }
 
-  /** Written again on a new connection: the runtime never acknowledged it. */
+  /** Delivered again on a new connection: the runtime never acknowledged it. */
   redeliver(task: LiveTask, connection: Connection): void {
     if (!task.settling && next(task.record.state, "deliver") === "sent") this.#write(task, connection);
   }
@@ -308,13 +310,13 @@ export class TaskEngine {
     }
   }
 
-  /** Writes what is pending; open tasks stay open in the store. */
+  /** Writes pending changes; open tasks stay open in the store. */
   stop(): Promise<void> {
     for (const task of this.#live.values()) this.#lost(task, this.#disk.outputEnded(task));
     return this.#disk.stop();
   }
 
-  /** A task of this agent: no agent can answer for another. */
+  /** A task of this agent: an agent answers only for itself. */
   #own(agent: Agent, id: string): LiveTask | undefined {
     const task = this.#live.get(id);
     return task?.record.agent === agent.id ? task : undefined;
@@ -335,7 +337,7 @@ export class TaskEngine {
     this.#disk.progress(task);
   }
 
-  /** The end: on disk first, then announced. When it cannot be written it is tried again; the runtime keeps its copy. */
+  /** The end: stored first, then announced. A failed write is retried; the runtime keeps its copy. */
   async #finish(task: LiveTask, state: TaskRecord["state"], more: Partial<TaskRecord>): Promise<boolean> {
     const { clock, registry, onFinished } = this.#deps;
     this.#lost(task, this.#disk.outputEnded(task));
@@ -353,7 +355,7 @@ export class TaskEngine {
     return true;
   }
 
-  /** Another run: back to the queue under a new epoch, which fences the old one's answers off. */
+  /** Retry: back to the queue under a new epoch, which fences out answers of the old one. */
   async #again(task: LiveTask, agent: Agent, why: string): Promise<void> {
     this.#lost(task, this.#disk.outputEnded(task));
     task.printed = null;

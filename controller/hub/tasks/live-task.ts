@@ -1,4 +1,4 @@
-/** A task that is not finished, as the engine holds it in memory, and how its record changes. */
+/** An unfinished task in the engine's memory, and the changes of its record. */
 import type { OutputChunk, TaskRecord, TaskState } from "../../store/store.ts";
 import { isRecord, number, type Payload, word } from "../runtimes/frames.ts";
 import { readError, readExitCode, readResult } from "../runtimes/guest-input.ts";
@@ -8,37 +8,37 @@ import type { TaskEvent } from "./states.ts";
 
 export interface LiveTask {
   record: TaskRecord;
-  /** Written on a connection that is still there; null: not yet, or that connection is gone. */
+  /** Sent on an open connection; null: not yet, or that connection is closed. */
   deliveredAt: number | null;
-  /** When the runtime that is there now was asked to end it. */
+  /** When the connected runtime was asked to cancel it. */
   cancelledAt: number | null;
-  /** An answer is on its way to the disk: nothing else may change the task. */
+  /** An answer is being stored: no other change is allowed. */
   settling: boolean;
-  /** Set while an answer is on its way: true once it is on disk. */
+  /** Set while an answer is being stored: true once it is on disk. */
   ending: Promise<boolean> | null;
-  /** Output on its way to the disk, oldest first: told to those who watch, and not yet to be read back. */
+  /** Output on its way to the disk, oldest first: sent to watchers, and not yet readable from the store. */
   readonly unwritten: Set<OutputChunk>;
-  /** What the current run printed, as far as it is here; null: to be read from the store first. */
+  /** Output of the current run so far; null: to be read from the store first. */
   printed: Printed | null;
 }
 
-/** The head of a run's output is on disk as it comes; of what is beyond it the last part waits in memory for the end. */
+/** The head of a run's output is stored as it comes; of the rest the tail waits in memory for the end. */
 export interface Printed {
-  /** Behind the last chunk that came. */
+  /** Behind the last chunk. */
   place: Place;
   /** Where the run began in the output of all runs. */
   readonly begin: Place;
   headBytes: number;
-  /** Nothing goes into the head any more. */
+  /** The head accepts no more. */
   headIsFull: boolean;
-  /** Bytes of the first chunk of `tail` that belong to the head, once the chunk is pushed out of the tail. */
+  /** Bytes of the first chunk of `tail` that are stored with the head once the chunk leaves the tail. */
   fitting: number;
   tail: OutputChunk[];
   tailBytes: number;
-  /** Paced output that its reader has not taken yet; null: the output is not paced. */
+  /** Paced output that its reader has not acknowledged; null: not paced. */
   readonly window: OutputChunk[] | null;
   windowBytes: number;
-  /** What was discarded before the first of `tail` ended within a line. */
+  /** The discarded part before `tail` ended in the middle of a line. */
   tailIsMidLine: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface NewTask {
   readonly agent: string;
   readonly spec: Payload;
   readonly now: number;
-  /** There is room: it is written to the runtime as soon as it is on disk. */
+  /** There is room: it is delivered as soon as it is on disk. */
   readonly direct: boolean;
   readonly idempotencyKey: string | null;
   readonly bodyHash: string;
@@ -110,13 +110,13 @@ export function mayRetry(record: TaskRecord): boolean {
 
 /**
  * Chunks are numbered from 1 in each run; here they get one sequence over all runs, so that a reader's last event id
- * stays meaningful when a task is run again.
+ * stays valid after a retry.
  */
 export function chunkSeq(epoch: number, seq: number): number {
   return (epoch - 1) * 1_000_000_000 + seq;
 }
 
-/** What a run has printed so far, from the chunks that are on disk. */
+/** Output of a run so far, from the stored chunks. */
 export function printedSoFar(chunks: readonly OutputChunk[], { epoch, spec }: TaskRecord): Printed {
   let place = BEGIN;
   let begin = BEGIN;
@@ -131,7 +131,7 @@ export function printedSoFar(chunks: readonly OutputChunk[], { epoch, spec }: Ta
   return { place, begin, headBytes, headIsFull: false, ...tail };
 }
 
-/** A runtime's answer as the table's event, and what of it goes into the record. */
+/** A runtime's answer as an event of the table, with its fields for the record. */
 export interface Answer {
   readonly event: TaskEvent;
   readonly exitCode: number | null;
@@ -156,7 +156,7 @@ function answerEvent(payload: Payload, result: Payload | null, code: string): Ta
   return payload.success === true ? "succeeded" : "failed";
 }
 
-/** The record after it reached `state`. */
+/** The record in `state`. */
 export function moved(
   record: TaskRecord,
   state: TaskState,

@@ -1,16 +1,16 @@
-/** Where chunks are in a task's output, and the gaps between them: pure. */
+/** Places of chunks in a task's output, and the gaps between them. Pure. */
 import type { OutputChunk } from "../../store/store.ts";
 
-/** A point in a task's output, both streams of all its runs together. */
+/** A place in a task's output, both streams of all its runs together. */
 export interface Place {
   /** Number of the last chunk before it. */
   readonly seq: number;
-  /** Bytes and line ends before it; -1: not known. */
+  /** Bytes and line ends before it; -1: unknown. */
   readonly offset: number;
   readonly line: number;
 }
 
-/** Bytes that were discarded, behind so many line ends. */
+/** Discarded bytes, after so many line ends. */
 export interface Gap {
   readonly afterLine: number;
   readonly bytes: number;
@@ -33,7 +33,7 @@ export function lineEndsOf({ data, encoding }: Pick<OutputChunk, "data" | "encod
   return count;
 }
 
-/** The place behind a chunk. A chunk of an older version has no place of its own: it follows the one before it. */
+/** The place behind a chunk. A chunk of an older version has no place: it follows the one before it. */
 export function after(chunk: OutputChunk, before: Place): Place {
   const known = chunk.offset >= 0;
   const offset = known ? chunk.offset : before.offset;
@@ -42,16 +42,16 @@ export function after(chunk: OutputChunk, before: Place): Place {
   return { seq: chunk.seq, offset: offset + bytesOf(chunk), line: line + lineEndsOf(chunk) };
 }
 
-/** What is missing between a place and the chunk that comes next. */
+/** The gap between a place and the next chunk. */
 export function gapBefore(chunk: OutputChunk, before: Place): Gap | null {
   if (before.offset < 0 || chunk.offset <= before.offset) return null;
   return { afterLine: before.line, bytes: chunk.offset - before.offset };
 }
 
-/** A place as a reader's event id: `SEQ:OFFSET:LINE`. */
+/** A place as an event id: `SEQ:OFFSET:LINE`. */
 export const placeId = ({ seq, offset, line }: Place): string => `${Math.max(seq, 0)}:${offset}:${line}`;
 
-/** Of a chunk's number alone only that is known; anything else is the beginning. */
+/** An id with only a chunk's number has an unknown offset; an invalid one is the beginning. */
 export function readPlace(id: string | null): Place {
   const [seq, offset, line] = (id ?? "").split(":").map((part) => (/^\d+$/.test(part) ? Number(part) : -1));
   if (seq === undefined || seq < 0) return BEGIN;
@@ -60,7 +60,7 @@ export function readPlace(id: string | null): Place {
   return { seq, offset, line };
 }
 
-/** The part of a chunk before or from a byte of it, at its own place. */
+/** The part of a chunk before or from a byte, with its own place. */
 export function cutChunk(chunk: OutputChunk, at: number, part: "before" | "from"): OutputChunk {
   const { encoding, offset, line } = chunk;
   const bytes = Buffer.from(chunk.data, encoding ?? "utf8");

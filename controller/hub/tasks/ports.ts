@@ -1,4 +1,4 @@
-/** What the task engine needs, and what it is given. */
+/** Dependencies and input of the task engine. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Store } from "../../store/store.ts";
@@ -16,7 +16,7 @@ export interface EngineDeps {
   readonly random: Random;
   readonly limits: Limits;
   readonly onStoreError: (error: unknown) => void;
-  /** How long a finished task took from its creation, in milliseconds. */
+  /** Time from a task's creation to its end, in milliseconds. */
   readonly onFinished: (type: string, state: string, durationMs: number) => void;
 }
 

@@ -1,4 +1,4 @@
-/** One thing that is wrong with a task that was asked for. */
+/** One validation error of a task. */
 export interface TaskProblem {
   /** JSON pointer into the task. */
   readonly path: string;

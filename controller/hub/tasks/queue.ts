@@ -1,12 +1,12 @@
-/** The tasks of one agent: first come, first served, so many at once. */
+/** The task queue of one agent: first in, first out, with a concurrency limit. */
 
 export class AgentQueue {
-  /** Taken by the runtime, or on the way to it. */
+  /** Accepted by the runtime, or sent to it. */
   readonly inFlight = new Set<string>();
-  /** No new task starts. */
+  /** Draining: no new task starts. */
   draining = false;
   concurrency: number;
-  /** On their way to the disk, and not in line yet. */
+  /** Being stored, and not queued yet. */
   arriving = 0;
   readonly #waiting = new Set<string>();
   readonly #idle = new Set<() => void>();
@@ -37,7 +37,7 @@ export class AgentQueue {
     return null;
   }
 
-  /** Puts a task in flight without waiting in line: the runtime says that it has it. */
+  /** Marks a task as in flight without queueing: the runtime reports that it has it. */
   reserve(id: string): void {
     this.#waiting.delete(id);
     this.inFlight.add(id);
@@ -49,7 +49,7 @@ export class AgentQueue {
     if (this.inFlight.size === 0) for (const wake of [...this.#idle]) wake();
   }
 
-  /** Calls back once, when nothing is in flight; returns the function that takes the wish back. */
+  /** Calls back once, when nothing is in flight; returns the function that unsubscribes. */
   onIdle(listener: () => void): () => void {
     const wake = () => {
       this.#idle.delete(wake);

@@ -1,4 +1,7 @@
-/** From a request to tasks: validated, allowed, told apart from a repeat, and addressed to an agent, to whoever fits, or to many. */
+/**
+ * From a request to tasks: validated, authorised, deduplicated, and addressed to one agent, to one that fits, or to
+ * many.
+ */
 import { hash } from "node:crypto";
 import type { Store, TaskRecord } from "../../store/store.ts";
 import type { Agent } from "../runtimes/agent.ts";
@@ -20,11 +23,11 @@ export interface TaskRequestsDeps {
 export interface TaskRequest {
   readonly spec: Payload;
   readonly actor: string;
-  /** The `Idempotency-Key` header; the task's own field counts where there is none. */
+  /** The `Idempotency-Key` header; without it the task's own field. */
   readonly idempotencyKey: string | null;
 }
 
-/** One of several that are asked for together. */
+/** One of several tasks in one request. */
 export interface Part {
   readonly target: Target;
   readonly spec: Payload;
@@ -32,11 +35,11 @@ export interface Part {
 
 export interface Accepted {
   readonly task: TaskRecord;
-  /** True: the same request came before, nothing new was begun. */
+  /** True: a repeated request; no task was created. */
   readonly repeated: boolean;
 }
 
-/** Between a key and the number of a further task of the same agent; no header can hold it. */
+/** Separates a key from the number of a further task of the same agent; no header can contain it. */
 export const KEY_PART = "\u001f";
 
 export function createTaskRequests({ engine, registry, store, limits }: TaskRequestsDeps) {
@@ -46,7 +49,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
     { readonly bodyHash: string; readonly tasks: Promise<readonly TaskRecord[]> }
   >();
 
-  /** The answer of an earlier request of the same key, or what `make` does. */
+  /** The answer of an earlier request with the same key, or of `make`. */
   async function once(
     slot: string,
     key: string,
@@ -77,7 +80,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
       if (!agent) throw refuse.unknownAgent(id);
       return agent;
     });
-    // One that is named is refused in the words of its own endpoint.
+    // A named agent is refused with the error of its own endpoint.
     const [only] = named ?? [];
     if (named?.length === 1 && only) {
       allow(only, spec);
@@ -85,7 +88,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
     }
     const meantBy = named ? { ...target, agents: named.map((a) => a.id) } : target;
     const choice = choose(meantBy, spec, named ?? [...registry.all()], limits);
-    if (!choice.ok) throw refuse.nobodyFits(meant(target), choice.candidates);
+    if (!choice.ok) throw refuse.noAgentFits(meant(target), choice.candidates);
     return choice.agents;
   };
 
@@ -110,7 +113,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
       return accepted;
     },
 
-    /** All parts or none: nothing is begun before every one of them has found who does it. */
+    /** All or nothing: no task is created before each has an agent. */
     async submitWhereFits(
       given: readonly Part[],
       { actor, idempotencyKey: givenKey }: Omit<TaskRequest, "spec">,
@@ -123,7 +126,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
         const pairs = parts.flatMap((part) => agentsOf(part).map((agent) => ({ agent, spec: part.spec })));
         engine.assertRoom(pairs.map(({ agent }) => agent));
         const counts = new Map<string, number>();
-        // Begun in one go, so that they share one transaction.
+        // Created together, so that they share one transaction.
         return Promise.all(
           pairs.map(({ agent, spec }) => {
             const nth = counts.get(agent.id) ?? 0;
@@ -134,7 +137,7 @@ export function createTaskRequests({ engine, registry, store, limits }: TaskRequ
         );
       };
       if (key === null) {
-        // What is refused is refused as a promise.
+        // A refusal is a rejected promise.
         return (await Promise.resolve().then(make)).map((task) => ({ task, repeated: false }));
       }
       return once(

@@ -1,4 +1,4 @@
-/** Whether a task may be taken, and whether a runtime can run it when its turn has come. */
+/** Whether a task may be accepted, and whether a runtime supports it at delivery. */
 import type { Agent } from "../runtimes/agent.ts";
 import type { Limits } from "../limits.ts";
 import { refuse } from "../refusals.ts";
@@ -14,7 +14,7 @@ export function assertRoom(open: number, agents: readonly Agent[], limits: Limit
   }
 }
 
-/** Why not; null: it can, as far as it said. */
+/** The reason why not; null: supported, as far as known. */
 export function unsupported(agent: Agent, type: string): string | null {
   const supports = agent.facts?.supports;
   if (!supports || supports.includes(type)) return null;

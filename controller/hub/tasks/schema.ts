@@ -1,4 +1,4 @@
-/** Which types of task there are, and whether a task may be accepted at all: the schema's verdict, in words. */
+/** Task types, and validation of a task by its schema, in words. */
 import { parseDuration } from "../../core/desired-values.ts";
 import { checkTask } from "../../../schemas/validate-task.ts";
 import type { Payload } from "../runtimes/frames.ts";
@@ -18,16 +18,16 @@ export const TASK_TYPES = [
   "deploy",
 ] as const;
 
-/** What every runtime of ours runs; the rest only where the runtime's hello lists it. */
+/** Supported by every current runtime; the rest only where the runtime's hello lists it. */
 export const BASIC_TYPES: readonly string[] = ["exec", "build", "test", "deploy"];
 
-/** Everything that is wrong with it; empty: it is a task. */
+/** All validation errors; empty: valid. */
 export function taskProblems(task: Payload): readonly TaskProblem[] {
   const problems = checkTask(task).map(({ pointer, message }) => ({ path: pointer || "the task", message }));
   return problems.length > 0 ? problems : [...otherInterpreter(task), ...sizeProblems(task)];
 }
 
-/** A `#!` line that names another program than the one that would run the script. */
+/** A `#!` line that names another program than the one that runs the script. */
 function otherInterpreter({ type, script, interpreter }: Payload): readonly TaskProblem[] {
   const line = type === "script" && interpreter === undefined ? /^#!.*/.exec(String(script))?.[0] : undefined;
   if (line === undefined || /\bnode(?:js)?\b/.test(line)) return [];
@@ -36,7 +36,7 @@ function otherInterpreter({ type, script, interpreter }: Payload): readonly Task
   return [{ path: "/script", message }];
 }
 
-/** The same task with every duration in milliseconds, as the runtime and the store know it. */
+/** The same task with all durations in milliseconds, as in runtime and store. */
 export function inMilliseconds(task: Payload): Payload {
   const { timeout, timeouts } = task;
   const ms = (value: unknown) => (typeof value === "string" ? parseDuration(value) : value);

@@ -1,10 +1,10 @@
-/** What no Linux guest can carry out: arguments, variables, paths and input that are too large. Pure. */
+/** Sizes that no Linux guest can handle: arguments, variables, paths and input. Pure. */
 import { isRecord, type Payload } from "../runtimes/frames.ts";
 import type { TaskProblem } from "./problem.ts";
 
 /** `MAX_ARG_STRLEN` without its zero byte: one argument, or one variable with its name. */
 export const LONGEST_ARGUMENT = 131_071;
-/** All arguments and variables of a task. Linux has 2 MiB; the document's own variables and secrets need room too. */
+/** All arguments and variables of a task. Linux allows 2 MiB; the document's variables and secrets need room too. */
 const MOST_ARGUMENTS = 1_048_576;
 /** `PATH_MAX` without its zero byte. */
 const LONGEST_PATH = 4095;
@@ -14,7 +14,7 @@ export const MOST_STDIN = 2 * 1_048_576;
 const PATHS = ["cwd", "filePath", "destination", "repoPath"] as const;
 const WORDS = ["repo", "branch", "remote"] as const;
 
-/** Commands, scripts and contents of files are no arguments: they may have what a request may have. */
+/** Commands, scripts and file contents are no arguments: they may use the whole request. */
 export function sizeProblems(task: Payload): readonly TaskProblem[] {
   const problems: TaskProblem[] = [];
   let total = 0;

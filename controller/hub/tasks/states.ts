@@ -1,4 +1,4 @@
-/** The life of a task as one total table, state × event; the hub does nothing to a task that this table does not say. */
+/** The life cycle of a task as one total table, state × event; the hub makes no transition outside of it. */
 import type { TaskState } from "../../store/store.ts";
 
 export const TASK_STATES = [
@@ -14,34 +14,34 @@ export const TASK_STATES = [
 ] as const satisfies readonly TaskState[];
 
 export const TASK_EVENTS = [
-  /** Written to the runtime's connection, the first time or again. */
+  /** Sent on the runtime's connection, the first time or again. */
   "deliver",
   /** The runtime's journal has it. */
   "accepted",
-  /** The runtime began to run it. */
+  /** The runtime has started it. */
   "started",
-  /** The four ways in which a runtime's answer ends. */
+  /** The four results of a runtime's answer. */
   "succeeded",
   "failed",
   "timed-out",
   "cancelled",
-  /** Somebody asked to end it; in the runtime only the runtime's answer ends it. */
+  /** Cancel was requested; while the runtime has the task, only its answer ends it. */
   "cancel",
   "queue-timeout",
   "start-timeout",
   "run-timeout",
-  /** The runtime took it once and knows nothing of it any more. */
+  /** The runtime had accepted it and no longer knows it. */
   "forgotten",
-  /** It was asked to end it, is there, and does not say that it did: nobody knows what still runs. */
+  /** The runtime was asked to end the task, is online, and does not confirm: the state of its processes is unknown. */
   "unconfirmed",
-  /** It ended badly and its `retries` allow another run: a new epoch. */
+  /** It failed and its `retries` allow another run: a new epoch. */
   "retry",
-  /** The agent is gone for good. */
+  /** The agent was removed. */
   "revoked",
 ] as const;
 export type TaskEvent = (typeof TASK_EVENTS)[number];
 
-/** `ignore`: nothing to do. `late`: an answer to a question that is settled; recorded, not applied. */
+/** `ignore`: no change. `late`: an answer to a settled task; recorded, not applied. */
 export type Cell = TaskState | "ignore" | "late";
 
 type Row = { readonly [E in TaskEvent]: Cell };
@@ -65,7 +65,7 @@ const FINAL: Row = {
 };
 
 const TABLE: { readonly [S in TaskState]: Row } = {
-  // A runtime may know more of a queued task than the record: the hub died between the delivery and writing it down.
+  // A runtime may know more of a queued task than the record: the hub died between delivery and write.
   queued: {
     deliver: "sent",
     accepted: "sent",

@@ -44,9 +44,9 @@ const TABLE: readonly (readonly [string, Readonly<Record<string, Given>>, Target
   ["of equals who had the fewest", { a: { received: 2 }, b: { received: 1 } }, build, EXEC, ["b"]],
   ["of equals the first by name", { b: {}, a: {} }, build, EXEC, ["a"]],
   ["a busy one before an offline one", { a: { online: false }, b: { busy: 5 } }, build, EXEC, ["b"]],
-  ["an offline one, where nobody else fits", { a: { online: false } }, build, EXEC, ["a"]],
+  ["an offline one, where no other fits", { a: { online: false } }, build, EXEC, ["a"]],
   [
-    "nobody, with the reason of each",
+    "no agent, with the reason of each",
     {
       a: { capabilities: [] },
       b: { paused: true },
@@ -59,7 +59,7 @@ const TABLE: readonly (readonly [string, Readonly<Record<string, Given>>, Target
     ["e"],
   ],
   [
-    "nobody",
+    "no-such",
     { a: { capabilities: [] }, b: { paused: true, sudo: true }, c: {}, d: { online: false, sudo: true } },
     { ...build, onlineOnly: true },
     SUDO,

@@ -1,16 +1,16 @@
-/** Who shall do a task, and why not the others; a pure choice over what the hub knows of its agents. */
+/** Selects the agents of a task, with the reason why others do not fit. Pure. */
 import type { Agent } from "../runtimes/agent.ts";
 import { isRecord, type Payload, words } from "../runtimes/frames.ts";
 import type { Limits } from "../limits.ts";
 import { BASIC_TYPES, TASK_TYPES } from "./schema.ts";
 
-/** Exactly one field says who; `pick` is `one` for a capability and `all` for the others, unless it is said. */
+/** Exactly one field selects; `pick` defaults to `one` for a capability and to `all` for the others. */
 export interface Target {
   readonly capability?: string;
   readonly selector?: Payload;
   readonly agents?: readonly string[];
   readonly pick?: "one" | "all";
-  /** Leaves out who is offline now; otherwise the task waits for them if nobody else fits. */
+  /** Leaves out offline agents; otherwise the task waits for one of them if no other fits. */
   readonly onlineOnly?: boolean;
 }
 
@@ -23,7 +23,7 @@ export type Choice =
   | { readonly ok: true; readonly agents: readonly Agent[] }
   | { readonly ok: false; readonly candidates: readonly Candidate[] };
 
-/** Of `one` the least loaded, online before offline. Of `all` everybody whom the words fit, or nobody if one of them cannot. */
+/** `one`: the least loaded, online before offline. `all`: every agent that fits, or none if one of them cannot. */
 export function choose(target: Target, spec: Payload, all: readonly Agent[], limits: Limits): Choice {
   const pick = target.pick ?? (target.capability === undefined ? "all" : "one");
   const judged = all.map((agent) => ({
@@ -49,7 +49,7 @@ export function choose(target: Target, spec: Payload, all: readonly Agent[], lim
     : { ok: false, candidates };
 }
 
-/** Why the target's words do not mean it. */
+/** Why the selector does not match it. */
 function unlike(agent: Agent, { capability, selector, agents }: Target): string | null {
   if (agents) return agents.includes(agent.id) ? null : "it is not among those named";
   if (capability !== undefined)
@@ -79,7 +79,7 @@ export function hasCapability(agent: Agent, capability: string): boolean {
   return words(agent.metadata.capabilities).includes(capability);
 }
 
-/** A selector's `type`, `capability`, `names` and labels must all fit. */
+/** A selector's `type`, `capability`, `names` and labels must all match. */
 function mismatch(agent: Agent, selector: Payload): string | null {
   const { type, capability } = selector;
   if (type !== undefined && agent.metadata.type !== type)
@@ -96,13 +96,16 @@ function mismatch(agent: Agent, selector: Payload): string | null {
   return null;
 }
 
-/** What the runtime said it runs; before it said so: what every runtime of ours runs, and all for the first generation's. */
+/**
+ * The runtime's supported types; before its hello: those of every current runtime, and all for first-generation
+ * clients.
+ */
 export function supports(agent: Agent): readonly string[] {
   if (agent.facts?.supports) return agent.facts.supports;
   return agent.guest ? TASK_TYPES : BASIC_TYPES;
 }
 
-/** Online first, then the least that runs or waits, then who had the fewest so far, then by name. */
+/** Online first, then the fewest running or queued, then the fewest so far, then by name. */
 function compare(a: Agent, b: Agent): number {
   const away = (agent: Agent) => (agent.ready === null ? 1 : 0);
   const load = ({ queue }: Agent) => queue.inFlight.size + queue.waiting;

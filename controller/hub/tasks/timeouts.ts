@@ -1,4 +1,4 @@
-/** Which timeout of a task has passed, if any; pure. */
+/** Which timeout of a task has passed, if any. Pure. */
 import type { LiveTask } from "./live-task.ts";
 import { timeouts } from "./live-task.ts";
 import type { Limits } from "../limits.ts";
@@ -10,8 +10,9 @@ export interface Passed {
 }
 
 /**
- * `age`: milliseconds since an instant, without jumps of the clock. `silentFor`: how long the agent has had no connection, 0 while it has one. A runtime that is away may be working and
- * keeps its result, so nothing that it took is given up before `vanishedRuntime`.
+ * `age`: milliseconds since an instant, without clock jumps. `silentFor`: how long the agent has been disconnected, 0
+ * while connected. A disconnected runtime may still be working and keeps its result, so no accepted task is given up
+ * before `vanishedRuntime`.
  */
 export function passed(
   task: LiveTask,
@@ -49,7 +50,7 @@ export function passed(
   };
 }
 
-/** By agent: until when what it took may still be running there, whether or not it is heard of. */
+/** By agent: until when its accepted tasks may still run there, connected or not. */
 export function tasksUntil(tasks: Iterable<LiveTask>, limits: Limits): ReadonlyMap<string, number> {
   const until = new Map<string, number>();
   for (const { record } of tasks) {

@@ -1,4 +1,4 @@
-/** Who waits for news of one task: output streams and `--wait`. */
+/** Subscribers of one task: output streams and `--wait`. */
 import type { OutputChunk, TaskRecord } from "../../store/store.ts";
 
 export interface TaskWatcher {
@@ -9,7 +9,7 @@ export interface TaskWatcher {
 export class TaskWatchers {
   readonly #watchers = new Map<string, Set<TaskWatcher>>();
 
-  /** Returns the function that ends the watch. */
+  /** Returns the function that unsubscribes. */
   watch(taskId: string, watcher: TaskWatcher): () => void {
     const of = this.#watchers.get(taskId) ?? new Set();
     this.#watchers.set(taskId, of);

@@ -1,4 +1,7 @@
-/** Notices: what begins is told once, to those who asked; a host that fails at first gets it later, and a redirect leads nowhere. */
+/**
+ * Notifications: sent once when a condition begins, to its subscribers; retried while a host fails; redirects are not
+ * followed.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, createServer } from "node:http";
@@ -90,8 +93,8 @@ test("held, drifted and stalled, of a real turn", async () => {
     { agent: "c", message: "no room", terminal: true },
     { agent: "a", message: "later", terminal: false },
   ];
-  const told = alertsOf(turn, failures).map(({ event, agent, reason }) => `${event} ${agent} ${reason}`);
-  assert.deepEqual(told.sort(), [
+  const reported = alertsOf(turn, failures).map(({ event, agent, reason }) => `${event} ${agent} ${reason}`);
+  assert.deepEqual(reported.sort(), [
     "drifted a drift",
     "held a drift-mode",
     "held b foreign",
@@ -113,7 +116,7 @@ test("a host that fails at first gets it later; what follows waits for its turn"
   await sender.close();
 });
 
-test("a redirect is not followed; after the last try it is given up, and its path is told to nobody", async (t) => {
+test("a redirect is not followed; after the last attempt the notification is dropped, and its path is not logged", async (t) => {
   const { url, requests } = await receiver(
     t,
     Array.from({ length: SENDING.tries }, () => 302),

@@ -1,11 +1,13 @@
-/** What people want to be told of: each time that an agent becomes stalled, drifted or held, and not while it stays so. Pure. */
+/**
+ * Decides what to notify of: each time that an agent becomes stalled, drifted or held, and not while it stays so. Pure.
+ */
 import type { Instant, Turn } from "../../core/types.ts";
 import { driftOf, stuckOf } from "../turn-events.ts";
 
 export const NOTIFY_EVENTS = ["stalled", "drifted", "held"] as const;
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
 
-/** The body of the POST, but for the fleet's name. */
+/** The body of the POST, without the fleet's name. */
 export interface Alert {
   readonly event: NotifyEvent;
   readonly agent: string;
@@ -13,20 +15,20 @@ export interface Alert {
   readonly message: string;
 }
 
-/** By alert: when it was last so. Kept in the store, so that a restart of vm-agent tells nothing twice. */
+/** By alert: when it was last active. Stored, so that a restart of vm-agent repeats no notification. */
 export type Known = Readonly<Record<string, Instant>>;
 
-/** What is away for less than this and comes back has not been away. Milliseconds. */
+/** An alert that returns within this time has not ended. Milliseconds. */
 export const AWAY_MS = 60_000;
 
 export interface Failed {
   readonly agent: string;
   readonly message: string;
-  /** Trying again does not help. */
+  /** Retrying does not help. */
   readonly terminal: boolean;
 }
 
-/** All that is so at the moment. Stalled: held, or failed for good. */
+/** All active alerts. Stalled: held, or failed terminally. */
 export function alertsOf(turn: Turn, failures: readonly Failed[]): readonly Alert[] {
   const held = stuckOf(turn.plan).map((h) => ({
     agent: h.agent,
@@ -46,7 +48,7 @@ export function alertsOf(turn: Turn, failures: readonly Failed[]): readonly Aler
 
 const keyOf = ({ event, agent, reason }: Alert): string => `${event} ${agent} ${reason}`;
 
-/** What has begun, and what is known from now on. */
+/** The alerts that have begun, and the new state. */
 export function begun(
   known: Known,
   alerts: readonly Alert[],
@@ -60,7 +62,7 @@ export function begun(
   };
 }
 
-/** The same alerts, whenever they were last so: then nothing need be written down. */
+/** The same alerts, whatever their instants: then nothing is stored. */
 export const sameAlerts = (a: Known, b: Known): boolean => {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key));

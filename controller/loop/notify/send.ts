@@ -1,4 +1,4 @@
-/** Sends notices by HTTP: in order to each address, a bounded number of them, each tried a bounded number of times. */
+/** Sends notifications by HTTP: in order for each address, with a bounded queue and bounded attempts. */
 import { lookup as systemLookup } from "node:dns";
 import type { IncomingMessage } from "node:http";
 import type { LookupFunction } from "node:net";
@@ -6,22 +6,25 @@ import type { Clock } from "../../base/clock.ts";
 import { hostOf, isAllowedHost, isPrivate } from "../../base/private-address.ts";
 import { refusedUrl, type Trust } from "../../fleet/trust.ts";
 
-/** 5 tries: at once, then after 2, 8, 32 and 128 s. 100 notices wait for one address; the oldest beyond that is dropped. */
+/**
+ * 5 attempts: at once, then after 2, 8, 32 and 128 s. 100 notifications wait for one address; beyond that the oldest is
+ * dropped.
+ */
 export const SENDING = { tries: 5, firstMs: 2000, factor: 4, timeoutMs: 10_000, waiting: 100 } as const;
 
 export interface SenderDeps {
   readonly clock: Clock;
-  /** Told once for each notice that is given up, without the path of its address, which may be a secret. */
+  /** Called once for each notification that is given up, without the path of its address, which may be a secret. */
   readonly onError: (error: Error) => void;
   readonly fetch?: typeof fetch;
-  /** Of the fleet that is in force; absent: any host may be told. */
+  /** Allowed hosts of the fleet in force; absent: all. */
   readonly trust?: () => Trust;
   readonly lookup?: LookupFunction;
 }
 
 export interface Sender {
   send(url: string, body: unknown): void;
-  /** Resolves when nothing is under way; what waits is dropped. */
+  /** Resolves when no request is in flight; waiting ones are dropped. */
   close(): Promise<void>;
 }
 
@@ -41,7 +44,7 @@ export function createSender(deps: SenderDeps): Sender {
         const status = await postChecked({ url, body, signal }, trust.allow.hosts, deps.lookup);
         return status >= 200 && status < 300 ? null : `it answered ${status}`;
       }
-      // Followed nowhere: what is told to one host is not for another.
+      // Redirects are not followed: the body is meant for one host.
       const how = { method: "POST", headers: HEADERS, redirect: "manual" } as const;
       const answer = await (deps.fetch ?? fetch)(url, { ...how, body, signal });
       await answer.body?.cancel();
@@ -101,7 +104,10 @@ interface Post {
   readonly signal: AbortSignal;
 }
 
-/** The status. Connects to the very address that was checked: a name may lead elsewhere a moment later. No proxy, no redirects. */
+/**
+ * The status. Connects to the address that was checked, because a second lookup may return another one. No proxy, no
+ * redirects.
+ */
 async function postChecked(
   { url, body, signal }: Post,
   allowed: readonly string[],

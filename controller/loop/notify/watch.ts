@@ -1,4 +1,4 @@
-/** Joins turns and addresses: after each look, whoever asked for it is told of what has begun. */
+/** Joins turns and addresses: after each refresh, sends what has begun to its subscribers. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Desired, Turn } from "../../core/types.ts";
@@ -21,14 +21,14 @@ export interface WatchDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** Returns the function that ends it. */
+/** Returns the function that stops it. */
 export function watchForNotices(deps: WatchDeps): () => void {
   const { bus, clock, kv, sender, onError } = deps;
   let known: Known = (kv.get(KEY) as Known | undefined) ?? {};
   return bus.on("reconciled", () => {
     const desired = deps.desired();
     const turn = deps.turn();
-    // What cannot be seen neither begins nor ends.
+    // An unobservable condition neither begins nor ends.
     if (!desired || !turn || turn.observed.instances.kind === "unobservable") return;
     const { notify } = desired.settings;
     if (notify.length === 0 && Object.keys(known).length === 0) return;

@@ -21,7 +21,7 @@ interface Stage {
   converged(agent: string): Promise<void>;
 }
 
-/** A loop that does what it is told, on a folder that is in no repository. */
+/** A scripted loop, on a folder that is in no repository. */
 function stage(store: Store, clock = { at: 1000 }): Stage {
   const bus = createBus(() => clock.at);
   let desired: Desired | null = null;
@@ -70,13 +70,13 @@ function stage(store: Store, clock = { at: 1000 }): Stage {
   };
 }
 
-const told = (store: Store) => readHistory(store.kv).map((e) => `${e.seq} ${e.hash} ${e.result}`);
+const reported = (store: Store) => readHistory(store.kv).map((e) => `${e.seq} ${e.hash} ${e.result}`);
 
-test("converged, held, failed and superseded; what a held one becomes later is told of the same entry", async () => {
+test("converged, held, failed and superseded; the later result of a held change updates the same entry", async () => {
   const store = createMemoryStore();
   const s = stage(store);
   await s.turn("one", { settled: false, create: 2 });
-  assert.deepEqual(told(store), []);
+  assert.deepEqual(reported(store), []);
   await s.turn("one");
   await s.turn("one");
   await s.turn("two", { held: "a" });
@@ -85,7 +85,7 @@ test("converged, held, failed and superseded; what a held one becomes later is t
   await s.turn("three", { settled: false });
   await s.turn("four", { failed: "b" });
   await s.history.close();
-  assert.deepEqual(told(store), [
+  assert.deepEqual(reported(store), [
     "4 four failed",
     "3 three superseded",
     "2 two converged",
@@ -109,15 +109,15 @@ test("a restart goes on with the entry of what is in force, and a return to an o
   await second.turn("two");
   await second.turn("one");
   await second.history.close();
-  assert.deepEqual(told(store), ["3 one converged", "2 two converged", "1 one converged"]);
+  assert.deepEqual(reported(store), ["3 one converged", "2 two converged", "1 one converged"]);
 });
 
-test("what is unsettled at the end is not told as converged, what is settled is told without waiting", async () => {
+test("what is unsettled at the end is not recorded as converged, what is settled is recorded at once", async () => {
   const store = createMemoryStore();
   const s = stage(store);
   await s.turn("one", { settled: false });
   await s.history.close();
-  assert.deepEqual(told(store), []);
+  assert.deepEqual(reported(store), []);
 });
 
 test("the oldest entries are forgotten", async () => {

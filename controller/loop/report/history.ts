@@ -1,4 +1,4 @@
-/** What was in force, when, by whom, and how it ended: one entry for each fleet that the loop worked on, kept in the store. */
+/** History of fleet revisions: when each came into force, by whom, and its result. Kept in the store. */
 import type { Clock } from "../../base/clock.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Counts, Desired, Instant } from "../../core/types.ts";
@@ -16,14 +16,14 @@ export interface HistoryEntry extends Author {
   readonly endedAt: Instant;
   /** Full hash of the commit; null: outside a repository. */
   readonly revision: string | null;
-  /** True: not all of it is in that revision. */
+  /** True: the working tree differs from that revision. */
   readonly dirty: boolean;
-  /** Hash of what it means. */
+  /** Hash of its content. */
   readonly hash: string;
   readonly agents: number;
-  /** What the first plan of it wanted. */
+  /** Counts of its first plan. */
   readonly plan: Counts;
-  /** `superseded`: something newer came before it was as written. */
+  /** `superseded`: a newer revision came before this one converged. */
   readonly result: HistoryResult;
   /** Agents that failed or were held. */
   readonly left: readonly string[];
@@ -42,7 +42,7 @@ export interface Applied {
 const PREFIX = "history/";
 const keyOf = (seq: number): string => `${PREFIX}${String(seq).padStart(9, "0")}`;
 
-/** Older entries are forgotten. */
+/** Older entries are dropped. */
 export const HISTORY_KEPT = 1000;
 const LEFT_KEPT = 50;
 
@@ -59,14 +59,14 @@ export interface HistoryDeps {
   readonly loop: Pick<Loop, "last" | "isSettled" | "queue">;
   readonly fleet: () => FleetState;
   readonly folder: string;
-  /** Writing it down failed; nothing else depends on it. */
+  /** Called when a write fails; nothing else depends on it. */
   readonly onError?: (error: unknown) => void;
 }
 
 export interface History {
-  /** Agent to the revision whose change of it was carried out last. */
+  /** Agent to the revision of its last change. */
   applied(): ReadonlyMap<string, Applied>;
-  /** Resolves when all that is known is written. */
+  /** Resolves when everything is on disk. */
   close(): Promise<void>;
 }
 
@@ -76,14 +76,14 @@ interface Open {
   readonly plan: Counts;
 }
 
-/** Listens to the loop and writes. What was in force at the last stop goes on with its entry. */
+/** Subscribes to the loop and writes. The entry of the last run is continued. */
 export function recordHistory(deps: HistoryDeps): History {
   const { store, bus, clock, loop } = deps;
   let [last] = readHistory(store.kv, 1) as readonly (HistoryEntry | undefined)[];
   let open: Open | null = null;
-  let working: Promise<void> = Promise.resolve();
+  let inFlight: Promise<void> = Promise.resolve();
   const enqueue = (work: () => Promise<void>) => {
-    working = working.then(work).catch((error: unknown) => deps.onError?.(error));
+    inFlight = inFlight.then(work).catch((error: unknown) => deps.onError?.(error));
   };
 
   const write = async (of: Open, outcome: Pick<HistoryEntry, "result" | "left">) => {
@@ -106,7 +106,7 @@ export function recordHistory(deps: HistoryDeps): History {
       plan: same?.plan ?? of.plan,
       ...outcome,
     };
-    // A commit that does not touch the fleet is no news.
+    // A commit that does not touch the fleet adds no entry.
     if (!same && last !== undefined && isRepeated(last, entry)) {
       last = { ...last, revision: entry.revision };
       return;
@@ -155,7 +155,7 @@ export function recordHistory(deps: HistoryDeps): History {
     enqueue(() => (isWanted ? store.kv.put(appliedKey(agent), applied) : store.kv.remove(appliedKey(agent))));
   };
 
-  // `planned` is told in the middle of a turn; what the loop makes of it is known when the turn is over.
+  // `planned` is emitted in the middle of a turn; the loop's decision is known when the turn is over.
   const offs = [
     bus.on("planned", () => void setImmediate(judge)),
     bus.on("agent.converged", ({ agent }) => remember(agent)),
@@ -165,7 +165,7 @@ export function recordHistory(deps: HistoryDeps): History {
     async close() {
       for (const off of offs) off();
       judge();
-      await working;
+      await inFlight;
     },
   };
 }

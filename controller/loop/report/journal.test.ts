@@ -83,7 +83,7 @@ test("it goes on after a restart, and the oldest entries are dropped", async () 
   assert.deepEqual(errors, []);
 });
 
-test("a disk that refuses is told of, and the next entry is tried again", async () => {
+test("a disk that refuses is reported, and the next entry is written again", async () => {
   const { store, bus, errors } = setup();
   let refuse = true;
   const kv = {

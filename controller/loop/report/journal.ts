@@ -1,4 +1,7 @@
-/** What was last done to each agent and why, kept beside the claims, so that it can be told after a restart and without a loop. */
+/**
+ * The last change of each agent and its cause, kept beside the claims, so that it is shown after a restart and without
+ * a loop.
+ */
 import type { AnyEvent, Bus } from "../../base/events.ts";
 import type { Change } from "../../core/types.ts";
 import type { JournalEntry } from "../../views/why.ts";
@@ -11,7 +14,7 @@ const PREFIX = "last/";
 export interface JournalDeps {
   readonly bus: Bus;
   readonly kv: KeyValueStore;
-  /** What is being done to the agent now. */
+  /** The change in flight for the agent. */
   readonly changeOf: (agent: string) => { readonly change: Change; readonly since: number } | undefined;
   readonly onError: (error: unknown) => void;
 }
@@ -21,7 +24,7 @@ export function readJournal(kv: Pick<KeyValueStore, "get">, agent: string): read
   return Array.isArray(value) ? (value as readonly JournalEntry[]) : [];
 }
 
-/** Listens until `close`, which resolves when all that was heard is on disk. Nobody waits for a write meanwhile. */
+/** Subscribes until `close`, which resolves when all entries are on disk. Writes are not waited for meanwhile. */
 export function keepJournal({ bus, kv, changeOf, onError }: JournalDeps): { close(): Promise<void> } {
   const journals = new Map<string, readonly JournalEntry[]>();
   const writing = new Map<string, Promise<void>>();
@@ -37,7 +40,7 @@ export function keepJournal({ bus, kv, changeOf, onError }: JournalDeps): { clos
   const add = (agent: string, entry: JournalEntry) => {
     const known = journals.get(agent) ?? readJournal(kv, agent);
     journals.set(agent, [...known, entry].slice(-JOURNAL_LENGTH));
-    // What comes while one is written goes with the next write of the same agent.
+    // Entries that come during a write go with the next write of the same agent.
     if (!writing.has(agent))
       writing.set(
         agent,
@@ -71,10 +74,10 @@ function entryOf(
     name !== "agent.drifted"
   )
     return null;
-  // A turn that failed is nobody's.
+  // A failed turn belongs to no agent.
   if (data.agent === "" || (name === "step.done" && data.skipped)) return null;
-  const working = changeOf(data.agent);
-  const { action = null, cause = null, why = [] } = working?.change ?? {};
+  const inFlight = changeOf(data.agent);
+  const { action = null, cause = null, why = [] } = inFlight?.change ?? {};
   const base = { at, action, cause, why, step: "", message: "", durationMs: null };
   const entry: JournalEntry =
     name === "step.done"
@@ -83,6 +86,6 @@ function entryOf(
         ? { ...base, kind: "failed", step: data.step, message: data.message }
         : name === "agent.drifted"
           ? { ...base, kind: "drifted", message: data.message }
-          : { ...base, kind: "converged", durationMs: working ? at - working.since : null };
+          : { ...base, kind: "converged", durationMs: inFlight ? at - inFlight.since : null };
   return { agent: data.agent, entry };
 }

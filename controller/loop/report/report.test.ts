@@ -27,10 +27,10 @@ test("before the first look every agent is there, and nothing is claimed of it",
   assert.deepEqual([one()?.name, one()?.seen, one()?.health, one()?.work], ["a", "?", "Unknown", null]);
 });
 
-test("work in flight shows with its step; afterwards the agent is as written, since when it became so", async () => {
+test("work in flight shows with its step; afterwards the agent is in sync, since when it became so", async () => {
   const { scene, loop, one, report } = await reported([{ name: "a" }]);
   loop.start();
-  await scene.clock.until("it launches", () => loop.working.get("a")?.step === "launch");
+  await scene.clock.until("it launches", () => loop.inFlight.get("a")?.step === "launch");
   loop.progress("a", "41 %");
   assert.deepEqual(
     [one()?.work?.action, one()?.work?.step, one()?.work?.progress, one()?.sync],
@@ -79,7 +79,7 @@ test("when nothing can be seen it says so, and what is not ours is only counted"
   assert.deepEqual([one()?.sync, one()?.seen, report().foreign], ["Unknown", "?", null]);
 });
 
-test("between an edit and the next look nothing is called as written that is not", async () => {
+test("between an edit and the next refresh no agent is reported in sync that is not", async () => {
   const { scene, loop, one } = await reported([{ name: "a" }]);
   loop.start();
   await scene.clock.until("it is settled", () => loop.isSettled);
@@ -106,25 +106,25 @@ test("what the loop itself has stopped is on its way, at every moment until it w
   const { scene, loop, one } = await reported([{ name: "a" }]);
   await scene.running({ name: "a" });
   scene.desired = { ...scene.desired, snapshots: [snapshotOf({ name: "clean", agent: "a" })] };
-  const told: string[] = [];
+  const seen: string[] = [];
   scene.bus.onAny(({ name }) => {
     const a = one();
-    told.push(`${name}: ${a?.seen} ${a?.health} ${a?.conditions.find((c) => c.type === "Ready")?.reason}`);
+    seen.push(`${name}: ${a?.seen} ${a?.health} ${a?.conditions.find((c) => c.type === "Ready")?.reason}`);
   });
   loop.start();
   await scene.clock.until("we have stopped it", () => scene.world.get("a")?.state === "Stopped");
   loop.wake();
   await scene.clock.until("it is settled", () => loop.isSettled);
-  const worked = told.filter((t) => /Progressing InWork/.test(t));
-  assert.ok(worked.length > 0, told.join("\n"));
+  const worked = seen.filter((t) => /Progressing InWork/.test(t));
+  assert.ok(worked.length > 0, seen.join("\n"));
   assert.deepEqual(
-    told.filter((t) => /Degraded|Offline|Missing/.test(t)),
+    seen.filter((t) => /Degraded|Offline|Missing/.test(t)),
     [],
   );
   assert.equal(one()?.health, "Healthy");
 });
 
-test("an instance that the loop itself has stopped has not drifted; one that somebody stopped has", async () => {
+test("an instance stopped by the loop has not drifted; one stopped from outside has", async () => {
   const { scene, loop, report, one } = await reported([{ name: "a" }]);
   scene.bus.on("planned", () => void report());
   const drifted = () => one()?.conditions.find((c) => c.type === "Drifted")?.status;
@@ -146,7 +146,7 @@ test("an instance that the loop itself has stopped has not drifted; one that som
   scene.faults.set("start", ["refuse"]);
   instance.state = "Stopped";
   loop.wake();
-  await scene.clock.until("it is corrected", () => loop.working.has("a"));
+  await scene.clock.until("it is corrected", () => loop.inFlight.has("a"));
   assert.equal(drifted(), "True", "it stays so while it is corrected");
   await scene.clock.until("the correction failed", () => loop.queue.failure("a") !== undefined);
   assert.equal(drifted(), "True");

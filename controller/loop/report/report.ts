@@ -1,4 +1,7 @@
-/** The one place that says how the fleet is: last turn, work in flight, failures and conditions, as one value. */
+/**
+ * The state of the fleet as one value: last turn, changes in flight, failures and conditions. The only source for all
+ * views.
+ */
 import { type AgentStatus, fleetStatus, foreignInstances, unread } from "../../views/status.ts";
 import type { RuntimeReading } from "../../core/types.ts";
 import type { FleetState } from "../../fleet/source.ts";
@@ -14,9 +17,9 @@ export interface ReportDeps {
   readonly readings: () => readonly RuntimeReading[];
   readonly now: () => number;
   readonly bootGrace: number;
-  /** What a person must know about the hub itself. */
+  /** Warnings about the hub itself. */
   readonly alerts: () => FleetView["alerts"];
-  /** Which revision was applied to each agent last. */
+  /** The revision of each agent's last change. */
   readonly applied?: () => ReadonlyMap<string, Applied>;
   readonly about: {
     readonly version: string;
@@ -29,7 +32,7 @@ const NO_COUNTS = { create: 0, change: 0, destroy: 0, snapshot: 0, held: 0 };
 
 export type FleetReport = ReturnType<ReturnType<typeof createReporter>>;
 
-/** Remembers the conditions between calls, so that each can say since when it is so. */
+/** Remembers conditions between calls, for their `since`. */
 export function createReporter(deps: ReportDeps) {
   let previous: readonly AgentStatus[] = [];
   return () => {
@@ -53,8 +56,8 @@ export function createReporter(deps: ReportDeps) {
           terminal: !Number.isFinite(f.retryAt),
         })),
         next: loop.next,
-        silences: loop.silences,
-        // What is half done by us is nobody's drift.
+        diagnoses: loop.diagnoses,
+        // A change that is half done is no drift.
         busy: loop.unjudged,
       });
     } else previous = (desired?.agents ?? []).map((agent) => unread(agent, now));
@@ -76,21 +79,21 @@ export function createReporter(deps: ReportDeps) {
         applied: applied?.get(status.name) ?? null,
       })),
       foreign: desired && turn ? foreignInstances(desired, turn.observed) : null,
-      /** When the instances were last looked at; null: not yet. */
+      /** When the instances were last observed; null: not yet. */
       seenAt: turn?.observed.at ?? null,
       unobservable: seen?.kind === "unobservable" ? seen.reason : null,
       counts: turn?.plan.counts ?? NO_COUNTS,
       held: turn?.plan.counts.held ?? 0,
       failures: Object.fromEntries(failures.map(([name, f]) => [name, viewOf(f)])),
       turns: loop.turns,
-      // A look at the fleet before this one says nothing about this one.
+      // A refresh of a former fleet says nothing about this one.
       settled: loop.isSettled && turn?.plan.desiredHash === desired?.hash,
     };
   };
 }
 
 function workOf(loop: Loop, name: string) {
-  const work = loop.working.get(name);
+  const work = loop.inFlight.get(name);
   if (!work) return null;
   const { change, step, detail, progress, since, stepSince } = work;
   return { action: change.action, step, detail, progress, since, stepSince };

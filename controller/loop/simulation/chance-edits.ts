@@ -79,7 +79,7 @@ export function edited(
         what: `rename ${one} to ${name}`,
         written: {
           ...next,
-          // It waits for nobody from now on, so that no cycle comes of it.
+          // It depends on no agent from now on, so that no cycle arises.
           agents: written.agents.map((a) =>
             a.name === one
               ? { ...a, name, previousName: a.name, dependsOn: [] }
@@ -103,7 +103,7 @@ export function edited(
       if (!agent || agent.name === REPLICATED) return nothing;
       const there = snapshots(agent.previousName ?? agent.name);
       const snapshot = there.length > 0 && chance.happens(0.9) ? chance.pick(there) : "clean";
-      // Now and then one that was written before, as by a commit that is reverted.
+      // Sometimes an earlier text again, as by a commit that is reverted.
       const edit = chance.happens(0.2) ? chance.int(1, next.edit) : next.edit;
       return change(one, { restore: { snapshot, token: `t${edit}` } });
     }

@@ -12,7 +12,7 @@ export interface WrittenAgent extends ShortAgent {
   readonly replicas?: number;
 }
 
-/** As written: what a `Desired` is made from. */
+/** The source documents of a `Desired`. */
 export interface Written {
   readonly agents: readonly WrittenAgent[];
   readonly settings: Partial<FleetSettings>;

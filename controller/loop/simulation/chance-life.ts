@@ -2,7 +2,7 @@
 import { type Chance, createChance } from "./chance.ts";
 import { edited } from "./chance-edits.ts";
 import { chanceFleet } from "./chance-fleet.ts";
-import { meddle } from "./people.ts";
+import { meddle } from "./outside-actors.ts";
 import { MINUTE, Simulation, type SimulationResult } from "./simulation.ts";
 
 export async function simulate(seed: number): Promise<SimulationResult> {
@@ -41,7 +41,7 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
     countdown: 3,
     rival: 1,
     approve: 2,
-    nudge: 1,
+    requeue: 1,
     blackout: 1.5,
     calm: 1,
     long: 0.5,
@@ -77,7 +77,7 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
       life.kill();
       return life.begin();
     case "countdown": {
-      // Between any two calls: it dies somewhere in its next ones, and somebody starts it again later.
+      // Between any two calls: it dies during one of the next calls, and is started again later.
       current?.life.endWithin(chance.int(1, 60), () => {
         life.say("kill -9 between two calls");
         life.clock.call(chance.int(0, MINUTE), () => void (life.current ? null : life.begin()));
@@ -96,13 +96,13 @@ async function move(life: Simulation, chance: Chance): Promise<void> {
       const named = chance.happens(0.4);
       const nonce = life.stage.store.claims.get(agent)?.nonce ?? null;
       life.stage.approvals.set(agent, { action, named, nonce });
-      life.stage.ledger.forgive([agent]);
+      life.stage.ledger.resetBackoff([agent]);
       // It counts at once; that it is on disk is not waited for, so that a crash may come before.
       void current.loop.approve([change], named ? [agent] : []);
       return;
     }
-    case "nudge":
-      return life.nudge();
+    case "requeue":
+      return life.requeue();
     case "blackout":
       return life.blackout(chance.int(1000, 8 * MINUTE), chance.pick(["gone", "denied", "cut"]));
     case "calm":

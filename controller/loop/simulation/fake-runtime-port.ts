@@ -40,7 +40,7 @@ export interface FakeRuntimePort extends RuntimePort {
   readonly drained: ReadonlySet<string>;
   /** Since when it gets none; undefined: it does. */
   drainedSince(agent: string): number | undefined;
-  /** Gives out a task that takes `ms`, and is cut off after `timeout`; false where nobody takes it. */
+  /** Starts a task that takes `ms`, and is cut off after `timeout`; false where no runtime takes it. */
   submit(agent: string, ms: number, timeout: number): boolean;
   readonly memory: HubMemory;
 }

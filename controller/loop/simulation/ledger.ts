@@ -18,7 +18,7 @@ export interface CallContext {
   readonly change: Change | null;
   /** When the change was begun. */
   readonly since: number;
-  /** All that was written at some time since then. */
+  /** All fleets in force at some time since then. */
   readonly written: readonly Desired[];
   readonly isCurrent: boolean;
   /** When this controller last saw the world. */
@@ -49,8 +49,8 @@ export class Ledger {
     this.#tasks = tasks;
   }
 
-  /** Somebody asked: the next remedy need not wait. */
-  forgive(names: readonly string[]): void {
+  /** On a person's request: the next remediation does not wait. */
+  resetBackoff(names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...this.#tries.keys()]) this.#tries.delete(name);
   }
 
@@ -70,7 +70,7 @@ export class Ledger {
     const now = this.#world.clock.now();
     if (!isCurrent) return "called by a controller whose time is over";
     if (now - sawAt > LOOK_MAX_AGE) return `called ${(now - sawAt) / 1000} s after the last look`;
-    // What nobody claims is asked whose it is, and given a way in, outside of any change.
+    // An unclaimed instance is asked for its owner, and may be enrolled, outside of any change.
     if (!change) return call.kind === "exec" ? null : "called without a change that is being worked on";
     this.begun(change);
     if (call.kind === "remove" && change.action !== "destroy" && change.action !== "replace")
@@ -111,7 +111,10 @@ export class Ledger {
     return ENDING.includes(kind) ? this.#undrained(name, context) : null;
   }
 
-  /** A schedule's run goes only while as many newer ones are there as are kept; what was dropped since they were read is nobody's fault. */
+  /**
+   * A scheduled snapshot is removed only while as many newer ones exist as are kept; snapshots dropped since they were
+   * listed do not count.
+   */
   #tooFew({ instance, name, detail = "" }: Call, { written, readSnapshotsAt }: CallContext): string | null {
     const stem = stemOf(detail);
     if (!instance || stem === null || instance.unsnapshotAt >= readSnapshotsAt) return null;

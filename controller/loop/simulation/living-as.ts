@@ -1,4 +1,4 @@
-/** SPEC section 3, renames: `previousName` keeps Multipass's instance. Told once more and independently. */
+/** SPEC section 3, renames: `previousName` keeps Multipass's instance. An independent second implementation. */
 import type { Claim, Desired } from "../../core/types.ts";
 
 /** The fleet with every agent under the name that its instance has. */

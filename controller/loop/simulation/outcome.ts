@@ -1,4 +1,4 @@
-/** What must be true of the world when nothing goes wrong any more: it is as written, or rightly held. */
+/** What must be true of the world when nothing goes wrong any more: it is in sync, or rightly held. */
 import { sameSize } from "../../core/diff/fields.ts";
 import type { Claim, Desired, Mount, Plan } from "../../core/types.ts";
 import { livingAs } from "./living-as.ts";

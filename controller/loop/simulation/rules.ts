@@ -1,4 +1,4 @@
-/** The safety invariants of SPEC section 3, told once more and independently: what is wrong about beginning a change. */
+/** The safety invariants of SPEC section 3, a second time and independently: what is wrong about beginning a change. */
 import type { Change, Claim, Desired, DesiredAgent, Observed } from "../../core/types.ts";
 import { livingAs } from "./living-as.ts";
 import type { SimulatedMultipass } from "./simulated-multipass.ts";
@@ -54,7 +54,7 @@ export function wrongToBegin(
   if (yes.approved.get(name) === "replace") return null;
   // A replacement that was begun lawfully is finished; a removal that was begun is no reason to replace.
   if (claim?.phase === "removing" && claim.replacing) return null;
-  if (agent.provision.onChange !== "replace") return "loses data that nobody agreed to lose";
+  if (agent.provision.onChange !== "replace") return "loses data without approval";
   if (claim?.phase === "removing") return "loses data after an interrupted removal, unasked";
   return isOther ? "loses data for an image, unasked" : null;
 }

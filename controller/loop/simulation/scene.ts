@@ -1,6 +1,6 @@
 /** One small scene for tests of the loop's parts: a modelled Multipass, a memory store, a fake hub and clock, and one claimed world. */
 import { type AnyEvent, type Bus, createBus } from "../../base/events.ts";
-import { type ShortAgent, SETTINGS, agentOf, claimAsWritten, desiredOf } from "../../core/testing/build.ts";
+import { type ShortAgent, SETTINGS, agentOf, claimAsDeclared, desiredOf } from "../../core/testing/build.ts";
 import type { Change, Claim, Desired, DesiredAgent, FleetSettings, Step } from "../../core/types.ts";
 import type { Driver } from "../../drivers/driver.ts";
 import { createMemoryStore } from "../../store/memory/memory.ts";
@@ -34,7 +34,7 @@ export interface Scene {
   onCall: (call: Call) => void;
   write(agents: readonly ShortAgent[], settings?: Partial<FleetSettings>): void;
   claim(name: string): Claim | undefined;
-  /** An instance that runs and is as written, with its claim, its runtime online. */
+  /** An instance that runs and is in sync, with its claim, its runtime online. */
   running(short: ShortAgent, more?: Partial<Claim>): Promise<SimulatedInstance>;
 }
 
@@ -119,7 +119,7 @@ export async function createScene(
     claim: (name) => store.claims.get(name),
     async running(short, more = {}) {
       const agent = agentOf(short);
-      const claim = claimAsWritten(agent, { bootAt: clock.now() - 2 * BOOT_GRACE, ...more });
+      const claim = claimAsDeclared(agent, { bootAt: clock.now() - 2 * BOOT_GRACE, ...more });
       await store.claims.put(claim, fence);
       await port.enrol(agent.name, claim.nonce);
       const { name, size } = agent;

@@ -49,7 +49,7 @@ const SCRIPTS: readonly Script[] = [
 
 const BLOWS: readonly Blow[] = ["crash", "rival", "usurp", "loss"];
 
-/** What nobody remembers and no document names is rightly left alone. */
+/** An instance without a record and without a document is rightly left alone. */
 const FORGOTTEN: readonly string[] = ["loss during a removal"];
 
 describe("at edges of calls", () => {

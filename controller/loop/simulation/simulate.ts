@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { EXIT } from "../../base/errors.ts";
-import { manyLives } from "./many-lives.ts";
+import { manyLives } from "./seeds.ts";
 
 const OLDEST = 22;
 if (Number.parseInt(process.versions.node, 10) < OLDEST) {

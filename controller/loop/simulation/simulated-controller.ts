@@ -5,7 +5,7 @@ import type { Store } from "../../store/store.ts";
 import { Loop } from "../loop.ts";
 import type { Chance } from "./chance.ts";
 import { type FakeRuntimePort, type HubMemory, createFakeRuntimePort } from "./fake-runtime-port.ts";
-import { Life, mortal } from "./mortal.ts";
+import { Life, crashProxy } from "./crash-proxy.ts";
 import type { CallContext, Ledger } from "./ledger.ts";
 import { isRemedy, wrongToBegin } from "./rules.ts";
 import type { Call, Fault } from "./driver-options.ts";
@@ -30,14 +30,14 @@ export interface Stage {
   readonly fault: (kind: string) => Fault;
   readonly violation: (text: string) => void;
   readonly log: (text: string) => void;
-  /** What a person approved, for the instance with this nonce; it outlives the controller that was told. */
+  /** Approvals of a person, for the instance with this nonce; they outlive the controller that received them. */
   readonly approvals: Map<string, Approved>;
   /** The fence of the newest controller. */
   readonly epoch: { current: number };
   /** name → launches that succeeded and were not removed since. */
   readonly launched: Map<string, number>;
   readonly ledger: Ledger;
-  /** All that was written at some time since then. */
+  /** All fleets in force at some time since then. */
   readonly writtenSince: (at: number) => readonly Desired[];
 }
 
@@ -103,10 +103,10 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
   let sawAt = Number.NEGATIVE_INFINITY;
   let readSnapshotsAt = Number.NEGATIVE_INFINITY;
   const contextOf = (name: string): CallContext => {
-    const working = loop.working.get(name);
-    const since = working?.since ?? clock.now();
+    const inFlight = loop.inFlight.get(name);
+    const since = inFlight?.since ?? clock.now();
     return {
-      change: working?.change ?? null,
+      change: inFlight?.change ?? null,
       since,
       written: stage.writtenSince(since),
       isCurrent: isCurrent(),
@@ -117,10 +117,10 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     };
   };
 
-  const told = (what: string | null, call: Pick<Call, "kind" | "name">) => {
+  const reported = (what: string | null, call: Pick<Call, "kind" | "name">) => {
     if (what !== null) violation(`controller ${id}: ${call.kind} ${call.name}: ${what}`);
   };
-  const driver = mortal(
+  const driver = crashProxy(
     life,
     createSimulatedDriver(world, {
       fault: stage.fault,
@@ -136,20 +136,20 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
         const { kind, name, detail = "" } = call;
         log(`${id} ${kind} ${name}${detail === "" ? "" : ` ${detail}`}`);
         const context = contextOf(name);
-        told(stage.ledger.call(call, context), call);
+        reported(stage.ledger.call(call, context), call);
         if (kind !== "launch" && kind !== "exec" && unseen.has(name))
-          told("called without looking first", call);
-        if (inFlight.has(name)) told("called while another call for it is in flight", call);
+          reported("called without looking first", call);
+        if (inFlight.has(name)) reported("called while another call for it is in flight", call);
         unseen.add(name);
         inFlight.add(name);
         return { since: context.since, token: context.change?.restore?.token ?? "" };
       },
       onAnswer: (name) => inFlight.delete(name),
       onEffect: (call) => {
-        told(stage.ledger.effect(call), call);
+        reported(stage.ledger.effect(call), call);
         const count = (stage.launched.get(call.name) ?? 0) + 1;
         if (call.kind === "launch") stage.launched.set(call.name, count);
-        if (call.kind === "launch" && count > 1) told(`launched ${count} times`, call);
+        if (call.kind === "launch" && count > 1) reported(`launched ${count} times`, call);
       },
     }),
     DRIVER_CALLS,
@@ -167,15 +167,15 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     remove: async (name: string, epoch: number) => {
       const claim = store.claims.get(name);
       const instance = world.get(name);
-      const isOurs = instance?.maker === "fleet" && instance.nonce === claim?.nonce;
+      const isOwned = instance?.maker === "fleet" && instance.nonce === claim?.nonce;
       await store.claims.remove(name, epoch);
-      if (isOurs) violation(`controller ${id}: forgets ${name}, which is there and ours`);
+      if (isOwned) violation(`controller ${id}: forgets ${name}, which is there and ours`);
     },
   };
   const mine: Store = {
     ...store,
-    claims: mortal(life, claims, ["put", "remove"]),
-    kv: mortal(life, memos, ["put", "remove"]),
+    claims: crashProxy(life, claims, ["put", "remove"]),
+    kv: crashProxy(life, memos, ["put", "remove"]),
   };
   const loop: Loop = new Loop({
     driver,
@@ -184,13 +184,13 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
     clock,
     fence,
     desired: stage.desired,
-    runtime: mortal(life, port, ["enrol", "drain", "revoke"]),
+    runtime: crashProxy(life, port, ["enrol", "drain", "revoke"]),
     readings: port.readings,
     host: { cpu: 8, memory: 32 * 1024 ** 3, disk: 500 * 1024 ** 3 },
     random: chance.next,
     nonce: (name) => `n-${chance.int(0, 1e9)}-${name}`,
     ownership: {
-      isOurs: (name, nonce) => nonce.startsWith("n-") && nonce.slice(2).replace(/^\d+/, "") === `-${name}`,
+      isOwned: (name, nonce) => nonce.startsWith("n-") && nonce.slice(2).replace(/^\d+/, "") === `-${name}`,
       hubPort: () => 9090,
     },
     runtimeHash: "r1",
@@ -211,14 +211,15 @@ export async function startController(stage: Stage, id: number): Promise<Simulat
   bus.on("step.started", ({ agent, step }) => {
     if (life.dead) return;
     log(`${id} ${agent}: ${step}`);
-    const working = loop.working.get(agent);
+    const inFlight = loop.inFlight.get(agent);
     // That on which it was decided; there may have been others since.
-    const last = turns.findLast((t) => working !== undefined && t.observed.at <= working.since);
-    if (!working || !last || begun.has(working.change)) return;
-    const { change, since } = working;
+    const last = turns.findLast((t) => inFlight !== undefined && t.observed.at <= inFlight.since);
+    if (!inFlight || !last || begun.has(inFlight.change)) return;
+    const { change, since } = inFlight;
     begun.add(change);
     stage.ledger.begun(change);
-    // It was decided on what was written then; an edit since does not make it wrong, and neither does an edit before make it right.
+    // The decision was based on the fleet of that time; an edit since does not make it wrong, and an edit before does
+    // not make it right.
     const nonces = new Map(last.observed.claims.map((c) => [c.name, c.nonce]));
     const valid = [...stage.approvals].filter(([name, { nonce }]) => nonce === (nonces.get(name) ?? null));
     const yes = {

@@ -64,11 +64,11 @@ export function launched(
   });
 }
 
-/** The client gives up when it is told to; the daemon goes on. */
+/** The client gives up when it is cancelled; the daemon continues. */
 export async function cancelled<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return answer;
   const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(failure("driver-cancelled", "the client was told to stop", true));
+  const onAbort = () => reject(failure("driver-cancelled", "the client was cancelled", true));
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {

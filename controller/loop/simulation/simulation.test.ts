@@ -1,8 +1,8 @@
-/** Hundreds of lives of a fleet, each from a seed: in none is a rule broken, and each ends as written. */
+/** Hundreds of lives of a fleet, each from a seed: in none is a rule broken, and each ends in sync. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { simulate } from "./chance-life.ts";
-import { manyLives } from "./many-lives.ts";
+import { manyLives } from "./seeds.ts";
 import type { SimulationResult } from "./simulation.ts";
 
 const SEEDS = 500;

@@ -1,4 +1,7 @@
-/** A whole life of a fleet: what happens to it, move by move, then peace, in which it must become as written and stay so. */
+/**
+ * A whole life of a fleet: random events, move by move, then a quiet period, in which it must converge and stay in
+ * sync.
+ */
 import { createMemoryStore } from "../../store/memory/memory.ts";
 import type { Desired } from "../../core/types.ts";
 import type { Chance } from "./chance.ts";
@@ -7,7 +10,7 @@ import { createFakeClock } from "./fake-clock.ts";
 import { createHubMemory } from "./fake-runtime-port.ts";
 import { Ledger } from "./ledger.ts";
 import { wrongInTheEnd } from "./outcome.ts";
-import { appear, tidy } from "./people.ts";
+import { appear, tidy } from "./outside-actors.ts";
 import { type SimulatedController, type Stage, startController } from "./simulated-controller.ts";
 import type { Fault } from "./driver-options.ts";
 import { SimulatedMultipass, type Timing } from "./simulated-multipass.ts";
@@ -37,7 +40,7 @@ export interface SimulationOptions {
 export type Blackout = "gone" | "denied" | "cut";
 
 export const MINUTE = 60_000;
-/** Within this much of its own time the world is as written, once nothing goes wrong any more. */
+/** Within this much of its own time the world is in sync, once nothing goes wrong any more. */
 const PEACE = 180 * MINUTE;
 const LATER = 13 * MINUTE;
 
@@ -50,7 +53,7 @@ export class Simulation {
   readonly #start = this.clock.now();
   readonly #violations: string[] = [];
   readonly #log: string[] = [];
-  /** What was written, and since when. The newest is the last. */
+  /** The fleet versions and since when. The newest is the last. */
   readonly #history: { readonly at: number; readonly desired: Desired }[] = [];
   #written: Written;
   #blackout: { readonly until: number; readonly how: Blackout } | null = null;
@@ -151,9 +154,9 @@ export class Simulation {
       c.bus.emit("fleet.read", { hash: this.desired.hash, revision: null, agents: 0, errors: [] });
   }
 
-  nudge(): void {
-    this.stage.ledger.forgive([]);
-    this.current?.loop.nudge([]);
+  requeue(): void {
+    this.stage.ledger.resetBackoff([]);
+    this.current?.loop.requeue([]);
   }
 
   blackout(ms: number, how: Blackout): void {
@@ -183,9 +186,9 @@ export class Simulation {
     return seen !== undefined && seen.instances.kind === "seen" && seen.at > gone;
   }
 
-  /** Somebody purges an instance and takes its name, as soon as a controller could see that it was gone. */
+  /** An instance is purged and its name taken from outside, as soon as a controller could observe that it was gone. */
   usurp(name: string): void {
-    this.say(`somebody purges ${name}, and wants the name`);
+    this.say(`outside: purges ${name}, and wants the name`);
     this.world.erase(name);
     const take = () => {
       if (this.#peace || this.world.get(name) || this.world.preparing.has(name)) return;
@@ -209,9 +212,9 @@ export class Simulation {
     this.edit("mended", { ...this.#written, guard: null, edit: this.#written.edit + 1 });
     if (!this.current) await this.begin();
     const { current } = this;
-    if (!current) throw new Error("nobody controls");
+    if (!current) throw new Error("no controller runs");
     current.life.endWithin(Number.POSITIVE_INFINITY);
-    this.nudge();
+    this.requeue();
     const end = this.clock.now() + PEACE;
     let quiet = 0;
     while (this.clock.now() < end && !this.isWrong) {
@@ -224,10 +227,10 @@ export class Simulation {
           return this.#stays(current);
         }
         // What was refused for good at the very end of the trouble is asked for once more.
-        this.nudge();
+        this.requeue();
       } else {
         quiet = 0;
-        if (this.chance.happens(0.1)) this.nudge();
+        if (this.chance.happens(0.1)) this.requeue();
       }
     }
     if (this.isWrong) return;
@@ -240,7 +243,7 @@ export class Simulation {
     const claims = new Map(this.stage.store.claims.list().map((c) => [c.name, c]));
     const proven = (name: string) => {
       const claim = claims.get(name);
-      // What nobody remembers proves itself once it runs.
+      // An instance without a record proves itself once it runs.
       if (claim === undefined) return !this.#lost || !this.desired.agents.some((a) => a.name === name);
       return claim.phase !== "launching" || claim.proven;
     };
@@ -254,7 +257,7 @@ export class Simulation {
       instance.empty = false;
       this.world.boot(instance);
     }
-    if (dumb.length > 0) this.nudge();
+    if (dumb.length > 0) this.requeue();
     return dumb.length > 0;
   }
 
@@ -262,7 +265,7 @@ export class Simulation {
     return this.world.all().filter((i) => i.state === "Running" && i.helloAt === Number.POSITIVE_INFINITY);
   }
 
-  /** Once it is as written nothing more is done, but what a schedule asks for and what its restarts bring about. */
+  /** Once it is in sync nothing more is done, but what a schedule asks for and what its restarts bring about. */
   async #stays(current: SimulatedController): Promise<void> {
     const before = this.stage.ledger.work;
     const from = this.#log.length;

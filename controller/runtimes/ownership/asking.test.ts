@@ -1,14 +1,14 @@
 /** What is being asked whose it is, and maybe taken back, is not worked on at the same time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agentOf, claimAsWritten } from "../../core/testing/build.ts";
+import { agentOf, claimAsDeclared } from "../../core/testing/build.ts";
 import { Loop } from "../../loop/loop.ts";
 import { createScene } from "../../loop/simulation/scene.ts";
 
 test("a guest that is asked whose it is, is not stopped before that is over", async () => {
   const agent = agentOf({ name: "a", state: "stopped" });
   const scene = await createScene([{ name: "a", state: "stopped" }]);
-  const claim = claimAsWritten(agent, { phase: "launching", proven: false, converged: null });
+  const claim = claimAsDeclared(agent, { phase: "launching", proven: false, converged: null });
   await scene.store.claims.put({ ...claim, bootAt: scene.clock.now() }, scene.deps.fence);
   await scene.port.enrol("a", claim.nonce);
   const instance = scene.world.add({ name: "a", maker: "fleet", nonce: claim.nonce, size: agent.size });
@@ -31,7 +31,7 @@ test("a guest that is asked whose it is, is not stopped before that is over", as
       });
     },
   };
-  const ownership = { isOurs: () => true, hubPort: () => 9090 };
+  const ownership = { isOwned: () => true, hubPort: () => 9090 };
   const loop = new Loop({ ...scene.deps, driver, ownership });
   await scene.clock.advance(8_100);
   loop.start();

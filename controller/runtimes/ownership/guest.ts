@@ -1,4 +1,4 @@
-/** What lies inside a Running instance: the runtime's settings and the instance's own name there, by one bounded `exec`. */
+/** Reads the runtime's settings and the instance's own name in a Running instance, by one bounded `exec`. */
 import type { Clock } from "../../base/clock.ts";
 import { toVmAgentError } from "../../base/errors.ts";
 import type { Claim } from "../../core/types.ts";
@@ -7,19 +7,19 @@ import type { Driver } from "../../drivers/driver.ts";
 export const SETTINGS_FILE = "/etc/vm-agent/runtime.json";
 const INSTANCE_ID_FILE = "/var/lib/cloud/data/instance-id";
 
-/** A guest that answers does so in a second or two; a silent one is not waited for longer than this. Milliseconds. */
+/** A responsive guest answers within a second or two; no longer than this is waited for. Milliseconds. */
 export const INSIDE_DEADLINE_MS = 20_000;
 
-export interface InsideDeps {
+export interface GuestDeps {
   readonly driver: Driver;
   readonly clock: Clock;
-  /** Milliseconds that every command in a guest is given at least; absent: what each needs. */
+  /** Minimum time for every command in a guest, in milliseconds; absent: none. */
   readonly insideDeadlineMs?: number;
 }
 
 /**
- * `seen`: what is written there, `instanceId` being the name under which the instance was made. `nothing`: the guest answers,
- * and nothing of ours is in it. `silent`: it could not be asked, so nothing is known.
+ * `seen`: the settings, `instanceId` being the name that the instance was created with. `nothing`: the guest answers,
+ * and has no runtime settings. `silent`: it did not answer, so nothing is known.
  */
 export type Inside =
   | {
@@ -32,12 +32,12 @@ export type Inside =
   | { readonly kind: "nothing" }
   | { readonly kind: "silent"; readonly why: string };
 
-/** Only ever for an instance that a trustworthy list has just shown as Running: `exec` would start any other. */
-export async function lookInside(deps: InsideDeps, name: string, signal?: AbortSignal): Promise<Inside> {
+/** Only for an instance that a trustworthy list has just shown as Running: `exec` would start any other. */
+export async function lookInGuest(deps: GuestDeps, name: string, signal?: AbortSignal): Promise<Inside> {
   try {
     const argv = ["sudo", "-n", "env", "LC_ALL=C", "cat", INSTANCE_ID_FILE, SETTINGS_FILE];
-    const { exitCode, stdout, stderr } = await runInside(deps, name, argv, { signal });
-    const inside = readInside(stdout);
+    const { exitCode, stdout, stderr } = await runInGuest(deps, name, argv, { signal });
+    const inside = readInGuest(stdout);
     if (exitCode === 0) return inside ?? { kind: "nothing" };
     if (/No such file or directory/.test(stderr)) return { kind: "nothing" };
     return { kind: "silent", why: firstLine(stderr) || `cat ended with ${exitCode}` };
@@ -46,19 +46,19 @@ export async function lookInside(deps: InsideDeps, name: string, signal?: AbortS
   }
 }
 
-export interface RunInside {
+export interface RunInGuest {
   readonly signal?: AbortSignal | undefined;
-  /** For standard input: secrets go there, because argv is everybody's. */
+  /** For standard input: secrets go there, because arguments are visible to all. */
   readonly input?: string;
   readonly deadlineMs?: number;
 }
 
-/** One command in a Running instance that must be over in time. */
-export async function runInside(
-  { driver, clock, insideDeadlineMs = 0 }: InsideDeps,
+/** One bounded command in a Running instance. */
+export async function runInGuest(
+  { driver, clock, insideDeadlineMs = 0 }: GuestDeps,
   name: string,
   argv: readonly string[],
-  { signal, input, deadlineMs: needed = INSIDE_DEADLINE_MS }: RunInside = {},
+  { signal, input, deadlineMs: needed = INSIDE_DEADLINE_MS }: RunInGuest = {},
 ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
   const deadlineMs = Math.max(needed, insideDeadlineMs);
   const late = new AbortController();
@@ -78,8 +78,8 @@ export async function runInside(
   }
 }
 
-/** The two files one after the other: a name, and a JSON object that begins with the first brace. */
-export function readInside(text: string): Extract<Inside, { readonly kind: "seen" }> | null {
+/** Both files in sequence: a name, and a JSON object that begins with the first brace. */
+export function readInGuest(text: string): Extract<Inside, { readonly kind: "seen" }> | null {
   const brace = text.indexOf("{");
   if (brace < 0) return null;
   try {
@@ -92,8 +92,8 @@ export function readInside(text: string): Extract<Inside, { readonly kind: "seen
   }
 }
 
-/** Whether what lies inside is the instance that this name stands for, in words where it is not. */
-export function strangerInside(
+/** Whether the guest's settings match the claim of this name, in words where they do not. */
+export function unownedGuest(
   name: string,
   inside: Exclude<Inside, { readonly kind: "silent" }>,
   isRight: (nonce: string) => boolean,

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { readInside, strangerInside } from "./guest.ts";
+import { readInGuest, unownedGuest } from "./guest.ts";
 import { fleetKeyPath, isNonceOf, makeNonce, readOrCreateFleetKey } from "./nonce.ts";
 
 function home(t: TestContext): string {
@@ -23,7 +23,7 @@ test("the key is made once, of 32 bytes, for its owner only, and nothing is left
   assert.deepEqual(readdirSync(folder), ["fleet-key"]);
 });
 
-test("a damaged key is refused, and not made anew", (t) => {
+test("a damaged key is refused, and not replaced", (t) => {
   const folder = home(t);
   writeFileSync(fleetKeyPath(folder), "short");
   assert.throws(() => readOrCreateFleetKey(folder), /has 5 bytes/);
@@ -54,22 +54,22 @@ const text = (instanceId: string, agent: string, nonce: string) =>
   `${instanceId}\n${JSON.stringify({ agent, nonce, port: 9090 })}\n`;
 
 test("what lies inside is read with and without line ends; anything else is nothing", () => {
-  const read = readInside(text("a", "a", "n"));
+  const read = readInGuest(text("a", "a", "n"));
   assert.deepEqual([read?.instanceId, read?.agent, read?.nonce, read?.settings.port], ["a", "a", "n", 9090]);
-  assert.equal(readInside('a{"agent":"a","nonce":"n"}')?.instanceId, "a");
+  assert.equal(readInGuest('a{"agent":"a","nonce":"n"}')?.instanceId, "a");
   for (const bad of ["", "a\n", "a\n{", 'a\n{"agent":"a"}', "a\n[1]"])
-    assert.equal(readInside(bad), null, bad);
+    assert.equal(readInGuest(bad), null, bad);
 });
 
-test("a stranger is told by the instance's own name, by the agent that it was made for, by its nonce", () => {
+test("an unowned instance is recognised by its name, its agent, its nonce", () => {
   const inside = (id: string, agent: string, nonce: string) => {
-    const read = readInside(text(id, agent, nonce));
+    const read = readInGuest(text(id, agent, nonce));
     assert.ok(read);
-    return strangerInside("a", read, (n) => n === "n");
+    return unownedGuest("a", read, (n) => n === "n");
   };
   assert.equal(inside("a", "a", "n"), null);
   assert.match(inside("b", "a", "n") ?? "", /calls itself "b"/);
   assert.match(inside("a", "b", "n") ?? "", /clone of "b"/);
   assert.match(inside("a", "a", "x") ?? "", /another fleet/);
-  assert.match(strangerInside("a", { kind: "nothing" }, () => true) ?? "", /nothing of vm-agent/);
+  assert.match(unownedGuest("a", { kind: "nothing" }, () => true) ?? "", /nothing of vm-agent/);
 });

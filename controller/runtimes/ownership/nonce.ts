@@ -1,4 +1,4 @@
-/** Nonces that this fleet knows again without its store: a salt, and the HMAC of name and salt under the fleet's own key. */
+/** Nonces that this fleet recognises without its store: a salt, and the HMAC of name and salt under the fleet's key. */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const SALT_BYTES = 16;
 
 export const fleetKeyPath = (home: string): string => join(home, "fleet-key");
 
-/** Made once, readable by its owner only, and never in the store: a lost store leaves it where it is. */
+/** Created once, readable by its owner only, and never in the store: it survives the loss of the store. */
 export function readOrCreateFleetKey(home: string): Buffer {
   const path = fleetKeyPath(home);
   const known = readKey(path);
@@ -45,7 +45,7 @@ export function makeNonce(
   return `${salt}.${macOf(key, name, salt).toString("base64url")}`;
 }
 
-/** True for a nonce that was made with this key for this name. */
+/** True for a nonce that was derived with this key for this name. */
 export function isNonceOf(key: Buffer, name: string, nonce: string): boolean {
   const [salt = "", mac = "", ...rest] = nonce.split(".");
   if (salt === "" || rest.length > 0) return false;
@@ -54,6 +54,6 @@ export function isNonceOf(key: Buffer, name: string, nonce: string): boolean {
   return presented.length === right.length && timingSafeEqual(presented, right);
 }
 
-/** Neither a name nor a salt holds a line break, so no two pairs give the same text. */
+/** Neither a name nor a salt contains a line break, so no two pairs give the same text. */
 const macOf = (key: Buffer, name: string, salt: string): Buffer =>
   createHmac("sha256", key).update(`${name}\n${salt}`).digest();

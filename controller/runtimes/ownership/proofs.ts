@@ -1,27 +1,27 @@
 /**
- * What is known of whose an instance is, beyond what runtimes say by themselves: a guest is asked before anything that cannot
- * be undone is done to it, and an instance of a wanted name that nothing claims is asked once whether it is ours.
+ * Proofs of ownership beyond a runtime's hello: a guest is asked before any step that cannot be undone, and an
+ * unclaimed instance with the name of an agent is asked once.
  */
 import type { KnownHold } from "../../core/holds.ts";
 import type { Bus } from "../../base/events.ts";
 import { VmAgentError } from "../../base/errors.ts";
 import { proves } from "../../core/ownership.ts";
-import { withKeptInstances } from "../../core/renames.ts";
+import { applyRenames } from "../../core/renames.ts";
 import type { Claim, Desired, DesiredAgent, InstanceState, Instant, Step, Turn } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
-import { buryReplaced } from "../../observe/expired-claims.ts";
-import { type InsideDeps, isClaimed, lookInside, strangerInside } from "./guest.ts";
+import { expireReplacedClaim } from "../../observe/expired-claims.ts";
+import { type GuestDeps, isClaimed, lookInGuest, unownedGuest } from "./guest.ts";
 import { type ReadoptDeps, takeBack } from "./readopt.ts";
 import { backoff } from "../../../schemas/backoff.ts";
 
 export interface OwnershipDeps {
-  /** True for a nonce that this fleet made for this name, whatever the store remembers. */
-  readonly isOurs: (name: string, nonce: string) => boolean;
-  /** Where runtimes find the hub: the port of the addresses that it gives. */
+  /** True for a nonce that this fleet derived for this name, whatever the store holds. */
+  readonly isOwned: (name: string, nonce: string) => boolean;
+  /** The hub's port in the addresses that it advertises. */
   readonly hubPort: () => number;
 }
 
-export interface ProofDeps extends InsideDeps, Omit<ReadoptDeps, "hubPort"> {
+export interface ProofDeps extends GuestDeps, Omit<ReadoptDeps, "hubPort"> {
   readonly store: Store;
   readonly bus: Bus;
   readonly fence: number;
@@ -40,7 +40,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 const NO_REMEDIATION = "the steps of health.remediate apply only after that proof";
 
-/** Steps that touch what is there in a way that a stranger would mind. */
+/** Steps that would harm an unowned instance. */
 const TOUCHING: readonly Step["kind"][] = [
   "drain",
   "revoke",
@@ -53,7 +53,10 @@ const TOUCHING: readonly Step["kind"][] = [
 ];
 
 type Found = { readonly kind: "ours" } | Answer;
-/** `stranger`: it is not ours by what is inside, which for a launch that we began may still change. `silent`: it could not be asked. */
+/**
+ * `stranger`: unowned by its content, which for a launch that we began may still change. `silent`: it could not be
+ * asked.
+ */
 type Answer = {
   readonly kind: "stranger" | "silent";
   readonly why: string;
@@ -64,7 +67,7 @@ type Answer = {
 export class Proofs {
   readonly #deps: ProofDeps;
   readonly #wake: () => void;
-  /** Unclaimed names that run, for as long as they are seen so without a break. */
+  /** Unclaimed names that were observed Running without a break. */
   readonly #found = new Map<string, Found>();
   readonly #unproven = new Map<string, Unproven>();
   readonly #abort = new AbortController();
@@ -80,20 +83,20 @@ export class Proofs {
     return this.#unproven;
   }
 
-  /** Why an unclaimed instance of a wanted name is a stranger's, where it was asked. */
-  stranger(name: string): string | null {
+  /** By unclaimed name: why the instance is unowned, where it was asked. */
+  unowned(name: string): string | null {
     const found = this.#found.get(name);
     if (found?.kind === "stranger") return found.why;
     return found?.kind === "silent" ? `it cannot be asked whether it is ours: ${found.why}` : null;
   }
 
-  /** Why an instance whose launch we began is not the one that this launch was to make, as far as what is inside tells. */
+  /** Why an instance is not the one that our launch was to create, as far as its content shows. */
   contradicted(name: string): string | null {
     const found = this.#found.get(name);
     return found?.kind === "stranger" && this.#claim(name)?.phase === "launching" ? found.why : null;
   }
 
-  /** All that is known of names by asking, for whoever makes a plan. `remedied`: names that a remedy is planned for. */
+  /** The results by name, for every plan. `remedied`: names with a planned remediation. */
   known(now: Instant, remedied: ReadonlySet<string>): readonly KnownHold[] {
     const proofs = [...this.#unproven].flatMap(([agent, { message }]): readonly KnownHold[] => {
       const hold = { agent, message, release: unprovenRelease(agent) };
@@ -104,32 +107,32 @@ export class Proofs {
           : []),
       ];
     });
-    const strangers = [...this.#found.keys()].flatMap((agent): readonly KnownHold[] => {
-      const why = this.stranger(agent);
+    const unowned = [...this.#found.keys()].flatMap((agent): readonly KnownHold[] => {
+      const why = this.unowned(agent);
       const not = this.contradicted(agent);
       return [
         ...(why === null ? [] : [{ agent, kind: "stranger" as const, message: why, release: "" }]),
         ...(not === null ? [] : [{ agent, kind: "contradicted" as const, ...contradictedWords(agent, not) }]),
       ];
     });
-    return [...proofs, ...strangers];
+    return [...proofs, ...unowned];
   }
 
-  /** True where a change waits for a proof that could not be had a short while ago. */
+  /** True where a change waits for a proof that recently could not be obtained. */
   waits(name: string, now: Instant): boolean {
     const entry = this.#unproven.get(name);
     return entry !== undefined && now < entry.retryAt;
   }
 
   /**
-   * The name that is being asked, and maybe taken back: nothing else is begun on it, because a command in it would start one
-   * that was stopped in between, and its claim is written at the end as it was before.
+   * The name that is being asked, and maybe readopted: no change of it begins, because a command in it would start an
+   * instance that was stopped meanwhile, and its claim is written at the end as it was before.
    */
   get asked(): string | null {
     return this.#asked;
   }
 
-  /** The nearest instant at which somebody may be asked again. */
+  /** The next instant at which a guest may be asked again. */
   nextRetry(now: Instant): Instant | null {
     const asked = [...this.#found.values()].flatMap((f) => (f.kind === "ours" ? [] : f.retryAt));
     const all = [...this.#unproven.values()].map((u) => u.retryAt);
@@ -137,8 +140,8 @@ export class Proofs {
     return later.length > 0 ? Math.min(...later) : null;
   }
 
-  /** Somebody asked: try again now. Without names: all. */
-  forgive(names: readonly string[]): void {
+  /** On a person's request: try again now. Without names: all. */
+  resetBackoff(names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...this.#found.keys(), ...this.#unproven.keys()]) {
       const found = this.#found.get(name);
       if (found && found.kind !== "ours" && found.retryAt !== NEVER) this.#found.delete(name);
@@ -148,8 +151,8 @@ export class Proofs {
   }
 
   /**
-   * For each step just before it: rejects with `unproven` or `another-instance` instead of touching a stranger's. `named`: a
-   * person named this instance for the destroy that the step is of.
+   * Runs before each step: rejects with `unproven` or `another-instance` instead of touching an unowned instance.
+   * `named`: a person named this instance for the destroy of this step.
    */
   readonly before = async (step: Step, state: InstanceState | "absent", named = false): Promise<void> => {
     const looked = step.requires.length > 0 || step.satisfied.length > 0;
@@ -157,44 +160,48 @@ export class Proofs {
   };
 
   /**
-   * Resolves where what is there is known to be what the claim stands for. `state`: as a list has just shown it; null: it is
-   * looked at here. `named`: for a destroy that a person named the instance for, a launch that returned 0 is proof enough, unless
-   * the guest contradicts it: the claim would be gone if a list had shown the name absent since.
+   * Resolves where the instance is proven to be the claim's. `state`: from a list just made; null: observed here.
+   * `named`: for a destroy that a person named the instance for, a launch that returned 0 is proof enough unless the
+   * guest contradicts it: the claim would be gone if a list had shown the name absent since.
    */
   async prove(name: string, state: InstanceState | "absent" | null, named = false): Promise<void> {
     const claim = this.#claim(name);
-    // A person who imported it is the proof.
+    // For an imported instance the person is the proof.
     if (!this.#deps.ownership || !claim || claim.adopted) return this.#proven(name);
     const reading = this.#deps.runtime.readings().find((r) => r.agent === name);
     if (reading?.status === "online" && proves(claim, reading)) return this.#proven(name);
-    // What does not run cannot be asked, and there the claim counts.
+    // A stopped instance cannot be asked; its claim counts.
     if ((state ?? (await this.#stateOf(name))) !== "Running") return this.#proven(name);
-    const inside = await lookInside(this.#deps, name, this.#abort.signal);
+    const inside = await lookInGuest(this.#deps, name, this.#abort.signal);
     const isEnough = named && (claim.phase !== "launching" || claim.leftover === true);
     if (inside.kind === "silent") {
       if (isEnough) return this.#proven(name);
       throw this.#hold(name, `it cannot be asked: ${inside.why}`);
     }
-    const stranger = strangerInside(name, inside, isClaimed(claim));
-    if (stranger === null) return this.#proven(name);
-    // Our files never worked in there, so that they are missing contradicts nothing: cloud-init may have failed before them.
+    const unowned = unownedGuest(name, inside, isClaimed(claim));
+    if (unowned === null) return this.#proven(name);
+    // Our files were never complete there, so their absence contradicts nothing: cloud-init may have failed before
+    // them.
     if (inside.kind === "nothing" && !claim.proven) {
       if (isEnough) return this.#proven(name);
-      throw this.#hold(name, stranger);
+      throw this.#hold(name, unowned);
     }
     this.#proven(name);
-    this.#note(name, { kind: "stranger", why: stranger });
+    this.#note(name, { kind: "stranger", why: unowned });
     const current = this.#claim(name);
-    if (current?.nonce === claim.nonce) await buryReplaced(this.#deps, current, stranger, this.#deps.fence);
+    if (current?.nonce === claim.nonce)
+      await expireReplacedClaim(this.#deps, current, unowned, this.#deps.fence);
     throw new VmAgentError({
       code: "another-instance",
-      message: `"${name}" is not touched: another instance has its name (${stranger})`,
-      next: "nothing to do, it is planned anew",
+      message: `"${name}" is not touched: another instance has its name (${unowned})`,
+      next: "nothing to do, the next turn makes a new plan",
       transient: true,
     });
   }
 
-  /** After each turn: begins to ask what nobody claims. Nothing waits for it; it wakes the loop when it has found something. */
+  /**
+   * After each turn: begins to ask unclaimed instances. Nothing waits for it; it requests a turn when it has a result.
+   */
   consider(turn: Turn, desired: Desired, busy: ReadonlySet<string>): void {
     const { observed } = turn;
     if (observed.instances.kind === "unobservable") return;
@@ -206,9 +213,9 @@ export class Proofs {
       if (!running.has(name) || !claims.has(name)) this.#unproven.delete(name);
     if (!this.#deps.ownership || this.#looking || this.#abort.signal.aborted) return;
     const now = this.#deps.clock.now();
-    const next = withKeptInstances(desired, observed.claims).agents.find((agent) => {
+    const next = applyRenames(desired, observed.claims).agents.find((agent) => {
       if (!running.has(agent.name) || busy.has(agent.name)) return false;
-      // A launch that was begun and never heard of again may be asked as well as one that nobody remembers.
+      // A launch that was begun and not heard of again may be asked, like an instance without a record.
       if (isCertain(claims.get(agent.name))) return false;
       const found = this.#found.get(agent.name);
       return !found || (found.kind !== "ours" && now >= found.retryAt);
@@ -233,14 +240,14 @@ export class Proofs {
     const { ownership } = this.#deps;
     const { name } = agent;
     if (!ownership) return;
-    // Looked at once more: `exec` would start one that has stopped since.
+    // Observed once more: `exec` would start an instance that has stopped since.
     if ((await this.#stateOf(name)) !== "Running")
       return this.#note(name, { kind: "silent", why: "it does not run any more" });
-    const inside = await lookInside(this.#deps, name, this.#abort.signal);
+    const inside = await lookInGuest(this.#deps, name, this.#abort.signal);
     if (inside.kind === "silent") return this.#note(name, { kind: "silent", why: inside.why });
     const claim = this.#claim(name);
-    const isRight = claim ? isClaimed(claim) : (nonce: string) => ownership.isOurs(name, nonce);
-    const why = strangerInside(name, inside, isRight);
+    const isRight = claim ? isClaimed(claim) : (nonce: string) => ownership.isOwned(name, nonce);
+    const why = unownedGuest(name, inside, isRight);
     if (why !== null) return this.#note(name, { kind: "stranger", why });
     if (inside.kind === "seen") {
       const deps = { ...this.#deps, hubPort: ownership.hubPort };
@@ -249,7 +256,7 @@ export class Proofs {
     this.#note(name, { kind: "ours" });
   }
 
-  /** Undefined: absent, or nothing can be seen. */
+  /** Undefined: absent, or unobservable. */
   async #stateOf(name: string): Promise<InstanceState | undefined> {
     const seen = await this.#deps.driver.list(this.#abort.signal);
     return seen.kind === "seen" ? seen.instances.find((i) => i.name === name)?.state : undefined;
@@ -259,7 +266,7 @@ export class Proofs {
     if (found.kind === "ours") return void this.#found.set(name, found);
     const before = this.#found.get(name);
     const tries = before?.kind === found.kind ? before.tries + 1 : 1;
-    // What nobody of us began will not become ours by itself.
+    // An instance that no controller of this fleet began stays unowned.
     const again = found.kind === "silent" || this.#claim(name)?.phase === "launching";
     this.#found.set(name, { ...found, tries, retryAt: again ? this.#retryAt(tries) : NEVER });
   }
@@ -284,15 +291,18 @@ export class Proofs {
   }
 }
 
-/** Nothing inside need be asked: the claim stands for what is there. */
+/** No question to the guest is needed: the claim is proven. */
 const isCertain = (claim: Claim | undefined): boolean =>
   claim !== undefined && (claim.phase !== "launching" || claim.proven);
 
 export const unprovenRelease = (name: string): string =>
   `it is asked again by itself; if it does not answer: vm-agent multipass stop --force ${name}; to remove it: vm-agent destroy ${name}`;
 
-/** It may be what a launch of ours made of too little, or another's of the same name: only a person knows, so it is not touched. */
+/**
+ * It may come from a launch of ours that failed early, or from another owner: only a person knows, so it is not
+ * touched.
+ */
 const contradictedWords = (name: string, why: string): Pick<KnownHold, "message" | "release"> => ({
   message: `a launch of "${name}" was begun and cut off, and nothing proves that what runs under this name came from it: ${why}`,
-  release: `if nobody needs it: vm-agent multipass delete --purge ${name}, and it is made anew; if it is another's, give the agent another name`,
+  release: `if it is not needed: vm-agent multipass delete --purge ${name}, and it is created again; if it belongs to another owner, give the agent another name`,
 });

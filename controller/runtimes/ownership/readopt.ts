@@ -1,15 +1,18 @@
-/** An instance of ours that the store has forgotten: a new claim with its own nonce, and a new way in for its runtime. */
+/**
+ * Readopts an owned instance that the store has lost: a new claim with the instance's nonce, and new credentials for
+ * its runtime.
+ */
 import { VmAgentError } from "../../base/errors.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Claim, DesiredAgent } from "../../core/types.ts";
 import type { Store } from "../../store/store.ts";
 import { vanishedKey } from "../../store/keys.ts";
-import { type Inside, type InsideDeps, SETTINGS_FILE, runInside } from "./guest.ts";
+import { type Inside, type GuestDeps, SETTINGS_FILE, runInGuest } from "./guest.ts";
 import type { RuntimePort } from "../../execute/ports.ts";
 
 type Seen = Extract<Inside, { readonly kind: "seen" }>;
 
-export interface ReadoptDeps extends InsideDeps {
+export interface ReadoptDeps extends GuestDeps {
   readonly store: Store;
   readonly bus: Bus;
   readonly runtime: RuntimePort;
@@ -19,13 +22,13 @@ export interface ReadoptDeps extends InsideDeps {
 }
 
 /**
- * What the document says of image, provisioning and restore counts as done: nobody knows what was, and to do it again
- * would cost the disk.
+ * The document's image, provisioning and restore count as done: their history is unknown, and repeating them would cost
+ * the disk.
  */
 const claimAgain = ({ clock, runtimeHash }: ReadoptDeps, agent: DesiredAgent, nonce: string): Claim => ({
   name: agent.name,
   nonce,
-  // Interrupted from here on, it is asked again, and goes on.
+  // If interrupted from here on, it is asked again and continued.
   phase: "launching",
   claimedAt: clock.now(),
   bootAt: clock.now(),
@@ -39,7 +42,7 @@ const claimAgain = ({ clock, runtimeHash }: ReadoptDeps, agent: DesiredAgent, no
   protect: agent.protect,
 });
 
-/** `known`: the claim of a launch that was begun and never heard of again; absent: the store knows nothing of it. */
+/** `known`: the claim of a launch that was begun and not heard of again; absent: no record. */
 export async function takeBack(
   deps: ReadoptDeps,
   agent: DesiredAgent,
@@ -57,10 +60,10 @@ export async function takeBack(
     deps.bus.emit("agent.adopted", { agent: agent.name, message: "its nonce is ours: it is taken back" });
 }
 
-/** Written beside and renamed, so that a guest that is cut off in the middle keeps its nonce. */
+/** Written beside and renamed, so that an interruption keeps the nonce. */
 const REPLACE = 'umask 077 && cat > "$1.new" && mv "$1.new" "$1"';
 
-/** A fresh join token, by standard input; the runtime reads its settings at every attempt, so nothing in it is disturbed. */
+/** A fresh join token, by standard input; the runtime reads its settings at every attempt, so it is not disturbed. */
 export async function enrolAgain(
   deps: ReadoptDeps,
   name: string,
@@ -69,7 +72,7 @@ export async function enrolAgain(
 ): Promise<void> {
   const joinToken = await deps.runtime.enrol(name, nonce);
   const fresh = { ...settings, joinToken, hub: deps.runtime.addresses(), port: deps.hubPort() };
-  const written = await runInside(deps, name, ["sudo", "-n", "sh", "-c", REPLACE, "sh", SETTINGS_FILE], {
+  const written = await runInGuest(deps, name, ["sudo", "-n", "sh", "-c", REPLACE, "sh", SETTINGS_FILE], {
     signal,
     input: `${JSON.stringify(fresh)}\n`,
   });

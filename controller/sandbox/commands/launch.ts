@@ -51,7 +51,7 @@ export async function launchInstance(call: Call, request: LaunchRequest): Promis
   return 0;
 }
 
-/** What is wrong with the request is told by the daemon, when it is asked. */
+/** Errors in the request are reported by the daemon. */
 async function fetchImage(call: Call, request: LaunchRequest, name: string): Promise<void> {
   let hash: string;
   try {

@@ -1,4 +1,4 @@
-// `set`: changes one setting; one of the daemon's own makes it start anew.
+// `set`: changes one setting; a daemon setting restarts the daemon.
 import { createHash } from "node:crypto";
 import type { Command } from "../frontend/command.ts";
 import { goDown } from "../daemon.ts";

@@ -72,7 +72,7 @@ async function stopOne(instance: Instance, how: "force" | "cancel" | number): Pr
   }
 }
 
-/** The guest's init keeps the time; it is told to look at its record again. */
+/** The guest's init does the waiting; it is signalled to read its record again. */
 function delay(instance: Instance, at: number | null): void {
   const next = update(instance, { shutdownAt: at });
   if (next.boot && powerState(next) !== "Stopped") signal(next.boot.process.pid, "SIGUSR2");

@@ -8,7 +8,7 @@ const COMMON: readonly Option[] = [
 ];
 
 export interface Parsed extends Arguments {
-  /** The first option that nobody knows; the caller words the complaint. */
+  /** The first unknown option; the caller words the error. */
   readonly unknown: string | undefined;
   /** Whether `--` was given. */
   readonly separated: boolean;

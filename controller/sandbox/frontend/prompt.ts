@@ -1,7 +1,7 @@
 // Questions that are only asked on a terminal.
 import { createInterface } from "node:readline/promises";
 
-/** The answer, or undefined where nobody can be asked (stdin and stdout must both be terminals). */
+/** The answer, or undefined without a terminal (stdin and stdout must both be terminals). */
 export async function askYesNo(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined;
   const lines = createInterface({ input: process.stdin, output: process.stdout });

@@ -16,7 +16,7 @@ import { gunzipSync } from "node:zlib";
 import { readJson, writeJson } from "../files.ts";
 import type { Instance } from "../instances/instance.ts";
 import { guestRoot, instanceDir } from "../paths.ts";
-import { insideGuest } from "./inside.ts";
+import { inGuest } from "./inside.ts";
 import type { Isolation } from "./isolation.ts";
 import { guestProgram, ROOT } from "./program.ts";
 import type { Services } from "./services.ts";
@@ -43,7 +43,7 @@ export function writeFiles(root: string, userData: UserData): void {
   for (const item of list(userData.write_files)) {
     if (item === null || typeof item !== "object") throw new TypeError(`${String(item)} is no file`);
     const file = item as UserData;
-    const path = insideGuest(root, String(file.path ?? ""));
+    const path = inGuest(root, String(file.path ?? ""));
     const { content: written = "" } = file;
     if (typeof written !== "string") throw new TypeError(`object of type '${typeof written}' has no len()`);
     mkdirSync(dirname(path), { recursive: true });
@@ -54,7 +54,7 @@ export function writeFiles(root: string, userData: UserData): void {
   }
 }
 
-/** The keys of whoever may log in; nobody ever does, but programs look at the file. */
+/** The authorized keys; no login ever happens, but programs look at the file. */
 export function writeAuthorizedKeys(root: string, userData: UserData): void {
   const keys = list(userData.ssh_authorized_keys).map((key) => `${String(key)}\n`);
   writeFileSync(join(root, "home/ubuntu/.ssh/authorized_keys"), keys.join(""), { mode: 0o600 });
@@ -127,7 +127,7 @@ async function runScript(
   const lines = commands.map((it) =>
     Array.isArray(it) ? it.map((word) => quote(String(word))).join(" ") : String(it),
   );
-  const file = insideGuest(root, path);
+  const file = inGuest(root, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o700 });
   const program = guestProgram(instance, isolation, { argv: ["/bin/sh", path], user: ROOT, cwd: "/" });

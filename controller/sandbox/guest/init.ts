@@ -102,7 +102,7 @@ async function bringUp(instance: Instance, first: boolean, answered: () => void)
   scheduleShutdown();
 }
 
-/** Spends a phase's time, and more while somebody holds boots in this phase. */
+/** Spends a phase's time, and more while boots are held in this phase. */
 async function pass(what: "prepare" | "starting" | "restarting" | "unknown"): Promise<void> {
   const { phase } = report;
   await sleep(duration(what));
@@ -122,7 +122,7 @@ function scheduleShutdown(): void {
     shutdownTimer = setTimeout(() => void shutDown(), Math.max(0, Math.min(at - Date.now(), 2 ** 31 - 1)));
 }
 
-/** Lives until told otherwise, or until the record is gone or names another boot: nobody would ever end it then. */
+/** Lives until stopped, or until the record is gone or names another boot: it could never be stopped then. */
 function holdOn(): void {
   setInterval(() => {
     if (readInstance(name)?.boot?.id !== id) void shutDown();

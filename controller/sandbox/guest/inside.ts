@@ -5,7 +5,7 @@ import { join } from "node:path";
 const MAX_LINKS = 40;
 
 /** The host path of a guest path; parts that do not exist are taken as they are. */
-export function insideGuest(root: string, path: string): string {
+export function inGuest(root: string, path: string): string {
   const rest = path.split("/").filter((part) => part !== "" && part !== ".");
   let done: string[] = [];
   let links = 0;

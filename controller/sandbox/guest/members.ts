@@ -18,9 +18,9 @@ interface Boot {
 }
 
 /**
- * The processes of a boot, its init among them: the init and its session, every process that carries the boot's mark in its environment (a
- * daemon that left its parent, an `exec` of some client), and every descendant of these. A number that now belongs to another process is
- * told by its start time.
+ * The processes of a boot, its init among them: the init and its session, every process that carries the boot's mark in
+ * its environment (a daemon that left its parent, an `exec` of a client), and all their descendants. Start times
+ * identify processes, since numbers are reused.
  */
 export function members(boot: Boot): readonly ProcessStat[] {
   const all = process.platform === "linux" ? linuxProcesses() : otherProcesses();
@@ -84,7 +84,7 @@ function isMarked(pid: number, id: string): boolean {
   }
 }
 
-/** Freezes all, so that none escapes by starting another, and kills until nobody is left. */
+/** Freezes all, so that none escapes by starting another, and kills until none is left. */
 export function killAll(boot: Boot): void {
   freeze(boot);
   for (let round = 0; round < 2000; round += 1) {

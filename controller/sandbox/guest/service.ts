@@ -14,7 +14,7 @@ export type ServiceState = "active" | "activating" | "inactive" | "failed";
 export class Service {
   readonly unit: Unit;
   state: ServiceState = "inactive";
-  /** How often it was started anew after it had ended by itself. */
+  /** How often it was restarted after it had exited. */
   restarts = 0;
   /** How its first process ended last; 0 before that. */
   lastExit = 0;

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { SHIMS } from "./shims.ts";
 
-/** An empty file that nobody may execute. */
+/** An empty file without execute permission. */
 export const NOTHING = "opt/sandbox/nothing";
 
 /** Folders of the host that every guest sees, read-only. */
@@ -79,7 +79,7 @@ function osRelease(title: string): string {
   return `PRETTY_NAME="${pretty}"\nNAME="Ubuntu"\nVERSION_ID="${version}"\nID=ubuntu\nID_LIKE=debian\nVARIANT="vm-agent sandbox"\n`;
 }
 
-/** What every boot writes anew: the host name and its address. */
+/** Rewritten at every boot: the host name and its address. */
 export function nameTree(root: string, name: string): void {
   writeFileSync(join(root, "etc/hostname"), `${name}\n`);
   writeFileSync(

@@ -1,7 +1,7 @@
-// Addresses of instances: made up, stable, and nobody else's.
+// Addresses of instances: invented, stable and unique.
 import { allRecords } from "./instances.ts";
 
-/** The lowest address that nobody has. */
+/** The lowest free address. */
 export function freeAddress(): string {
   const taken = new Set(allRecords().map(({ address }) => address));
   for (let number = 2; ; number += 1) {

@@ -94,7 +94,7 @@ function fileImage(text: string): Image {
   }
 }
 
-/** Bytes; a larger image is told apart by where and when it was written, because nothing here ever reads it. */
+/** Bytes; a larger image is identified by path and modification time, because its content is never read here. */
 const HASHED = 64 * 1024 * 1024;
 
 /** SHA-256 of what the file holds. */

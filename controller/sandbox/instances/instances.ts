@@ -21,7 +21,10 @@ export function allInstances(): readonly Instance[] {
   return shown.sort((a, b) => Number(a.deleted) - Number(b.deleted) || scatter(a.name) - scatter(b.name));
 }
 
-/** The original keeps its instances in a hash table: nobody may rely on their order, so ours is not the alphabet's either. */
+/**
+ * Multipass keeps its instances in a hash table, so callers must not rely on their order; ours is deliberately not
+ * alphabetical.
+ */
 function scatter(name: string): number {
   let hash = 7;
   for (const char of name) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { posix } from "node:path";
 import { collected, Refusal } from "../failure.ts";
-import { insideGuest } from "../guest/inside.ts";
+import { inGuest } from "../guest/inside.ts";
 import { type Instance, type Mount, powerState, update } from "./instance.ts";
 import { findInstance } from "./instances.ts";
 import { defaultTarget } from "./launch-request.ts";
@@ -37,7 +37,7 @@ export function addMount(
     gids: options.gids?.length ? options.gids : [`${process.getgid?.() ?? 0}:default`],
     kind,
   };
-  const mountPoint = insideGuest(guestRoot(name), path);
+  const mountPoint = inGuest(guestRoot(name), path);
   if (existsSync(guestRoot(name))) mkdirSync(mountPoint, { recursive: true });
   update(instance, { mounts: { ...instance.mounts, [path]: mount } });
   return path;

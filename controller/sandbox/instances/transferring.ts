@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { copyTree } from "./copy-tree.ts";
-import { insideGuest } from "../guest/inside.ts";
+import { inGuest } from "../guest/inside.ts";
 import { write } from "../frontend/output.ts";
 import { guestRoot } from "../paths.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -20,7 +20,7 @@ const CLOSED = /^\/(root|boot|etc|usr|bin|sbin|lib)(\/|$)/;
 /** From the host ("-": stdin) into an instance. */
 export function upload(source: string, instance: string, path: string, options: TransferOptions): void {
   const wanted = posix.resolve("/home/ubuntu", path);
-  let target = insideGuest(guestRoot(instance), wanted);
+  let target = inGuest(guestRoot(instance), wanted);
   if (source !== "-") {
     if (!existsSync(source)) throw new TransferError(`cannot access ${source}: No such file or directory`);
     if (statSync(source).isDirectory() && !options.recursive) {
@@ -37,7 +37,7 @@ export function upload(source: string, instance: string, path: string, options: 
 
 /** From an instance to the host ("-": stdout). */
 export function download(instance: string, path: string, target: string, options: TransferOptions): void {
-  const source = insideGuest(guestRoot(instance), posix.resolve("/home/ubuntu", path));
+  const source = inGuest(guestRoot(instance), posix.resolve("/home/ubuntu", path));
   if (!existsSync(source))
     throw new TransferError(`cannot open remote file ${path}: SFTP server: No such file`);
   if (statSync(source).isDirectory() && !options.recursive) {

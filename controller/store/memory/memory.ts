@@ -111,7 +111,7 @@ function messages(dead: DeadLetterStore): MessageStore {
         "expired",
         now,
       ),
-    bury: async (to, reason, now) => move(of(to), reason, now),
+    expireClaims: async (to, reason, now) => move(of(to), reason, now),
   };
 }
 

@@ -29,7 +29,7 @@ export interface Loss {
   readonly audit: Range | null;
   /** Other tables that these wrote. */
   readonly tables: readonly string[];
-  /** Pages whose content is not what was written. */
+  /** Damaged pages. */
   readonly pages: readonly DamagedPage[];
   /** The database itself is gone. Instances are then recognised by their nonces, as for any store without claims. */
   readonly isGone: boolean;

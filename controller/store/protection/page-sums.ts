@@ -1,9 +1,8 @@
 /**
- * A CRC-32 of every page of the database, in a file beside it. A changed page gets a new one when a checkpoint has written it;
- * until then the page is in the write-ahead log, which has checksums of its own.
- *
- * Refused alternatives: a checksum column in each row costs every write and sees no missing row; SQLite's checksum VFS is
- * not part of node:sqlite.
+ * A CRC-32 of every page of the database, in a file beside it. A changed page gets its new checksum when a checkpoint
+ * has written it; until then the page is in the write-ahead log, which has its own checksums. Refused alternatives: a
+ * checksum column in each row costs every write and cannot detect a missing row; SQLite's checksum VFS is not part of
+ * node:sqlite.
  */
 import {
   closeSync,

@@ -12,18 +12,18 @@ import { damagedPages, PAGE_SIZE, readSums, sumsOf, sumsPath } from "./page-sums
 import { readWal, type WalFile } from "./wal-file.ts";
 
 export interface Verified {
-  /** `unprotected`: there are no records yet, because it is new, older, or just restored. */
+  /** `unprotected`: there are no records yet, because the database is new, older, or just restored. */
   readonly kind: "unprotected" | "sound" | "damaged";
-  /** Null unless damaged. Of pages only the numbers are known here. */
+  /** Null unless damaged. For pages only the numbers are known here. */
   readonly loss: Loss | null;
   readonly pages: readonly number[];
-  /** The log is damaged, and the database file has everything that it held or is newer than what is left of it. */
+  /** The log is damaged, and the database file has everything that it held, or is newer than the rest of it. */
   readonly discardWal: boolean;
-  /** The checksum of every page as it is now; null: unprotected. */
+  /** The current checksum of every page; null: unprotected. */
   readonly sums: Uint32Array | null;
 }
 
-/** Schemas from this one on have the two records. */
+/** The first schema version with both records. */
 export const PROTECTED_SCHEMA = 5;
 
 const UNPROTECTED: Verified = { kind: "unprotected", loss: null, pages: [], discardWal: false, sums: null };
@@ -68,7 +68,7 @@ export function verify(path: string, now: number): Verified {
   return { kind: "damaged", loss, pages, discardWal, sums };
 }
 
-/** Which recorded commits the log does not vouch for. */
+/** Recorded commits that the log does not confirm. */
 function compareLog(
   lines: readonly CommitLine[],
   wal: WalFile | null,
@@ -79,10 +79,10 @@ function compareLog(
   const checkpoint = first?.checkpoint ? first : null;
   const last = lines.at(-1);
   if (!last) return { lost: [], discardWal: false };
-  // What is left of this generation is older than the database file.
+  // The rest of this generation is older than the database file.
   const isOlder = checkpoint !== null && wal !== null && wal.salt === checkpoint.salt && !reached(checkpoint);
   if (last.checkpoint) return { lost: [], discardWal: isOlder };
-  // The log begins again only when all of it is in the database file: an earlier generation is safe.
+  // The log restarts only when all of it is in the database file: earlier generations are safe.
   const generation = lines.filter((line) => line !== checkpoint && line.salt === last.salt);
   const lost = isOlder ? generation : generation.filter((line) => !reached(line));
   return { lost, discardWal: isOlder };
@@ -115,7 +115,7 @@ function readActual(path: string): Uint32Array {
   try {
     return sumsOf(file);
   } finally {
-    // Closing frees every lock of this process on the file: nobody here may have it open as a database.
+    // Closing frees every lock of this process on the file: no database handle may be open here.
     closeSync(file);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reads a write-ahead log as SQLite's own recovery does: how many frames its checksums vouch for, and which pages they hold.
+ * Reads a write-ahead log as SQLite's recovery does: how many frames its checksums confirm, and which pages they hold.
  * Format: https://sqlite.org/fileformat2.html#the_write_ahead_log
  */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
@@ -13,7 +13,7 @@ let chunk: Buffer = Buffer.alloc(0);
 const MAGIC = 0x377f0682;
 const BIG_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 0;
 
-/** A place in the log: the generation (`salt` changes when the log begins again), the frame, the checksum up to it. */
+/** A place in the log: the generation (`salt` changes when the log restarts), the frame, the checksum up to it. */
 export interface WalPosition {
   readonly salt: string;
   readonly frame: number;
@@ -72,7 +72,7 @@ export function readWal(path: string, pageSize: number): WalFile | null {
   };
 }
 
-/** Of an own allocation: views of 32-bit words need its alignment. */
+/** Separately allocated: views of 32-bit words need its alignment. */
 function readWhole(path: string): Buffer | null {
   try {
     const read = readFileSync(path);
@@ -106,7 +106,7 @@ export function eachPage(
         visit(page, chunk.subarray(at + FRAME_HEADER, at + FRAME_HEADER + pageSize));
     }
   } finally {
-    // SQLite takes no lock on this file, so closing it takes none away.
+    // SQLite takes no lock on this file, so closing it frees none.
     closeSync(file);
   }
 }

@@ -1,4 +1,4 @@
-/** What the hub knew of its agents, written behind: a heartbeat is no reason for an fsync. */
+/** The hub's last state of its agents, written lazily: a heartbeat is no reason for an fsync. */
 import { parseStored } from "../../base/bounded-json.ts";
 import type { Db, Write } from "./db.ts";
 import { storedValueIfWhole } from "./errors.ts";

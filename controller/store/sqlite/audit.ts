@@ -1,4 +1,4 @@
-/** The audit: append-only and hash-chained. The one statement that removes entries takes the oldest and keeps their last hash. */
+/** The audit: append-only and hash-chained. Pruning removes the oldest entries and keeps their last hash. */
 import {
   acknowledgeChain,
   type AuditAnchor,
@@ -19,11 +19,11 @@ const PAGE = 1000;
 const ANCHOR = "audit/anchor";
 
 export interface SqlAudit extends AuditStore {
-  /** Records the end of the chain; run last in every transaction. */
+  /** Records the end of the chain; runs last in every transaction. */
   seal(): void;
 }
 
-/** `transaction`: the number of the running one; inside it the end of the chain is known without asking. */
+/** `transaction`: the number of the running one; inside it the end of the chain is cached. */
 export function sqlAudit(db: Db, write: Write, transaction: () => number): SqlAudit {
   let end: AuditLink & { readonly transaction: number } = { transaction: -1, seq: 0, hash: GENESIS };
   let unsealed = -1;
@@ -55,7 +55,7 @@ export function sqlAudit(db: Db, write: Write, transaction: () => number): SqlAu
   };
 
   const check: AuditStore["check"] = (known) => {
-    // Entries and their end as of one moment: another process may write between two reads. A savepoint may stand anywhere.
+    // Entries and their end in one snapshot: another process may write between two reads. A savepoint may be nested.
     db.exec("SAVEPOINT audit_check");
     try {
       return checkChain(allRows(), anchor(), known);

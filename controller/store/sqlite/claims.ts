@@ -1,4 +1,4 @@
-/** Claims, each write fenced: a controller that lost its lock cannot write over its successor. */
+/** Claims; each write checks the fencing token: a controller that lost its lock cannot overwrite its successor. */
 import { VmAgentError } from "../../base/errors.ts";
 import type { Claim } from "../../core/types.ts";
 import type { Db, Write } from "./db.ts";

@@ -1,4 +1,4 @@
-/** The few calls of node:sqlite that the sub-stores use, so that only `sqlite.ts` imports it. */
+/** The calls of node:sqlite that the sub-stores use, so that only `sqlite.ts` imports it. */
 
 import type { Touched } from "../protection/commit-log.ts";
 
@@ -16,5 +16,5 @@ export interface Db {
   prepare(sql: string): Statement;
 }
 
-/** How the sub-stores write: `run` is called inside a transaction, perhaps twice (see group-commit.ts). */
+/** How the sub-stores write: `run` is called inside a transaction, possibly twice (see group-commit.ts). */
 export type Write = (touched: Touched, run: () => void) => Promise<void>;

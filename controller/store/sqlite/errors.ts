@@ -1,4 +1,4 @@
-/** SQLite's result codes as errors of ours, with what a person does next. */
+/** SQLite's result codes as errors with a next step. */
 import { EXIT, toVmAgentError, VmAgentError } from "../../base/errors.ts";
 
 /** Primary result codes: https://sqlite.org/rescode.html */
@@ -64,7 +64,7 @@ export function storeError(error: unknown, path: string): VmAgentError {
   }
 }
 
-/** A stored value of one record among many, which are read in spite of it; null: it is damaged. */
+/** One stored value among many, which are read in spite of it; null: it is damaged. */
 export function storedValueIfWhole(
   text: unknown,
   parse: (text: string) => unknown = JSON.parse,
@@ -76,7 +76,7 @@ export function storedValueIfWhole(
   }
 }
 
-/** A stored value. Errors: `database-corrupt` where it is no JSON: it was written as such. */
+/** A stored value. Errors: `database-corrupt` where it is no JSON, since only JSON is stored. */
 export function storedValue<T = Readonly<Record<string, unknown>>>(
   text: unknown,
   parse: (text: string) => unknown = JSON.parse,
@@ -84,7 +84,7 @@ export function storedValue<T = Readonly<Record<string, unknown>>>(
   try {
     return parse(String(text)) as T;
   } catch (error) {
-    throw corrupt("the database", "a record in it is not what was written", error);
+    throw corrupt("the database", "a record in it is damaged", error);
   }
 }
 
@@ -92,7 +92,7 @@ export function corrupt(path: string, why: string, cause?: unknown): VmAgentErro
   return new VmAgentError({
     code: "database-corrupt",
     message: `${path} is damaged or is not a vm-agent database: ${why}`,
-    next: "nothing was written to it. Put back a backup (vm-agent backup), or move the file away: instances are then adopted again by their nonce",
+    next: "it was not changed. Put back a backup (vm-agent backup), or move the file away: instances are then adopted again by their nonce",
     cause,
   });
 }
@@ -101,7 +101,7 @@ export function newer(path: string, found: number, known: number): VmAgentError 
   return new VmAgentError({
     code: "database-newer",
     message: `${path} has schema ${found}, this vm-agent knows up to ${known}`,
-    next: "nothing was written to it. Run the newer vm-agent that wrote it, or put back a backup made by this version",
+    next: "it was not changed. Run the newer vm-agent that wrote it, or put back a backup made by this version",
     exit: EXIT.failed,
   });
 }

@@ -19,11 +19,11 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** Writes in one transaction; bounds how long the event loop stands still. */
+/** Maximum writes in one transaction; bounds how long the event loop is blocked. */
 const MAX_BATCH = 2000;
 /**
- * Under load a commit waits while every turn of the event loop brings more writes, but no longer than so many turns: fewer
- * and larger transactions. A batch smaller than CROWD never waits, so a single write is as fast as it can be.
+ * Under load a commit waits while every turn of the event loop brings more writes, up to this many turns: fewer and
+ * larger transactions. A batch smaller than CROWD never waits, so a single write is as fast as possible.
  */
 const MAX_TURNS = 4;
 const CROWD = 16;
@@ -65,10 +65,10 @@ export class GroupCommit {
       this.#scheduled ??= setImmediate(this.#turn);
     });
 
-  /** Number of the transaction that runs: what a write read from the database holds as long as it is the same. */
+  /** Number of the running transaction: values that a write has read stay valid within it. */
   readonly transaction = (): number => this.#transactions;
 
-  /** Everything asked so far is on disk, or was rejected. */
+  /** Resolves when all earlier writes are on disk, or rejected. */
   flush(): void {
     if (this.#scheduled) clearImmediate(this.#scheduled);
     this.#scheduled = null;
@@ -124,7 +124,7 @@ export class GroupCommit {
     try {
       this.#rollback.run();
     } catch {
-      // SQLite already rolled back by itself (disk full, I/O error).
+      // SQLite has already rolled back (disk full, I/O error).
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The two sub-stores that are one JSON value under one key: credentials and small values. */
+/** The two sub-stores of one JSON value per key: credentials and small values. */
 import type { Db, Write } from "./db.ts";
 import { createParsedRows } from "./parsed-rows.ts";
 import { storedValue } from "./errors.ts";

@@ -1,4 +1,7 @@
-/** Messages that wait for their recipient (bounded per recipient, where the busiest sender loses first, with a time to live), and dead letters. */
+/**
+ * Messages that wait for their recipient (bounded per recipient: the busiest sender loses first; with a time to live),
+ * and dead letters.
+ */
 import type { Db, Write } from "./db.ts";
 import {
   DEAD_LETTERS_KEPT,
@@ -47,7 +50,7 @@ export function sqlMessages(db: Db, write: Write): MessageStore {
       });
       return moved;
     },
-    async bury(to, reason, now) {
+    async expireClaims(to, reason, now) {
       let moved = 0;
       await write(TOUCHED, () => {
         moved = orphaned(reason, now, to);
@@ -61,7 +64,7 @@ const INSERT = "INSERT OR REPLACE INTO dead_letters (id, recipient, reason, json
 const TRIM =
   "DELETE FROM dead_letters WHERE seq <= (SELECT seq FROM dead_letters ORDER BY seq DESC LIMIT 1 OFFSET ?)";
 
-/** Moves the messages that fit `where` among the dead letters, within the caller's transaction. */
+/** Moves the messages that match `where` to the dead letters, within the caller's transaction. */
 function mover(db: Db, where: string) {
   const copy = db.prepare(
     `${INSERT} SELECT id, recipient, ?, json, ? FROM messages WHERE ${where} ORDER BY seq`,

@@ -1,4 +1,4 @@
-/** Brings a database to the newest schema, one numbered migration a transaction. */
+/** Migrates a database to the newest schema, one numbered migration per transaction. */
 import type { Db } from "./db.ts";
 import type { Migration } from "./migration.ts";
 import { start } from "./migrations/0001-start.ts";
@@ -16,7 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
 ];
 export const LATEST: number = MIGRATIONS.length;
 
-/** "VMAG": tells our files from other programs' SQLite databases. */
+/** "VMAG": distinguishes our files from other programs' SQLite databases. */
 export const APPLICATION_ID = 0x564d4147;
 
 export function schemaVersion(db: Db): number {

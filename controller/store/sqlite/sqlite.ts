@@ -1,4 +1,4 @@
-/** The store on SQLite: opens the file, refuses what is newer, damaged or not ours, and joins the sub-stores. */
+/** The store on SQLite: opens the file, refuses newer, damaged or foreign ones, and joins the sub-stores. */
 import {
   accessSync,
   chmodSync,
@@ -32,19 +32,24 @@ import type { Store } from "../store.ts";
 import { verify } from "../protection/verify.ts";
 
 export interface OpenOptions {
-  /** For commands that look while `up` writes: the file must exist, every write is rejected. */
+  /** For read-only commands beside `up`: the file must exist, every write is rejected. */
   readonly readOnly?: boolean;
-  /** With `readOnly`: checks the file, and leaves nothing beside it, not even the index that SQLite makes for readers. */
+  /**
+   * With `readOnly`: checks the file, and leaves nothing beside it, not even the index that SQLite makes for readers.
+   */
   readonly untouched?: boolean;
-  /** Pages of 4 KiB that the file may have; for tests of a full disk. */
+  /** Maximum pages of 4 KiB; for tests of a full disk. */
   readonly maxPages?: number;
-  /** When a loss is found; the time of this machine where absent. */
+  /** Instant of a found loss; absent: this machine's clock. */
   readonly now?: () => number;
 }
 
 /** Milliseconds that a write waits for another process's transaction. */
 const BUSY_TIMEOUT = 5000;
-/** Files up to this size are checked whole when opened for writing (about 5 ms per MiB); larger ones where they are read. */
+/**
+ * Files up to this size are checked completely when opened for writing (about 5 ms per MiB); larger ones when they are
+ * read.
+ */
 const QUICK_CHECK_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -75,7 +80,7 @@ function open(path: string, options: OpenOptions): Store {
   }
   inspect(path, file, false, found.kind === "sound" ? "none" : found.loss ? "full" : "quick");
   if (found.loss) addLoss(path, found.loss);
-  // Before the schema says that they are there.
+  // Before the schema version says that they exist.
   if (found.kind === "unprotected") forgetSums(path);
   const db = connect(file, false);
   try {
@@ -106,13 +111,13 @@ function connect(file: string | URL, readOnly: boolean): DatabaseSync {
   return db;
 }
 
-/** The database file is newer than what is left of its log: SQLite would go back to that. */
+/** The database file is newer than the rest of its log: SQLite would go back to that. */
 function setLogAside(path: string): void {
   renameSync(`${path}-wal`, `${path}-wal.damaged`);
   rmSync(`${path}-shm`, { force: true });
 }
 
-/** Names what is on damaged pages, and takes care that no task goes on from a state that may be wrong. */
+/** Names the records on damaged pages, and makes sure that no task continues from a state that may be wrong. */
 function describe(db: DatabaseSync, path: string, loss: Loss, protection: Protection, now: number): void {
   const named = withPlaces(db, loss, protection);
   const give = db.prepare(
@@ -130,7 +135,7 @@ function withPlaces(db: DatabaseSync, loss: Loss, protection: Protection): Loss 
     const pages = loss.pages.map(({ page }) => page);
     return { ...loss, pages: locate(db, pages, protection.readPage) };
   } catch {
-    // An SQLite without its `dbstat` table; the pages are known by their numbers alone.
+    // An SQLite without its `dbstat` table; only page numbers are known.
     return { ...loss, unverified: [...loss.unverified, "it is not known what was on the damaged pages"] };
   }
 }
@@ -138,7 +143,7 @@ function withPlaces(db: DatabaseSync, loss: Loss, protection: Protection): Loss 
 const UNCERTAIN =
   "the database was damaged, and it is not known how far this task went; it is not run again by itself";
 
-/** A file without a log is read as one that nobody changes; with one, a reader needs the log and its index, which are there. */
+/** A file without a log is opened as immutable; with one, a reader needs the log and its index, which are there. */
 function still(path: string): string | URL {
   if (existsSync(`${path}-wal`)) return path;
   const url = pathToFileURL(path);
@@ -146,7 +151,7 @@ function still(path: string): string | URL {
   return url;
 }
 
-/** Looks at an existing file through a read-only connection, which can neither change it nor fold its WAL in. */
+/** Checks an existing file through a read-only connection, which can neither change it nor checkpoint its WAL. */
 function inspect(path: string, file: string | URL, reading: boolean, check: "none" | "quick" | "full"): void {
   if (!existsSync(path)) {
     if (reading) throw missing(path);
@@ -183,7 +188,7 @@ function inspect(path: string, file: string | URL, reading: boolean, check: "non
 
 const SQLITE_CORRUPT = 11;
 
-/** The file and its folder: the log and the index of the log are made beside it. */
+/** The file and its folder: the log and its index are created beside it. */
 function writable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
@@ -215,14 +220,14 @@ function prepareForWriting(db: Db, path: string, options: OpenOptions): void {
   const mode = String(db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode);
   if (mode !== "wal") throw readOnly(path);
   db.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY");
-  // A file that cannot be written is opened for reading without a word: ask for the write lock now.
+  // A read-only file is opened without an error: ask for the write lock now.
   db.exec("BEGIN IMMEDIATE; ROLLBACK");
   migrate(db);
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${options.maxPages}`);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
-/** `protection` null: for reading only. */
+/** `protection` null: read-only. */
 function assemble(raw: DatabaseSync, path: string, protection: Protection | null): Store {
   const db = withStoreErrors(raw, path);
   const group =
@@ -281,7 +286,7 @@ function assemble(raw: DatabaseSync, path: string, protection: Protection | null
   };
 }
 
-/** Everything that SQLite refuses is an error of ours, also while reading. */
+/** Every refusal of SQLite becomes an error of ours, also while reading. */
 function withStoreErrors(db: DatabaseSync, path: string): Db {
   const guarded = <A extends readonly SqlValue[], R>(call: (...values: A) => R) => {
     return (...values: A): R => {
@@ -297,7 +302,7 @@ function withStoreErrors(db: DatabaseSync, path: string): Db {
     prepare(sql) {
       const statement = db.prepare(sql);
       return {
-        // Writes run within a group commit, which turns their errors into ours.
+        // Writes run within a group commit, which converts their errors.
         run: statement.run.bind(statement),
         get: guarded((...values: SqlValue[]) => statement.get(...values)),
         all: guarded((...values: SqlValue[]) => statement.all(...values)),

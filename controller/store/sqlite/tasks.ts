@@ -1,4 +1,4 @@
-/** Tasks and their output. Two writes in a task's common life: the insert before the answer, the update with the result. */
+/** Tasks and their output. Usually two writes per task: the insert before the answer, the update with the result. */
 import { parseStored } from "../../base/bounded-json.ts";
 import type { Touched } from "../protection/commit-log.ts";
 import type { Db, Row, SqlValue, Statement, Write } from "./db.ts";
@@ -6,7 +6,7 @@ import { storedValueIfWhole } from "./errors.ts";
 import type { OutputChunk, TaskFilter, TaskRecord, TaskState, TaskStore } from "../store.ts";
 
 const OPEN = "('queued', 'sent', 'running')";
-/** All but the result: what a runtime answered has up to 4 MB each. */
+/** Everything but the result: a runtime's answer may have 4 MB. */
 const LISTED = `seq, id, agent, type, spec, body_hash, idempotency_key, created_at, state, epoch, sent_at, accepted_at, started_at,
   finished_at, exit_code, NULL AS result, substr(error, 1, 500) AS error, cancel_reason, dropped_bytes`;
 
@@ -47,7 +47,7 @@ export function sqlTasks(db: Db, write: Write): TaskStore {
     OR seq <= (SELECT seq FROM tasks ORDER BY seq DESC LIMIT 1 OFFSET ?2))`;
   const pruneOutput = db.prepare(`DELETE FROM output WHERE task_id IN (${pruned})`);
   const pruneTasks = db.prepare(`DELETE FROM tasks WHERE id IN (${pruned})`);
-  // By `seq`, the order of acceptance: the index of it is there, and old is old.
+  // By `seq`, the order of acceptance, which is indexed.
   const withOutput = db.prepare(`SELECT id FROM tasks WHERE state NOT IN ${OPEN} AND finished_at < ?
     AND EXISTS (SELECT 1 FROM output WHERE task_id = tasks.id) ORDER BY seq LIMIT ?`);
   const dropOutput = db.prepare("DELETE FROM output WHERE task_id = ?");

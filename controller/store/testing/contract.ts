@@ -80,7 +80,7 @@ export const CONTRACT: readonly {
   readonly run: (store: Store) => Promise<void>;
 }[] = [
   {
-    name: "a task comes back as it was written, new and finished",
+    name: "a task is read back unchanged, new and finished",
     async run({ tasks }) {
       await tasks.insert(aTask("a"));
       assert.deepEqual(tasks.get("a"), aTask("a"));
@@ -312,7 +312,7 @@ export const CONTRACT: readonly {
         messages.pending("y", 0, 2).map((m) => m.id),
         ["m1", "m2"],
       );
-      assert.equal(await messages.bury("z", "agent-removed", 60), 1);
+      assert.equal(await messages.expireClaims("z", "agent-removed", 60), 1);
       assert.deepEqual(
         deadLetters.list().map(({ id, to, reason, at }) => [id, to, reason, at]),
         [

@@ -11,7 +11,7 @@ export interface Stage {
   subscribe(listener: () => void): () => void;
   press(press: Press): void;
   paste(text: string): void;
-  /** Called once, with the function that gives the terminal to somebody else for a while. */
+  /** Called once, with the function that lends the terminal to another program. */
   onReady(suspend: (work: () => Promise<void>) => Promise<void>): void;
   readonly color: boolean;
 }

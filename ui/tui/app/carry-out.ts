@@ -1,4 +1,4 @@
-/** Carries out what a key led to, and says in one line how it went. */
+/** Carries out the effect of a key, and reports the result in one line. */
 import { count } from "../../client/format.ts";
 import { lostWords } from "../../client/follow.ts";
 import type { Live } from "../../client/live.ts";

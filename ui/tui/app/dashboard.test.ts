@@ -97,9 +97,9 @@ test("500 agents: the rows of the screen are drawn, the last one after G, and a 
   stage.bus().emit("agent.drifted", { agent: nameOf(3), message: "seen" });
   const screen = await shown.sees(/agent-003.*Degraded/);
   assert.match(screen, /agent-004.*Healthy/);
-  // The picture is diffed, not painted: what was written is a small part of a screen.
+  // Frames are diffed: only a small part of the screen is output.
   const written = shown.terminal.written().slice(before);
-  assert.ok(!written.includes("agent-010"), "a row that did not change was written");
+  assert.ok(!written.includes("agent-010"), "an unchanged row was output");
   await shown.close();
 });
 
@@ -141,7 +141,7 @@ test("an apply hands over what was shown, after the word", async (t) => {
   await shown.close();
 });
 
-test("an error of the process itself is said on the screen, and nobody listens any more once it is left", async (t) => {
+test("an error of the process is shown on the screen, and no listener is left after the dashboard is closed", async (t) => {
   const listeners = new Set<(words: string) => void>();
   const shown = show(t, 60, 24, {
     faults: (listener) => {
@@ -157,13 +157,13 @@ test("an error of the process itself is said on the screen, and nobody listens a
   assert.equal(listeners.size, 0);
 });
 
-test("what is drawn over by something else is drawn anew with Ctrl-L", async (t) => {
+test("Ctrl-L redraws a screen that another program has changed", async (t) => {
   const shown = show(t, 80, 24);
   await shown.sees("500 agents");
-  shown.terminal.stdout.write("\x1b[5;1Hsomebody else wrote here\x1b[24;1H");
-  await shown.sees("somebody else");
+  shown.terminal.stdout.write("\x1b[5;1Hother output here\x1b[24;1H");
+  await shown.sees("other output");
   shown.terminal.send("\x0c");
-  await shown.sees(/^(?![\s\S]*somebody else)[\s\S]*agent-001[\s\S]*\? help/);
+  await shown.sees(/^(?![\s\S]*other output)[\s\S]*agent-001[\s\S]*\? help/);
   await shown.close();
 });
 

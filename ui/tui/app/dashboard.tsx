@@ -1,4 +1,4 @@
-/** The dashboard: the live model, what the person does and the clock become frames, at most so many a second. */
+/** The dashboard: live model, user input and clock become frames, at a bounded rate. */
 /** @jsxImportSource react */
 import { render } from "ink";
 import { createLive } from "../../client/live.ts";
@@ -17,9 +17,9 @@ import { pressed } from "./update.ts";
 import { planReader, watchLog, watchOutput } from "./watchers.ts";
 import type { World } from "./world.ts";
 
-/** Between two frames that nobody asked for with a key. */
+/** Minimum time between two frames that no key press caused. */
 const FRAME_MS = 100;
-/** Whoever hears the screen is not interrupted ten times a second. */
+/** A screen reader is not interrupted ten times a second. */
 const SPOKEN_FRAME_MS = 3000;
 const TICK_MS = 1000;
 /** Until a hub that refused the token is asked again. */
@@ -167,7 +167,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
       draw();
     },
     paste(text) {
-      // Outside of a field, letters that somebody pasted by mistake would be orders.
+      // Outside of a field, pasted letters would act as commands.
       if (ui.dialog === null) return;
       press({ name: "text", text: text.replace(/[\r\n]+/g, " ") });
       draw();
@@ -226,7 +226,7 @@ export async function runDashboard(deps: DashboardDeps): Promise<void> {
   }
 }
 
-/** Keys that come in one chunk, as when somebody types fast, are keys one after the other. */
+/** Keys that arrive in one chunk, as in fast typing, are handled one by one. */
 function* keysIn(press: Press, typing: boolean): Generator<Press> {
   if (press.name !== "text") return yield press;
   for (const part of press.text.split(/(\r\n?|\n)/)) {

@@ -1,4 +1,4 @@
-/** What the dashboard is given: the hub's API, the terminal, and what a person's command may do that the hub does not. */
+/** Dependencies of the dashboard: the hub's API, the terminal, and commands beyond the hub's API. */
 import type { Api } from "../../client/api.ts";
 
 /** Edits of the fleet and the like; each resolves with what was done, in words, and rejects with why not. */

@@ -1,4 +1,4 @@
-/** What a key may lead to outside the screen. Values: they are carried out elsewhere. */
+/** Effects of a key outside the screen, as values that are carried out elsewhere. */
 
 /** As the API takes it. */
 export type AgentOrder = { readonly agent: string; readonly action: string };

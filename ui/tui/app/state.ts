@@ -13,7 +13,7 @@ export type Place =
   | { readonly kind: "logs"; readonly name: string }
   | { readonly kind: "task"; readonly id: string };
 
-/** Where somebody is in a place, and how it is shown; kept while they are elsewhere. */
+/** Position in a list and how it is shown; kept while another view is open. */
 export interface Spot {
   /** What the cursor is on; it stays with it when rows move. */
   readonly id: string | null;
@@ -30,7 +30,7 @@ export interface Typing {
   readonly text: string;
   /** Letters before the cursor. */
   readonly cursor: number;
-  /** Nobody typed it yet: it is proposed, and replaced by what is typed first. */
+  /** A proposed value; the first key typed replaces it. */
   readonly isOffer?: boolean;
 }
 
@@ -38,7 +38,7 @@ export type Dialog =
   | {
       readonly kind: "line";
       readonly what: "filter" | "command" | "task" | "snapshot";
-      /** Whom it is about; empty: nobody. */
+      /** The agent it concerns; empty: none. */
       readonly agents: readonly string[];
       readonly typing: Typing;
       /** What was there before, for Escape. */

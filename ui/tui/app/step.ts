@@ -24,13 +24,13 @@ export const only = (ui: Ui): Step => ({ ui, effects: [] });
 export const doing = (ui: Ui, ...effects: readonly Effect[]): Step => ({ ui, effects });
 
 /** Why nothing is done. */
-export const told = (ui: Ui, { now }: Pick<Scene, "now">, text: string): Step =>
+export const reported = (ui: Ui, { now }: Pick<Scene, "now">, text: string): Step =>
   only({ ...ui, notice: { tone: "warn", text, at: now } });
 
 export function asked(ui: Ui, scene: Pick<Scene, "now">, question: Asked): Step {
-  if ("refusal" in question) return told(ui, scene, question.refusal);
+  if ("refusal" in question) return reported(ui, scene, question.refusal);
   return "effect" in question ? doing(ui, question.effect) : only({ ...ui, dialog: question.dialog });
 }
 
-/** What a view needs is read when somebody looks. */
+/** The data of a view is read when the view is opened. */
 export const shown = (ui: Ui): Step => doing(ui, { type: "refresh" });

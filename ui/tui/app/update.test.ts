@@ -37,7 +37,7 @@ describe("moving", () => {
     assert.equal(spotOf(play(["g"], ui, world).ui).top, 0);
   });
 
-  test("a text that is followed stays at its end until somebody scrolls up", () => {
+  test("a followed text stays at its end until it is scrolled up", () => {
     const { ui } = play(["4", "up"], initialUi(100, 8));
     assert.equal(spotOf(ui).follow, false);
     assert.equal(spotOf(play(["end"], ui).ui).follow, true);
@@ -200,7 +200,7 @@ describe("commands", () => {
       { type: "paused", agents: ["agent-cache"], paused: false },
     ]);
     assert.equal(placeOf(play([":", ..."ev", "enter"]).ui).kind, "events");
-    assert.match(play([":", ..."stop nobody", "enter"]).ui.notice?.text ?? "", /no agent "nobody"/);
+    assert.match(play([":", ..."stop no-such", "enter"]).ui.notice?.text ?? "", /no agent "no-such"/);
     assert.match(play([":", ..."frobnicate", "enter"]).ui.notice?.text ?? "", /no command "frobnicate"/);
     assert.match(play([":", ..."s", "enter"]).ui.notice?.text ?? "", /no command "s"/);
   });

@@ -21,7 +21,7 @@ import { markedIn, targetsOf, toggledAll, toggledMark } from "../input/marks.ts"
 import { isMove, moved } from "../input/moves.ts";
 import type { Press } from "../input/press.ts";
 import { type Dialog, opened, placeOf, spotOf, type Ui, VIEWS, viewed, viewOf, withSpot } from "./state.ts";
-import { asked, doing, only, type Scene, type Step, shown, told } from "./step.ts";
+import { asked, doing, only, type Scene, type Step, shown, reported } from "./step.ts";
 
 export function pressed(ui: Ui, press: Press, scene: Scene): Step {
   const { dialog } = ui;
@@ -104,13 +104,13 @@ function acted(ui: Ui, action: ActionId | null, scene: Scene): Step {
       return allowed(ui, scene);
     case "cancel": {
       const task = openTaskAt(ui, world, body);
-      if (!task) return told(ui, scene, "There is no task to cancel: it has ended.");
+      if (!task) return reported(ui, scene, "There is no task to cancel: it has ended.");
       return doing(ui, { type: "cancel", id: task.id });
     }
     default: {
       const targets = targetsOf(ui, world, body);
       if (targets.length === 0)
-        return told(
+        return reported(
           ui,
           scene,
           world.model.fleet?.agents.length ? "Put the cursor on an agent first." : "There is no agent yet.",
@@ -150,7 +150,7 @@ function openedAtCursor(ui: Ui, scene: Scene): Step {
 function allowed(ui: Ui, scene: Scene): Step {
   const name = agentAt(ui, scene.world, scene.body);
   const held = scene.world.plan?.held.find((h) => h.agent === name && releasedByName(h));
-  if (!held) return told(ui, scene, "Nothing is held here that a name would let through.");
+  if (!held) return reported(ui, scene, "Nothing is held here that a name would let through.");
   const without = ui.allowed.filter((n) => n !== held.agent);
   return only({ ...ui, allowed: without.length < ui.allowed.length ? without : [...without, held.agent] });
 }
@@ -173,12 +173,12 @@ function lineEntered(ui: Ui, dialog: LineDialog, scene: Scene): Step {
   }
 }
 
-/** `here`: whom it is for if nobody is named. */
+/** `here`: the agent used when the command names none. */
 function commanded(ui: Ui, text: string, here: readonly string[], scene: Scene): Step {
   if (text === "") return only(ui);
   const [, word = "", behind = ""] = /^(\S+)\s*([\s\S]*)$/.exec(text) ?? [];
   const command = commandOf(word);
-  if (!command) return told(ui, scene, `There is no command "${word}"; ? lists them.`);
+  if (!command) return reported(ui, scene, `There is no command "${word}"; ? lists them.`);
   const past = [...ui.typed.command.filter((t) => t !== text), text].slice(-50);
   const next: Ui = { ...ui, typed: { ...ui.typed, command: past } };
   const { action } = command;
@@ -186,16 +186,16 @@ function commanded(ui: Ui, text: string, here: readonly string[], scene: Scene):
   const isNamed = findAgent(scene.world.model, first) !== undefined;
   // What is behind a name is the agent's; a shell line keeps its spaces.
   const rest = isNamed ? more : behind;
-  const nobody = (): Step => told(next, scene, `There is no agent "${first}".`);
+  const unknownAgent = (): Step => reported(next, scene, `There is no agent "${first}".`);
   if (action === "unmark") return only({ ...next, marked: [] });
   if (action === "reconcile")
     return first !== "" && !isNamed
-      ? nobody()
+      ? unknownAgent()
       : doing(next, { type: "reconcile", agents: isNamed ? [first] : [] });
   if (!NEEDS_AGENT.has(action)) return acted(next, action as ActionId, scene);
-  if (!isNamed && first !== "" && !TAKES_MORE.has(action)) return nobody();
+  if (!isNamed && first !== "" && !TAKES_MORE.has(action)) return unknownAgent();
   const targets = isNamed ? [first] : here;
-  if (targets.length === 0) return told(next, scene, `Which agent? :${command.name} NAME`);
+  if (targets.length === 0) return reported(next, scene, `Which agent? :${command.name} NAME`);
   return onAgents(
     next,
     action,

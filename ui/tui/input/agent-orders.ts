@@ -4,7 +4,7 @@ import { findAgent } from "../../client/model.ts";
 import type { CommandAction } from "./actions.ts";
 import { askRestore } from "./ask-restore.ts";
 import { askDestroy, askPaused, askSnapshot, askState, askTask } from "./asks.ts";
-import { asked, doing, only, type Scene, type Step, shown, told } from "../app/step.ts";
+import { asked, doing, only, type Scene, type Step, shown, reported } from "../app/step.ts";
 import { type Dialog, opened, type Ui } from "../app/state.ts";
 import { offered, typed } from "./typing.ts";
 
@@ -48,10 +48,10 @@ export function onAgents(
   const { world, now } = scene;
   const targets = LOOKS.has(action) && here !== null ? [here] : order.targets;
   const unknown = targets.find((name) => !findAgent(world.model, name));
-  if (unknown !== undefined) return told(ui, scene, `There is no agent "${unknown}".`);
+  if (unknown !== undefined) return reported(ui, scene, `There is no agent "${unknown}".`);
   const [name = ""] = targets;
   if (targets.length > 1 && !FOR_SEVERAL.has(action))
-    return told(
+    return reported(
       ui,
       scene,
       `${count(targets.length, "agent is", "agents are")} marked, and ${action} is for one at a time; Esc takes the marks away.`,
@@ -64,7 +64,7 @@ export function onAgents(
     case "shell": {
       const seen = findAgent(world.model, name)?.seen ?? "?";
       if (seen !== "Running")
-        return told(
+        return reported(
           ui,
           scene,
           `${name} is ${seen === "?" ? "not to be seen" : seen.toLowerCase()}: a shell needs it running.`,

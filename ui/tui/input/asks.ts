@@ -247,9 +247,7 @@ function losses(agents: readonly AgentView[]): string {
 export const askQuit = (): Dialog => ({
   kind: "sure",
   title: "Stop the hub and the loop?",
-  lines: [
-    "Running steps are finished first. The agents stay as they are; nothing keeps them as written meanwhile.",
-  ],
+  lines: ["Running steps are finished first. The agents stay as they are; drift is not corrected meanwhile."],
   tone: "warn",
   effect: { type: "quit" },
 });

@@ -1,4 +1,4 @@
-/** The keyboard as Ink takes it, held while somebody else has the terminal. */
+/** Keyboard input for Ink, paused while another program has the terminal. */
 import { PassThrough } from "node:stream";
 
 export interface Keyboard {

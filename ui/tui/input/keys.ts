@@ -280,7 +280,7 @@ export const KEYS: readonly KeyRow[] = [
     keys: ["ctrl+l"],
     shown: "^L",
     hint: "",
-    help: "draw the screen anew",
+    help: "redraw the screen",
     group: "leave",
   },
   {

@@ -12,7 +12,7 @@ export function markedIn(ui: Ui, { model }: World): readonly string[] {
   return (model.fleet?.agents ?? []).map((a) => a.name).filter((name) => marked.has(name));
 }
 
-/** Empty: nobody is marked or under the cursor. */
+/** Empty: no agent is marked or under the cursor. */
 export function targetsOf(ui: Ui, world: World, body: Body): readonly string[] {
   const marked = placeOf(ui).kind === "fleet" ? markedIn(ui, world) : [];
   if (marked.length > 0) return marked;

@@ -21,7 +21,7 @@ describe("several at once", () => {
     assert.deepEqual(play([":", ..."unmark", "enter"], marked()).ui.marked, []);
   });
 
-  test("one question lists them all, and a yes is one order, after which nobody is marked", () => {
+  test("one question lists all marked agents, confirming sends one request and clears the marks", () => {
     const asked = play(["x"], marked()).ui;
     const dialog = asked.dialog?.kind === "sure" ? asked.dialog : null;
     assert.equal(dialog?.title, "Stop 2 agents?");

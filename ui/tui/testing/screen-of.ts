@@ -1,4 +1,4 @@
-/** What a terminal would show after all that was written: the few controls that Ink uses, and no others. */
+/** The screen of a terminal after all output so far; supports only the few controls that Ink uses. */
 
 /** Throws for a control that is not known, so that nothing is silently misread. */
 export function screenOf(written: string, columns: number, rows: number): string {

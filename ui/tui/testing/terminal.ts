@@ -6,7 +6,7 @@ export interface FakeTerminal {
   readonly stdout: NodeJS.WriteStream;
   send(keys: string): void;
   resize(columns: number, rows: number): void;
-  /** Everything that was written so far. */
+  /** All output so far. */
   written(): string;
 }
 

@@ -93,5 +93,5 @@ export function banners({ model, planError, refused }: World, now: number): read
   return found;
 }
 
-/** A clock that turns over every few milliseconds tells nobody anything. */
+/** A clock that changes every few milliseconds is of no use. */
 const seconds = (ms: number): string => duration(Math.max(1000, ms));

@@ -1,4 +1,4 @@
-/** Which rows belong to the place where somebody is. Pure. */
+/** The rows of the current view. Pure. */
 import { isFinalTask } from "../../client/tones.ts";
 import type { TaskView } from "../../client/types.ts";
 import { agentBody } from "./agent-body.ts";

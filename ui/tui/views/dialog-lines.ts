@@ -91,7 +91,7 @@ function typingSpans({ text, cursor, isOffer }: Typing, width: number): readonly
   return [span(before), span(under, { inverse: true }), span(after)];
 }
 
-/** The last letters, in at most `width` columns; that there are more before them is told by a dot. */
+/** The last letters, in at most `width` columns; a dot marks that the beginning is cut off. */
 function tail(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   const letters = characters(text);

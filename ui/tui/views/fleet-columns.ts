@@ -141,7 +141,7 @@ const COLUMNS: readonly ColumnRow[] = [
   },
 ];
 
-/** Columns below which the two axes are told as one. */
+/** Below this width sync and health share one column. */
 const NARROW = 49;
 
 const STATE: Column = { title: "STATE", width: 13, cell: stateCell };

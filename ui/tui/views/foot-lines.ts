@@ -61,7 +61,7 @@ const spansOf = ({ key, word }: Hint): readonly Span[] => [
   span(` ${word}  `, "dim"),
 ];
 
-/** What somebody would press next, first; the rest is in the help. */
+/** The most likely next keys come first; the rest is in the help. */
 const NEXT: Readonly<Record<Where, readonly ActionId[]>> = {
   fleet: ["open", "apply", "logs", "task", "stop", "shell", "filter", "mark", "plan", "command", "order"],
   agent: ["logs", "task", "stop", "shell", "filter", "snapshot", "restore", "pause", "plan", "destroy"],

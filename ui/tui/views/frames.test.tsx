@@ -1,4 +1,4 @@
-/** Whole screens as Ink draws them, at fixed widths, as golden files; `VM_AGENT_UPDATE_GOLDEN=1` writes them anew. */
+/** Whole screens as Ink draws them, at fixed widths, as golden files; `VM_AGENT_UPDATE_GOLDEN=1` rewrites them. */
 /** @jsxImportSource react */
 process.env.TZ = "UTC";
 import { textWidth } from "../../../controller/views/text-width.ts";
@@ -308,7 +308,7 @@ test("the question before a destroy", () => {
 
 test("the help", () => golden("help-80", drawn(opened(initialUi(80, 90), { kind: "help" }), worldAt())));
 
-test("nothing yet, and nobody", () => {
+test("no data yet, and no agents", () => {
   const waiting = drawn(initialUi(60, 8), worldAt({ model: modelAt(null) }));
   golden(
     "waiting-60",
@@ -316,7 +316,7 @@ test("nothing yet, and nobody", () => {
   );
 });
 
-test("for somebody who hears it: sentences, the selected one named", () => {
+test("for screen readers: sentences, with the selected row named", () => {
   const world = worldAt();
   const ui = initialUi(80, 24);
   const frame = frameOf(ui, world, AT);

@@ -51,7 +51,7 @@ test("a line is cut at the last column and padded to it, whatever it holds", () 
   );
 });
 
-test("of a name that is too long the middle is left out, so that replicas can be told apart", () => {
+test("a name that is too long is cut in the middle, so that replicas stay distinguishable", () => {
   assert.equal(cutName("agent-of-a-long-branch-12", 14), "agent-of-…h-12");
   assert.equal(cutName("agent-one", 9), "agent-one");
   assert.equal(cutName("agent-one", 5), "agen…");

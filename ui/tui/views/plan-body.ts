@@ -8,7 +8,7 @@ import { type Line, line, type Span, span, textOf, wrap } from "./line.ts";
 import type { World } from "../app/world.ts";
 
 interface PlanRow {
-  /** Whose block it is in; empty: nobody's. */
+  /** The agent of the block; empty: none. */
   readonly agent: string;
   readonly line: Line;
 }
@@ -76,8 +76,8 @@ const asWritten = (agents: number): string =>
   agents === 0
     ? "No agent is written, and none is there."
     : agents === 1
-      ? "The one agent is as written."
-      : `All ${agents} agents are as written.`;
+      ? "The only agent is in sync."
+      : `All ${agents} agents are in sync.`;
 
 const KEY = 9;
 const detail = (key: string, text: string, width: number, look: Parameters<typeof span>[1] = {}): Line[] =>

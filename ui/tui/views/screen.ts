@@ -83,19 +83,19 @@ function latestLines(ui: Ui, body: Body, world: World, said: number): readonly L
   return [ruleLine(ui, body, world, width), ...lines];
 }
 
-/** What is not routine, and not over with something newer: a step that has ended is told by its end. */
+/** Events that are not routine and not superseded: a step that has ended is shown by its end. */
 function latest(events: readonly EventLine[], wanted: number): readonly EventLine[] {
-  const told: EventLine[] = [];
+  const reported: EventLine[] = [];
   const ended = new Set<string>();
-  for (let i = events.length - 1; i >= 0 && told.length < wanted; i--) {
+  for (let i = events.length - 1; i >= 0 && reported.length < wanted; i--) {
     const event = events[i];
     if (!event || event.routine || event.kind === "command") continue;
     const key = event.step === null ? "" : `${event.agent} ${event.step}`;
     if (event.name === "step.started" && ended.has(key)) continue;
     if (event.step !== null) ended.add(key);
-    told.unshift(event);
+    reported.unshift(event);
   }
-  return told;
+  return reported;
 }
 
 /** What is to be known of the agent under the cursor, where its row has no room for it, in the line that is there anyway. */
@@ -105,6 +105,6 @@ function ruleLine(ui: Ui, body: Body, world: World, width: number): Line {
   const agent = name === null ? undefined : findAgent(world.model, name);
   const { text, tone } = agent ? remark({ agent }) : { text: "", tone: undefined };
   if (text === "" || tone === "dim" || body.hasRemarks === true) return line(rule(width));
-  const told = truncate(text, width - 6);
-  return line(rule(2), " ", span(told, tone ?? {}), " ", rule(width - textWidth(told) - 4));
+  const reported = truncate(text, width - 6);
+  return line(rule(2), " ", span(reported, tone ?? {}), " ", rule(width - textWidth(reported) - 4));
 }

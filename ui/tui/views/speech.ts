@@ -1,4 +1,4 @@
-/** The screen for somebody who hears it: sentences from top to bottom, nothing that only its place explains. Pure. */
+/** The screen for screen readers: sentences from top to bottom, independent of position. Pure. */
 import { counts } from "../../client/fleet-filter.ts";
 import { count, percent, revision } from "../../client/format.ts";
 import { findAgent } from "../../client/model.ts";

@@ -1,4 +1,4 @@
-/** Where somebody is: the views, always the same in one width, and below them the page that is open on top of one. Pure. */
+/** Navigation: the views, stable at a given width, and below them the page that is open on top of one. Pure. */
 import { truncate } from "../../../controller/views/text-width.ts";
 import { markedIn } from "../input/marks.ts";
 import type { Body } from "./body.ts";

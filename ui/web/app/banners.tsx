@@ -1,4 +1,4 @@
-/** What must not be overlooked: a lost hub, broken fleet files, a Multipass that cannot be seen, deletions that are held. */
+/** Banners: a lost hub, invalid fleet files, an unobservable Multipass, held deletions. */
 /** @jsxImportSource preact */
 import type { ComponentChildren } from "preact";
 import { ahead, clock, count } from "../../client/format.ts";

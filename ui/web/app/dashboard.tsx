@@ -28,7 +28,7 @@ export function Dashboard({ onLeave }: { readonly onLeave: () => void }) {
   const left = useRef<string | null>(null);
   const where = placeOf(route);
   useEffect(() => {
-    // A reader of the screen is told of the new view; the first one is read anyway.
+    // Announces a new view to screen readers; the first view is read anyway.
     if (!first.current && !document.activeElement?.closest("[data-row]")) {
       main.current?.focus();
       scrollTo(0, 0);

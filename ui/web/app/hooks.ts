@@ -31,7 +31,7 @@ export function useModel<T>(select: (model: Model) => T): T {
   return value;
 }
 
-/** The hub's time, each second anew. */
+/** The hub's time, updated every second. */
 export function useNow(): number {
   const offset = useModel((m) => m.offset);
   const [now, setNow] = useState(Date.now());
@@ -60,7 +60,7 @@ function parseRoute(hash: string): Route {
   return { view: "fleet", query };
 }
 
-/** Kept in the address, so that it can be sent to somebody and survives a reload; it is no new place to go back from. */
+/** Kept in the address, so that it can be shared and survives a reload; adds no entry to the history. */
 export function showPlace(place: string): void {
   history.replaceState(null, "", `#/${place}`);
   dispatchEvent(new Event("hashchange"));

@@ -1,4 +1,4 @@
-/** The door: asks for the operator token, tries it, and says in words what is wrong with it. */
+/** Sign-in: asks for the operator token, tries it, and explains a failure. */
 /** @jsxImportSource preact */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../../client/api.ts";
@@ -40,7 +40,7 @@ export function SignIn({ refused, onEnter }: SignInProps) {
         <h1 id="sign-in-title">
           <span class="brand">vm-agent</span>
         </h1>
-        <p>Agents in virtual machines, kept as written.</p>
+        <p>Agents in virtual machines, kept in sync.</p>
         <label for="token">Operator token</label>
         <input
           id="token"
@@ -65,7 +65,7 @@ export function SignIn({ refused, onEnter }: SignInProps) {
   );
 }
 
-/** null: it opens. */
+/** null: signed in. */
 async function tryToken(token: string): Promise<string | null> {
   // A header holds printable ASCII only; anything else is no token of ours.
   if (!/^[\x21-\x7e]+$/.test(token)) return WRONG;

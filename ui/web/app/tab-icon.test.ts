@@ -25,7 +25,7 @@ test("the worst comes first, what is well says nothing", () => {
   assert.equal(of(aFleet([failing]), "lost"), "× hub lost");
 });
 
-test("no two states share a sign: whoever sees no colours is told too", () => {
+test("each state has its own symbol, so that it does not depend on colour", () => {
   const signs = [
     tabIcon({ link: { ...link, status: "live" }, fleet: aFleet([anAgent("a")]) }),
     tabIcon({ link: { ...link, status: "live" }, fleet: aFleet([drifted("a")]) }),

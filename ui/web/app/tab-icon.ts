@@ -1,4 +1,4 @@
-/** The tab says how the fleet is while another tab is looked at: a picture told apart by its sign too, not by colour alone. */
+/** The tab icon shows the state of the fleet while another tab is open, by symbol and not by colour alone. */
 import { counts } from "../../client/fleet-filter.ts";
 import type { Model } from "../../client/model.ts";
 

@@ -1,4 +1,7 @@
-/** Notices that nobody looked for a while (a tab in the background, a laptop that slept, a network that went): what is open may be dead without a sign. */
+/**
+ * Detects that the page was inactive (background tab, suspended laptop, lost network): open connections may be dead
+ * without an error.
+ */
 import type { Live } from "../../client/live.ts";
 
 /** The hub says something every 15 s: after a longer silence of ours nothing is sure. */

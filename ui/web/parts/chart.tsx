@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import { clock, percent } from "../../client/format.ts";
 import type { HealthSample } from "../../client/health.ts";
 
-/** Told apart by their dashes too, not by colour alone. */
+/** Distinguished by dashes too, not by colour alone. */
 const LINES = [
   { key: "cpu", word: "CPU", color: "--line-1", dash: [] },
   { key: "memory", word: "Memory", color: "--line-2", dash: [7, 3] },

@@ -13,15 +13,15 @@ interface ButtonProps {
 }
 
 function CopyButton({ text, what, box }: ButtonProps) {
-  const [told, setTold] = useState("");
+  const [reported, setReported] = useState("");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      setTold("Copied.");
+      setReported("Copied.");
     } catch {
       // Without TLS no page may copy; what is selected, a person can.
       if (box.current) getSelection()?.selectAllChildren(box.current);
-      setTold("Selected: press Ctrl+C.");
+      setReported("Selected: press Ctrl+C.");
     }
   };
   return (
@@ -30,7 +30,7 @@ function CopyButton({ text, what, box }: ButtonProps) {
         Copy
       </button>
       <span role="status" class="dim">
-        {told}
+        {reported}
       </span>
     </>
   );

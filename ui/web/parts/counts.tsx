@@ -11,7 +11,7 @@ export function Counts() {
   const found = counts(agents);
   const query = route.view === "fleet" ? parseFleetQuery(route.query) : null;
   const chosen = query?.filter ?? null;
-  // What there is none of is told by its absence; what is chosen stays, so that it can be left.
+  // Zero counts are omitted; a selected filter stays so that it can be cleared.
   const shown = FILTERS.filter((f) => f === "all" || found[f] > 0 || f === chosen);
   return (
     <nav class="counts" aria-label="The fleet in figures">

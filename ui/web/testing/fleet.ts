@@ -34,9 +34,9 @@ export function anAgent(name: string, more: Partial<AgentView> = {}): AgentView 
     health: "Healthy",
     conditions: [
       condition("Ready", "True", "RuntimeOnline", "it runs, and its runtime is online", 7_200_000),
-      condition("Reconciling", "False", "AsWritten", "there is nothing to do", 7_200_000),
+      condition("Reconciling", "False", "AsDeclared", "there is nothing to do", 7_200_000),
       condition("Stalled", "False", "NotStalled", "nothing stands in the way", 7_200_000),
-      condition("Drifted", "False", "NotDrifted", "nothing differs that nobody wrote", 7_200_000),
+      condition("Drifted", "False", "NotDrifted", "no drift", 7_200_000),
     ],
     work: null,
     failure: null,
@@ -44,7 +44,7 @@ export function anAgent(name: string, more: Partial<AgentView> = {}): AgentView 
   };
 }
 
-/** Stopped by somebody outside vm-agent, and being started again. */
+/** Stopped from outside vm-agent, and being started again. */
 export function drifted(name: string): AgentView {
   return anAgent(name, {
     seen: "Stopped",

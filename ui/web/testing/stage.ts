@@ -18,7 +18,7 @@ export interface Stage {
   readonly token: string;
   hub(): Hub;
   bus(): Bus;
-  /** Replaces what `GET /fleet` answers; nobody is told. */
+  /** Replaces the answer of `GET /fleet` without an event. */
   show(fleet: FleetView): void;
   /** Replaces one agent of it. */
   put(agent: AgentView): void;

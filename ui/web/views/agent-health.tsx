@@ -16,7 +16,7 @@ export function HealthCard({ name }: { readonly name: string }) {
     live.api
       .listHealth({ agent: name })
       .then(({ agents }) => live.dispatch({ type: "history", agents }))
-      // An agent whose runtime never came is unknown to the hub; a lost hub is told of elsewhere.
+      // An agent whose runtime has never connected is unknown to the hub; a lost hub is reported elsewhere.
       .catch(() => {});
   }, [live, name, foundAt]);
   const last = history?.at(-1);

@@ -32,7 +32,7 @@ function Lines({ name }: { readonly name: string }) {
   const [text, setText] = useState("");
   const box = useRef<HTMLPreElement>(null);
   const pinned = useRef(true);
-  // every new line is scrolled to, unless somebody reads further up
+  // scrolls to each new line, unless the reader has scrolled up
   useEffect(() => {
     if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, text]);

@@ -1,4 +1,4 @@
-/** One agent in full: wanted beside seen, conditions, heartbeats, tasks, a task to run, what happened to it. */
+/** One agent in full: desired beside observed, conditions, heartbeats, tasks, a task to run, its timeline. */
 /** @jsxImportSource preact */
 import { useEffect, useState } from "preact/hooks";
 import { nextWords } from "../../client/agent-words.ts";
@@ -34,7 +34,7 @@ export function AgentPage({ name }: { readonly name: string }) {
       live.api
         .getAgent(name)
         .then(({ agent: found }) => live.dispatch({ type: "health", agents: [found] }))
-        // An agent whose runtime never came is unknown to the hub; a lost hub is told of elsewhere.
+        // An agent whose runtime has never connected is unknown to the hub; a lost hub is reported elsewhere.
         .catch(() => {});
     };
     read();
@@ -66,7 +66,7 @@ function Agent({ agent }: { readonly agent: AgentView }) {
   const events = useModel((m) => m.events);
   const mine = tasks.filter((t) => t.agent === agent.name && isRead(t)).slice(0, TASKS_SHOWN);
   useOwnTasks(agent.name);
-  const told = events.filter((e) => e.agent === agent.name && !e.routine).slice(-EVENTS_SHOWN);
+  const reported = events.filter((e) => e.agent === agent.name && !e.routine).slice(-EVENTS_SHOWN);
   return (
     <>
       <h1>{agent.name}</h1>
@@ -104,7 +104,7 @@ function Agent({ agent }: { readonly agent: AgentView }) {
       </section>
       <section class="card" aria-labelledby="agent-events">
         <h2 id="agent-events">What happened to it</h2>
-        <EventList events={told} of={agent.name} />
+        <EventList events={reported} of={agent.name} />
       </section>
       <AgentLog name={agent.name} />
     </>
@@ -114,17 +114,17 @@ function Agent({ agent }: { readonly agent: AgentView }) {
 /** The loop looks at it now, and not only when something happens. */
 function LookAgain({ name }: { readonly name: string }) {
   const live = useLive();
-  const [told, setTold] = useState("");
+  const [reported, setReported] = useState("");
   const ask = () => {
     live.api.reconcile([name]).then(
-      () => setTold("The loop looks at it now."),
-      (e: unknown) => setTold(problemWords(e)),
+      () => setReported("The loop looks at it now."),
+      (e: unknown) => setReported(problemWords(e)),
     );
   };
   return (
     <span class="look-again">
       <span role="status" class="dim">
-        {told}
+        {reported}
       </span>
       <button type="button" aria-keyshortcuts="r" onClick={ask}>
         Look again
@@ -141,7 +141,7 @@ function useOwnTasks(agent: string): void {
   useEffect(() => {
     live.api.listTasks({ agent, limit: TASKS_SHOWN }).then(
       ({ tasks }) => live.dispatch({ type: "tasks", tasks }),
-      // A lost hub is told of elsewhere.
+      // A lost hub is reported elsewhere.
       () => {},
     );
   }, [live, agent, foundAt]);

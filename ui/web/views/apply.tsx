@@ -1,4 +1,4 @@
-/** The question before anything is applied: what will be done, what it costs, what is lost. */
+/** The confirmation before an apply: changes, cost, losses. */
 /** @jsxImportSource preact */
 import { useState } from "preact/hooks";
 import { count } from "../../client/format.ts";
@@ -11,8 +11,8 @@ import { useLive } from "../app/hooks.ts";
 export interface ApplyProps {
   readonly changes: readonly ChangeView[];
   readonly allowDelete: readonly string[];
-  /** What is to be told; empty: nothing was done. */
-  readonly onClose: (told: string) => void;
+  /** The result to show; empty: nothing was done. */
+  readonly onClose: (reported: string) => void;
 }
 
 export function Apply({ changes, allowDelete, onClose }: ApplyProps) {

@@ -80,7 +80,7 @@ const ORDER_WORDS: Readonly<Record<Order, string>> = {
   changed: "last change first",
 };
 
-/** Only states that somebody is in are offered, with their number; what is chosen stays. */
+/** Only states that occur are offered, with their count; a selected state stays. */
 function Choices({ agents, query }: { readonly agents: readonly AgentView[]; readonly query: FleetQuery }) {
   const states = (key: "sync" | "health", words: readonly string[]) =>
     words.flatMap((word) => {

@@ -1,4 +1,4 @@
-/** The plan as `vm-agent plan` tells it: every change and why, everything held and what releases it; Apply, after a yes. */
+/** The plan as in `vm-agent plan`: changes with reasons, holds with how to release them; Apply, after confirmation. */
 /** @jsxImportSource preact */
 import { useEffect, useState } from "preact/hooks";
 import { count, revision } from "../../client/format.ts";
@@ -16,7 +16,7 @@ export function PlanPage() {
   const live = useLive();
   const [allowed, setAllowed] = useState<readonly string[]>([]);
   const [asking, setAsking] = useState(false);
-  const [told, setTold] = useState("");
+  const [reported, setReported] = useState("");
   const agents = useModel((m) => m.fleet?.agents.length ?? 0);
   const [query, change] = useQuery("plan");
   const text = query.q ?? "";
@@ -66,13 +66,13 @@ export function PlanPage() {
         </button>
       </div>
       <p class="plan-summary" role="status">
-        {nothing ? `No changes. ${count(agents, "agent is", "agents are")} as written.` : summary(plan)}
+        {nothing ? `No changes. ${count(agents, "agent is", "agents are")} in sync.` : summary(plan)}
         {hidden > 0 && <span class="dim"> {hidden} of it not shown, and not applied from here.</span>}
       </p>
       {error !== "" && <Problem>{error}</Problem>}
-      {told !== "" && (
+      {reported !== "" && (
         <p class="banner tone-good" role="status">
-          ✓ {told}
+          ✓ {reported}
         </p>
       )}
       {changes.map((c) => (
@@ -98,7 +98,7 @@ export function PlanPage() {
           allowDelete={released.map((h) => h.agent)}
           onClose={(message) => {
             setAsking(false);
-            setTold(message);
+            setReported(message);
             if (message !== "") setAllowed([]);
             read();
           }}
@@ -157,7 +157,7 @@ function usePlan() {
 const key = (h: HeldView): string =>
   h.would ? `${h.agent} ${h.reason}` : `${h.reason} ${h.message} ${h.release}`;
 
-/** What says the very same of several agents is told once. */
+/** A message that is the same for several agents is shown once. */
 function groups(held: readonly HeldView[]): readonly (readonly HeldView[])[] {
   return [...Map.groupBy(held, key).values()];
 }

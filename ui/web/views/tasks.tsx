@@ -111,7 +111,7 @@ function useOpenTasks(open: boolean): void {
     if (!open) return;
     live.api.listTasks({ state: OPEN_STATES, limit: TASKS_READ }).then(
       ({ tasks }) => live.dispatch({ type: "tasks", tasks }),
-      // A lost hub is told of elsewhere.
+      // A lost hub is reported elsewhere.
       () => {},
     );
   }, [live, open]);

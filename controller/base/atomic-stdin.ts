@@ -1,15 +1,16 @@
 /**
- * An input that arrives whole or not at all: a helper reads all of it before it starts the program, and lives on if we are
- * killed. Written straight into a program's standard input, an input ends wherever a `kill -9` finds us, and the program takes
- * that for its end: `multipass launch` makes an instance of half of the user data, or of none (CONTRACT section 8).
+ * Atomic standard input: a helper reads the whole input before it starts the program, and survives if we are killed.
+ * Written straight into a program's standard input, an input ends wherever a `kill -9` hits us, and the program takes
+ * that for its end: `multipass launch` creates an instance with half of the user data, or with none (CONTRACT section
+ * 8).
  */
 import { randomBytes } from "node:crypto";
 import type { ExecResult } from "./exec-result.ts";
 
 /**
- * For any POSIX shell, whose variable holds the input; it is constant, and the program's words are positional parameters, so
- * none is ever read as shell text. The program's standard input is a pipe: a confined program may be kept from the sockets and
- * files of others, not from a pipe.
+ * For any POSIX shell, whose variable holds the input; it is constant, and the program's words are positional
+ * parameters, so none is ever read as shell text. The program's standard input is a pipe: a confined program may be
+ * denied other processes' sockets and files, but not a pipe.
  */
 const HELPER = `end=$1
 shift
@@ -27,14 +28,14 @@ export interface WholeInput {
   readonly file: string;
   readonly args: readonly string[];
   readonly input: string;
-  /** The result as if the program had been started without a helper. */
+  /** The same result as without a helper. */
   readonly result: (result: ExecResult) => ExecResult;
 }
 
 /** `input`: text without NUL, which no shell can hold. */
-export function wholeInput(file: string, args: readonly string[], input: string): WholeInput {
+export function atomicStdin(file: string, args: readonly string[], input: string): WholeInput {
   if (input.includes("\0")) throw new Error("an input that is handed over whole holds a NUL");
-  // By lot for each call, so that no input ends with it by chance; it is no secret.
+  // Random for each call, so that no input ends with it by accident; no secret.
   const end = `end-${randomBytes(18).toString("hex")}`;
   return {
     file: "/bin/sh",
@@ -48,7 +49,7 @@ export function wholeInput(file: string, args: readonly string[], input: string)
         const spawnError = { code, message: `${file} cannot be started (${code})` };
         return { ...result, argv, exitCode: null, stderr: "", spawnError };
       }
-      // A shell tells a signal as 128 and its number.
+      // A shell reports a signal as 128 plus its number.
       const signalled = result.exitCode !== null && result.exitCode > 128 && result.exitCode < 160;
       return { ...result, argv, exitCode: signalled || said === "cut" ? null : result.exitCode };
     },

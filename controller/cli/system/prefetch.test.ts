@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readSettings } from "../../base/env.ts";
-import { beginEarly, takeEarly } from "./early-world.ts";
+import { prefetch, takePrefetched } from "./prefetch.ts";
 import { globalFlags } from "../global-flags.ts";
 
 test("what was begun is taken once, and only with the same settings", async (t) => {
@@ -13,19 +13,19 @@ test("what was begun is taken once, and only with the same settings", async (t) 
   t.after(() => rm(home, { recursive: true, force: true }));
   const argv = ["plan", "--home", home, "--fleet", join(home, "fleet"), "--driver", "sandbox"];
   const same = readSettings(globalFlags(argv), process.env, process.cwd());
-  await beginEarly(argv);
-  const first = await takeEarly(same);
+  await prefetch(argv);
+  const first = await takePrefetched(same);
   assert.equal((await first.early?.seen)?.kind, "seen");
-  const again = await takeEarly(same);
+  const again = await takePrefetched(same);
   assert.notEqual(again.world, first.world);
 
-  await beginEarly(argv);
-  const other = await takeEarly({ ...same, driver: null, multipass: join(home, "no-such-multipass") });
+  await prefetch(argv);
+  const other = await takePrefetched({ ...same, driver: null, multipass: join(home, "no-such-multipass") });
   assert.equal(other.early, null);
   assert.equal((await other.world.selection()).kind, "multipass");
 
-  await beginEarly([...argv, "--help"]);
-  await beginEarly(["plan", "--driver", "virtualbox"]);
-  const usual = await takeEarly(same);
+  await prefetch([...argv, "--help"]);
+  await prefetch(["plan", "--driver", "virtualbox"]);
+  const usual = await takePrefetched(same);
   assert.equal((await usual.early?.seen)?.kind, "seen");
 });

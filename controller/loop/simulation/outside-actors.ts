@@ -6,7 +6,10 @@ import type { SimulatedInstance, SimulatedMultipass } from "./simulated-multipas
 const SIZE = { cpu: 1, memory: 1024 ** 3, disk: 5 * 1024 ** 3 };
 const MINUTE = 60_000;
 
-/** `mayAppear`: a controller has seen since that this name was gone, so a stranger of the name can be told from ours. */
+/**
+ * `mayAppear`: a controller has observed since that this name was gone, so an unowned instance of the name can be
+ * distinguished from ours.
+ */
 export function meddle(
   world: SimulatedMultipass,
   chance: Chance,
@@ -34,7 +37,7 @@ export function meddle(
   });
   const free = INSTANCES.filter((n) => !world.get(n) && !world.preparing.has(n) && mayAppear(n));
   if (deed === "appear") {
-    if (free.length === 0) return "nobody does anything";
+    if (free.length === 0) return "no outside action";
     const name = chance.pick(free);
     appear(world, chance, name);
     return `a stranger launches ${name}`;
@@ -45,7 +48,7 @@ export function meddle(
       if (i.state === "Running" || i.state === "Starting" || i.state === "Unknown") world.boot(i);
     return "the daemon restarts";
   }
-  if (all.length === 0) return "nobody does anything";
+  if (all.length === 0) return "no outside action";
   const one = chance.pick(all);
   return act(world, chance, deed, one, free);
 }
@@ -80,7 +83,7 @@ function act(
   free: readonly string[],
 ): string {
   const { name, state } = one;
-  const done = `somebody does ${deed} ${name} (${state})`;
+  const done = `outside: ${deed} ${name} (${state})`;
   switch (deed) {
     case "stop":
       if (state === "Running") world.put(one, "Stopped");
@@ -132,7 +135,7 @@ function act(
       if (state === "Running" && one.maker === "fleet") one.helloAt = Number.POSITIVE_INFINITY;
       return `the runtime of ${name} falls silent`;
     case "mount":
-      // Of what has no mounts, and should have none, nobody looks at them.
+      // Mounts are not listed where an instance has none and should have none.
       one.mounts = one.mounts.slice(1).map((m) => ({ ...m, source: "/somewhere/else" }));
       return done;
     case "clone": {
@@ -144,7 +147,7 @@ function act(
         size: one.size,
       });
       if (chance.happens(0.5)) world.boot(copy, true);
-      return `somebody clones ${name} to ${copy.name}`;
+      return `outside: clones ${name} to ${copy.name}`;
     }
     default: {
       const never: never = deed;

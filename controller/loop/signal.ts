@@ -1,17 +1,16 @@
-/** Those who wait for the next time that something happens, each until its own signal says stop. */
-export class Waiters {
-  readonly #all = new Set<() => void>();
+/** Condition variable: callers wait for the next notification, each until its own abort signal fires. */
+export class Signal {
+  readonly #waiters = new Set<() => void>();
 
-  /** It happened. */
-  tell(): void {
-    for (const waiter of [...this.#all]) waiter();
+  notifyAll(): void {
+    for (const resolve of [...this.#waiters]) resolve();
   }
 
-  /** Resolves when it happens next; rejects with the signal's reason. */
+  /** Resolves at the next notification; rejects with the reason of `signal`. */
   next(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = () => {
-        this.#all.delete(done);
+        this.#waiters.delete(done);
         signal.removeEventListener("abort", onAbort);
       };
       const done = () => {
@@ -22,7 +21,7 @@ export class Waiters {
         end();
         reject(signal.reason as Error);
       };
-      this.#all.add(done);
+      this.#waiters.add(done);
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }

@@ -1,4 +1,4 @@
-/** What the checks look at: each part is asked for once, when the first check wants it, and shared by all. Nothing is written. */
+/** The data of the checks: each part is read once, on first use, and shared. Read-only. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ import { type HubFile, databasePath, findHub, readHubFile } from "../system/home
 import { reachedKey } from "../../store/keys.ts";
 import type { Store } from "../../store/store.ts";
 import { PORT_KEYS } from "../system/hub-ports.ts";
-import { AGENT_PORT_KEY, DRIVER_KEY } from "../system/world.ts";
+import { AGENT_PORT_KEY, DRIVER_KEY } from "../system/command-context.ts";
 
 export interface DriverLook {
   readonly selection: Selection;
@@ -39,9 +39,9 @@ export type Stored =
       readonly driver: Selection["kind"] | null;
       /** The agent port of the last hub; null: none was started. */
       readonly agentPort: number | null;
-      /** Name to the agent port by which its runtime last came in. */
+      /** Name to the agent port of its runtime's last connection. */
       readonly reached: ReadonlyMap<string, number>;
-      /** By how many milliseconds the clock jumped, where that makes ages uncertain; null: it is trusted. */
+      /** Milliseconds by which the clock jumped, where that makes ages uncertain; null: it is trusted. */
       readonly clockJumped: number | null;
       /** Of the last run. */
       readonly ports: Pick<Store["kv"], "get">;
@@ -50,36 +50,40 @@ export type Stored =
 
 export interface RunningHub {
   readonly file: HubFile;
-  /** Answers its own health endpoint. */
+  /** Its health endpoint answers. */
   readonly answers: boolean;
 }
 
-export interface Patient {
+export interface DoctorContext {
   readonly settings: Settings;
   readonly env: EnvRecord;
   readonly platform: NodeJS.Platform;
   readonly now: () => number;
   readonly run: Run;
-  /** Milliseconds that one look at Multipass may take. */
+  /** Deadline of one call of Multipass, in milliseconds. */
   readonly lookMs: number;
   fleet(): Promise<FleetRead>;
   stored(): Stored;
-  /** Rejects with the reason when there is no Multipass that can be asked. */
+  /** Rejects with the reason when no Multipass can be used. */
   driver(): Promise<DriverLook>;
-  /** null: none has been started for this fleet, or it ended in order. */
+  /** null: none was started for this fleet, or it ended in order. */
   hub(): Promise<RunningHub | null>;
 }
 
-/** A person waits; a daemon that needs longer is told as one that does not answer. */
+/** A person waits; a slower daemon counts as one that does not answer. */
 const LONGEST_LOOK = 15_000;
 
-export interface PatientOptions {
+export interface DoctorOptions {
   readonly platform?: NodeJS.Platform;
   readonly run?: Run;
   readonly usualPlaces?: readonly string[];
 }
 
-export function createPatient(settings: Settings, env: EnvRecord, options: PatientOptions = {}): Patient {
+export function createDoctorContext(
+  settings: Settings,
+  env: EnvRecord,
+  options: DoctorOptions = {},
+): DoctorContext {
   const lookMs = Math.min(readDeadlines(env).look, LONGEST_LOOK);
   const run = options.run ?? realRun;
   const once = <T>(make: () => T): (() => T) => {
@@ -157,7 +161,7 @@ function lookAtStore(home: string): Stored {
         ports: { get: (key) => ports.get(key) ?? null },
       };
     } finally {
-      // A store that only reads has nothing to wait for.
+      // A read-only store has nothing to wait for.
       void store.close();
     }
   } catch (error) {
@@ -178,7 +182,8 @@ async function lookAtDriver(
   wanted: "auto" | "multipass" | "sandbox" | null,
   { env, run, lookMs, claimed, usualPlaces }: LookParts,
 ): Promise<DriverLook> {
-  // Its first call would make the sandbox's folders. Where there are none there is no instance, and a passing folder shows the same.
+  // Its first call would create the sandbox's folders. Without them there is no instance, and a temporary folder shows
+  // the same.
   const own = env.VM_AGENT_SANDBOX_DIR || join(settings.home, "sandbox");
   const passing = existsSync(own) ? null : mkdtempSync(join(tmpdir(), "vm-agent-doctor-"));
   try {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { run } from "./exec.ts";
-import { withheldFromInstances, withholdFromInstances } from "./withheld.ts";
+import { withoutHostSecrets, withholdFromInstances } from "./scrubbed-env.ts";
 
-test("the hub's token is given to nobody, an agent's secret not to Multipass", async (t) => {
+test("no child receives the hub's token, and Multipass no secret of an agent", async (t) => {
   t.after(() => {
     delete process.env.VM_AGENT_TOKEN;
     delete process.env.WITHHELD_TEST_SECRET;
@@ -16,7 +16,7 @@ test("the hub's token is given to nobody, an agent's secret not to Multipass", a
   assert.match(await seen(), /the-secret/, "git may need it");
   withholdFromInstances("WITHHELD_TEST_SECRET");
   withholdFromInstances("PATH");
-  const left = await seen(withheldFromInstances());
+  const left = await seen(withoutHostSecrets());
   assert.doesNotMatch(left, /the-secret|the-token/);
   assert.match(left, /^PATH=/m);
 });

@@ -1,6 +1,6 @@
 /**
- * One connection of a runtime, from the upgrade to its end. There are thousands, and most are silent: what each keeps is
- * one record, and the listeners are the same functions for all.
+ * One connection of a runtime, from the upgrade to its end. There are thousands, most of them silent: each keeps one
+ * record, and all share the same listeners.
  */
 import { type RawData, WebSocket } from "ws";
 import type { Bus } from "../../base/events.ts";
@@ -12,44 +12,44 @@ import type { Limits } from "../limits.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 
-export interface VisitDeps {
+export interface RuntimeConnectionDeps {
   readonly bus: Bus;
   readonly limits: Limits;
   readonly registry: Registry;
-  /** Who has not said hello yet. */
-  readonly waiting: Deadlines<Visit>;
+  /** Connections that have not said hello. */
+  readonly waiting: Deadlines<RuntimeConnection>;
   readonly onError: (error: unknown) => void;
-  readonly onEnd: (visit: Visit, code: number) => void;
+  readonly onEnd: (runtimeConnection: RuntimeConnection, code: number) => void;
 }
 
-/** What one value of a frame weighs: 50,000 of them take as long as 3 MB of text. */
+/** The cost of one value of a frame, in bytes: 50,000 of them take as long as 3 MB of text. */
 const VALUE_BYTES = 64;
 const REFUSED = { ok: false, reason: "a frame is one JSON text with a type" } as const;
 
-/** What `ws` makes for each upgrade. */
+/** The class that `ws` instantiates for each upgrade. */
 export class RuntimeSocket extends WebSocket {
-  visit: Visit | null = null;
+  runtimeConnection: RuntimeConnection | null = null;
 }
 
-export class Visit {
+export class RuntimeConnection {
   readonly socket: RuntimeSocket;
   readonly agent: Agent;
   readonly connection: Connection;
   readonly #session: Session;
-  readonly #deps: VisitDeps;
+  readonly #deps: RuntimeConnectionDeps;
   #state: "waiting" | "handshake" | "ready" = "waiting";
   #refused = false;
-  /** Frames that came while the handshake writes to the disk. */
+  /** Frames buffered while the handshake writes to the disk. */
   #early: Frame[] | null = null;
 
-  constructor(socket: RuntimeSocket, agent: Agent, session: Session, deps: VisitDeps) {
+  constructor(socket: RuntimeSocket, agent: Agent, session: Session, deps: RuntimeConnectionDeps) {
     this.socket = socket;
     this.agent = agent;
     this.connection = session.connection;
     this.#session = session;
     this.#deps = deps;
     deps.waiting.add(this);
-    socket.visit = this;
+    socket.runtimeConnection = this;
     socket.on("message", onMessage);
     socket.on("ping", onPing);
     socket.on("pong", onPong);
@@ -58,7 +58,7 @@ export class Visit {
     socket.on("close", onClose);
   }
 
-  /** A first-generation client says nothing first. */
+  /** A first-generation client does not speak first. */
   greet(): void {
     this.#shake(this.#session.greet().then(() => true));
   }
@@ -66,7 +66,7 @@ export class Visit {
   late(): void {
     const { limits } = this.#deps;
     this.connection.close(CLOSE.protocolError, `no hello within ${limits.helloDeadline} ms`);
-    // What says no hello need not answer a close either.
+    // A peer that says no hello need not answer a close either.
     setTimeout(() => this.connection.terminate(), limits.connectionsCheck).unref();
   }
 
@@ -77,9 +77,9 @@ export class Visit {
 
   message(data: Buffer, binary: boolean): void {
     const { bus, limits } = this.#deps;
-    // What had been read with a frame that was refused still arrives.
+    // Frames that were read together with a refused one still arrive.
     const read = this.#refused || binary ? REFUSED : readFrame(data.toString());
-    // Values cost time beyond their bytes, to parse and to read.
+    // Values cost parsing time beyond their bytes.
     this.heard(data.length + (read.ok ? read.values * VALUE_BYTES : 0));
     if (!read.ok) {
       this.#refused = true;
@@ -97,11 +97,11 @@ export class Visit {
     else this.connection.close(CLOSE.protocolError, "the first frame is a hello");
   }
 
-  /** Counts what came. Who sends more than its share is read more slowly, so that the others are served; nothing is lost by it. */
+  /** Counts input. A sender above its share is read more slowly, so that the others are served; nothing is lost. */
   heard(bytes: number): void {
     const { socket } = this;
     const wait = this.agent.throttle.take(bytes, performance.now(), this.#deps.limits);
-    // What had been read with it still arrives, and makes the next pause longer.
+    // Frames that were read together with it still arrive, and lengthen the next pause.
     if (wait === 0 || socket.isPaused) return;
     socket.pause();
     setTimeout(resume, Math.ceil(wait), socket);
@@ -137,21 +137,21 @@ export class Visit {
 }
 
 function onMessage(this: WebSocket, data: RawData, binary: boolean): void {
-  (this as RuntimeSocket).visit?.message(data as Buffer, binary);
+  (this as RuntimeSocket).runtimeConnection?.message(data as Buffer, binary);
 }
 
 function onPing(this: WebSocket, data: Buffer): void {
-  (this as RuntimeSocket).visit?.heard(data.length);
+  (this as RuntimeSocket).runtimeConnection?.heard(data.length);
 }
 
 function onPong(this: WebSocket, data: Buffer): void {
-  const { visit } = this as RuntimeSocket;
-  visit?.heard(data.length);
-  visit?.seen();
+  const { runtimeConnection } = this as RuntimeSocket;
+  runtimeConnection?.heard(data.length);
+  runtimeConnection?.seen();
 }
 
 function onClose(this: WebSocket, code: number): void {
-  (this as RuntimeSocket).visit?.ended(code);
+  (this as RuntimeSocket).runtimeConnection?.ended(code);
 }
 
 function ignore(): void {}

@@ -41,7 +41,7 @@ export class Life {
 const never = (): Promise<never> => new Promise(() => {});
 
 /** The same object for as long as `life` lasts. `calls`: its methods that return promises; the others only read. */
-export function mortal<T extends object>(life: Life, target: T, calls: readonly (keyof T)[]): T {
+export function crashProxy<T extends object>(life: Life, target: T, calls: readonly (keyof T)[]): T {
   const wrapped = new Map<PropertyKey, (...args: readonly unknown[]) => Promise<unknown>>();
   for (const key of calls) {
     const method = target[key] as (...args: readonly unknown[]) => Promise<unknown>;

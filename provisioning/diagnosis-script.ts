@@ -12,11 +12,11 @@ export interface HubAddress {
 const PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts";
 
 /** Each part of the answer is a line of its name and base64, so that no log line can pass for another part. */
-export const SILENCE_PARTS = ["unit", "node", "cloud-init", "provision", "log", "hub", "end"] as const;
-export type SilencePart = (typeof SILENCE_PARTS)[number];
+export const DIAGNOSIS_PARTS = ["unit", "node", "cloud-init", "provision", "log", "hub", "end"] as const;
+export type DiagnosisPart = (typeof DIAGNOSIS_PARTS)[number];
 
 /** `gateway`: the port at which the guest's default gateway is a hub, too; null: it is none. */
-export function silenceScript(hub: readonly HubAddress[], gateway: number | null): string {
+export function diagnosisScript(hub: readonly HubAddress[], gateway: number | null): string {
   const tries = hub.map(({ host, port }) => `reach ${quote(host)} ${quote(String(port))}`);
   if (gateway !== null)
     tries.push(

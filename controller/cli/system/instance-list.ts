@@ -1,4 +1,7 @@
-/** Begins `multipass list` while the fleet is still being loaded, where the driver is known without the fleet: both take as long. */
+/**
+ * Starts `multipass list` while the fleet is still being loaded, where the driver is known without the fleet: both take
+ * about as long.
+ */
 import type { Settings } from "../../base/env.ts";
 import type { Bus } from "../../base/events.ts";
 import type { Claim } from "../../core/types.ts";
@@ -7,23 +10,23 @@ import { type Selection, selectDriver } from "../../drivers/select.ts";
 import type { ObserveDeps } from "../../observe/observe.ts";
 import type { Store } from "../../store/store.ts";
 
-export interface EarlyLook {
+export interface InstanceList {
   readonly selection: Selection;
-  /** As they were before the list was asked for: one made after it must not be judged by it. */
+  /** From before the list was requested: a claim made after it must not be judged by it. */
   readonly claims: readonly Claim[];
   readonly seen: Promise<Observation>;
 }
 
 /**
- * `claimed`: the kind of driver in which claimed instances live. null: the fleet may have a say in which driver it is, or it
- * cannot be used; whoever needs it then asks in the ordinary way and hears why.
+ * `claimed`: the driver of the claimed instances. null: the fleet may decide the driver, or it cannot be used; the
+ * command then observes in the ordinary way and gets the error.
  */
-export async function lookEarly(
+export async function listInstances(
   settings: Settings,
   claimed: Selection["kind"] | null,
   store: () => Store,
   bus: Bus,
-): Promise<EarlyLook | null> {
+): Promise<InstanceList | null> {
   const asked = settings.driver === "auto" ? null : settings.driver;
   const driver = asked ?? claimed;
   if (driver === null) return null;
@@ -36,8 +39,8 @@ export async function lookEarly(
   }
 }
 
-/** `deps` with what was seen early in place of another look, if it was the same program that was asked. */
-export function withEarlyLook(deps: ObserveDeps, early: EarlyLook | null, selection: Selection): ObserveDeps {
+/** `deps` with the prefetched list in place of another call, if it came from the same program. */
+export function withListed(deps: ObserveDeps, early: InstanceList | null, selection: Selection): ObserveDeps {
   if (early === null || !isSame(early.selection, selection)) return deps;
   const { seen, claims } = early;
   return {

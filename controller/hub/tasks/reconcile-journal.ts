@@ -1,4 +1,7 @@
-/** After a runtime came back: its journal against the hub's record, task by task. The hub's record of finished tasks wins. */
+/**
+ * After a reconnect: reconciles the runtime's journal with the hub's record, task by task. Finished records of the hub
+ * win.
+ */
 import type { Agent } from "../runtimes/agent.ts";
 import type { Connection } from "../runtimes/connection.ts";
 import { count, isRecord, type Payload, word } from "../runtimes/frames.ts";
@@ -19,7 +22,7 @@ export function readJournal(hello: Payload): readonly JournalEntry[] {
   }));
 }
 
-export async function settle(
+export async function reconcileJournal(
   engine: TaskEngine,
   agent: Agent,
   connection: Connection,
@@ -29,7 +32,7 @@ export async function settle(
   for (const { taskId, epoch, state } of journal) {
     const task = engine.reported(agent, taskId, epoch, state);
     if (!task) {
-      // Finished here, or of an epoch that is over: the runtime need not run it, and may forget its answer by sending it.
+      // Finished here, or of a former epoch: the runtime need not run it, and may forget its answer after sending it.
       if (state !== "finished") connection.send("cancel", { taskId, epoch, reason: "settled here already" });
       continue;
     }

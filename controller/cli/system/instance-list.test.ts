@@ -7,21 +7,21 @@ import type { Claim } from "../../core/types.ts";
 import type { Selection } from "../../drivers/select.ts";
 import type { ObserveDeps } from "../../observe/observe.ts";
 import { createMemoryStore } from "../../store/memory/memory.ts";
-import { type EarlyLook, lookEarly, withEarlyLook } from "./early-look.ts";
+import { type InstanceList, listInstances, withListed } from "./instance-list.ts";
 
 const settings = readSettings({}, {}, "/nowhere");
 const bus = createBus(Date.now);
 
 test("without a driver that is asked for and without claims, the fleet has a say: nothing is begun", async () => {
-  assert.equal(await lookEarly(settings, null, createMemoryStore, bus), null);
-  assert.equal(await lookEarly({ ...settings, driver: "auto" }, null, createMemoryStore, bus), null);
+  assert.equal(await listInstances(settings, null, createMemoryStore, bus), null);
+  assert.equal(await listInstances({ ...settings, driver: "auto" }, null, createMemoryStore, bus), null);
 });
 
-test("a driver that cannot be used is told by whoever really needs it", async () => {
+test("an unusable driver is reported by the command that needs it", async () => {
   const broken = () => {
     throw new Error("the store cannot be read");
   };
-  assert.equal(await lookEarly({ ...settings, driver: "sandbox" }, null, broken, bus), null);
+  assert.equal(await listInstances({ ...settings, driver: "sandbox" }, null, broken, bus), null);
 });
 
 test("the sandbox that is asked for is looked at, with the claims as they were before", async () => {
@@ -29,7 +29,7 @@ test("the sandbox that is asked for is looked at, with the claims as they were b
   const heard = createBus(Date.now);
   heard.on("command", ({ argv }) => void commands.push(argv.join(" ")));
   const asked = { ...settings, driver: "sandbox" as const, home: "/nowhere" };
-  const early = await lookEarly(asked, null, createMemoryStore, heard);
+  const early = await listInstances(asked, null, createMemoryStore, heard);
   assert.equal(early?.selection.kind, "sandbox");
   assert.deepEqual(early?.claims, []);
   await early?.seen;
@@ -42,12 +42,12 @@ test("what was seen early counts for the same program only", async () => {
   const selection = { executable: { file: "/bin/a", args: [] } } as unknown as Selection;
   const other = { executable: { file: "/bin/b", args: [] } } as unknown as Selection;
   const claims = [{ name: "agent-a" }] as unknown as readonly Claim[];
-  const early: EarlyLook = { selection, claims, seen: Promise.resolve({ kind: "seen", instances: [] }) };
+  const early: InstanceList = { selection, claims, seen: Promise.resolve({ kind: "seen", instances: [] }) };
 
-  const same = withEarlyLook(deps, early, { ...selection });
+  const same = withListed(deps, early, { ...selection });
   assert.equal((await same.driver.list()).kind, "seen");
   assert.equal(same.store.claims.list(), claims);
-  for (const unchanged of [withEarlyLook(deps, early, other), withEarlyLook(deps, null, selection)]) {
+  for (const unchanged of [withListed(deps, early, other), withListed(deps, null, selection)]) {
     assert.equal((await unchanged.driver.list()).kind, "unobservable");
     assert.deepEqual(unchanged.store.claims.list(), []);
   }

@@ -1,4 +1,6 @@
-/** What a command needs to look at the world by itself: the fleet as written, the store, the driver. Opened lazily, closed together. */
+/**
+ * The context of a command that observes without a hub: declared fleet, store, driver. Opened lazily, closed together.
+ */
 import { existsSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { statfs } from "node:fs/promises";
@@ -6,7 +8,7 @@ import { systemClock } from "../../base/clock.ts";
 import { type Settings, trustOf } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import { type Bus, createBus } from "../../base/events.ts";
-import type { Working } from "../../views/explain.ts";
+import type { InFlightText } from "../../views/explain.ts";
 import type { Holds } from "../../core/holds.ts";
 import type { Desired, Host, Instant, RuntimeReading } from "../../core/types.ts";
 import { type Selection, selectDriver } from "../../drivers/select.ts";
@@ -15,62 +17,62 @@ import { findRepository, type FoundRepository, type GitState, shortRevision } fr
 import { openStore } from "../../store/sqlite/sqlite.ts";
 import type { Store } from "../../store/store.ts";
 import { createMemoryStore } from "../../store/memory/memory.ts";
-import { type EarlyLook, lookEarly } from "./early-look.ts";
+import { type InstanceList, listInstances } from "./instance-list.ts";
 import { type HubFile, databasePath, findHub } from "./home.ts";
 import { shownPath } from "../output/output.ts";
-import { workingOn } from "../output/working.ts";
+import { inFlightText } from "../output/in-flight.ts";
 import { type Screen, waiting } from "../output/waiting.ts";
 import type { Api } from "../../../ui/client/api.ts";
 
-/** kv key: the kind of driver in which this store's instances live. */
+/** kv key: the driver of this store's instances. */
 export const DRIVER_KEY = "driver";
-/** kv key: the agent port of the last hub; instances remember it, so a port that was picked is picked again. */
+/** kv key: the agent port of the last hub; instances remember it, so it is used again. */
 export const AGENT_PORT_KEY = "agent-port";
 
 export interface LoopKnows {
   readonly holds: Holds;
-  /** Names that are worked on, or were after the loop's last look. */
+  /** Agents with a change in flight, or since the loop's last refresh. */
   readonly inFlight: readonly string[];
-  /** When the last work on a name ended. */
+  /** When the last change of each agent ended. */
   readonly endedAt: Readonly<Record<string, Instant>>;
 }
 
-export interface World extends AsyncDisposable {
+export interface CommandContext extends AsyncDisposable {
   readonly settings: Settings;
   readonly bus: Bus;
-  /** The hub that runs for this fleet, if one does. */
+  /** The running hub of this fleet, if there is one. */
   hub(): Promise<{ readonly api: Api; readonly file: HubFile | null } | null>;
   fleet(): Promise<FleetRead>;
-  /** What git says of the fleet folder; null: it is in no repository. */
+  /** Git state of the fleet folder; null: in no repository. */
   git(): Promise<GitState | null>;
-  /** Throws `fleet-invalid` with the report when the fleet cannot be used. */
+  /** Throws `fleet-invalid` with the report when the fleet is invalid. */
   desired(): Promise<Desired>;
   store(): Store;
   selection(): Promise<Selection>;
-  /** A new look each time; to be called before the fleet is asked for. */
-  lookEarly(): Promise<EarlyLook | null>;
+  /** Reads each time; called before the fleet is needed. */
+  listInstances(): Promise<InstanceList | null>;
   host(): Promise<Host>;
-  /** What runtimes were last heard of: from the running hub, else from the store. */
+  /** Last reports of the runtimes: from the running hub, else from the store. */
   readings(): Promise<readonly RuntimeReading[]>;
-  /** What the running loop knows beyond a look, asked now; null: no loop runs. */
+  /** Holds and changes in flight of the running loop, read now; null: no loop runs. */
   known(): Promise<LoopKnows | null>;
-  /** What the running loop is at work on. */
-  working(): Promise<readonly Working[]>;
+  /** The running loop's changes in flight. */
+  inFlight(): Promise<readonly InFlightText[]>;
 }
 
 export interface WorldOptions {
-  /** Use this store instead of looking at the one on disk. */
+  /** Use this store instead of the one on disk. */
   readonly store?: Store;
-  /** Use this fleet instead of the one that counts now. */
+  /** Use this fleet instead of the current one. */
   readonly fleet?: FleetRead;
   readonly color?: boolean;
   readonly width?: number;
-  /** The screen is a dashboard's: nothing is written to it beside. */
+  /** A dashboard has the screen: nothing else is printed. */
   readonly isDrawn?: boolean;
 }
 
-/** Nothing is opened before it is asked for, so that a command pays for what it uses only. */
-export async function openWorld(settings: Settings, options: WorldOptions): Promise<World> {
+/** Nothing is opened before it is used, so that a command pays only for what it needs. */
+export async function openContext(settings: Settings, options: WorldOptions): Promise<CommandContext> {
   const bus = createBus(systemClock.now);
   const screen: Screen = options.isDrawn ? { write: () => {} } : process.stderr;
   const once = <T>(make: () => T): (() => T) => {
@@ -88,12 +90,12 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     return opened;
   });
   const hub = once(() => findHub(settings));
-  // A running loop fetches; without one, somebody who looks wants to see what is there now.
+  // A running loop fetches; without one, the command fetches the current state.
   const mayFetch = async () => (await hub()) === null;
   let found: Promise<FoundRepository> | null = null;
   const loaded = once(async () => {
     if (options.fleet) return { read: options.fleet, git: null };
-    // Loaded when it is wanted: parser and checks of YAML are half of all code.
+    // Loaded on use: the YAML parser and the checks are half of all code.
     const { readFleetInGit } = await import("../../fleet/git/reader.ts");
     return waiting(screen, "git, for the fleet as it is committed", () =>
       readFleetInGit(settings.fleet, { ...trustOf(settings), mayFetch, ...(found && { found }) }),
@@ -104,7 +106,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
     const running = await hub();
     return running ? await running.api.getReadings().catch(() => null) : null;
   });
-  const world: World = {
+  const world: CommandContext = {
     settings,
     bus,
     hub,
@@ -139,9 +141,9 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
         selectDriver(settings, wanted, { bus, env: process.env, claimed }),
       );
     }),
-    async lookEarly() {
-      const look = await lookEarly(settings, claimedKind(store), store, bus);
-      // Git needs nothing of what is still to be loaded either.
+    async listInstances() {
+      const look = await listInstances(settings, claimedKind(store), store, bus);
+      // Git needs no other part either.
       if (!options.fleet) found ??= findRepository(settings.fleet);
       return look;
     },
@@ -161,9 +163,9 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
       const { held = [], known = [], inFlight = [], endedAt = {} } = answer;
       return { holds: { beside: held, known }, inFlight, endedAt };
     },
-    async working() {
+    async inFlight() {
       const fleet = await (await hub())?.api.getFleet().catch(() => null);
-      return (fleet?.agents ?? []).flatMap(({ name, work }) => (work ? [workingOn(name, work)] : []));
+      return (fleet?.agents ?? []).flatMap(({ name, work }) => (work ? [inFlightText(name, work)] : []));
     },
     async [Symbol.asyncDispose]() {
       await opened?.close();
@@ -172,7 +174,7 @@ export async function openWorld(settings: Settings, options: WorldOptions): Prom
   return world;
 }
 
-/** The kind of driver in which claimed instances live; a store that cannot be read tells when it is really needed. */
+/** The driver of the claimed instances; an unreadable store is reported when it is needed. */
 function claimedKind(store: () => Store): "multipass" | "sandbox" | null {
   try {
     return store().claims.list().length > 0

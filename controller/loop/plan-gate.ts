@@ -1,4 +1,7 @@
-/** What the loop knows beyond plan and queue: whose instances are, what is tried on silent runtimes, and how often drift was corrected. */
+/**
+ * Gates between plan and execution: proofs of ownership, remediation, diagnosis, image identity and damping of
+ * corrections.
+ */
 import type { VmAgentError } from "../base/errors.ts";
 import type { NextTry } from "../views/status.ts";
 import type { Holds } from "../core/holds.ts";
@@ -6,55 +9,55 @@ import type { Change, Desired, Held, Instant, Turn } from "../core/types.ts";
 import { type Correction, nextCorrection, recent } from "./damping.ts";
 import { Proofs, type ProofDeps } from "../runtimes/ownership/proofs.ts";
 import { Images } from "../observe/images.ts";
-import { Installs, type PlannedInstall } from "../runtimes/installer.ts";
+import { RuntimeInstaller, type PlannedInstall } from "../runtimes/installer.ts";
 import { correctedKey } from "../runtimes/remediation-key.ts";
 import { type PlannedRemedy, Remedies, type RemedyDeps } from "../runtimes/remediation-work.ts";
-import { Silences } from "../runtimes/diagnoses.ts";
+import { Diagnoses } from "../runtimes/diagnoses.ts";
 
-export interface CareDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {
-  /** The runtime's bundle, gzipped, in base64; absent: nothing is installed. */
+export interface PlanGateDeps extends ProofDeps, Omit<RemedyDeps, "hubPort" | "install"> {
+  /** The runtime's bundle, gzipped, in base64; absent: no runtime is installed. */
   readonly runtimeBundle?: string;
-  /** What is held for reasons that lie outside of instances. */
+  /** Holds with a cause outside of instances. */
   readonly heldBeside?: () => readonly Held[];
 }
 
-export class Care {
+export class PlanGate {
   readonly proofs: Proofs;
   readonly remedies: Remedies;
-  readonly installs: Installs;
-  readonly silences: Silences;
+  readonly installer: RuntimeInstaller;
+  readonly diagnoses: Diagnoses;
   readonly images: Images;
-  readonly #deps: CareDeps;
+  readonly #deps: PlanGateDeps;
   #delayed: ReadonlyMap<string, { readonly change: Change; readonly correction: Correction }> = new Map();
 
-  constructor(deps: CareDeps, wake: () => void) {
+  constructor(deps: PlanGateDeps, wake: () => void) {
     this.#deps = deps;
     this.proofs = new Proofs(deps, wake);
-    this.silences = new Silences(deps, wake);
+    this.diagnoses = new Diagnoses(deps, wake);
     this.images = new Images(deps, wake);
     const { ownership, runtimeBundle } = deps;
-    const withProof: CareDeps = { ...deps, prove: (step, state) => this.proofs.before(step, state) };
+    const withProof: PlanGateDeps = { ...deps, prove: (step, state) => this.proofs.before(step, state) };
     const install = ownership && runtimeBundle ? { ...deps, ...ownership, runtimeBundle } : null;
-    this.installs = new Installs(install);
+    this.installer = new RuntimeInstaller(install);
     this.remedies = new Remedies(
       { ...withProof, ...(ownership && { hubPort: ownership.hubPort }), ...(install && { install }) },
       this.proofs,
     );
   }
 
-  /** Just before each effect: rejects where what it rests on does not hold any more. */
+  /** Runs just before each effect: rejects where its precondition no longer holds. */
   readonly before = async (...[step, state, named]: Parameters<Proofs["before"]>): Promise<void> => {
     await this.proofs.before(step, state, named);
     if (step.image) await this.images.mustDiffer(step.agent, step.image);
   };
 
-  /** What is known beyond a look: every plan holds it, the loop's own and those that people see. */
+  /** Holds beyond a refresh: every plan includes them, the loop's and those shown to people. */
   readonly holds = (): Holds => ({
     beside: this.#deps.heldBeside?.() ?? [],
     known: this.proofs.known(this.#deps.clock.now(), new Set(this.remedies.planned.keys())),
   });
 
-  /** After a look: what is put off, what is to be remedied, who is to be asked. `failed`: its change failed, and waits. */
+  /** After a refresh: delays, remediations, and guests to ask. `failed`: its change failed, and waits. */
   async after(
     turn: Turn,
     desired: Desired,
@@ -75,24 +78,24 @@ export class Care {
       if (recent(instants(value), now).length === 0) await store.kv.remove(key);
     const changing = turn.plan.changes.filter((c) => !failed.has(c.agent)).map((c) => c.agent);
     await this.remedies.decide(turn, desired, new Set([...busy, ...changing]));
-    this.installs.decide(turn, desired, new Set([...busy, ...changing]));
+    this.installer.decide(turn, desired, new Set([...busy, ...changing]));
     this.proofs.consider(turn, desired, busy);
     this.images.consider(desired, turn.observed);
     const asked = this.proofs.asked;
-    this.silences.consider(turn, new Set([...busy, ...changing, ...(asked === null ? [] : [asked])]));
+    this.diagnoses.consider(turn, new Set([...busy, ...changing, ...(asked === null ? [] : [asked])]));
   }
 
-  /** Names that are looked into: nothing is begun on them meanwhile. */
+  /** Names whose guest is being asked: no change of them begins meanwhile. */
   isAsked(name: string): boolean {
-    return name === this.proofs.asked || name === this.silences.asked;
+    return name === this.proofs.asked || name === this.diagnoses.asked;
   }
 
-  /** True for a correction that was made too often lately to be made again now. */
+  /** True for a correction that was made too often recently. */
   isDelayed(change: Change): boolean {
     return change.cause === "drift" && this.#delayed.has(change.agent);
   }
 
-  /** A change is begun: a correction of drift counts from now on, even if this process ends in its middle. */
+  /** A change begins: a correction counts from now on, even if this process dies during it. */
   async begun(change: Change): Promise<void> {
     if (change.cause !== "drift") return;
     const { store, clock } = this.#deps;
@@ -107,7 +110,7 @@ export class Care {
   }
 
   dueInstalls(): readonly PlannedInstall[] {
-    return this.installs.due(this.#deps.clock.now());
+    return this.installer.due(this.#deps.clock.now());
   }
 
   /** True where a failure is a hold, and is shown as one. */
@@ -115,21 +118,21 @@ export class Care {
     return error.code === "unproven" || error.code === "another-instance";
   }
 
-  /** Milliseconds until something that is put off may be done, or `retry` comes; null: nothing is to be. */
+  /** Milliseconds until a delayed attempt is due, or `retry` comes; null: none. */
   untilNext(now: Instant, retry: Instant | null): number | null {
     const all = [
       retry,
       this.proofs.nextRetry(now),
       this.remedies.nextAt(now),
-      this.installs.nextAt(now),
-      this.silences.nextAt(now),
+      this.installer.nextAt(now),
+      this.diagnoses.nextAt(now),
       this.images.nextAt(now),
       ...[...this.#delayed.values()].map((d) => d.correction.at),
     ].filter((at): at is Instant => at !== null && at > now);
     return all.length > 0 ? Math.min(...all) - now : null;
   }
 
-  /** What is put off, for whoever shows it. */
+  /** Delayed attempts, for display. */
   next(): readonly NextTry[] {
     const health = [...this.remedies.planned.values()].map(({ agent, remedy }): NextTry => {
       const unproven = this.proofs.unproven.get(agent.name);
@@ -154,24 +157,24 @@ export class Care {
         held: false,
       }),
     );
-    return [...health, ...this.installs.next(), ...drift];
+    return [...health, ...this.installer.next(), ...drift];
   }
 
-  /** Somebody asked: nothing is put off any more. Without names: for nobody. */
-  async forgive(names: readonly string[]): Promise<void> {
+  /** On a person's request: nothing is delayed any more. Without names: all. */
+  async resetBackoff(names: readonly string[]): Promise<void> {
     const { kv } = this.#deps.store;
-    this.proofs.forgive(names);
-    this.installs.forgive(names);
-    this.silences.forgive(names);
-    await this.images.forgive(names);
+    this.proofs.resetBackoff(names);
+    this.installer.resetBackoff(names);
+    this.diagnoses.resetBackoff(names);
+    await this.images.resetBackoff(names);
     const corrected = [...kv.all("corrected/").keys()];
     for (const key of names.length > 0 ? names.map(correctedKey) : corrected)
       if (corrected.includes(key)) await kv.remove(key);
-    await this.remedies.forgive(names);
+    await this.remedies.resetBackoff(names);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.proofs.stop(), this.silences.stop(), this.images.stop()]);
+    await Promise.all([this.proofs.stop(), this.diagnoses.stop(), this.images.stop()]);
   }
 }
 

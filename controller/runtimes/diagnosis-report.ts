@@ -1,14 +1,14 @@
-/** What an instance answered when it was asked why its runtime is silent: read, and put into words for a condition. Pure. */
-import type { SilenceWords } from "../execute/ports.ts";
+/** Parses the output of the diagnosis script and words it for a condition. Pure. */
+import type { Diagnosis } from "../execute/ports.ts";
 import { printable } from "../base/printable.ts";
-import { type HubAddress, SILENCE_PARTS, type SilencePart } from "../../provisioning/silence-script.ts";
+import { type HubAddress, DIAGNOSIS_PARTS, type DiagnosisPart } from "../../provisioning/diagnosis-script.ts";
 
-export interface Silence {
-  /** As `systemctl show` has it; empty: there is no systemctl that answers. */
+export interface DiagnosisReport {
+  /** From `systemctl show`; empty: systemctl does not answer. */
   readonly unit: Readonly<Record<string, string>>;
-  /** Why there is no Node to run it with; empty: there is one, or nobody has looked. */
+  /** Why no Node was found to run it with; empty: there is one, or it was not checked. */
   readonly node: string;
-  /** null: there is no cloud-init that answers. */
+  /** null: cloud-init does not answer. */
   readonly cloudInit: {
     readonly status: string;
     readonly errors: readonly string[];
@@ -19,16 +19,16 @@ export interface Silence {
   readonly hub: readonly { readonly address: string; readonly how: string }[];
 }
 
-/** null: the end is missing, so the answer was cut off. */
-export function readSilence(stdout: string): Silence | null {
+/** null: the end is missing, so the output was truncated. */
+export function readDiagnosisReport(stdout: string): DiagnosisReport | null {
   const parts = new Map<string, string>();
   for (const line of stdout.split("\n")) {
     const [, name = "", text = ""] = /^([a-z-]+) ([A-Za-z0-9+/=]*)\r?$/.exec(line) ?? [];
-    if (SILENCE_PARTS.includes(name as SilencePart))
+    if (DIAGNOSIS_PARTS.includes(name as DiagnosisPart))
       parts.set(name, Buffer.from(text, "base64").toString("utf8"));
   }
   if (!parts.has("end")) return null;
-  const lines = (part: SilencePart) => linesOf(parts.get(part) ?? "");
+  const lines = (part: DiagnosisPart) => linesOf(parts.get(part) ?? "");
   return {
     unit: Object.fromEntries(
       lines("unit").map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]),
@@ -44,7 +44,7 @@ export function readSilence(stdout: string): Silence | null {
   };
 }
 
-function readCloudInit(text: string): Silence["cloudInit"] {
+function readCloudInit(text: string): DiagnosisReport["cloudInit"] {
   try {
     const all = JSON.parse(text.slice(text.indexOf("{")));
     const { status, errors, recoverable_errors: kinds } = all.status === undefined ? all.schemas["1"] : all;
@@ -57,8 +57,8 @@ function readCloudInit(text: string): Silence["cloudInit"] {
   }
 }
 
-/** Of a cloud-init from before it could say it as JSON: `status: error`, and below `detail:` or `errors:` why. */
-function readPlainCloudInit(text: string): Silence["cloudInit"] {
+/** From a cloud-init without JSON output: `status: error`, and below `detail:` or `errors:` the cause. */
+function readPlainCloudInit(text: string): DiagnosisReport["cloudInit"] {
   const status = /^status: (\S.*)$/m.exec(text)?.[1];
   if (status === undefined) return null;
   const below = /^(?:detail|errors):\s*\n([\s\S]*)$/m.exec(text)?.[1] ?? "";
@@ -78,9 +78,9 @@ const linesOf = (text: string): readonly string[] =>
 const LONGEST = 1000;
 const LINE = 200;
 
-/** `hide`: exact values that must not be shown, such as a join token that was never used. */
-export function silenceWords(silence: Silence, name: string, hide: readonly string[] = []): SilenceWords {
-  const { node, unit, cloudInit, provision, log, hub } = silence;
+/** `hide`: exact values to mask, such as an unused join token. */
+export function diagnose(diagnosis: DiagnosisReport, name: string, hide: readonly string[] = []): Diagnosis {
+  const { node, unit, cloudInit, provision, log, hub } = diagnosis;
   const reached = hub.some(({ how }) => how === "reached");
   const unreached = hub.length > 0 && !reached;
   const found = [
@@ -97,13 +97,13 @@ export function silenceWords(silence: Silence, name: string, hide: readonly stri
   const text = redact(found.map(cut).join("; "), hide);
   return {
     found: text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text,
-    next: nextOf(silence, name, unreached),
+    next: nextOf(diagnosis, name, unreached),
     conclusive: node !== "" && cloudInit?.status !== "running",
   };
 }
 
-/** Which of several addresses was the one. */
-function triedWords(hub: Silence["hub"]): string {
+/** Which of several addresses it was. */
+function triedWords(hub: DiagnosisReport["hub"]): string {
   const at = hub.filter(({ how }) => how === "reached").map(({ address }) => address);
   const not = hub.filter(({ how }) => how !== "reached").map(({ address, how }) => `${address} (${how})`);
   return ` at ${at.join(", ")}${not.length > 0 ? `, and not at ${not.join(", ")}` : ""}`;
@@ -111,7 +111,7 @@ function triedWords(hub: Silence["hub"]): string {
 
 const cut = (line: string): string => (line.length > 4 * LINE ? `${line.slice(0, 4 * LINE - 1)}…` : line);
 
-function unitWords(unit: Silence["unit"]): string {
+function unitWords(unit: DiagnosisReport["unit"]): string {
   const { LoadState, ActiveState = "", SubState = "", ExecMainStatus = "0", NRestarts = "0" } = unit;
   if (LoadState === undefined) return "systemd does not answer";
   if (LoadState !== "loaded") return `vm-agent.service is ${LoadState}`;
@@ -120,14 +120,18 @@ function unitWords(unit: Silence["unit"]): string {
   return `vm-agent.service is ${ActiveState} (${SubState})${ended}${again}`;
 }
 
-function cloudInitWords({ status, errors, warnings }: NonNullable<Silence["cloudInit"]>): readonly string[] {
+function cloudInitWords({
+  status,
+  errors,
+  warnings,
+}: NonNullable<DiagnosisReport["cloudInit"]>): readonly string[] {
   if (status === "running") return ["cloud-init is still running", ...errors.slice(0, 3)];
   const said = [...errors.slice(0, 3), ...warnings.slice(0, 3).map((line) => `warning: ${line}`)];
   if (said.length > 0) return [`cloud-init: ${status}: ${said.join(", ")}`];
   return status === "done" ? [] : [`cloud-init: ${status || "no result"}`];
 }
 
-function nextOf({ node, unit, cloudInit }: Silence, name: string, unreached: boolean): string {
+function nextOf({ node, unit, cloudInit }: DiagnosisReport, name: string, unreached: boolean): string {
   if (node !== "")
     return `choose an image that has it (Ubuntu 24.04, Debian 12), or bring one along in provision.run: "snap install node --classic --channel=22"; one that is installed by hand (vm-agent shell ${name}) is seen within seconds`;
   if (unreached)
@@ -139,7 +143,7 @@ function nextOf({ node, unit, cloudInit }: Silence, name: string, unreached: boo
   return `read its log: vm-agent logs ${name} --direct; look around: vm-agent shell ${name}`;
 }
 
-/** Known values, what follows a telling word, and whatever is as long and as random as a token. */
+/** Masks known values, values after a revealing word, and anything as long and random as a token. */
 function redact(text: string, hide: readonly string[]): string {
   let out = text;
   for (const value of hide) if (value.length >= 6) out = out.replaceAll(value, "***");
@@ -151,13 +155,13 @@ function redact(text: string, hide: readonly string[]): string {
     .replace(/\b(?=[A-Za-z0-9_+=-]*\d)(?=[A-Za-z0-9_+=-]*[A-Za-z])[A-Za-z0-9_+=-]{32,}/g, "***");
 }
 
-/** Where the settings inside say that the hub is, as the runtime itself reads them; without a port inside: the hub's own. */
+/** The hub's addresses in the guest's settings, as the runtime reads them; without a port there: the hub's own. */
 export function hubAddresses(
   settings: Readonly<Record<string, unknown>>,
   hubPort: number,
 ): {
   readonly hub: readonly HubAddress[];
-  /** The port at which the gateway is asked, too; null: it is not, because hub and runtime share a machine. */
+  /** The port at which the gateway is tried too; null: not tried, because hub and runtime share a machine. */
   readonly gateway: number | null;
 } {
   const port = typeof settings.port === "number" ? settings.port : hubPort;

@@ -10,11 +10,11 @@ import { packageRoot } from "../../../base/paths.ts";
 import type { FaultRule } from "../../../sandbox/faults.ts";
 import { type Finding, runChecks } from "../check.ts";
 import { CHECKS } from "../doctor.ts";
-import { createPatient, type PatientOptions } from "../patient.ts";
+import { createDoctorContext, type DoctorOptions } from "../context.ts";
 
 export const SANDBOX = join(packageRoot(), "dist", "controller", "sandbox", "main.js");
 
-export interface Ward {
+export interface DoctorFixture {
   readonly folder: string;
   readonly home: string;
   write(file: string, text: string, mode?: number): string;
@@ -24,7 +24,7 @@ export interface Ward {
   multipass(...args: readonly string[]): Promise<string>;
 }
 
-export interface Asked extends PatientOptions {
+export interface Asked extends DoctorOptions {
   readonly only?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly faults?: readonly FaultRule[];
@@ -32,7 +32,7 @@ export interface Asked extends PatientOptions {
 
 const AGENT = "kind: Agent\nname: agent-a\ncpu: 1\nmemory: 256M\ndisk: 1G\n";
 
-export function createWard(t: TestContext): Ward {
+export function createDoctorFixture(t: TestContext): DoctorFixture {
   const folder = mkdtempSync(join(tmpdir(), "vm-agent-ward-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const home = join(folder, "home");
@@ -60,7 +60,7 @@ export function createWard(t: TestContext): Ward {
         ...env,
       };
       const script = faults && write("faults.json", JSON.stringify({ rules: faults }));
-      const patient = createPatient(readSettings({}, all, folder), all, {
+      const context = createDoctorContext(readSettings({}, all, folder), all, {
         usualPlaces: [],
         run: (file, args, given) =>
           run(file, args, {
@@ -75,7 +75,7 @@ export function createWard(t: TestContext): Ward {
         ...options,
       });
       const checks = only === undefined ? CHECKS : CHECKS.filter((c) => only.includes(c.name));
-      const results = await runChecks(checks, patient);
+      const results = await runChecks(checks, context);
       return results.flatMap((r) => r.findings.map((f) => ({ ...f, check: r.check })));
     },
     multipass: (...args) =>

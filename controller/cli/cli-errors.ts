@@ -1,9 +1,9 @@
-/** What the hub refuses, as an error of the command line. */
+/** Errors of the hub's API as errors of the command line. */
 import { EXIT, VmAgentError } from "../base/errors.ts";
 import { ApiError } from "../../ui/client/api.ts";
 
-/** A problem that the hub answered, as our own error. */
-export async function asked<T>(call: () => Promise<T>): Promise<T> {
+/** Converts a problem document of the hub. */
+export async function withCliErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -14,7 +14,7 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Where the hub names its own paths, a person at a command line needs commands. */
+/** The hub's next steps name API paths; the command line names commands. */
 const HERE: Readonly<Record<string, { readonly next?: string; readonly exit?: number }>> = {
   "agent-unknown": { next: "vm-agent list shows the agents; vm-agent create NAME declares one" },
   "id-ambiguous": { exit: EXIT.usage },

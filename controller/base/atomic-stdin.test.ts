@@ -36,8 +36,8 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 /**
- * Calls `run` in a process that kills itself by SIGKILL once it has written `bytes` of the input; -1: right after all of it.
- * What is patched is Node's own `spawn`, so the moment is exactly that.
+ * Calls `run` in a process that kills itself by SIGKILL after `bytes` bytes of the input; -1: right after all of it.
+ * Node's own `spawn` is patched, so the moment is exact.
  */
 async function killedAt(bytes: number, file: string, size: number): Promise<void> {
   const script = `
