@@ -8,9 +8,8 @@ import fc from "fast-check";
 import { packageRoot } from "../controller/base/paths.ts";
 import type { Plan } from "../controller/core/types.ts";
 import { describe as describeValue, didYouMean } from "./explain.ts";
-import type { Message, PatchOperation, Plan as PlanDocument, Task } from "./types.ts";
+import type { PatchOperation, Plan as PlanDocument, Task } from "./types.ts";
 import { validateDocument } from "./validate.ts";
-import { checkMessage } from "./validate-message.ts";
 import { checkPlan } from "./validate-plan.ts";
 import { checkTask } from "./validate-task.ts";
 
@@ -55,7 +54,7 @@ test("the plan's schema and the core's type are the same", () => {
   );
 });
 
-test("generated files are fresh", () => {
+test("the generated parts of docs are fresh", () => {
   execFileSync(process.execPath, [join(folder, "generate.ts"), "--check"], { stdio: "pipe" });
 });
 
@@ -139,40 +138,6 @@ test("tasks that are refused, and the words", () => {
   assert.deepEqual(words({ type: "exec", command: "ls", timeout: "30 s" }), [
     '/timeout is "30 s"; allowed: milliseconds from 1 to 604800000, or a duration such as 90s, 10m or 1h',
   ]);
-});
-
-test("messages: the seed's envelope, what is unknown in it is let through", () => {
-  const envelope = { id: "1", from: "a", to: "hub", timestamp: 1234567890 };
-  const health: Message = { ...envelope, type: "health", payload: { cpu: 3.5, disk: { percent: 4 } } };
-  assert.deepEqual(checkMessage(health), []);
-  const hello = {
-    protocol: [1],
-    nonce: "n",
-    instanceId: "a",
-    bootId: "b",
-    version: "1",
-    bundleHash: "h",
-    configHash: null,
-    tasks: [],
-  };
-  assert.deepEqual(checkMessage({ ...envelope, type: "hello", payload: { ...hello, later: true } }), []);
-  assert.deepEqual(checkMessage({ ...envelope, type: "hello", payload: { protocol: 1 } }), []);
-  assert.deepEqual(
-    checkMessage({ ...envelope, type: "task", payload: { taskId: "t", type: "exec", command: "ls" } }),
-    [],
-  );
-  assert.deepEqual(
-    checkMessage({ ...envelope, type: "hello", payload: {} }).map(({ pointer }) => pointer),
-    ["/payload"],
-  );
-  assert.deepEqual(
-    checkMessage({ type: "response", payload: { taskId: 1 } })
-      .map(({ pointer }) => pointer)
-      .sort(),
-    ["/from", "/id", "/payload/success", "/payload/taskId", "/timestamp", "/to"],
-  );
-  const secret = checkMessage({ ...envelope, type: "config", payload: { hash: "h", secrets: { A: 4711 } } });
-  assert.doesNotMatch(JSON.stringify(secret), /4711/);
 });
 
 test("values under secrets are never reported", () => {
