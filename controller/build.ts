@@ -39,6 +39,7 @@ const IN_SHORT: ReadonlySet<string> = new Set([
   "croner",
   "fast-json-patch",
   "get-east-asian-width",
+  "eventsource-parser",
   "leven",
   "string-width",
   "strip-ansi",

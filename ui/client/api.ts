@@ -1,4 +1,5 @@
 /** The hub's HTTP API for those who look and ask: the command line and both dashboards. */
+import { createParser } from "eventsource-parser";
 import { type Calls, createCalls } from "./calls.ts";
 import type { EventsWatch, ServerEvent, Transport } from "./transport.ts";
 
@@ -105,17 +106,16 @@ async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): A
   // A reader, for not every browser can iterate over a body.
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
-  let rest = "";
+  const events: ServerEvent[] = [];
+  const parser = createParser({
+    onEvent: ({ id = "", event = "message", data }) => void events.push({ id, event, data: jsonOrText(data) }),
+  });
   try {
     for (;;) {
       const { done, value } = await within(reader.read(), watch.idle);
       if (done) return;
-      rest += decoder.decode(value, { stream: true });
-      for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
-        const event = parseEvent(rest.slice(0, end));
-        rest = rest.slice(end + 2);
-        if (event) yield event;
-      }
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* events.splice(0);
     }
   } finally {
     // The error that broke the stream was reported already.
@@ -131,25 +131,11 @@ function within<T>(work: Promise<T>, ms: number | undefined): Promise<T> {
   });
 }
 
-/** One block of the event-stream format (WHATWG HTML, section 9.2); comments and unknown fields are ignored. */
-function parseEvent(block: string): ServerEvent | null {
-  let id = "";
-  let event = "message";
-  const data: string[] = [];
-  for (const line of block.split(/\r?\n/)) {
-    const colon = line.indexOf(":");
-    if (colon === 0) continue;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-    if (field === "id") id = value;
-    else if (field === "event") event = value;
-    else if (field === "data") data.push(value);
-  }
-  if (data.length === 0) return null;
-  const text = data.join("\n");
+/** JSON, or the text itself. */
+function jsonOrText(data: string): unknown {
   try {
-    return { id, event, data: JSON.parse(text) as unknown };
+    return JSON.parse(data) as unknown;
   } catch {
-    return { id, event, data: text };
+    return data;
   }
 }

@@ -123,7 +123,7 @@ const TABLE: readonly Rule[] = [
     packages: ["ws @ agent/session/channel.ts", "esbuild @ agent/build.ts"],
   },
   { files: "provisioning/", from: [], types: [TYPES, CORE_TYPES], node: true, packages: ["yaml"] },
-  { files: "ui/client/", from: [TYPES, PRINTABLE, BACKOFF] },
+  { files: "ui/client/", from: [TYPES, PRINTABLE, BACKOFF], packages: ["eventsource-parser"] },
   {
     files: "ui/tui/",
     from: ["ui/client/", TYPES, PRINTABLE, "controller/views/text-width.ts"],
