@@ -108,7 +108,8 @@ async function* readEvents(open: () => Promise<Response>, watch: EventsWatch): A
   const decoder = new TextDecoder();
   const events: ServerEvent[] = [];
   const parser = createParser({
-    onEvent: ({ id = "", event = "message", data }) => void events.push({ id, event, data: jsonOrText(data) }),
+    onEvent: ({ id = "", event = "message", data }) =>
+      void events.push({ id, event, data: jsonOrText(data) }),
   });
   try {
     for (;;) {

@@ -52,7 +52,10 @@ function print(drifted: readonly Drifted[], output: Output): void {
   const rows = drifted.map(({ agent, change, held }) => [
     `${output.paint("warn", "≠")} ${output.paint("strong", agent)}`,
     fieldsOf(change),
-    output.paint("dim", held ? `${held.message}; ${held.release}` : "the loop, or vm-agent apply, corrects it"),
+    output.paint(
+      "dim",
+      held ? `${held.message}; ${held.release}` : "the loop, or vm-agent apply, corrects it",
+    ),
   ]);
   output.out(table(rows));
   const count = drifted.length === 1 ? "1 agent differs" : `${drifted.length} agents differ`;

@@ -1,6 +1,6 @@
 /** Modules for `node --import` by which vm-agent ends at a chosen point of a launch: as URLs, for NODE_OPTIONS. */
 
-/** A module that kills vm-agent after it has written so many bytes of a launch's input. */
+/** A module that kills vm-agent after so many bytes of a launch's input. */
 export function killedInLaunch(bytes: number): string {
   const text = `
     import childProcess from "node:child_process";

@@ -87,12 +87,12 @@ export class ConnectionAdmission {
 
   #makeRoom(address: string): void {
     const { all, unauthenticated, perAddress } = this.budget;
-    if ((this.#unauthenticated.get(address)?.size ?? 0) > perAddress) this.#cutOldest(address);
+    if ((this.#unauthenticated.get(address)?.size ?? 0) > perAddress) this.#closeOldest(address);
     if (this.#counts.unauthenticated > unauthenticated || this.#entries.size > all)
-      this.#cutOldest(this.#busiest());
+      this.#closeOldest(this.#busiest());
   }
 
-  #cutOldest(address: string): void {
+  #closeOldest(address: string): void {
     const oldest = this.#unauthenticated.get(address)?.values().next().value;
     if (oldest === undefined) return;
     // At once, and not when its `close` is reported: the next connection counts the open ones.

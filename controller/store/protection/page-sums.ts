@@ -1,6 +1,6 @@
 /**
  * A CRC-32 of every page of the database, in a file beside it. A changed page gets its new checksum when a checkpoint
- * has written it; until then the page is in the write-ahead log, which has its own checksums. Refused alternatives: a
+ * writes it; until then the page is in the write-ahead log, which has its own checksums. Refused alternatives: a
  * checksum column in each row costs every write and cannot detect a missing row; SQLite's checksum VFS is not part of
  * node:sqlite.
  */
