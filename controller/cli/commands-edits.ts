@@ -14,7 +14,7 @@ const ALL = ["--all", "every agent of the fleet"] as const;
 export const EDITS: readonly CommandSpec[] = [
   {
     usage: "create <name>",
-    summary: "write fleet/agents/NAME.yaml, and have the agent created",
+    summary: "write fleet/agents/NAME.yaml and create the agent",
     options: [
       ["--type <type>", "what it is for: a free word, e.g. builder, tester, researcher"],
       ["--cpu <count>", "cores (default: 2, or the profile's)"],
@@ -36,35 +36,35 @@ export const EDITS: readonly CommandSpec[] = [
   },
   {
     usage: "start [names...]",
-    summary: "write state: running, and have the instances started",
+    summary: "set state: running and start the instances",
     options: [ALL, COMMIT],
     example: ["vm-agent start agent-docs", "vm-agent start --all"],
     load: async () => (await import("./edits/power.ts")).start,
   },
   {
     usage: "stop [names...]",
-    summary: "write state: stopped, and have the instances stopped when their tasks are done",
+    summary: "set state: stopped and stop the instances when their tasks are done",
     options: [ALL, COMMIT],
     example: ["vm-agent stop agent-docs"],
     load: async () => (await import("./edits/power.ts")).stop,
   },
   {
     usage: "suspend [names...]",
-    summary: "write state: suspended, and have the instances suspended",
+    summary: "set state: suspended and suspend the instances",
     options: [ALL, COMMIT],
     example: ["vm-agent suspend agent-docs"],
     load: async () => (await import("./edits/power.ts")).suspend,
   },
   {
     usage: "snapshot <name> [snapshot]",
-    summary: "declare a snapshot of the agent, and have it taken; a running instance is stopped for it",
+    summary: "declare a snapshot of the agent and take it; a running instance is stopped for it",
     options: [["--comment <text>", "what it is for"], COMMIT],
     example: ["vm-agent snapshot agent-docs before-upgrade"],
     load: async () => (await import("./edits/snapshot.ts")).snapshot,
   },
   {
     usage: "restore <name> <snapshot>",
-    summary: "have an agent's disk taken back to a snapshot; how it is now is kept as another",
+    summary: "restore an agent's disk from a snapshot; the current disk is kept in another one",
     options: [["--yes", "do not ask"], ALLOW, COMMIT],
     repeatable: [ALLOW[0]],
     example: ["vm-agent restore agent-docs before-upgrade --yes"],
@@ -72,7 +72,7 @@ export const EDITS: readonly CommandSpec[] = [
   },
   {
     usage: "destroy [names...]",
-    summary: "remove the documents, and have the instances destroyed with their disks and snapshots",
+    summary: "remove the documents and destroy the instances with their disks and snapshots",
     options: [
       ["--all", "every agent of the fleet, and every instance of it whose document is gone"],
       ["--force", "do not ask for the name; what is protected needs --allow-delete NAME then"],

@@ -12,7 +12,7 @@ const TLS = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "init",
-    summary: "write a small fleet with comments to an empty place",
+    summary: "create a small commented fleet in an empty folder",
     example: ["vm-agent init"],
     load: async () => (await import("./edits/init.ts")).init,
   },
@@ -26,13 +26,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "dash",
-    summary: "the terminal dashboard of a hub that runs; the fleet's table where there is no terminal",
+    summary: "open the terminal dashboard of the running hub; without a terminal, print the fleet's table",
     example: ["vm-agent dash"],
     load: async () => (await import("./commands/dash.ts")).dash,
   },
   {
     usage: "plan",
-    summary: "show what would be done, and what is held and why",
+    summary: "show the changes that apply would make, and what is held and why",
     options: [
       TARGET,
       ALLOW,
@@ -45,7 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "apply [file]",
-    summary: "do what plan shows, or what a saved plan holds, after asking",
+    summary: "apply the plan, or a saved plan, after confirmation",
     options: [TARGET, ALLOW, ["--yes", "do not ask"], ...TLS],
     repeatable: [TARGET[0], ALLOW[0]],
     example: ["vm-agent apply", "vm-agent apply --yes --target agent-builder", "vm-agent apply plan.json"],
@@ -54,44 +54,44 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...EDITS,
   {
     usage: "validate",
-    summary: "check the fleet files and say everything that is wrong",
+    summary: "check the fleet files and show all errors",
     example: ["vm-agent validate", "vm-agent --fleet ./other validate --json"],
     load: async () => (await import("./commands/validate.ts")).validate,
   },
   {
     usage: "drift",
-    summary: "shows drift: differences that no edit made; changes nothing, exits 2 if there are any",
+    summary: "show drift: differences that no edit made; read-only, exits 2 if there are any",
     example: ["vm-agent drift", "vm-agent drift --json"],
     load: async () => (await import("./plan/drift.ts")).drift,
   },
   {
     usage: "why <name>",
-    summary: "why an agent is as it is: wanted, seen, last done, held, next",
+    summary: "explain the state of an agent: desired, observed, last change, holds, next",
     example: ["vm-agent why agent-builder"],
     load: async () => (await import("./commands/why.ts")).why,
   },
   {
     usage: "pause <name>",
-    summary: "write paused: true, so that the agent is observed and not acted on",
+    summary: "set paused: true: the agent is observed and not changed",
     example: ["vm-agent pause agent-builder"],
     load: async () => (await import("./edits/pause.ts")).pause,
   },
   {
     usage: "resume <name>",
-    summary: "take paused: true back",
+    summary: "remove paused: true",
     example: ["vm-agent resume agent-builder"],
     load: async () => (await import("./edits/pause.ts")).resume,
   },
   {
     usage: "import <name>",
-    summary: "write the document of an instance that vm-agent did not create, and make it ours",
+    summary: "declare an instance that vm-agent did not create, and claim it",
     options: [["--yes", "do not ask"]],
     example: ["vm-agent import my-instance"],
     load: async () => (await import("./edits/import.ts")).importInstance,
   },
   {
     usage: "list",
-    summary: "the agents: wanted, seen, in sync, healthy",
+    summary: "list the agents: desired, observed, sync, health",
     options: [
       ["--status <status>", "only agents whose runtime is online or offline"],
       ["--type <type>", "only agents of this type"],
@@ -102,7 +102,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "status <name>",
-    summary: "one agent in full: conditions, health, tasks, snapshots",
+    summary: "show one agent in full: conditions, health, tasks, snapshots",
     options: [["--watch", "print again whenever it changes"]],
     example: ["vm-agent status agent-builder"],
     load: async () => (await import("./commands/status.ts")).status,
@@ -110,7 +110,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "task [words...]",
     summary:
-      "give an agent (NAME JSON), or whoever fits (JSON), a task, show its output, exit with its exit code",
+      "run a task on an agent (NAME JSON) or on a selected one (JSON), show its output, exit with its exit code",
     options: [
       ["--capability <word>", "instead of a name: the least busy agent that has it; with --all every one"],
       ["--selector <pairs>", "all agents of that type and with those labels, as in type=builder,team=web"],
@@ -170,7 +170,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "logs <name>",
-    summary: "the log of an agent's runtime",
+    summary: "show the log of an agent's runtime",
     options: [
       ["--follow", "go on with what comes, until Ctrl-C"],
       ["--lines <n>", "how many of the newest lines", "100"],
@@ -185,13 +185,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "shell <name>",
     noJson: true,
-    summary: "a shell in an agent's instance, in this terminal",
+    summary: "open a shell in an agent's instance",
     example: ["vm-agent shell agent-builder"],
     load: async () => (await import("./commands/shell.ts")).shell,
   },
   {
     usage: "tasks",
-    summary: "the latest tasks and how they ended",
+    summary: "list the latest tasks and their results",
     options: [
       ["--agent <name>", "only tasks of this agent"],
       ["--limit <n>", "how many", "20"],
@@ -201,28 +201,28 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "cancel <id>",
-    summary: "cancel a task: its process group is ended",
+    summary: "cancel a task: kills its process group",
     example: ["vm-agent cancel 0b6f1c1e-0000-4000-8000-000000000000"],
     load: async () => (await import("./tasks/task.ts")).cancel,
   },
   {
     usage: "history",
-    summary: "what was in force, when, by whom, and how it ended",
+    summary: "list the revisions that were in force: when, by whom, with what result",
     options: [["--limit <n>", "how many, the newest first", "20"]],
     example: ["vm-agent history", "vm-agent history --limit 5 --json"],
     load: async () => (await import("./commands/history.ts")).history,
   },
   {
     usage: "rollback <rev>",
-    summary: "make the fleet what it was at a revision, as a new commit, and have it done",
+    summary: "restore the fleet folder of a revision in a new commit, and apply it",
     options: [["--yes", "do not ask"]],
     example: ["vm-agent rollback HEAD~1", "vm-agent rollback 3f2c1ab --yes"],
     load: async () => (await import("./edits/rollback.ts")).rollback,
   },
   {
     usage: "reconcile [name]",
-    summary: "have the running loop look again now, forgetting earlier failures",
-    options: [["--accept-rewrite", "release a followed branch that was rewritten: its new tip counts"]],
+    summary: "make the running loop refresh now and retry failures",
+    options: [["--accept-rewrite", "accept a followed branch that was rewritten: its new tip counts"]],
     example: [
       "vm-agent reconcile",
       "vm-agent reconcile agent-builder",
@@ -259,7 +259,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "backup <file>",
-    summary: "write everything that must be remembered to one file, while up runs or not; or put it back",
+    summary: "back up the state into one file, while up runs or not; or restore it",
     options: [
       ["--force", "replace the file if it exists"],
       ["--without-keys", "leave out fleet-key and operator-token"],
@@ -271,13 +271,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "doctor",
     summary:
-      "check this machine, Multipass, ports, tokens and the fleet, each with its remedy; changes nothing",
+      "check this machine, Multipass, ports, tokens and the fleet, with a remedy for each problem; read-only",
     example: ["vm-agent doctor", "vm-agent doctor --json"],
     load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
   {
     usage: "install-service",
-    summary: "have the hub start by itself: systemd on Linux, launchd on macOS",
+    summary: "start the hub at boot: systemd on Linux, launchd on macOS",
     options: [
       ["--user", "a service of your own (the default, but for root)"],
       ["--system", "a service of the machine, run as you (with sudo)"],
@@ -290,7 +290,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "uninstall-service",
-    summary: "stop that service and remove it; agents and state stay",
+    summary: "stop and remove that service; agents and state stay",
     options: [
       ["--user", "the service of your own (the default, but for root)"],
       ["--system", "the service of the machine (with sudo)"],
@@ -301,7 +301,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "multipass [args...]",
     noJson: true,
-    summary: "the Multipass in use (the sandbox's too), as the driver sees it",
+    summary: "run the selected Multipass (also the sandbox), as the driver does",
     passThrough: true,
     example: ["vm-agent multipass list", "vm-agent multipass info agent-builder"],
     load: async () => (await import("./commands/multipass.ts")).multipass,
@@ -309,14 +309,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "completion <shell> [words...]",
     noJson: true,
-    summary: "a script by which bash, zsh or fish completes commands, options and names",
+    summary: "print a script that completes commands, options and names in bash, zsh or fish",
     passThrough: true,
     example: ["vm-agent completion bash"],
     load: async () => (await import("./completion/completion.ts")).completionOf(COMMANDS),
   },
   {
     usage: "version",
-    summary: "which vm-agent this is, and what it brings",
+    summary: "show versions",
     example: ["vm-agent version", "vm-agent version --json"],
     load: async () => (await import("./commands/version.ts")).version,
   },

@@ -183,7 +183,7 @@ const begunBy = (all: readonly Candidate[], current: string): Offer => ({
 
 const namesOf = (commands: readonly CommandSpec[], withHelp: boolean): readonly Candidate[] => [
   ...commands.map((command) => ({ word: nameOf(command), about: command.summary })),
-  ...(withHelp ? [{ word: "help", about: "what a command is for, with an example" }] : []),
+  ...(withHelp ? [{ word: "help", about: "show a command's options and an example" }] : []),
 ];
 
 const placeholders = ({ usage }: CommandSpec): readonly string[] =>
