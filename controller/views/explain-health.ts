@@ -108,12 +108,12 @@ const isForeign = ({ reason }: HealthReading): boolean =>
 /** Held, the instance stays until it is approved: its state counts, judged by its last document. */
 function undesired(f: AgentFacts): HealthReading {
   if (f.unobservable === null && !f.instance && !f.claim)
-    return reading("Missing", "False", "NotWanted", "no document wants it, and it is gone");
+    return reading("Missing", "False", "NotDeclared", "no document wants it, and it is gone");
   const gone = "no document wants it any more";
   if (f.change || f.busy || !f.held.some((h) => h.reason !== "waiting"))
-    return reading("Progressing", "False", "NotWanted", gone);
+    return reading("Progressing", "False", "NotDeclared", gone);
   const { health, message } = ofState(f, f.claim?.converged?.state ?? "running");
-  return reading(health, "False", "NotWanted", `${gone}; ${message}`);
+  return reading(health, "False", "NotDeclared", `${gone}; ${message}`);
 }
 
 function ofState(f: AgentFacts, wanted: PowerState): HealthReading {

@@ -260,7 +260,7 @@ test("held for want of a yes to its removal, it shows how it is, not that it is 
   const healths = (observed: Short["observed"]) => {
     const found = statusOf({ desired: { agents: [{ name: "a" }] }, observed }).find((s) => s.name === "b");
     assert.ok(found);
-    assert.equal(condition(found, "Ready").reason, "NotWanted");
+    assert.equal(condition(found, "Ready").reason, "NotDeclared");
     return [found.sync, found.health];
   };
   const claims = { b: "as-written" } as const;

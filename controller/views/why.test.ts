@@ -62,14 +62,14 @@ describe("why", () => {
   it("tells who wrote what is wanted, where and when", () => {
     const sized = "running, 4 cpu, 8G memory, 20G disk";
     const where = "fleet/agents/builder.yaml:6";
-    assert.deepEqual(say({})("Wanted"), [`${sized} (${where} at 3f2c1ab by Ada, 4 min ago)`]);
-    assert.deepEqual(say({ written: null })("Wanted"), [`${sized} (${where})`]);
+    assert.deepEqual(say({})("Desired"), [`${sized} (${where} at 3f2c1ab by Ada, 4 min ago)`]);
+    assert.deepEqual(say({ written: null })("Desired"), [`${sized} (${where})`]);
     const edited = { revision: "3f2c1ab", author: "Ada", at: NOW - 4 * MINUTE, edited: true };
     assert.match(
-      say({ written: edited })("Wanted")[0] ?? "",
+      say({ written: edited })("Desired")[0] ?? "",
       /4 min ago; edited since, and not committed\)$/,
     );
-    assert.deepEqual(say({ agent: { wanted: "absent", source: null } })("Wanted"), [
+    assert.deepEqual(say({ agent: { wanted: "absent", source: null } })("Desired"), [
       "nothing: no document wants it",
     ]);
   });
@@ -96,7 +96,7 @@ describe("why", () => {
         "nothing can be seen (not looked yet); its runtime was never heard of",
       ],
     ];
-    for (const [more, text] of cases) assert.deepEqual(say(more)("Seen"), [text]);
+    for (const [more, text] of cases) assert.deepEqual(say(more)("Observed"), [text]);
   });
 
   it("tells the last thing that was done or happened, and why", () => {

@@ -84,7 +84,7 @@ export interface WhyFacts {
 }
 
 export interface Sentence {
-  readonly label: "Wanted" | "Seen" | "Now" | "Last" | "Held" | "Next";
+  readonly label: "Desired" | "Observed" | "Now" | "Last" | "Held" | "Next";
   readonly text: string;
 }
 
@@ -93,8 +93,8 @@ export function why(facts: WhyFacts, time: (at: Instant) => string): readonly Se
   const { agent } = facts;
   const last = lastText(facts.journal, time);
   return [
-    { label: "Wanted", text: desiredText(facts) },
-    { label: "Seen", text: seenText(facts) },
+    { label: "Desired", text: desiredText(facts) },
+    { label: "Observed", text: seenText(facts) },
     ...(agent.work ? [{ label: "Now", text: workText(facts, agent.work, time) } as const] : []),
     ...(last === null ? [] : [{ label: "Last", text: last } as const]),
     ...agent.held

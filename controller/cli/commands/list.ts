@@ -97,7 +97,7 @@ export const list: CommandRun = async ({ settings, output, options }) => {
         : "No agent matches.",
     );
   else {
-    const heads = ["NAME", "TYPE", "WANT", "SEEN", "SYNC", "HEALTH", "RUNTIME", "TASKS"];
+    const heads = ["NAME", "TYPE", "DESIRED", "OBSERVED", "SYNC", "HEALTH", "RUNTIME", "TASKS"];
     const rows = [heads.map((h) => output.paint("dim", h)), ...agents.map((a) => row(a, output))];
     // Programs that read it in a pipe want all of it.
     const width = output.isTTY ? output.width : Number.POSITIVE_INFINITY;

@@ -85,14 +85,14 @@ function rows(agent: AgentView, hub: HubAgent | null, isLive: boolean): readonly
   const trouble = troubleOf(agent);
   const found: [string, string][] = [
     [
-      "  Wanted",
+      "  Desired",
       `${agent.wanted}, ${sized(size)}${agent.source ? ` (${agent.source.file}:${agent.source.line})` : ""}`,
     ],
     ...(agent.applied?.revision
       ? [["  Applied", appliedWords(agent.applied)] satisfies [string, string]]
       : []),
     [
-      "  Seen",
+      "  Observed",
       `${agent.seen}${seenSize ? `, ${sized(seenSize)}` : ""}${agent.ipv4.length > 0 ? `, ${agent.ipv4.join(" ")}` : ""}`,
     ],
     [

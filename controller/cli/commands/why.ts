@@ -17,7 +17,7 @@ import { type Output, shownPath } from "../output/output.ts";
 import type { CommandRun } from "../command-spec.ts";
 import { type CommandContext, openContext } from "../system/command-context.ts";
 
-const LABEL = 10;
+const LABEL = 12;
 
 export const why: CommandRun = async ({ settings, output, args }) => {
   await using world = await openContext(settings, { color: output.color, width: output.width });

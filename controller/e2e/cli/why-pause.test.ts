@@ -56,7 +56,7 @@ describe("why, pause and a saved plan beside a loop", () => {
     const { sentences } = await why("agent-builder");
     const text = Object.fromEntries(sentences.map((s) => [s.label, s.text]));
     assert.match(
-      text.Seen ?? "",
+      text.Observed ?? "",
       /^Running, .*\(sandbox, \d+ s ago\); runtime \S+ connected, heartbeat \d+ s ago$/,
     );
     assert.match(text.Last ?? "", /^created at .*builder\.yaml:1 is new$/);

@@ -47,7 +47,7 @@ test("vm-agent up on a terminal: Ready agents, a filter, a description, a destro
   assert.doesNotMatch(found, /^.{0,3}agent-one/m);
   keys("Enter");
   keys("Enter");
-  await sees(/› agent-two .*\n +✓ Synced[\s\S]*WANTED AND SEEN/);
+  await sees(/› agent-two .*\n +✓ Synced[\s\S]*DESIRED AND OBSERVED/);
   keys("G");
   await sees(/SPEC {2}all\.yaml:\d+[\s\S]*kind: Agent/);
   keys("D");

@@ -155,15 +155,15 @@ describe("saved plans, drift and why without a loop", () => {
     assert.equal(blind.code, 69, all(blind));
   });
 
-  it("why: wanted, seen, last and next", async () => {
+  it("why: desired, observed, last and next", async () => {
     const why = await fixture.cli("why", "agent-builder");
     assert.equal(why.code, 0, all(why));
     const text = flat(why.stdout);
     assert.match(text, /agent-builder is OutOfSync and Unknown\./);
-    assert.match(text, /Wanted running, 1 cpu, 512M memory, 2G disk \(.*fleet\/agents\/builder\.yaml:1\)/);
+    assert.match(text, /Desired +running, 1 cpu, 512M memory, 2G disk \(.*fleet\/agents\/builder\.yaml:1\)/);
     assert.match(
       text,
-      /Seen Running, 2 cpu, .* \(sandbox, 0 s ago\); no hub runs, so its runtime is not heard/,
+      /Observed +Running, 2 cpu, .* \(sandbox, 0 s ago\); no hub runs, so its runtime is not heard/,
     );
     assert.match(
       text,

@@ -21,7 +21,7 @@ describe("the page's looks", { skip: chromium === undefined ? HOW_TO_INSTALL : f
     stage.plan = aPlan();
     const places: readonly Stop[] = [
       ["fleet", "agent-researcher"],
-      ["agent/agent-cache", "Wanted and seen"],
+      ["agent/agent-cache", "Desired and observed"],
       ["plan", "Plan: 1 to create"],
       ["tasks", "Tasks"],
       ["events", "Events"],

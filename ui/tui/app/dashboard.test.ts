@@ -186,7 +186,7 @@ test("another size is another picture; leaving puts the terminal back", async (t
   shown.terminal.resize(60, 20);
   const narrow = () => screenOf(shown.terminal.written().slice(before), 60, 20);
   const end = Date.now() + 15_000;
-  while (!/ ▸ agent-000 +Running/.test(narrow()) || /CHANGED|WANT/.test(narrow())) {
+  while (!/ ▸ agent-000 +Running/.test(narrow()) || /CHANGED|DESIRED/.test(narrow())) {
     assert.ok(Date.now() < end, narrow());
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -200,7 +200,7 @@ test("another size is another picture; leaving puts the terminal back", async (t
 test("with a screen reader: sentences on the ordinary screen, no picture", async (t) => {
   const shown = show(t, 100, 24, { screenReader: true });
   const end = Date.now() + 15_000;
-  while (!/Selected, 1 of 500: agent-000, builder, wanted running/.test(shown.terminal.written())) {
+  while (!/Selected, 1 of 500: agent-000, builder, desired running/.test(shown.terminal.written())) {
     assert.ok(Date.now() < end, shown.terminal.written());
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -59,7 +59,7 @@ function agentLines(
   return [
     ...title(agent, width),
     ...present(agent, width, now),
-    ...section("wanted and seen"),
+    ...section("desired and observed"),
     ...compared(agent),
     ...planned(world, agent.name, width, allowed),
     ...section("conditions"),

@@ -109,10 +109,10 @@ const COLUMNS: readonly ColumnRow[] = [
     rank: 6,
     cell: ({ agent }) => span(agent.type || "–", agent.type ? {} : "dim"),
   },
-  { id: "want", title: "WANT", width: 7, rank: 4, cell: ({ agent }) => span(agent.wanted) },
+  { id: "want", title: "DESIRED", width: 7, rank: 4, cell: ({ agent }) => span(agent.wanted) },
   {
     id: "seen",
-    title: "SEEN",
+    title: "OBSERVED",
     width: 8,
     rank: 1,
     cell: ({ agent }) => span(agent.seen, agent.seen === "?" || agent.seen === "absent" ? "dim" : {}),

@@ -73,7 +73,7 @@ function sentence(world: World, name: string): string {
   return [
     agent.name,
     agent.type,
-    `wanted ${agent.wanted}, seen ${agent.seen === "?" ? "nothing" : agent.seen}`,
+    `desired ${agent.wanted}, observed ${agent.seen === "?" ? "nothing" : agent.seen}`,
     agent.sync,
     agent.health,
     work ? `being worked on: ${work.step ?? work.action}` : "",

@@ -14,7 +14,7 @@ export function Compare({ agent }: { readonly agent: AgentView }) {
   return (
     <section class="card" aria-labelledby="compare">
       <h2 id="compare">
-        Wanted and seen{" "}
+        Desired and observed{" "}
         <small class={differing > 0 ? "tone-warn" : ""}>
           {differing > 0 ? `${differing} differ` : "alike"}
         </small>
@@ -25,8 +25,8 @@ export function Compare({ agent }: { readonly agent: AgentView }) {
             <th scope="col">
               <span class="sr">Field</span>
             </th>
-            <th scope="col">Wanted</th>
-            <th scope="col">Seen</th>
+            <th scope="col">Desired</th>
+            <th scope="col">Observed</th>
           </tr>
         </thead>
         <tbody>

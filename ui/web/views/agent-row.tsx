@@ -29,7 +29,7 @@ export class AgentRow extends Component<AgentRowProps> {
             <a href={agentLink(agent.name)}>{agent.name}</a>
             {agent.type !== "" && <small>{agent.type}</small>}
           </th>
-          <td data-label="wanted → seen">
+          <td data-label="desired → observed">
             <States agent={agent} />
           </td>
           <td data-label="sync" class="chips">
@@ -60,7 +60,7 @@ function States({ agent: { wanted, seen } }: { readonly agent: AgentView }) {
   return (
     <span class={differs ? "states tone-warn" : "states"}>
       {wanted} <span aria-hidden="true">→</span>
-      <span class="sr"> wanted, seen </span> {seen === "?" ? "cannot be seen" : seen}
+      <span class="sr"> desired, observed </span> {seen === "?" ? "unobservable" : seen}
     </span>
   );
 }

@@ -133,7 +133,7 @@ function Table({ agents, first }: TableProps) {
       <thead>
         <tr aria-rowindex={1}>
           <th scope="col">Agent</th>
-          <th scope="col">Wanted → seen</th>
+          <th scope="col">Desired → observed</th>
           <th scope="col">Sync</th>
           <th scope="col">Health</th>
           <th scope="col">Load</th>
