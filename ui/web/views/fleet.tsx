@@ -133,7 +133,9 @@ function Table({ agents, first }: TableProps) {
       <thead>
         <tr aria-rowindex={1}>
           <th scope="col">Agent</th>
-          <th scope="col">Desired → observed</th>
+          <th scope="col" title="desired → observed">
+            State
+          </th>
           <th scope="col">Sync</th>
           <th scope="col">Health</th>
           <th scope="col">Load</th>
