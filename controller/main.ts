@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileCacheFolder } from "./base/compile-cache.ts";
-import { watchNpm } from "./base/parent.ts";
-import { endProcess } from "./base/process-end.ts";
+import { compileCacheFolder } from "./base/process/compile-cache.ts";
+import { watchNpm } from "./base/process/parent.ts";
+import { endProcess } from "./base/process/process-end.ts";
 import { SHORT_COMMANDS } from "./cli/short-commands.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** A fleet in the sandbox for the benchmarks: folders of its own, a system in this process, and bare calls of the same executable. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../base/exec.ts";
+import { run } from "../base/process/exec.ts";
 import { readSettings, type Settings } from "../base/env.ts";
 import { createSystem, type System } from "../cli/system/system.ts";
 import { sandboxExecutable } from "../drivers/select.ts";

@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from "commander";
 import { type Flags, currentFolder, readSettings, wantsColor } from "../base/env.ts";
 import { EXIT } from "../base/errors.ts";
 import { packageRoot } from "../base/paths.ts";
-import { endProcess, ownProcessEnd } from "../base/process-end.ts";
+import { endProcess, ownProcessEnd } from "../base/process/process-end.ts";
 import { exemptLoopback } from "../base/proxy.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, JSON_OPTION, nameOf } from "./command-spec.ts";
 import { COMMANDS } from "./commands.ts";

@@ -4,7 +4,7 @@ import { delimiter, join, resolve } from "node:path";
 import type { Settings } from "../base/env.ts";
 import { EXIT, toVmAgentError, VmAgentError } from "../base/errors.ts";
 import type { Bus } from "../base/events.ts";
-import type { Run } from "../base/exec.ts";
+import type { Run } from "../base/process/exec.ts";
 import { makeHome } from "../base/home.ts";
 import { packageRoot } from "../base/paths.ts";
 import type { FleetSettings } from "../core/types.ts";

@@ -2,20 +2,20 @@
 import { Router } from "@koa/router";
 import Koa from "koa";
 import type { Hub } from "../hub/hub.ts";
-import { agentHandlers } from "./agents.ts";
-import { controllerHandlers } from "./controller.ts";
+import { agentHandlers } from "./resources/agents.ts";
+import { controllerHandlers } from "./resources/controller.ts";
 import type { ControllerPort, Handlers, MakeHandlers, RouteDeps } from "./deps.ts";
-import { eventHandlers } from "./events.ts";
+import { eventHandlers } from "./resources/events.ts";
 import { guard, LockedOut } from "./guard.ts";
-import { logHandlers } from "./logs.ts";
-import { messageHandlers } from "./messages.ts";
+import { logHandlers } from "./resources/logs.ts";
+import { messageHandlers } from "./resources/messages.ts";
 import { openApiHandlers } from "./openapi.ts";
 import { OPERATIONS } from "./operations.ts";
 import { refusal, toProblem } from "./problem.ts";
 import { Streams } from "./sse.ts";
-import { statusHandlers } from "./status.ts";
-import { outputHandlers } from "./task-output.ts";
-import { taskHandlers } from "./tasks.ts";
+import { statusHandlers } from "./resources/status.ts";
+import { outputHandlers } from "./resources/task-output.ts";
+import { taskHandlers } from "./resources/tasks.ts";
 
 export interface AppDeps {
   readonly hub: Hub;

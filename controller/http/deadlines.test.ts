@@ -7,7 +7,7 @@ import { createMemoryStore } from "../store/memory/memory.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";
 import { tokenOf } from "./testing/served-api.ts";
-import { page } from "./web.ts";
+import { page } from "./resources/web.ts";
 
 const DEADLINES = { headersDeadline: 2000, bodyDeadline: 4000, keepAlive: 2000, helloDeadline: 2000 };
 /** Far beyond what a busy machine adds, and short of the 30 s between two checks that Node makes by default. */

@@ -7,7 +7,7 @@ import type { WrongTokens } from "../hub/testing/wrong-tokens.ts";
 import { createApp } from "./app.ts";
 import { listenHttp } from "./server.ts";
 import { servedApi } from "./testing/served-api.ts";
-import { page } from "./web.ts";
+import { page } from "./resources/web.ts";
 
 const api = servedApi();
 

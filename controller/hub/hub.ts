@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
-import { descriptorLimit } from "../base/descriptors.ts";
+import { descriptorLimit } from "../base/process/descriptors.ts";
 import type { Bus } from "../base/events.ts";
 import type { Tls } from "../base/tls.ts";
 import type { RuntimeReading } from "../core/types.ts";

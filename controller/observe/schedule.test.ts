@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { run } from "../base/exec.ts";
+import { run } from "../base/process/exec.ts";
 import { dueInstant, latestInstant, nextInstant, scheduledName } from "./schedule.ts";
 
 const VIENNA = "Europe/Vienna";

@@ -3,7 +3,7 @@
  */
 import { createHmac } from "node:crypto";
 import { PlainFileError, readPlainFile } from "../base/plain-file.ts";
-import { withholdFromInstances } from "../base/scrubbed-env.ts";
+import { withholdFromInstances } from "../base/process/scrubbed-env.ts";
 import type { DesiredAgent, Held, SecretRef } from "../core/types.ts";
 import { refusedSecret, type Trust } from "../fleet/trust.ts";
 import type { RuntimeConfig } from "../execute/ports.ts";

@@ -40,7 +40,7 @@ async function main(): Promise<number> {
 async function dispatch(): Promise<number> {
   const [word, ...rest] = argv[0]?.startsWith("-v") ? argv.slice(1) : argv;
   if (word === undefined || word === "-h" || word === "--help") {
-    const { generalHelp } = await import("./commands/help.ts");
+    const { generalHelp } = await import("./commands/read/help.ts");
     write(1, generalHelp());
     return word === undefined ? 2 : 0;
   }
@@ -56,7 +56,7 @@ async function dispatch(): Promise<number> {
     throw usage(`Unknown option '${args.unknown}'.${hint}`);
   }
   if (args.has("help")) {
-    const { commandHelp } = await import("./commands/help.ts");
+    const { commandHelp } = await import("./commands/read/help.ts");
     write(1, commandHelp(name, command));
     return 0;
   }

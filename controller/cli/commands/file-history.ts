@@ -1,6 +1,6 @@
 /** Author and time of a fleet file's last commit. */
 import { basename, dirname } from "node:path";
-import { run } from "../../base/exec.ts";
+import { run } from "../../base/process/exec.ts";
 
 export interface FileHistory {
   readonly revision: string;

@@ -3,7 +3,7 @@
  * starts an instance.
  */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
-import { handOver } from "../../base/hand-over.ts";
+import { handOver } from "../../base/process/hand-over.ts";
 import { printable } from "../../base/printable.ts";
 import { ApiError } from "../../../ui/client/api.ts";
 import type { LogQuery } from "../../../ui/client/calls.ts";

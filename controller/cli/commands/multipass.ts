@@ -1,5 +1,5 @@
 /** `vm-agent multipass ARGS…`: runs the selected Multipass with this terminal's input and output. */
-import { handOver } from "../../base/hand-over.ts";
+import { handOver } from "../../base/process/hand-over.ts";
 import { openContext } from "../system/command-context.ts";
 import type { CommandRun } from "../command-spec.ts";
 

@@ -1,5 +1,5 @@
 /** `vm-agent shell NAME`: a shell in a running instance, with this terminal's input and output. */
-import { handOver } from "../../base/hand-over.ts";
+import { handOver } from "../../base/process/hand-over.ts";
 import type { CommandRun } from "../command-spec.ts";
 import { mustRun } from "./running-instance.ts";
 import { openContext } from "../system/command-context.ts";

@@ -6,7 +6,7 @@ import { systemClock } from "../../base/clock.ts";
 import { type EnvRecord, type Settings, trustOf } from "../../base/env.ts";
 import { toVmAgentError, type VmAgentError } from "../../base/errors.ts";
 import { createBus } from "../../base/events.ts";
-import { type Run, run as realRun } from "../../base/exec.ts";
+import { type Run, run as realRun } from "../../base/process/exec.ts";
 import type { Claim } from "../../core/types.ts";
 import type { DriverInfo, Observation } from "../../drivers/driver.ts";
 import { DEADLINES, readDeadlines } from "../../drivers/multipass/call.ts";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe, it } from "node:test";
-import { run } from "../../base/exec.ts";
+import { run } from "../../base/process/exec.ts";
 import { type Check, runChecks } from "./check.ts";
 import { clockFinding } from "./clock.ts";
 import { shown } from "./doctor.ts";

@@ -3,7 +3,7 @@
  */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Run } from "../../base/exec.ts";
+import type { Run } from "../../base/process/exec.ts";
 
 export interface Holder {
   readonly pid: number;

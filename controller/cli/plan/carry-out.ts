@@ -3,7 +3,7 @@ import type { AnyEvent } from "../../base/events.ts";
 import { systemClock } from "../../base/clock.ts";
 import { isDumb, type Settings, trustOf } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
-import { endProcess, onSignals } from "../../base/process-end.ts";
+import { endProcess, onSignals } from "../../base/process/process-end.ts";
 import { provisionFailure } from "../../core/provisioning.ts";
 import type { Action, Change, Desired, Observed, Plan, Turn } from "../../core/types.ts";
 import { readFleetInGit } from "../../fleet/git/reader.ts";

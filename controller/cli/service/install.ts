@@ -4,7 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT, VmAgentError, toVmAgentError } from "../../base/errors.ts";
 import { makeHome } from "../../base/home.ts";
-import { run } from "../../base/exec.ts";
+import { run } from "../../base/process/exec.ts";
 import { packageRoot } from "../../base/paths.ts";
 import { findMultipass } from "../../drivers/select.ts";
 import { loadFleet } from "../../fleet/source.ts";

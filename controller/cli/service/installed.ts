@@ -1,7 +1,7 @@
 /** The installed service: ours or not, its fleet, its state, its log's last error. Read-only. */
 import { existsSync, readFileSync } from "node:fs";
 import { MARK } from "../../../provisioning/service.ts";
-import type { Run } from "../../base/exec.ts";
+import type { Run } from "../../base/process/exec.ts";
 import type { Manager } from "./manager.ts";
 
 export interface Installed {

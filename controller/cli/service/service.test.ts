@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { readSettings } from "../../base/env.ts";
-import { run } from "../../base/exec.ts";
+import { run } from "../../base/process/exec.ts";
 import { packageRoot } from "../../base/paths.ts";
 import { createDoctorContext } from "../doctor/context.ts";
 import { service as check } from "../doctor/service.ts";

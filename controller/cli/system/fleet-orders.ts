@@ -5,7 +5,7 @@ import type { PlanView } from "../../../ui/client/types.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Settings } from "../../base/env.ts";
 import { VmAgentError } from "../../base/errors.ts";
-import { handOver } from "../../base/hand-over.ts";
+import { handOver } from "../../base/process/hand-over.ts";
 import { readPlainFile } from "../../base/plain-file.ts";
 import type { PowerState } from "../../core/types.ts";
 import type { Executable } from "../../drivers/multipass/call.ts";

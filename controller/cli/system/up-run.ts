@@ -2,7 +2,7 @@
 import { inBackground } from "../../base/background.ts";
 import { join } from "node:path";
 import { EXIT } from "../../base/errors.ts";
-import { endProcess, onSignals } from "../../base/process-end.ts";
+import { endProcess, onSignals } from "../../base/process/process-end.ts";
 import { makeHome } from "../../base/home.ts";
 import { createApp } from "../../http/app.ts";
 import type { ControllerPort } from "../../http/deps.ts";
@@ -177,7 +177,7 @@ async function listen(system: System, controller: ControllerPort): Promise<Serve
   const streams = new Streams(hub.limits);
   const http = await listenOn("API", createApp({ hub, controller, streams }));
   const origins: string[] = [];
-  const { page } = await import("../../http/web.ts");
+  const { page } = await import("../../http/resources/web.ts");
   const dashboard = await listenOn(
     "dashboard",
     createApp({ hub, controller, streams, origins: () => origins, before: [page()] }),

@@ -3,7 +3,7 @@
  * is offline.
  */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
-import { handOver } from "../../base/hand-over.ts";
+import { handOver } from "../../base/process/hand-over.ts";
 import type { Invocation } from "../command-spec.ts";
 import { mustRun } from "../commands/running-instance.ts";
 import { openContext } from "../system/command-context.ts";

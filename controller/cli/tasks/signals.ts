@@ -1,7 +1,7 @@
 /** Ctrl-C and SIGTERM while tasks are watched: the first cancels all running tasks, the second leaves them running. */
 import { inBackground } from "../../base/background.ts";
 import type { Api } from "../../../ui/client/api.ts";
-import { type EndSignal, endProcess, onSignals } from "../../base/process-end.ts";
+import { type EndSignal, endProcess, onSignals } from "../../base/process/process-end.ts";
 import type { Output } from "../output/output.ts";
 
 const EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

@@ -2,9 +2,9 @@
 import { positiveNumber } from "../../base/env.ts";
 import { EXIT, VmAgentError } from "../../base/errors.ts";
 import type { Bus } from "../../base/events.ts";
-import { type Run, run as realRun } from "../../base/exec.ts";
-import type { ExecResult } from "../../base/exec-result.ts";
-import { withoutHostSecrets } from "../../base/scrubbed-env.ts";
+import { type Run, run as realRun } from "../../base/process/exec.ts";
+import type { ExecResult } from "../../base/process/exec-result.ts";
+import { withoutHostSecrets } from "../../base/process/scrubbed-env.ts";
 import { classify, type Failure } from "./failure.ts";
 
 /** The executable, arguments before Multipass's own, and additions to the environment. */

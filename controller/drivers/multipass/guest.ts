@@ -3,7 +3,7 @@
  * messages.
  */
 import { VmAgentError } from "../../base/errors.ts";
-import type { ExecResult } from "../../base/exec-result.ts";
+import type { ExecResult } from "../../base/process/exec-result.ts";
 
 export interface GuestResult {
   readonly exitCode: number;

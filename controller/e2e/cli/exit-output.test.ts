@@ -271,5 +271,5 @@ it("process.exit is called in one module of the controller and the dashboards", 
     .filter((file) => !/^controller\/(?:e2e|bench|sandbox)\/|\/(?:testing|simulation)\//.test(file));
   assert.ok(files.length > 100);
   const callers = files.filter((file) => readFileSync(join(root, file), "utf8").includes("process.exit("));
-  assert.deepEqual(callers, ["controller/base/process-end.ts"]);
+  assert.deepEqual(callers, ["controller/base/process/process-end.ts"]);
 });

@@ -1,6 +1,6 @@
 /** Calls of the Multipass under test that the suite makes itself, beside those of vm-agent: each with a deadline, none of them rejects. */
-import { run } from "../../base/exec.ts";
-import type { ExecResult } from "../../base/exec-result.ts";
+import { run } from "../../base/process/exec.ts";
+import type { ExecResult } from "../../base/process/exec-result.ts";
 import type { Target } from "./target.ts";
 
 export type Call = (args: readonly string[], deadlineMs?: number) => Promise<ExecResult>;

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { descriptorLimit } from "../../base/descriptors.ts";
+import { descriptorLimit } from "../../base/process/descriptors.ts";
 import type { HalfOpen, HalfOpenCounts } from "../../hub/testing/half-open.ts";
 import { createFixture, MAIN, until } from "../support/harness.ts";
 

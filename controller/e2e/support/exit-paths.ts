@@ -1,6 +1,6 @@
 /** A command that prints 5 MB on each stream and ends in the way that it is asked for, by what every command ends with. */
 import { EXIT, VmAgentError } from "../../base/errors.ts";
-import { endProcess, ownProcessEnd } from "../../base/process-end.ts";
+import { endProcess, ownProcessEnd } from "../../base/process/process-end.ts";
 import { createOutput, reportError } from "../../cli/output/output.ts";
 
 /** 5 MB of lines, and the last one says that it is the last. */

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { run } from "../../base/exec.ts";
+import { run } from "../../base/process/exec.ts";
 import { createFleetSource, type FleetSource, type FleetState } from "../source.ts";
 
 const WHO = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];

@@ -1,8 +1,8 @@
 /** The git command for the fleet: never prompts, never changes the working tree, always has a deadline. */
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { run } from "../../base/exec.ts";
-import type { ExecResult } from "../../base/exec-result.ts";
+import { run } from "../../base/process/exec.ts";
+import type { ExecResult } from "../../base/process/exec-result.ts";
 import { isIgnoredName } from "../files.ts";
 
 /** Git state of the fleet folder, for display. Paths are relative to the fleet folder. */

@@ -17,7 +17,7 @@ import { instanceDir } from "../paths.ts";
 import { randomName } from "../instances/random-name.ts";
 import { retrieve } from "../instances/retrieval.ts";
 import { Spinner } from "../frontend/spinner.ts";
-import { interfaces } from "./networks.ts";
+import { interfaces } from "./read/networks.ts";
 import { awaitLaunch } from "../wait.ts";
 
 const MINIMUM_MEMORY = 128 * 1024 * 1024;

@@ -7,7 +7,7 @@ import { type Bus, createBus } from "../../../controller/base/events.ts";
 import { createApp } from "../../../controller/http/app.ts";
 import { type HttpServer, listenHttp } from "../../../controller/http/server.ts";
 import { Streams } from "../../../controller/http/sse.ts";
-import { page } from "../../../controller/http/web.ts";
+import { page } from "../../../controller/http/resources/web.ts";
 import { createHub, type Hub } from "../../../controller/hub/hub.ts";
 import { createMemoryStore } from "../../../controller/store/memory/memory.ts";
 import { createApi } from "../../client/api.ts";

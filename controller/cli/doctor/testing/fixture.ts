@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { readSettings } from "../../../base/env.ts";
-import { run } from "../../../base/exec.ts";
+import { run } from "../../../base/process/exec.ts";
 import { packageRoot } from "../../../base/paths.ts";
 import type { FaultRule } from "../../../sandbox/faults.ts";
 import { type Finding, runChecks } from "../check.ts";

@@ -1,10 +1,10 @@
 /** /events: the live event stream. A client that lost its connection resumes by Last-Event-ID, or receives `reset`. */
 import type { Context } from "koa";
-import type { FeedItem } from "../hub/observability/live-feed.ts";
-import type { MakeHandlers } from "./deps.ts";
-import { pageOf, readPage } from "./page.ts";
-import { many, named, text } from "./query.ts";
-import { lastEventId } from "./sse.ts";
+import type { FeedItem } from "../../hub/observability/live-feed.ts";
+import type { MakeHandlers } from "../deps.ts";
+import { pageOf, readPage } from "../page.ts";
+import { many, named, text } from "../query.ts";
+import { lastEventId } from "../sse.ts";
 
 export const eventHandlers: MakeHandlers = ({ hub, streams }) => ({
   followEvents: (ctx) => {

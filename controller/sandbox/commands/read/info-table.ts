@@ -1,6 +1,6 @@
 // `info` for people.
-import type { Instance, Snapshot } from "../instances/instance.ts";
-import { humanSize } from "../frontend/memory-size.ts";
+import type { Instance, Snapshot } from "../../instances/instance.ts";
+import { humanSize } from "../../frontend/memory-size.ts";
 import { childrenOf, type Detail, localTime } from "./info-detail.ts";
 
 const LABEL_WIDTH = 16;

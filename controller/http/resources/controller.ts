@@ -1,8 +1,8 @@
 /** /fleet, /plan, /reconcile, /apply, /import: the loop, where one runs in this process. */
-import { word, words } from "../hub/runtimes/frames.ts";
-import { readObject } from "./body.ts";
-import type { MakeHandlers, ControllerPort } from "./deps.ts";
-import { refusal } from "./problem.ts";
+import { word, words } from "../../hub/runtimes/frames.ts";
+import { readObject } from "../body.ts";
+import type { MakeHandlers, ControllerPort } from "../deps.ts";
+import { refusal } from "../problem.ts";
 
 export const controllerHandlers: MakeHandlers = ({ hub, controller }) => {
   const loop = (): ControllerPort => {

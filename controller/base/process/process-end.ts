@@ -1,5 +1,5 @@
 /** Process exit: the one place that ends a command. It drains stdout and stderr first, and routes signals and broken output. */
-import { EXIT } from "./errors.ts";
+import { EXIT } from "../errors.ts";
 
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 export type EndSignal = keyof typeof NUMBERS;

@@ -1,14 +1,14 @@
 /** /agents: registration, the list, one agent, its end. */
-import type { Agent } from "../hub/runtimes/agent.ts";
-import { isRecord, word } from "../hub/runtimes/frames.ts";
-import { type HealthPoint, POINTS_KEPT } from "../hub/observability/health-history.ts";
-import { refuse } from "../hub/refusals.ts";
-import { hasCapability } from "../hub/tasks/targets.ts";
-import { readObject } from "./body.ts";
-import type { Handler, MakeHandlers } from "./deps.ts";
-import { pageOf, readPage } from "./page.ts";
-import { many, text, whole } from "./query.ts";
-import { refusal } from "./problem.ts";
+import type { Agent } from "../../hub/runtimes/agent.ts";
+import { isRecord, word } from "../../hub/runtimes/frames.ts";
+import { type HealthPoint, POINTS_KEPT } from "../../hub/observability/health-history.ts";
+import { refuse } from "../../hub/refusals.ts";
+import { hasCapability } from "../../hub/tasks/targets.ts";
+import { readObject } from "../body.ts";
+import type { Handler, MakeHandlers } from "../deps.ts";
+import { pageOf, readPage } from "../page.ts";
+import { many, text, whole } from "../query.ts";
+import { refusal } from "../problem.ts";
 
 export const agentHandlers: MakeHandlers = ({ hub, agentUrl, streams }) => {
   const getAgent: Handler = (ctx) => {

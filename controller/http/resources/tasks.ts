@@ -1,20 +1,20 @@
 /** /tasks and /agents/:id/task: submission, the list, one task, its cancel. */
 import type { Context } from "koa";
-import { taskWaits } from "../views/task-waits.ts";
-import type { Hub } from "../hub/hub.ts";
-import { isRecord, type Payload, word, words } from "../hub/runtimes/frames.ts";
-import { readResult } from "../hub/runtimes/guest-input.ts";
-import { findTask } from "../hub/ids.ts";
-import { refuse } from "../hub/refusals.ts";
-import type { Accepted, Part } from "../hub/tasks/requests.ts";
-import type { Target } from "../hub/tasks/targets.ts";
-import { TASK_STATES } from "../hub/tasks/states.ts";
-import type { TaskRecord, TaskState } from "../store/store.ts";
-import { readObject } from "./body.ts";
-import type { MakeHandlers, RouteDeps } from "./deps.ts";
-import { refusal } from "./problem.ts";
-import { badCursor, pageOf, readPage } from "./page.ts";
-import { many, text } from "./query.ts";
+import { taskWaits } from "../../views/task-waits.ts";
+import type { Hub } from "../../hub/hub.ts";
+import { isRecord, type Payload, word, words } from "../../hub/runtimes/frames.ts";
+import { readResult } from "../../hub/runtimes/guest-input.ts";
+import { findTask } from "../../hub/ids.ts";
+import { refuse } from "../../hub/refusals.ts";
+import type { Accepted, Part } from "../../hub/tasks/requests.ts";
+import type { Target } from "../../hub/tasks/targets.ts";
+import { TASK_STATES } from "../../hub/tasks/states.ts";
+import type { TaskRecord, TaskState } from "../../store/store.ts";
+import { readObject } from "../body.ts";
+import type { MakeHandlers, RouteDeps } from "../deps.ts";
+import { refusal } from "../problem.ts";
+import { badCursor, pageOf, readPage } from "../page.ts";
+import { many, text } from "../query.ts";
 
 export const taskHandlers: MakeHandlers = (deps) => {
   const { hub } = deps;

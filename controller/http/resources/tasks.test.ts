@@ -1,10 +1,10 @@
 /** Tasks over real HTTP: refusals, repeats, whom they go to, and their output as a stream. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Payload } from "../hub/runtimes/frames.ts";
-import type { AgentConfig } from "../hub/runtimes/agent.ts";
-import { aConfig, connected } from "../hub/testing/hub.ts";
-import { exec, type SseEvent, servedApi } from "./testing/served-api.ts";
+import type { Payload } from "../../hub/runtimes/frames.ts";
+import type { AgentConfig } from "../../hub/runtimes/agent.ts";
+import { aConfig, connected } from "../../hub/testing/hub.ts";
+import { exec, type SseEvent, servedApi } from "../testing/served-api.ts";
 
 const api = servedApi();
 

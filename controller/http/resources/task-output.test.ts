@@ -1,11 +1,11 @@
 /** A reader of a task's output that comes while a piece of it is on its way to the disk. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createApi } from "../../ui/client/api.ts";
-import type { ServerEvent } from "../../ui/client/transport.ts";
-import { until } from "../hub/testing/hub.ts";
-import { createMemoryStore } from "../store/memory/memory.ts";
-import { runningTask } from "./testing/running-task.ts";
+import { createApi } from "../../../ui/client/api.ts";
+import type { ServerEvent } from "../../../ui/client/transport.ts";
+import { until } from "../../hub/testing/hub.ts";
+import { createMemoryStore } from "../../store/memory/memory.ts";
+import { runningTask } from "../testing/running-task.ts";
 
 test("what is not on disk yet when a reader comes is shown to him, once and in its place", async (t) => {
   const memory = createMemoryStore();

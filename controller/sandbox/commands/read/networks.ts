@@ -1,9 +1,9 @@
 // `networks`: the host's network interfaces.
 import { existsSync, readdirSync } from "node:fs";
-import { type Command, FORMAT } from "../frontend/command.ts";
-import { usage } from "../failure.ts";
-import { formatOf } from "../frontend/format.ts";
-import { print, qtJson, tableRow } from "../frontend/output.ts";
+import { type Command, FORMAT } from "../../frontend/command.ts";
+import { usage } from "../../failure.ts";
+import { formatOf } from "../../frontend/format.ts";
+import { print, qtJson, tableRow } from "../../frontend/output.ts";
 
 export const networks: Command = {
   options: [FORMAT],

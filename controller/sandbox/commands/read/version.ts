@@ -1,9 +1,9 @@
 // `version`: the one command that always succeeds, and where the sandbox says what it is.
-import { type Command, FORMAT } from "../frontend/command.ts";
-import type { Call } from "../call.ts";
-import { DaemonDown } from "../failure.ts";
-import { formatOf } from "../frontend/format.ts";
-import { print, qtJson } from "../frontend/output.ts";
+import { type Command, FORMAT } from "../../frontend/command.ts";
+import type { Call } from "../../call.ts";
+import { DaemonDown } from "../../failure.ts";
+import { formatOf } from "../../frontend/format.ts";
+import { print, qtJson } from "../../frontend/output.ts";
 
 export const VERSION = "1.16.3";
 

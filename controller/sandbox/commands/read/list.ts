@@ -1,11 +1,11 @@
 // `list`: instances, or all their snapshots.
-import { type Command, FORMAT } from "../frontend/command.ts";
-import type { CallFault } from "../call.ts";
-import { usage } from "../failure.ts";
-import { type Format, formatOf } from "../frontend/format.ts";
-import { type Instance, type State, stateOf } from "../instances/instance.ts";
-import { allInstances } from "../instances/instances.ts";
-import { print, qtJson, tableRow } from "../frontend/output.ts";
+import { type Command, FORMAT } from "../../frontend/command.ts";
+import type { CallFault } from "../../call.ts";
+import { usage } from "../../failure.ts";
+import { type Format, formatOf } from "../../frontend/format.ts";
+import { type Instance, type State, stateOf } from "../../instances/instance.ts";
+import { allInstances } from "../../instances/instances.ts";
+import { print, qtJson, tableRow } from "../../frontend/output.ts";
 
 interface Row {
   readonly ipv4: readonly string[];
@@ -37,7 +37,7 @@ export const list: Command = {
       const instances = allInstances();
       const withAddresses = !args.has("no-ipv4");
       if (withAddresses) {
-        const { reach } = await import("../instances/reach.ts");
+        const { reach } = await import("../../instances/reach.ts");
         await reach(instances);
       }
       return instances.map((instance) => row(instance, withAddresses));
@@ -64,7 +64,7 @@ export function addresses(instance: Instance, state: State): readonly string[] {
 }
 
 async function faulty(rows: readonly Row[], fault: CallFault): Promise<readonly Row[]> {
-  const { like } = await import("../faults.ts");
+  const { like } = await import("../../faults.ts");
   return rows.map((it) => {
     if (!like(fault.name, it.name)) return it;
     if (fault.fault === "lost-address" && it.ipv4.length > 0) return { ...it, ipv4: ["N/A"] };

@@ -13,16 +13,16 @@ import {
   type Place,
   placeId,
   readPlace,
-} from "../hub/tasks/output-places.ts";
-import { type Payload, word } from "../hub/runtimes/frames.ts";
-import { findTask } from "../hub/ids.ts";
-import { isFinal } from "../hub/tasks/states.ts";
-import type { OutputChunk, TaskRecord } from "../store/store.ts";
-import { readObject } from "./body.ts";
-import type { MakeHandlers, RouteDeps } from "./deps.ts";
-import { outputLines } from "./output-lines.ts";
-import { whole } from "./query.ts";
-import { lastEventId, type ServerEvent } from "./sse.ts";
+} from "../../hub/tasks/output-places.ts";
+import { type Payload, word } from "../../hub/runtimes/frames.ts";
+import { findTask } from "../../hub/ids.ts";
+import { isFinal } from "../../hub/tasks/states.ts";
+import type { OutputChunk, TaskRecord } from "../../store/store.ts";
+import { readObject } from "../body.ts";
+import type { MakeHandlers, RouteDeps } from "../deps.ts";
+import { outputLines } from "../output-lines.ts";
+import { whole } from "../query.ts";
+import { lastEventId, type ServerEvent } from "../sse.ts";
 
 /** Lines of one answer. */
 const LINES = { fallback: 1000, most: 10_000 };

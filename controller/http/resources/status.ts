@@ -1,9 +1,9 @@
 /** /health, /ready, /metrics, /audit: the state of the hub. */
-import { hasPart, isIdPart } from "../hub/ids.ts";
-import type { AuditStore } from "../store/store.ts";
-import type { MakeHandlers } from "./deps.ts";
-import { badCursor, pageOf, readPage } from "./page.ts";
-import { named, text, whole } from "./query.ts";
+import { hasPart, isIdPart } from "../../hub/ids.ts";
+import type { AuditStore } from "../../store/store.ts";
+import type { MakeHandlers } from "../deps.ts";
+import { badCursor, pageOf, readPage } from "../page.ts";
+import { named, text, whole } from "../query.ts";
 
 export const statusHandlers: MakeHandlers = ({ hub, controller }) => ({
   getHealth: (ctx) => {

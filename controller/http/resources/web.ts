@@ -5,8 +5,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Koa from "koa";
-import { packageRoot } from "../base/paths.ts";
-import { cachedGzip, smallerAnswer } from "./gzip.ts";
+import { packageRoot } from "../../base/paths.ts";
+import { cachedGzip, smallerAnswer } from "../gzip.ts";
 
 /** All files that are served: no other path is looked up on the disk. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([

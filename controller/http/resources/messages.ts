@@ -1,12 +1,12 @@
 /** /agents/:id/messages and the first generation's /admin: messages, dead letters, statistics. */
-import { fullId, hasPart } from "../hub/ids.ts";
-import { parseStored } from "../base/bounded-json.ts";
-import { isRecord, type Payload, word } from "../hub/runtimes/frames.ts";
-import { OPERATOR } from "../hub/messages/router.ts";
-import type { DeadLetter } from "../store/store.ts";
-import { readObject } from "./body.ts";
-import type { MakeHandlers } from "./deps.ts";
-import { refusal } from "./problem.ts";
+import { fullId, hasPart } from "../../hub/ids.ts";
+import { parseStored } from "../../base/bounded-json.ts";
+import { isRecord, type Payload, word } from "../../hub/runtimes/frames.ts";
+import { OPERATOR } from "../../hub/messages/router.ts";
+import type { DeadLetter } from "../../store/store.ts";
+import { readObject } from "../body.ts";
+import type { MakeHandlers } from "../deps.ts";
+import { refusal } from "../problem.ts";
 
 /** Types reserved for the protocol. */
 const RESERVED = new Set(["task", "cancel", "config", "hello", "ack"]);

@@ -1,9 +1,9 @@
 // `find`: the images that launch knows by name.
-import { type Command, FORMAT } from "../frontend/command.ts";
-import { usage } from "../failure.ts";
-import { formatOf } from "../frontend/format.ts";
-import { RELEASES, type Release, findRelease, splitRemote } from "../instances/images.ts";
-import { print, qtJson, tableRow } from "../frontend/output.ts";
+import { type Command, FORMAT } from "../../frontend/command.ts";
+import { usage } from "../../failure.ts";
+import { formatOf } from "../../frontend/format.ts";
+import { RELEASES, type Release, findRelease, splitRemote } from "../../instances/images.ts";
+import { print, qtJson, tableRow } from "../../frontend/output.ts";
 
 export const find: Command = {
   options: [

@@ -1,8 +1,8 @@
 // `help`: the list of commands, and the options of one.
-import { type CommandName, COMMAND_NAMES, SUMMARIES, commandName } from "../frontend/command-names.ts";
-import type { Command, Option } from "../frontend/command.ts";
-import { Exit } from "../failure.ts";
-import { print } from "../frontend/output.ts";
+import { type CommandName, COMMAND_NAMES, SUMMARIES, commandName } from "../../frontend/command-names.ts";
+import type { Command, Option } from "../../frontend/command.ts";
+import { Exit } from "../../failure.ts";
+import { print } from "../../frontend/output.ts";
 
 const VERBOSE =
   "Increase logging verbosity. Repeat the 'v' in the short option for more detail. Maximum verbosity is obtained with 4 (or more) v's, i.e. -vvvv.";

@@ -1,13 +1,13 @@
 // `info`: everything about instances or snapshots.
-import { type Arguments, type Command, FORMAT } from "../frontend/command.ts";
-import { collected, usage } from "../failure.ts";
-import { formatOf } from "../frontend/format.ts";
-import { type Instance, type Snapshot, stateOf } from "../instances/instance.ts";
-import { allInstances, findInstance, missing } from "../instances/instances.ts";
-import { humanSize } from "../frontend/memory-size.ts";
-import { badFormat, isMalformed, splitName } from "../instances/names.ts";
-import { print, qtJson, write } from "../frontend/output.ts";
-import type { RuntimeFacts } from "../instances/runtime-facts.ts";
+import { type Arguments, type Command, FORMAT } from "../../frontend/command.ts";
+import { collected, usage } from "../../failure.ts";
+import { formatOf } from "../../frontend/format.ts";
+import { type Instance, type Snapshot, stateOf } from "../../instances/instance.ts";
+import { allInstances, findInstance, missing } from "../../instances/instances.ts";
+import { humanSize } from "../../frontend/memory-size.ts";
+import { badFormat, isMalformed, splitName } from "../../instances/names.ts";
+import { print, qtJson, write } from "../../frontend/output.ts";
+import type { RuntimeFacts } from "../../instances/runtime-facts.ts";
 import { childrenOf, type Detail, localTime } from "./info-detail.ts";
 import { addresses } from "./list.ts";
 
@@ -46,7 +46,7 @@ export const info: Command = {
 async function collect(args: Arguments): Promise<readonly Detail[]> {
   const wanted = select(args);
   const withRuntime = !args.has("no-runtime-information");
-  const { reach } = await import("../instances/reach.ts");
+  const { reach } = await import("../../instances/reach.ts");
   if (withRuntime) await reach(wanted.filter(({ whole }) => whole).map(({ instance }) => instance));
   const details: Detail[] = [];
   for (const { instance, whole, snapshots } of wanted) {
@@ -54,7 +54,7 @@ async function collect(args: Arguments): Promise<readonly Detail[]> {
     const answers = withRuntime && whole && (state === "Running" || state === "Delayed Shutdown");
     let facts: RuntimeFacts | undefined;
     if (answers) {
-      const { runtimeFacts } = await import("../instances/runtime-facts.ts");
+      const { runtimeFacts } = await import("../../instances/runtime-facts.ts");
       facts = runtimeFacts(instance);
     }
     const ipv4 = answers ? addresses(instance, state) : [];

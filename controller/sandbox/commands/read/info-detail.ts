@@ -1,6 +1,6 @@
 // What `info` tells of one instance, however it is printed.
-import type { Instance, Snapshot } from "../instances/instance.ts";
-import type { RuntimeFacts } from "../instances/runtime-facts.ts";
+import type { Instance, Snapshot } from "../../instances/instance.ts";
+import type { RuntimeFacts } from "../../instances/runtime-facts.ts";
 
 export interface Detail {
   readonly name: string;

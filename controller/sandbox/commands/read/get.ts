@@ -1,9 +1,9 @@
 // `get`: one setting, or the names of all.
-import type { Command } from "../frontend/command.ts";
-import { DaemonDown, Exit, logLine, usage } from "../failure.ts";
-import { getInstanceSetting, instanceKeys } from "../instances/instance-settings.ts";
-import { print, write } from "../frontend/output.ts";
-import { isSetting, SETTINGS, setting } from "../settings.ts";
+import type { Command } from "../../frontend/command.ts";
+import { DaemonDown, Exit, logLine, usage } from "../../failure.ts";
+import { getInstanceSetting, instanceKeys } from "../../instances/instance-settings.ts";
+import { print, write } from "../../frontend/output.ts";
+import { isSetting, SETTINGS, setting } from "../../settings.ts";
 
 export const get: Command = {
   options: [

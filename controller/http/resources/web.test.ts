@@ -5,12 +5,12 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { systemClock } from "../base/clock.ts";
-import { createBus } from "../base/events.ts";
-import { createHub, type Hub } from "../hub/hub.ts";
-import { createMemoryStore } from "../store/memory/memory.ts";
-import { createApp } from "./app.ts";
-import { type HttpServer, listenHttp } from "./server.ts";
+import { systemClock } from "../../base/clock.ts";
+import { createBus } from "../../base/events.ts";
+import { createHub, type Hub } from "../../hub/hub.ts";
+import { createMemoryStore } from "../../store/memory/memory.ts";
+import { createApp } from "../app.ts";
+import { type HttpServer, listenHttp } from "../server.ts";
 import { page } from "./web.ts";
 
 let folder = "";

@@ -1,8 +1,8 @@
 /** /agents/:id/logs: the runtime's own log, as a page or followed as server-sent events that resume by number. */
-import type { Position } from "../hub/observability/runtime-logs.ts";
-import type { MakeHandlers } from "./deps.ts";
-import { text, whole } from "./query.ts";
-import { lastEventId } from "./sse.ts";
+import type { Position } from "../../hub/observability/runtime-logs.ts";
+import type { MakeHandlers } from "../deps.ts";
+import { text, whole } from "../query.ts";
+import { lastEventId } from "../sse.ts";
 
 export const logHandlers: MakeHandlers = ({ hub, streams }) => ({
   readLog: async (ctx) => {

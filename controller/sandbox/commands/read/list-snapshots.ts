@@ -1,7 +1,7 @@
 // `list --snapshots`: every snapshot with its parent and its comment.
-import type { Format } from "../frontend/format.ts";
-import type { Instance } from "../instances/instance.ts";
-import { qtJson, tableRow } from "../frontend/output.ts";
+import type { Format } from "../../frontend/format.ts";
+import type { Instance } from "../../instances/instance.ts";
+import { qtJson, tableRow } from "../../frontend/output.ts";
 
 export function snapshotList(instances: readonly Instance[], format: Format): string {
   const withSnapshots = instances.filter(({ snapshots }) => snapshots.length > 0);
