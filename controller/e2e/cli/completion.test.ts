@@ -103,7 +103,7 @@ describe("completion", { timeout: 170_000 }, () => {
         // Only bash has no place for remarks.
         if (shell !== "bash") {
           await tab("vm-agent resu", "resume");
-          await tab("vm-agent sta", /start .*write state: running/);
+          await tab("vm-agent sta", /start .*set state: running/);
           await tab("vm-agent status agent-", /agent-researcher .*researcher, running/);
           await tab("vm-agent audit --", /--anchor .*with verify/);
         }
